@@ -1,0 +1,10 @@
+//! What std lacks and every crate of ours may use: time newtypes and text forms of durations and sizes.
+//! It must not know any MQTT word.
+
+mod byte_size;
+mod duration_text;
+mod time;
+
+pub use byte_size::{ByteSize, ParseByteSizeError};
+pub use duration_text::{ParseDurationError, format_duration, parse_duration};
+pub use time::{Instant, UnixMillis};
