@@ -1,0 +1,358 @@
+//! Outgoing messages at QoS 1 and 2 between PUBLISH and the end of their handshake, and the packet ids they hold.
+//! It must not know what waits behind the window.
+
+mod carried;
+mod slot;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mqtt_types::{PacketId, QoS, ReasonCode};
+
+use crate::delivery::{Delivery, Origin, Released};
+use carried::Carried;
+pub(crate) use slot::{Awaiting, Slot};
+
+/// How far the ring may stretch beyond the window before its oldest message moves aside.
+const SPAN_PER_WINDOW: usize = 4;
+const SPAN_MIN: usize = 64;
+const SPAN_MAX: usize = 32_768;
+const PACKET_IDS: u16 = u16::MAX;
+
+/// A packet to send again on a new connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Resend {
+    /// The PUBLISH, with its packet id and DUP set. `[MQTT-3.3.1-1]`, `[MQTT-4.4.0-1]`
+    Publish {
+        /// Its packet id.
+        packet_id: PacketId,
+        /// The message.
+        delivery: Arc<Delivery>,
+    },
+    /// The PUBREL of a message that the client has.
+    PubRel {
+        /// Its packet id.
+        packet_id: PacketId,
+    },
+}
+
+/// Slots by packet id. Ids are given in sequence, so a slot's place is its id's distance from the head.
+///
+/// ```text
+/// carried:  17, 18          from an earlier connection, or older than the ring may stretch
+/// ring:   | 21 | done | 23 | 24 |      done slots leave when they are at the front
+///           head                 ▲ next
+/// ```
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    ring: VecDeque<Slot>,
+    carried: Option<Box<Carried>>,
+    head: PacketId,
+    /// Slots in the ring that are not done.
+    live: u16,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self { ring: VecDeque::new(), carried: None, head: PacketId::MIN, live: 0 }
+    }
+}
+
+impl InFlight {
+    pub(crate) fn starting_at(next: PacketId) -> Self {
+        Self { head: next, ..Self::default() }
+    }
+
+    /// How many messages count against the client's Receive Maximum on this connection.
+    #[inline]
+    pub(crate) fn outstanding(&self) -> usize {
+        usize::from(self.live) + self.carried.as_ref().map_or(0, |carried| carried.resumed)
+    }
+
+    /// How many messages are held, also those that are not yet sent again.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.live) + self.carried.as_ref().map_or(0, |carried| carried.slots.len())
+    }
+
+    #[inline]
+    pub(crate) fn is_resuming(&self) -> bool {
+        self.carried.as_ref().is_some_and(|carried| carried.resumed < carried.slots.len())
+    }
+
+    /// The packet id that the next message gets: in sequence, past those still in use. `[MQTT-2.2.1-4]`
+    #[inline]
+    pub(crate) fn next_id(&self) -> PacketId {
+        let mut id = self.after_ring();
+        if let Some(carried) = &self.carried {
+            while carried.find(id).is_some() {
+                id = id.next();
+            }
+        }
+        id
+    }
+
+    #[inline]
+    fn after_ring(&self) -> PacketId {
+        let number = usize::from(self.head.get()) + self.ring.len();
+        let number = if number > usize::from(PACKET_IDS) {
+            number - usize::from(PACKET_IDS)
+        } else {
+            number
+        };
+        u16::try_from(number)
+            .ok()
+            .and_then(PacketId::new)
+            .expect("the ring is shorter than the packet ids")
+    }
+
+    /// A PUBLISH with the id of [`Self::next_id`] goes out.
+    #[inline]
+    pub(crate) fn push(&mut self, id: PacketId, slot: Slot, window: u16) {
+        if self.ring.len() >= span_max(window) {
+            self.move_oldest_aside(span_max(window));
+        }
+        if self.carried.is_some() {
+            self.skip_to(id);
+        }
+        debug_assert_eq!(id, self.after_ring(), "packet ids are given in sequence");
+        self.ring.push_back(slot);
+        self.live += 1;
+    }
+
+    fn skip_to(&mut self, id: PacketId) {
+        while self.after_ring() != id
+            && self.carried.as_ref().is_some_and(|c| c.find(self.after_ring()).is_some())
+        {
+            self.ring.push_back(Slot::done());
+        }
+    }
+
+    /// A client that answers all but one message would stretch the ring without end.
+    fn move_oldest_aside(&mut self, span_max: usize) {
+        while self.ring.len() >= span_max
+            && let Some(slot) = self.ring.pop_front()
+        {
+            if !slot.is_done() {
+                self.carried.get_or_insert_default().push_on_the_wire(self.head, slot);
+                self.live -= 1;
+            }
+            self.head = self.head.next();
+        }
+        self.pop_done();
+    }
+
+    /// PUBACK: the message is delivered, whatever the reason code. `[MQTT-4.3.2-3]`
+    #[inline]
+    pub(crate) fn puback(&mut self, id: PacketId) -> Result<Origin, ReasonCode> {
+        let slot = self.find(id)?;
+        match slot.awaiting {
+            Awaiting::PubAck => {
+                let origin = slot.origin;
+                self.finish(id);
+                Ok(origin)
+            }
+            Awaiting::PubRec | Awaiting::PubComp | Awaiting::Nothing => {
+                Err(ReasonCode::PROTOCOL_ERROR)
+            }
+        }
+    }
+
+    /// PUBREC: where the message came from, `None` when an earlier one said the same.
+    pub(crate) fn pubrec(
+        &mut self,
+        id: PacketId,
+        reason: ReasonCode,
+    ) -> Result<Option<Origin>, ReasonCode> {
+        let slot = self.find(id)?;
+        match slot.awaiting {
+            Awaiting::PubRec => {
+                let origin = slot.origin;
+                if reason.is_error() {
+                    self.finish(id); // `[MQTT-4.3.3-4]`: no PUBREL, the id is free
+                } else {
+                    slot.received();
+                }
+                Ok(Some(origin))
+            }
+            Awaiting::PubComp => Ok(None),
+            Awaiting::PubAck | Awaiting::Nothing => Err(ReasonCode::PROTOCOL_ERROR),
+        }
+    }
+
+    /// PUBCOMP: the handshake is over.
+    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<(), ReasonCode> {
+        match self.find(id)?.awaiting {
+            Awaiting::PubComp => {
+                self.finish(id);
+                Ok(())
+            }
+            Awaiting::PubRec | Awaiting::PubAck | Awaiting::Nothing => {
+                Err(ReasonCode::PROTOCOL_ERROR)
+            }
+        }
+    }
+
+    #[inline]
+    fn find(&mut self, id: PacketId) -> Result<&mut Slot, ReasonCode> {
+        let unknown = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+        match self.ring.get_mut(distance(self.head, id)).filter(|slot| !slot.is_done()) {
+            Some(slot) => Ok(slot),
+            None => self.carried.as_mut().and_then(|carried| carried.get_mut(id)).ok_or(unknown),
+        }
+    }
+
+    /// Frees the id of a slot that was found.
+    #[inline]
+    fn finish(&mut self, id: PacketId) {
+        let at = distance(self.head, id);
+        match self.ring.get_mut(at).filter(|slot| !slot.is_done()) {
+            Some(slot) => {
+                *slot = Slot::done();
+                self.live -= 1;
+                if at == 0 {
+                    self.pop_done();
+                }
+            }
+            None => self.finish_carried(id),
+        }
+    }
+
+    fn finish_carried(&mut self, id: PacketId) {
+        if let Some(carried) = &mut self.carried {
+            carried.remove(id);
+            if carried.slots.is_empty() {
+                self.carried = None;
+            }
+        }
+    }
+
+    #[inline]
+    fn pop_done(&mut self) {
+        while self.ring.front().is_some_and(Slot::is_done) {
+            self.ring.pop_front();
+            self.head = self.head.next();
+        }
+    }
+
+    /// The connection ended. Deliveries of queues go back, in the order they were sent; of the rest, what can be sent
+    /// again stays when the session `survives`. A message at QoS 2 that went back but may have reached the client
+    /// stays as a PUBREL, so that the client forgets its packet id before another message bears it.
+    pub(crate) fn carry_over(
+        &mut self,
+        survives: bool,
+        written: u64,
+        released: &mut Vec<Released>,
+    ) {
+        let next = self.next_id();
+        let carried = self.carried.take().map(|carried| carried.slots).unwrap_or_default();
+        let mut id = self.head;
+        let ring = std::mem::take(&mut self.ring).into_iter().map(|slot| {
+            let this = id;
+            id = id.next();
+            (this, slot)
+        });
+        let mut kept = VecDeque::new();
+        for (id, mut slot) in carried.into_iter().chain(ring) {
+            released.extend(slot.release(written));
+            if survives && slot.survives(written) {
+                kept.push_back((id, slot));
+            }
+        }
+        kept.shrink_to_fit();
+        self.carried = (!kept.is_empty()).then(|| Box::new(Carried { slots: kept, resumed: 0 }));
+        self.head = next;
+        self.live = 0;
+    }
+
+    /// Sends again, in the original order, as far as the window goes. `[MQTT-4.4.0-1]`, `[MQTT-4.6.0-1]`
+    pub(crate) fn resume(&mut self, window: u16, out: &mut Vec<Resend>) {
+        let free = usize::from(window).saturating_sub(self.outstanding());
+        if let Some(carried) = &mut self.carried {
+            carried.resume(free, out);
+        }
+    }
+
+    /// The consumer is gone: its deliveries are no longer its own, but their handshakes go on.
+    pub(crate) fn release_consumer(
+        &mut self,
+        consumer: u64,
+        written: u64,
+        released: &mut Vec<Released>,
+    ) {
+        let carried = self
+            .carried
+            .as_mut()
+            .into_iter()
+            .flat_map(|carried| &mut carried.slots)
+            .map(|(_, slot)| slot);
+        for slot in carried.chain(&mut self.ring) {
+            if matches!(slot.origin, Origin::Queue { consumer: of, .. } if of == consumer) {
+                released.extend(slot.release(written));
+            }
+        }
+    }
+
+    /// All slots that are not done, in the order they were sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PacketId, &Slot)> {
+        let carried =
+            self.carried.iter().flat_map(|carried| &carried.slots).map(|(id, slot)| (*id, slot));
+        let mut id = self.head;
+        let ring = self.ring.iter().map(move |slot| {
+            let this = id;
+            id = id.next();
+            (this, slot)
+        });
+        carried.chain(ring).filter(|(_, slot)| !slot.is_done())
+    }
+
+    /// Takes a message back from an image; they come in the order they were sent.
+    pub(crate) fn restore(&mut self, id: PacketId, slot: Slot) -> bool {
+        let carried = self.carried.get_or_insert_default();
+        let is_new = carried.find(id).is_none();
+        if is_new {
+            carried.slots.push_back((id, slot));
+        }
+        is_new
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.ring.shrink_to_fit();
+    }
+
+    /// Whether counts are right, no packet id is held twice, and the ring starts at a message in flight.
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut ids: Vec<PacketId> = self.iter().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        let unique = ids.windows(2).all(|pair| pair.first() != pair.last());
+        let live = self.ring.iter().filter(|slot| !slot.is_done()).count();
+        let carried = self.carried.as_ref().is_none_or(|carried| carried.is_sound());
+        unique
+            && carried
+            && live == usize::from(self.live)
+            && self.ring.front().is_none_or(|slot| !slot.is_done())
+    }
+}
+
+/// How many ids lie from one to the other, 1 following 65,535.
+#[inline]
+fn distance(from: PacketId, to: PacketId) -> usize {
+    let (from, to) = (usize::from(from.get()), usize::from(to.get()));
+    if to >= from { to - from } else { to + usize::from(PACKET_IDS) - from }
+}
+
+#[inline]
+fn span_max(window: u16) -> usize {
+    (usize::from(window) * SPAN_PER_WINDOW).clamp(SPAN_MIN, SPAN_MAX)
+}
+
+/// What a PUBLISH of that QoS waits for.
+pub(crate) const fn awaiting(qos: QoS) -> Awaiting {
+    match qos {
+        QoS::AtMostOnce => Awaiting::Nothing,
+        QoS::AtLeastOnce => Awaiting::PubAck,
+        QoS::ExactlyOnce => Awaiting::PubRec,
+    }
+}
+
+#[cfg(test)]
+mod tests;

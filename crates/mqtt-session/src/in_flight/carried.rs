@@ -1,0 +1,63 @@
+//! Messages in flight that are older than the ring: from an earlier connection, or left behind by their successors.
+//! It must not know the ring.
+
+use std::collections::VecDeque;
+
+use mqtt_types::PacketId;
+
+use super::Resend;
+use super::slot::{Awaiting, Slot};
+
+/// Slots in the order they were sent; the first `resumed` of them are on the wire of this connection. They are no
+/// more than the window of the connection they were sent on, and mostly answered in order, so a search is short.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) slots: VecDeque<(PacketId, Slot)>,
+    pub(crate) resumed: usize,
+}
+
+impl Carried {
+    pub(crate) fn find(&self, id: PacketId) -> Option<usize> {
+        self.slots.iter().position(|(known, _)| *known == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PacketId) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|(known, _)| *known == id).map(|(_, slot)| slot)
+    }
+
+    /// A slot that the ring gives up while its message is on the wire. New messages are sent only after all was sent
+    /// again, so those on the wire stay in front.
+    pub(crate) fn push_on_the_wire(&mut self, id: PacketId, slot: Slot) {
+        debug_assert_eq!(
+            self.resumed,
+            self.slots.len(),
+            "nothing new is sent before all was sent again"
+        );
+        self.slots.push_back((id, slot));
+        self.resumed += 1;
+    }
+
+    pub(crate) fn remove(&mut self, id: PacketId) {
+        if let Some(at) = self.find(id) {
+            self.slots.remove(at);
+            self.resumed -= usize::from(at < self.resumed);
+        }
+    }
+
+    /// Sends up to `free` more of them again.
+    pub(crate) fn resume(&mut self, free: usize, out: &mut Vec<Resend>) {
+        let again = self.slots.iter().skip(self.resumed).take(free);
+        let before = out.len();
+        out.extend(again.map(|(packet_id, slot)| match (&slot.delivery, slot.awaiting) {
+            (Some(delivery), Awaiting::PubAck | Awaiting::PubRec) => {
+                Resend::Publish { packet_id: *packet_id, delivery: delivery.clone() }
+            }
+            _ => Resend::PubRel { packet_id: *packet_id },
+        }));
+        self.resumed += out.len() - before;
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.resumed <= self.slots.len() && self.slots.iter().all(|(_, slot)| !slot.is_done())
+    }
+}

@@ -1,0 +1,116 @@
+//! The packet ids of incoming PUBLISH packets at QoS 2. It must not know the messages.
+
+use mqtt_types::{PacketId, ReasonCode};
+
+use crate::packet_id_set::PacketIdSet;
+
+/// What an incoming PUBLISH at QoS 2 is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Incoming2 {
+    /// A new message: store it, then say [`stored`](crate::Session::stored_qos2) or
+    /// [`refused`](crate::Session::refuse_qos2).
+    New,
+    /// A repeated one whose message is stored: send PUBREC again, deliver nothing. `[MQTT-4.3.3-10]`
+    Duplicate,
+    /// A repeated one whose message is being stored: its PUBREC waits for that outcome.
+    InProgress,
+}
+
+/// Where each packet id stands on its way in.
+///
+/// ```text
+///           PUBLISH            stored: PUBREC < 0x80          PUBREL: PUBCOMP 0x00
+///  (free) ──────────▶ storing ──────────────────────▶ stored ──────────────────────▶ (free)
+///    ▲                   │
+///    └───────────────────┘ refused: PUBREC >= 0x80
+/// ```
+/// PUBREL in `(free)` is answered by PUBCOMP 0x92; in `storing` it is a protocol error, as no PUBREC was sent.
+#[derive(Debug, Default)]
+pub(crate) struct IncomingQos2 {
+    known: PacketIdSet,
+    storing: PacketIdSet,
+}
+
+impl IncomingQos2 {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    pub(crate) fn receive(&mut self, id: PacketId) -> Incoming2 {
+        if self.known.insert(id) {
+            self.storing.insert(id);
+            return Incoming2::New;
+        }
+        if self.storing.contains(id) { Incoming2::InProgress } else { Incoming2::Duplicate }
+    }
+
+    pub(crate) fn stored(&mut self, id: PacketId) {
+        self.storing.remove(id);
+    }
+
+    pub(crate) fn refuse(&mut self, id: PacketId) {
+        if self.storing.remove(id) {
+            self.known.remove(id);
+        }
+    }
+
+    pub(crate) fn pubrel(&mut self, id: PacketId) -> ReasonCode {
+        if self.storing.contains(id) {
+            return ReasonCode::PROTOCOL_ERROR;
+        }
+        if self.known.remove(id) {
+            ReasonCode::SUCCESS
+        } else {
+            ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
+        }
+    }
+
+    /// The ids whose message is stored and whose PUBREL has not come.
+    pub(crate) fn stored_ids(&self) -> impl Iterator<Item = PacketId> {
+        self.known.iter().filter(|id| !self.storing.contains(*id))
+    }
+
+    /// Takes an id back from an image.
+    pub(crate) fn restore(&mut self, id: PacketId) {
+        self.known.insert(id);
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.known.is_sound()
+            && self.storing.is_sound()
+            && self.storing.iter().all(|id| self.known.contains(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_id_walks_the_chart() {
+        let id = PacketId::MIN;
+        let mut incoming = IncomingQos2::default();
+        assert_eq!(incoming.pubrel(id), ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
+        assert_eq!(incoming.receive(id), Incoming2::New);
+        assert_eq!(incoming.receive(id), Incoming2::InProgress);
+        assert_eq!(incoming.pubrel(id), ReasonCode::PROTOCOL_ERROR);
+        assert_eq!(incoming.stored_ids().count(), 0);
+        incoming.stored(id);
+        // `[MQTT-4.3.3-10]`: until PUBREL it is the same message.
+        assert_eq!(incoming.receive(id), Incoming2::Duplicate);
+        incoming.refuse(id);
+        assert_eq!(
+            incoming.receive(id),
+            Incoming2::Duplicate,
+            "what is stored cannot be refused any more"
+        );
+        assert_eq!(incoming.stored_ids().collect::<Vec<_>>(), [id]);
+        assert_eq!(incoming.pubrel(id), ReasonCode::SUCCESS);
+        // `[MQTT-4.3.3-12]`: after PUBCOMP it is a new one.
+        assert_eq!(incoming.receive(id), Incoming2::New);
+        incoming.refuse(id);
+        // `[MQTT-4.3.3-9]`: a PUBREC of 0x80 or more frees the id.
+        assert_eq!(incoming.receive(id), Incoming2::New);
+        assert!(incoming.is_sound());
+    }
+}
