@@ -1,0 +1,139 @@
+//! Retained values by topic, in an order in which a filter's topics can be paged through.
+//! It must not know what a message is, nor who asks.
+//!
+//! One ordered map from the topic with `/` written as U+0000 (which no topic has `[MQTT-4.7.3-2]`) to the value. So
+//! the map's order is by level: all topics under `a/b` follow `a/b` without a gap, and a filter skips what cannot
+//! match by seeking.
+
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ops::Bound;
+
+use mqtt_types::{TopicFilter, TopicName};
+
+use pattern::{Pattern, Verdict};
+
+/// How many topics a page looks at, at most, for each one it may find: so a filter that matches few topics of very
+/// many does not hold others up either.
+const LOOKS_PER_MATCH_MAX: usize = 8;
+/// How many topics a page may look at in any case.
+const LOOKS_MIN: usize = 64;
+
+/// Values by topic name.
+#[derive(Clone, Debug)]
+pub struct RetainedIndex<V> {
+    values: BTreeMap<Box<str>, V>,
+}
+
+/// How far paging has come: the last topic looked at. The default is the start.
+///
+/// It stays good whatever is inserted or removed in between: topics up to it are not visited again, those after it
+/// are visited as they are then.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cursor(Option<Box<str>>);
+
+impl<V> Default for RetainedIndex<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<V> RetainedIndex<V> {
+    /// No values.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { values: BTreeMap::new() }
+    }
+
+    /// Sets the value of a topic; returns the one before.
+    pub fn insert(&mut self, topic: TopicName<'_>, value: V) -> Option<V> {
+        self.values.insert(key_of(topic).into_boxed_str(), value)
+    }
+
+    /// Removes the value of a topic.
+    pub fn remove(&mut self, topic: TopicName<'_>) -> Option<V> {
+        self.values.remove(key_of(topic).as_str())
+    }
+
+    /// The value of a topic.
+    #[must_use]
+    pub fn get(&self, topic: TopicName<'_>) -> Option<&V> {
+        self.values.get(key_of(topic).as_str())
+    }
+
+    /// How many topics have a value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether no topic has one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Visits topics that match the filter, at most `limit`, and returns where to go on; `None` when through.
+    ///
+    /// A page may have fewer than `limit`, even none, and not be the last: the topics it looks at are limited too.
+    /// A filter that starts with a wildcard does not match topics that start with `$`. `[MQTT-4.7.2-1]`
+    pub fn matching(
+        &self,
+        filter: TopicFilter<'_>,
+        from: &Cursor,
+        limit: usize,
+        mut visit: impl FnMut(TopicName<'_>, &V),
+    ) -> Option<Cursor> {
+        let pattern = Pattern::new(filter);
+        let mut topic = String::new();
+        let mut looks = limit.saturating_mul(LOOKS_PER_MATCH_MAX).max(LOOKS_MIN);
+        let mut left = limit;
+        let mut last = from.0.as_deref();
+        let mut values = match last {
+            Some(last) => self.range(Bound::Excluded(last)),
+            None => self.range(Bound::Included(&pattern.first())),
+        };
+        while let Some((key, value)) = values.next() {
+            if left == 0 || looks == 0 {
+                return Some(Cursor(last.map(Box::from)));
+            }
+            looks -= 1;
+            last = Some(key);
+            match pattern.verdict(key) {
+                Verdict::Match => {
+                    write_topic(key, &mut topic);
+                    visit(TopicName::new(&topic).expect("only topic names were inserted"), value);
+                    left -= 1;
+                }
+                Verdict::Next => {}
+                Verdict::Seek(to) => values = self.range(Bound::Included(&to)),
+                Verdict::End => return None,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(|key| &**key)
+    }
+
+    fn range(&self, from: Bound<&str>) -> Range<'_, Box<str>, V> {
+        self.values.range::<str, _>((from, Bound::Unbounded))
+    }
+}
+
+fn key_of(topic: TopicName<'_>) -> String {
+    topic.as_str().replace('/', "\0")
+}
+
+fn write_topic(key: &str, topic: &mut String) {
+    topic.clear();
+    for (at, level) in key.split('\0').enumerate() {
+        if at > 0 {
+            topic.push('/');
+        }
+        topic.push_str(level);
+    }
+}
