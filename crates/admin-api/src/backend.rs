@@ -1,0 +1,56 @@
+//! The seam between the operator's side and the running broker.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{ApiError, NodeMetrics, QueuePatch, QueueSpec, QueueView};
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the operator's side asks of a running broker. Every method is a request; a future that is dropped leaves the
+/// request running, so a change that was sent happens whether or not someone waits for the answer.
+///
+/// ```text
+/// HTTP ──▶ admin ──▶ dyn Backend ──▶ the broker's handle ──▶ its shards
+/// ```
+pub trait Backend: Send + Sync + 'static {
+    /// All queues with their numbers, in any order.
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueView>, ApiError>>;
+
+    /// One queue.
+    ///
+    /// The error is [`ApiError::NotFound`] when there is none of that name.
+    fn queue(&self, name: String) -> BoxFuture<'_, Result<QueueView, ApiError>>;
+
+    /// Creates a queue durably.
+    ///
+    /// The error is [`ApiError::Conflict`] for a name that is taken or when there may be no more queues, and
+    /// [`ApiError::Unsupported`] for a property that this version does not have.
+    fn create_queue(&self, spec: QueueSpec) -> BoxFuture<'_, Result<QueueView, ApiError>>;
+
+    /// Changes a living queue at once.
+    fn patch_queue(
+        &self,
+        name: String,
+        patch: QueuePatch,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>>;
+
+    /// Deletes a queue and what waits in it.
+    fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Whether the broker takes traffic. Does not wait.
+    fn health(&self) -> Health;
+
+    /// The node's numbers.
+    fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>>;
+}
+
+/// Whether a broker takes traffic.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Health {
+    /// Whether it does.
+    pub ready: bool,
+    /// Why it does not; empty when it does.
+    pub reasons: Vec<String>,
+}

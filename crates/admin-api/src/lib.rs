@@ -1,0 +1,23 @@
+//! The REST resources as types of the edge, their validation and defaults, and the seam to the running broker.
+//! It must not know HTTP, nor how a broker does its work.
+
+mod backend;
+mod error;
+mod login;
+mod metrics;
+mod page;
+mod queue;
+mod text_value;
+mod timestamp;
+
+pub use backend::{Backend, BoxFuture, Health};
+pub use error::{ApiError, ErrorBody, ErrorDetails};
+pub use login::{LoginRequest, LoginResponse};
+pub use metrics::{LogMetrics, NodeMetrics, QueueMetrics};
+pub use page::{Page, PageRequest};
+pub use queue::{
+    DeadLetter, DispatchStrategy, Durability, Overflow, PROPERTY_NAMES, QueueBody, QueuePatch,
+    QueueProperties, QueueSpec, QueueStats, QueueView,
+};
+pub use text_value::{DurationText, SizeText};
+pub use timestamp::{ParseTimestampError, Timestamp};

@@ -1,0 +1,70 @@
+//! The numbers a broker gives for `/metrics`. Names and units are the telemetry catalogue's.
+
+use crate::QueueStats;
+
+/// All numbers of one node at one moment.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NodeMetrics {
+    /// Connections past CONNECT.
+    pub connections: u64,
+    /// CONNECTs accepted since the start.
+    pub connects_total: u64,
+    /// Sessions, connected or not.
+    pub sessions: u64,
+    /// Subscriptions of all sessions.
+    pub subscriptions: u64,
+    /// Retained messages.
+    pub retained_messages: u64,
+    /// Bytes of retained messages.
+    pub retained_bytes: u64,
+    /// PUBLISH packets taken.
+    pub messages_received_total: u64,
+    /// PUBLISH packets sent.
+    pub messages_sent_total: u64,
+    /// Bytes read from clients.
+    pub bytes_received_total: u64,
+    /// Bytes written to clients.
+    pub bytes_sent_total: u64,
+    /// Live messages dropped for a slow reader, a full session or an expiry.
+    pub live_dropped_total: u64,
+    /// Messages refused to their publisher because they could not be stored.
+    pub publishes_refused_total: u64,
+    /// QoS 0 messages that a queue should have taken but the log could not store.
+    pub qos0_unstored_total: u64,
+    /// Messages that waited in sessions and were dropped for room.
+    pub session_overflow_total: u64,
+    /// Connections ended for a malformed packet or a protocol error.
+    pub protocol_errors_total: u64,
+    /// The durable log.
+    pub log: LogMetrics,
+    /// Each queue's ledger.
+    pub queues: Vec<QueueMetrics>,
+}
+
+/// The numbers of the durable log.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LogMetrics {
+    /// Records appended.
+    pub appends_total: u64,
+    /// Bytes appended.
+    pub appended_bytes_total: u64,
+    /// Syncs to disk.
+    pub syncs_total: u64,
+    /// Appends that failed.
+    pub failures_total: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Bytes of segment files.
+    pub disk_bytes: u64,
+    /// Bytes handed over and not yet committed.
+    pub backlog_bytes: u64,
+}
+
+/// One queue's numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QueueMetrics {
+    /// The queue's name, the label `queue`.
+    pub name: String,
+    /// Its ledger.
+    pub stats: QueueStats,
+}

@@ -1,0 +1,155 @@
+//! The properties of a queue with their defaults, and what their values must keep to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueBody};
+use crate::{ApiError, DurationText, SizeText};
+
+const KEY_EXPRESSION_BYTES_MAX: usize = 1_024;
+
+/// One list for the type, the defaults, the change by a body and the comparison with the defaults, so that a
+/// property cannot be in one and be forgotten in another.
+macro_rules! queue_properties {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr,)*) => {
+        /// The names of all properties that [`QueueProperties`] has.
+        pub const PROPERTY_NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// What a queue does, every property with its value. [`Default`] gives the defaults of the contract.
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        pub struct QueueProperties {
+            $($(#[$doc])* pub $name: $type,)*
+        }
+
+        impl Default for QueueProperties {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl QueueProperties {
+            /// Takes over what the body gives.
+            pub(super) fn apply(&mut self, body: &QueueBody) {
+                $(if let Some(value) = &body.$name { self.$name.clone_from(value); })*
+            }
+
+            /// The names of the properties whose value is not the default of the contract.
+            fn unusual(&self) -> Vec<&'static str> {
+                let default = Self::default();
+                let mut names = Vec::new();
+                $(if self.$name != default.$name { names.push(stringify!($name)); })*
+                names
+            }
+        }
+    };
+}
+
+queue_properties! {
+    /// Which consumer gets the next message.
+    dispatch_strategy: DispatchStrategy = DispatchStrategy::RoundRobin,
+    /// What makes the key for `key_ordered` and last-value.
+    key_expression: String = "topic".to_owned(),
+    /// Messages of one key that may be in flight.
+    key_inflight: u32 = 1,
+    /// Whether only the newest message of each key is kept.
+    last_value: bool = false,
+    /// What an acknowledgement to the publisher stands for.
+    durability: Durability = Durability::Sync,
+    /// Age at which an unsettled message expires; zero is never.
+    retention: DurationText = DurationText::from_secs(7 * 86_400),
+    /// Messages kept at most.
+    max_messages: Option<u64> = None,
+    /// Bytes kept at most.
+    max_bytes: Option<SizeText> = None,
+    /// What happens to a publish when the queue is full.
+    overflow: Overflow = Overflow::RejectPublish,
+    /// Unsettled messages per consumer.
+    max_inflight: u16 = 32,
+    /// How long a message may stay unsettled before another consumer gets it.
+    ack_timeout: DurationText = DurationText::from_secs(300),
+    /// Deliveries before a message is dead-lettered; zero is no limit.
+    max_attempts: u32 = 16,
+    /// The first back-off of a message that was released.
+    retry_delay: DurationText = DurationText::from_secs(1),
+    /// The longest back-off.
+    retry_delay_max: DurationText = DurationText::from_secs(60),
+    /// Where dead letters go.
+    dead_letter: DeadLetter = DeadLetter::Own,
+    /// Whether expired messages are dead-lettered.
+    dead_letter_expired: bool = false,
+    /// Whether dropped messages are dead-lettered.
+    dead_letter_dropped: bool = false,
+    /// How long a `message-id` is remembered; none is off.
+    dedup_window: Option<DurationText> = None,
+    /// How long settled messages stay replayable.
+    keep_settled: DurationText = DurationText::from_secs(0),
+    /// Whether the queue stores but does not deliver.
+    paused: bool = false,
+}
+
+impl QueueProperties {
+    /// Holds the values against each other and against what makes sense.
+    ///
+    /// # Errors
+    /// A value is out of bounds; the field is named.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let key_expression_fits =
+            (1..=KEY_EXPRESSION_BYTES_MAX).contains(&self.key_expression.len());
+        let rules = [
+            ("key_expression", key_expression_fits, "must have 1 to 1024 bytes"),
+            ("key_inflight", self.key_inflight >= 1, "must be at least 1"),
+            (
+                "max_messages",
+                self.max_messages != Some(0),
+                "must be at least 1, or null for no limit",
+            ),
+            (
+                "max_bytes",
+                self.max_bytes != Some(SizeText(0)),
+                "must be at least 1, or null for no limit",
+            ),
+            ("max_inflight", self.max_inflight >= 1, "must be from 1 to 65535"),
+            ("ack_timeout", !self.ack_timeout.0.is_zero(), "must be longer than 0"),
+            (
+                "retry_delay_max",
+                self.retry_delay <= self.retry_delay_max,
+                "must not be shorter than retry_delay",
+            ),
+            (
+                "dedup_window",
+                self.dedup_window != Some(DurationText::default()),
+                "must be longer than 0, or null for off",
+            ),
+        ];
+        match rules.iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, message)) => Err(ApiError::invalid(*field, *message)),
+            None => self.check_dead_letter(),
+        }
+    }
+
+    fn check_dead_letter(&self) -> Result<(), ApiError> {
+        match &self.dead_letter {
+            DeadLetter::Queue(name) => super::spec::check_queue_name(name).map_err(|cause| {
+                ApiError::invalid(
+                    "dead_letter",
+                    format!("is none of own, none, a queue's name: {cause}"),
+                )
+            }),
+            DeadLetter::Own | DeadLetter::None => Ok(()),
+        }
+    }
+
+    /// For a backend that has only some of the properties: refuses each other one that is not at the contract's
+    /// default, so that nothing is accepted and then ignored.
+    ///
+    /// # Errors
+    /// The first property that is neither in `supported` nor at its default, by name.
+    pub fn refuse_unsupported(&self, supported: &[&str]) -> Result<(), ApiError> {
+        match self.unusual().into_iter().find(|name| !supported.contains(name)) {
+            Some(name) => Err(ApiError::unsupported(
+                name,
+                "this version has only the default behaviour; leave it out",
+            )),
+            None => Ok(()),
+        }
+    }
+}
