@@ -1,0 +1,132 @@
+//! Keys of MQTT's limits and times.
+
+use std::time::Duration;
+
+use super::Section;
+use crate::key::{Key, Slot};
+use crate::settings::Settings;
+use crate::value::LONGEST;
+
+/// The longest keep alive and the longest session expiry that MQTT can express.
+const U32_SECONDS: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// The largest packet that MQTT can express.
+const LARGEST_PACKET: u32 = 268_435_460;
+
+pub(super) const SECTION: Section<Settings> = Section {
+    name: "mqtt",
+    doc: "Limits and times of MQTT.",
+    keys: &[
+        Key {
+            name: "mqtt.publisher_hold",
+            default: "30s",
+            doc: "How long a 3.x publisher is held (not read, not acknowledged) when a queue cannot take its message; \
+                  then it is disconnected.",
+            slot: Slot::Span {
+                min: Duration::ZERO,
+                max: LONGEST,
+                at: |settings| &mut settings.mqtt.publisher_hold,
+            },
+        },
+        Key {
+            name: "mqtt.connect_timeout",
+            default: "10s",
+            doc: "How long a new connection may take to send its CONNECT.",
+            slot: Slot::Span {
+                min: Duration::from_millis(100),
+                max: Duration::from_secs(3600),
+                at: |settings| &mut settings.mqtt.connect_timeout,
+            },
+        },
+        Key {
+            name: "mqtt.max_packet_size",
+            default: "1MiB",
+            doc: "The largest packet taken from a client.",
+            slot: Slot::Size32 {
+                min: 128,
+                max: LARGEST_PACKET,
+                at: |settings| &mut settings.mqtt.max_packet_size,
+            },
+        },
+        Key {
+            name: "mqtt.receive_maximum",
+            default: "1024",
+            doc: "Unacknowledged QoS 1 and 2 publishes that a client may have on the way to the broker.",
+            slot: Slot::Count16 {
+                min: 1,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.receive_maximum,
+            },
+        },
+        Key {
+            name: "mqtt.topic_alias_maximum",
+            default: "64",
+            doc: "Topic aliases that a client may use towards the broker; 0 allows none.",
+            slot: Slot::Count16 {
+                min: 0,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.topic_alias_maximum,
+            },
+        },
+        Key {
+            name: "mqtt.keep_alive_max",
+            default: "none",
+            doc: "The longest keep alive granted; `none` grants what the client asks, also no keep alive at all.",
+            slot: Slot::OptionalSpan {
+                none: "none",
+                at: |settings| &mut settings.mqtt.keep_alive_max,
+            },
+        },
+        Key {
+            name: "mqtt.session_expiry_max",
+            default: "7d",
+            doc: "The longest session expiry granted; also how long a session of a 3.x client without clean session \
+                  lives on.",
+            slot: Slot::Span {
+                min: Duration::ZERO,
+                max: U32_SECONDS,
+                at: |settings| &mut settings.mqtt.session_expiry_max,
+            },
+        },
+        Key {
+            name: "mqtt.max_topic_levels",
+            default: "128",
+            doc: "The most levels of a topic name or filter.",
+            slot: Slot::Count16 {
+                min: 1,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.max_topic_levels,
+            },
+        },
+        Key {
+            name: "mqtt.max_outgoing_inflight",
+            default: "128",
+            doc: "Unacknowledged QoS 1 and 2 messages on the way to one client, however many it allows.",
+            slot: Slot::Count16 {
+                min: 1,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.max_outgoing_inflight,
+            },
+        },
+        Key {
+            name: "mqtt.max_pending_messages",
+            default: "10000",
+            doc: "Messages that may wait for one session; the next one is dropped and counted.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_pending_messages,
+            },
+        },
+        Key {
+            name: "mqtt.max_pending_bytes",
+            default: "16MiB",
+            doc: "Bytes that may wait for one session; the next message is dropped and counted.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_pending_bytes,
+            },
+        },
+    ],
+};

@@ -1,0 +1,102 @@
+//! Listeners: their kinds, what their names let one guess, and which kinds this version serves.
+//! It must not know keys or sources.
+
+use std::net::SocketAddr;
+
+/// One MQTT listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenerConfig {
+    /// The name in the config, the log and the metrics.
+    pub name: String,
+    /// What is spoken.
+    pub kind: ListenerKind,
+    /// The address and port.
+    pub bind: SocketAddr,
+    /// Whether it is served.
+    pub enabled: bool,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListenerKind {
+    /// MQTT over TCP.
+    Tcp,
+    /// MQTT over TLS.
+    Tls,
+    /// MQTT over WebSocket.
+    Ws,
+    /// MQTT over WebSocket over TLS.
+    Wss,
+    /// MQTT over QUIC.
+    Quic,
+    /// MQTT over a Unix socket.
+    Unix,
+}
+
+impl ListenerKind {
+    pub(crate) const WORDS: &[&str] = &["tcp", "tls", "ws", "wss", "quic", "unix"];
+    pub(crate) const ALL: &[Self] =
+        &[Self::Tcp, Self::Tls, Self::Ws, Self::Wss, Self::Quic, Self::Unix];
+
+    /// The word for it in a config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+            Self::Quic => "quic",
+            Self::Unix => "unix",
+        }
+    }
+
+    /// Whether this version serves it.
+    pub(crate) const fn is_served(self) -> bool {
+        matches!(self, Self::Tcp)
+    }
+}
+
+/// The well-known names, with the kind and the address that each has when nothing else is said.
+pub(crate) const WELL_KNOWN: &[(&str, ListenerKind, &str)] = &[
+    ("mqtt", ListenerKind::Tcp, "127.0.0.1:1883"),
+    ("mqtts", ListenerKind::Tls, "127.0.0.1:8883"),
+    ("ws", ListenerKind::Ws, "127.0.0.1:8083"),
+    ("wss", ListenerKind::Wss, "127.0.0.1:8084"),
+    ("quic", ListenerKind::Quic, "127.0.0.1:14567"),
+];
+
+/// A listener as its keys give it, before its name is asked for the rest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    pub(crate) kind: Option<ListenerKind>,
+    pub(crate) bind: Option<String>,
+    pub(crate) enabled: bool,
+}
+
+impl Draft {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), kind: None, bind: None, enabled: true }
+    }
+
+    /// The kind that was given, or that the name stands for.
+    pub(crate) fn kind(&self) -> Option<ListenerKind> {
+        self.kind.or_else(|| self.well_known().map(|(_, kind, _)| *kind))
+    }
+
+    /// The address that was given, or that the name stands for.
+    pub(crate) fn bind(&self) -> Option<&str> {
+        self.bind.as_deref().or_else(|| self.well_known().map(|(_, _, bind)| *bind))
+    }
+
+    fn well_known(&self) -> Option<&'static (&'static str, ListenerKind, &'static str)> {
+        WELL_KNOWN.iter().find(|(name, ..)| *name == self.name)
+    }
+}
+
+/// Whether a listener may be called that.
+pub(crate) fn is_legal_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !name.is_empty() && name.bytes().all(legal)
+}

@@ -1,0 +1,169 @@
+//! What the server is built from: plain values, all present, all within their ranges.
+//! It must not know where a value came from.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::listener::ListenerConfig;
+use crate::queue_defaults::QueueDefaults;
+
+/// Everything that can be configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Where all data of this node lies.
+    pub data_dir: PathBuf,
+    /// The MQTT listeners, by name.
+    pub listeners: Vec<ListenerConfig>,
+    /// The HTTP listener.
+    pub http: HttpSettings,
+    /// Limits and times of MQTT.
+    pub mqtt: MqttSettings,
+    /// Queues: auto-create and defaults.
+    pub queues: QueueSettings,
+    /// The log on disk.
+    pub log: LogSettings,
+    /// The process.
+    pub server: ServerSettings,
+    /// What the process says about itself.
+    pub logging: LoggingSettings,
+}
+
+/// Where HTTP is served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpSettings {
+    /// The address and port.
+    pub bind: SocketAddr,
+    /// Whether it is served at all.
+    pub enabled: bool,
+}
+
+/// Limits and times of MQTT.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MqttSettings {
+    /// How long a 3.x publisher is held when a queue cannot take its message.
+    pub publisher_hold: Duration,
+    /// How long a new connection may take to send its CONNECT.
+    pub connect_timeout: Duration,
+    /// The largest packet taken, in bytes.
+    pub max_packet_size: u32,
+    /// Unacknowledged QoS 1 and 2 publishes a client may have on the way to us.
+    pub receive_maximum: u16,
+    /// Topic aliases a client may use towards us.
+    pub topic_alias_maximum: u16,
+    /// The longest keep alive granted; none: as the client asks.
+    pub keep_alive_max: Option<Duration>,
+    /// The longest session expiry granted.
+    pub session_expiry_max: Duration,
+    /// The most levels of a topic name or filter.
+    pub max_topic_levels: u16,
+    /// Unacknowledged QoS 1 and 2 messages on the way to one client, whatever it allows.
+    pub max_outgoing_inflight: u16,
+    /// Messages that wait for one session.
+    pub max_pending_messages: u32,
+    /// Bytes that wait for one session.
+    pub max_pending_bytes: u64,
+}
+
+/// Queues: auto-create and defaults.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QueueSettings {
+    /// Whether a subscription may make a queue.
+    pub auto_create: AutoCreateSettings,
+    /// What a new queue has where nothing else is said.
+    pub defaults: QueueDefaults,
+}
+
+/// Whether a subscription may make a queue.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AutoCreateSettings {
+    /// Whether it may.
+    pub enabled: bool,
+    /// The most queues there may be.
+    pub max_queues: u32,
+}
+
+/// The log on disk.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LogSettings {
+    /// The size of one segment file.
+    pub segment_size: u64,
+    /// How many bytes of log are written between two checkpoints.
+    pub checkpoint_every: u64,
+    /// Room kept for the operator when the disk is full.
+    pub reserve: u64,
+    /// How long a message of durability `os` may wait for its sync.
+    pub sync_interval: Duration,
+}
+
+/// The process.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ServerSettings {
+    /// How many shards; none: one for each core.
+    pub shards: Option<u16>,
+    /// How long a shutdown may take to drain.
+    pub shutdown_timeout: Duration,
+}
+
+/// What the process says about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LoggingSettings {
+    /// The least severe lines that are written.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How severe a line of the log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogLevel {
+    /// Someone must act.
+    Error,
+    /// Odd but fine.
+    Warn,
+    /// Life cycle.
+    #[default]
+    Info,
+    /// Per connection.
+    Debug,
+    /// Per packet.
+    Trace,
+}
+
+impl LogLevel {
+    pub(crate) const WORDS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+    pub(crate) const ALL: &[Self] =
+        &[Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(crate) const WORDS: &[&str] = &["text", "json"];
+    pub(crate) const ALL: &[Self] = &[Self::Text, Self::Json];
+}
+
+impl Settings {
+    /// Every field empty: what the rows fill, first with their defaults.
+    pub(crate) fn blank() -> Self {
+        Self {
+            data_dir: PathBuf::new(),
+            listeners: Vec::new(),
+            http: HttpSettings { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), enabled: false },
+            mqtt: MqttSettings::default(),
+            queues: QueueSettings::default(),
+            log: LogSettings::default(),
+            server: ServerSettings::default(),
+            logging: LoggingSettings::default(),
+        }
+    }
+}

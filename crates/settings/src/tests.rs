@@ -1,0 +1,5 @@
+//! Sources in, settings or rendered faults out.
+
+mod defaults;
+mod errors;
+mod layers;

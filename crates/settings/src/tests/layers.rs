@@ -1,0 +1,130 @@
+use std::time::Duration;
+
+use crate::*;
+
+/// Loads `file` (no file when empty) under `environment` under `flags`.
+pub(super) fn load(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[&str],
+) -> Result<Loaded, ConfigErrors> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("weir.toml");
+    std::fs::write(&path, file).expect("the file can be written");
+    let sources = Sources {
+        file: (!file.is_empty()).then(|| path.clone()),
+        environment: environment
+            .iter()
+            .map(|(k, v)| (String::from(*k), String::from(*v)))
+            .collect(),
+        flags: flags.iter().map(|flag| String::from(*flag)).collect(),
+    };
+    sources.load()
+}
+
+const FILE: &str = "\
+data_dir = \"from-file\"
+[mqtt]
+publisher_hold = \"1s\"
+receive_maximum = 10
+max_packet_size = \"2MiB\"
+";
+
+#[test]
+fn flags_beat_the_environment_and_that_beats_the_file() {
+    let environment = [
+        ("WEIR_MQTT__PUBLISHER_HOLD", "2s"),
+        ("WEIR_MQTT__RECEIVE_MAXIMUM", "20"),
+        ("WEIR_BIN", "x"),
+    ];
+    let loaded = load(FILE, &environment, &["mqtt.publisher_hold=3s"]).expect("valid");
+    let mqtt = &loaded.settings.mqtt;
+    assert_eq!(mqtt.publisher_hold, Duration::from_secs(3));
+    assert_eq!(mqtt.receive_maximum, 20);
+    assert_eq!(mqtt.max_packet_size, 2 << 20);
+    assert_eq!(loaded.origin("mqtt.publisher_hold"), Origin::Flag);
+    let variable = "WEIR_MQTT__RECEIVE_MAXIMUM".to_owned();
+    assert_eq!(loaded.origin("mqtt.receive_maximum"), Origin::Environment { variable });
+    let Origin::File { line, .. } = loaded.origin("mqtt.max_packet_size") else {
+        panic!("it stands in the file");
+    };
+    assert_eq!(line, 5);
+    assert_eq!(loaded.origin("mqtt.connect_timeout"), Origin::Default);
+}
+
+#[test]
+fn effective_values_name_who_said_so() {
+    let loaded =
+        load("", &[], &["log.reserve=1MiB", "listeners.mqtt.bind=127.0.0.1:0"]).expect("valid");
+    let of = |key: &str| {
+        loaded
+            .effective()
+            .find(|value| value.key == key)
+            .map(|v| (v.value, v.origin))
+            .expect("a key")
+    };
+    assert_eq!(of("log.reserve"), ("1MiB".to_owned(), Origin::Flag));
+    assert_eq!(of("listeners.mqtt.bind"), ("127.0.0.1:0".to_owned(), Origin::Flag));
+    assert_eq!(of("log.segment_size"), ("64MiB".to_owned(), Origin::Default));
+}
+
+#[test]
+fn the_top_of_the_file_is_set_without_a_section() {
+    let loaded = load("", &[("WEIR_DATA_DIR", "here")], &[]).expect("valid");
+    assert_eq!(loaded.settings.data_dir.to_str(), Some("here"));
+}
+
+#[test]
+fn words_for_nothing_are_values() {
+    let file = "\
+[queues.defaults]
+max_messages = \"none\"
+max_bytes = \"1GiB\"
+retention = 0
+max_attempts = 0
+dedup_window = \"off\"
+dead_letter = \"letters\"
+[server]
+shards = \"auto\"
+[mqtt]
+keep_alive_max = \"5m\"
+";
+    let settings = load(file, &[], &[]).expect("valid").settings;
+    let defaults = settings.queues.defaults;
+    assert_eq!(defaults.max_messages, None);
+    assert_eq!(defaults.max_bytes, Some(1 << 30));
+    assert_eq!(defaults.retention, None);
+    assert_eq!(defaults.max_attempts, None);
+    assert_eq!(defaults.dedup_window, None);
+    assert_eq!(defaults.dead_letter, DeadLetter::Queue("letters".to_owned()));
+    assert_eq!(settings.server.shards, None);
+    assert_eq!(settings.mqtt.keep_alive_max, Some(Duration::from_secs(300)));
+}
+
+#[test]
+fn listeners_are_named_guessed_and_switched_off() {
+    let file = "\
+[listeners.mqtt]
+enabled = false
+[listeners.plant]
+kind = \"tcp\"
+bind = \"0.0.0.0:1884\"
+[listeners.ws]
+enabled = false
+";
+    let settings =
+        load(file, &[("WEIR_LISTENERS__LAB__KIND", "tcp")], &["listeners.lab.bind=[::1]:0"])
+            .expect("valid")
+            .settings;
+    let found: Vec<_> = settings
+        .listeners
+        .iter()
+        .map(|l| (l.name.as_str(), l.kind.as_str(), l.bind.to_string(), l.enabled))
+        .collect();
+    let expected = [
+        ("lab", "tcp", "[::1]:0".to_owned(), true),
+        ("mqtt", "tcp", "127.0.0.1:1883".to_owned(), false),
+        ("plant", "tcp", "0.0.0.0:1884".to_owned(), true),
+    ];
+    assert_eq!(found, expected);
+}
