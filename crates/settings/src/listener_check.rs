@@ -87,8 +87,13 @@ impl ListenerCheck<'_> {
             |(_, other): &&(String, SocketAddr)| *enabled && bind.port() != 0 && other == bind;
         let (other, _) = taken.iter().find(same)?;
         let error =
-            ConfigError::new(format!("`listeners.{name}` and `{other}` are both bound to {bind}"));
-        Some(self.point(error, &Draft::new(name), "bind", "taken"))
+            ConfigError::new(format!("`{other}` and `listeners.{name}` are both bound to {bind}"));
+        let places = [format!("listeners.{name}.bind"), format!("{other}.bind")];
+        let given = places.iter().find_map(|key| self.given.get(key));
+        Some(match given {
+            Some((_, place)) => error.at(place, "taken"),
+            None => error,
+        })
     }
 
     /// Marks the key when it was given, else the place that names the listener, if any does.

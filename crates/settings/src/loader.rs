@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{ConfigError, ConfigErrors};
 use crate::keys;
-use crate::listener::{Draft, WELL_KNOWN, is_legal_name};
+use crate::listener::{Draft, is_legal_name};
 use crate::listener_check::ListenerCheck;
 use crate::settings::Settings;
 use crate::source::{Entry, Place};
@@ -72,7 +72,12 @@ impl Loader {
             Some((name, field)) => (name, Some(field)),
             None => (rest, None),
         };
+        let named_before = self.named.contains_key(name);
+        self.named.entry(name.to_owned()).or_insert_with(|| entry.key_place.clone());
         if !is_legal_name(name) {
+            if named_before {
+                return;
+            }
             let message = format!("'{name}' is no name for a listener");
             let help = Some("use letters, digits, `-` and `_`".to_owned());
             let error = ConfigError::new(message).at(&entry.key_place, "this name").help(help);
@@ -80,7 +85,6 @@ impl Loader {
             return;
         }
         let draft = self.drafts.entry(name.to_owned()).or_insert_with(|| Draft::new(name));
-        self.named.entry(name.to_owned()).or_insert_with(|| entry.key_place.clone());
         let (Some(field), Some(value)) = (field, &entry.value) else {
             if entry.value.is_some() {
                 self.errors.push(unknown_key(entry));
@@ -147,10 +151,5 @@ fn nearest_key(full: &str, section: &str, last: &str) -> Option<String> {
         });
     }
     let elsewhere = names().find(|name| last_of(name).1 == last);
-    elsewhere.or_else(|| nearest(full, names())).map(str::to_owned).or_else(|| {
-        let listeners = WELL_KNOWN.iter().map(|(name, ..)| *name);
-        nearest(last, listeners)
-            .filter(|_| section == "listener")
-            .map(|name| format!("listeners.{name}"))
-    })
+    elsewhere.or_else(|| nearest(full, names())).map(str::to_owned)
 }

@@ -107,7 +107,7 @@ pub(crate) fn span(text: &str, min: Duration, max: Duration) -> Result<Duration,
     let span = parse_duration(text).map_err(|error| error.to_string())?;
     if span < min || span > max {
         let (min, max) = (format_duration(min), format_duration(max));
-        return Err(format!("'{text}' is not within {min} and {max}").into());
+        return Err(format!("'{text}' is not from {min} to {max}").into());
     }
     Ok(span)
 }
@@ -131,7 +131,7 @@ where
         Ok(size) if size >= min && size <= max => Ok(size),
         _ => {
             let (min, max) = (ByteSize(min.into()), ByteSize(max.into()));
-            Err(format!("'{text}' is not within {min} and {max}").into())
+            Err(format!("'{text}' is not from {min} to {max}").into())
         }
     }
 }

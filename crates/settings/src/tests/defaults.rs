@@ -38,7 +38,7 @@ fn every_key_fills_a_field_of_its_own() {
         let value = [
             "false",
             "true",
-            "77s",
+            "7s",
             "7777",
             "7777KiB",
             "10.1.2.3:4",

@@ -1,40 +1,44 @@
-use super::layers::load;
-use crate::*;
+//! What a user sees: exact text, one case each.
 
-fn check(file: &str, environment: &[(&str, &str)], flags: &[&str], expected: &str) {
-    let errors = load(file, environment, flags).expect_err("it is wrong");
-    println!("{errors}\n=====");
-    let _ = expected;
+mod cases;
+
+use super::layers::load_named;
+
+/// A wrong config and the exact text of its errors.
+struct Case {
+    file: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+    flags: &'static [&'static str],
+    text: &'static str,
 }
 
 #[test]
-fn all() {
-    check("[mqtt]\npublsher_hold = \"30s\"\n", &[], &[], "");
-    check("[mqtt]\npublisher_hold = \"30x\"\nreceive_maximum = \"5\"\n", &[], &[], "");
-    check("[mqtt]\npublisher_hold = 30\nreceive_maximum = 0\n", &[], &[], "");
-    check("[mqqt]\na = 1\nb = 2\n[queue]\n", &[], &[], "");
-    check("mqtt = 5\n", &[], &[], "");
-    check("[mqtt\npublisher_hold = 30\n", &[], &[], "");
-    check("[listeners.ws]\n", &[], &[], "");
-    check("[listeners.mqtt]\nkind = \"tls\"\n", &[], &[], "");
-    check("[listeners.plant]\nbind = \"127.0.0.1:1884\"\n", &[], &[], "");
-    check("[listeners.plant]\nkind = \"tcp\"\nbnd = \"127.0.0.1:1884\"\n", &[], &[], "");
-    check("[listeners.mqtt]\nbind = \"localhost:1883\"\n", &[], &[], "");
-    check("[queues.defaults]\ndispatch_strategy = \"roundrobin\"\n", &[], &[], "");
-    check("[queues.defaults]\nretry_delay = \"5m\"\n", &[], &[], "");
-    check("", &[("WEIR_MQTT__PUBLISHER_HOLDS", "1s")], &[], "");
-    check("", &[("WEIR_MQTT__PUBLISHER_HOLD", "1 s")], &[], "");
-    check(
-        "",
-        &[],
-        &["mqtt.max_packet_size=1KB", "mqtt.max_packet_size=1GiB", "nothing", "logging.level=Info"],
-        "",
+fn every_error_shows_its_line_and_the_next_step() {
+    for case in cases::CASES {
+        let (outcome, path) = load_named(case.file, case.environment, case.flags);
+        let errors = outcome.expect_err(case.text);
+        let text = errors.to_string().replace(&path, "weir.toml");
+        assert_eq!(text.trim_end(), case.text.trim(), "\n{text}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let sources =
+        crate::Sources { file: Some("/does/not/exist.toml".into()), ..Default::default() };
+    let text = sources.load().expect_err("missing").to_string();
+    assert!(
+        text.starts_with("error: cannot read the config file /does/not/exist.toml: "),
+        "{text}"
     );
-    check("[http]\nbind = \"127.0.0.1:1883\"\n", &[], &[], "");
-    check("[[listeners]]\nname = \"mqtt\"\n", &[], &[], "");
-    check("[listener.mqtt]\nbind = \"x\"\n", &[], &[], "");
-    check("max_inflight = 5\n", &[], &[], "");
-    check("[listeners.\"a b\"]\nbind = \"x\"\n", &[], &[], "");
-    check("[mqtt]\npublisher_hold = [\"1s\"]\n", &[], &[], "");
-    check("[mqtt.publisher_hold]\nx = 1\n", &[], &[], "");
+}
+
+#[test]
+fn a_terminal_gets_colours() {
+    let (outcome, _) = load_named("x = 1\n", &[], &[]);
+    let errors = outcome.expect_err("an unknown key");
+    assert!(errors.to_styled_text().contains("\u{1b}["));
+    assert!(!errors.to_string().contains("\u{1b}["));
+    let messages: Vec<&str> = errors.iter().map(crate::ConfigError::message).collect();
+    assert_eq!(messages, ["unknown key `x`"]);
 }

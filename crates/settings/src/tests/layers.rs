@@ -2,12 +2,16 @@ use std::time::Duration;
 
 use crate::*;
 
-/// Loads `file` (no file when empty) under `environment` under `flags`.
-pub(super) fn load(
+fn load(file: &str, environment: &[(&str, &str)], flags: &[&str]) -> Result<Loaded, ConfigErrors> {
+    load_named(file, environment, flags).0
+}
+
+/// Loads `file` (no file when empty) under `environment` under `flags`; also gives the file's path.
+pub(super) fn load_named(
     file: &str,
     environment: &[(&str, &str)],
     flags: &[&str],
-) -> Result<Loaded, ConfigErrors> {
+) -> (Result<Loaded, ConfigErrors>, String) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("weir.toml");
     std::fs::write(&path, file).expect("the file can be written");
@@ -19,7 +23,7 @@ pub(super) fn load(
             .collect(),
         flags: flags.iter().map(|flag| String::from(*flag)).collect(),
     };
-    sources.load()
+    (sources.load(), path.display().to_string())
 }
 
 const FILE: &str = "\

@@ -1,0 +1,446 @@
+//! The cases, each as typed.
+
+use super::Case;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        file: r#"[mqtt]
+publsher_hold = "30s"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: unknown key `mqtt.publsher_hold`
+ --> weir.toml:2:1
+  |
+2 | publsher_hold = "30s"
+  | ^^^^^^^^^^^^^ no such key
+  |
+  = help: did you mean `mqtt.publisher_hold`?
+"#,
+    },
+    Case {
+        file: r#"[mqtt]
+publisher_hold = "30x"
+receive_maximum = "5"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `mqtt.publisher_hold`
+ --> weir.toml:2:18
+  |
+2 | publisher_hold = "30x"
+  |                  ^^^^^ '30x' is no duration; write a whole number and ms, s, m, h or d, such as 30s
+
+error: bad value for `mqtt.receive_maximum`
+ --> weir.toml:3:19
+  |
+3 | receive_maximum = "5"
+  |                   ^^^ expected a whole number without quotes, found a text
+"#,
+    },
+    Case {
+        file: r#"[mqtt]
+publisher_hold = 30
+receive_maximum = 0
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `mqtt.publisher_hold`
+ --> weir.toml:2:18
+  |
+2 | publisher_hold = 30
+  |                  ^^ '30' is no duration; write a whole number and ms, s, m, h or d, such as 30s
+
+error: bad value for `mqtt.receive_maximum`
+ --> weir.toml:3:19
+  |
+3 | receive_maximum = 0
+  |                   ^ '0' is no whole number from 1 to 65535
+"#,
+    },
+    Case {
+        file: r#"[mqqt]
+a = 1
+b = 2
+[queue]
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: unknown section `mqqt`
+ --> weir.toml:1:2
+  |
+1 | [mqqt]
+  |  ^^^^ no such section
+  |
+  = help: did you mean `mqtt`?
+
+error: unknown section `queue`
+ --> weir.toml:4:2
+  |
+4 | [queue]
+  |  ^^^^^ no such section
+  |
+  = help: did you mean `queues`?
+"#,
+    },
+    Case {
+        file: r#"mqtt = 5
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: `mqtt` is a section, not a key
+ --> weir.toml:1:1
+  |
+1 | mqtt = 5
+  | ^^^^ a section
+  |
+  = help: write its keys below a line `[mqtt]`
+"#,
+    },
+    Case {
+        file: r#"[mqtt
+publisher_hold = 30
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: this is no TOML
+ --> weir.toml:1:6
+  |
+1 | [mqtt
+  |      ^ unclosed table, expected `]`
+"#,
+    },
+    Case {
+        file: r#"[listeners.ws]
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `ws` is of kind ws, and this version serves only tcp
+ --> weir.toml:1:12
+  |
+1 | [listeners.ws]
+  |            ^^ not served yet
+  |
+  = help: set listeners.ws.enabled = false, or leave it out
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+kind = "tls"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtt` is of kind tls, and this version serves only tcp
+ --> weir.toml:2:8
+  |
+2 | kind = "tls"
+  |        ^^^^^ not served yet
+  |
+  = help: set listeners.mqtt.enabled = false, or leave it out
+"#,
+    },
+    Case {
+        file: r#"[listeners.plant]
+bind = "127.0.0.1:1884"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `plant` needs a kind
+ --> weir.toml:1:12
+  |
+1 | [listeners.plant]
+  |            ^^^^^ which kind?
+  |
+  = help: `plant` is no well-known name; add kind = "tcp"
+"#,
+    },
+    Case {
+        file: r#"[listeners.plant]
+kind = "tcp"
+bnd = "127.0.0.1:1884"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: unknown key `listeners.plant.bnd`
+ --> weir.toml:3:1
+  |
+3 | bnd = "127.0.0.1:1884"
+  | ^^^ no such key
+  |
+  = help: did you mean `listeners.plant.bind`?
+
+error: the listener `plant` needs an address
+ --> weir.toml:1:12
+  |
+1 | [listeners.plant]
+  |            ^^^^^ bound to what?
+  |
+  = help: add bind = "127.0.0.1:1883"
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+bind = "localhost:1883"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `listeners.mqtt.bind`
+ --> weir.toml:2:8
+  |
+2 | bind = "localhost:1883"
+  |        ^^^^^^^^^^^^^^^^ 'localhost:1883' is no IP address with a port
+  |
+  = help: write it as 127.0.0.1:1883, [::1]:1883 or, for all addresses, 0.0.0.0:1883
+"#,
+    },
+    Case {
+        file: r#"[listeners."a b"]
+bind = "x"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: 'a b' is no name for a listener
+ --> weir.toml:1:12
+  |
+1 | [listeners."a b"]
+  |            ^^^^^ this name
+  |
+  = help: use letters, digits, `-` and `_`
+"#,
+    },
+    Case {
+        file: r#"[[listeners]]
+name = "mqtt"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: `listeners` is a section, not a key
+ --> weir.toml:1:3
+  |
+1 | [[listeners]]
+  |   ^^^^^^^^^ a section
+  |
+  = help: write its keys below a line `[listeners]`
+"#,
+    },
+    Case {
+        file: r#"[listener.mqtt]
+bind = "x"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: unknown section `listener`
+ --> weir.toml:1:2
+  |
+1 | [listener.mqtt]
+  |  ^^^^^^^^ no such section
+  |
+  = help: did you mean `listeners`?
+"#,
+    },
+    Case {
+        file: r#"max_inflight = 5
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: unknown key `max_inflight`
+ --> weir.toml:1:1
+  |
+1 | max_inflight = 5
+  | ^^^^^^^^^^^^ no such key
+  |
+  = help: did you mean `queues.defaults.max_inflight`?
+"#,
+    },
+    Case {
+        file: r#"[http]
+bind = "127.0.0.1:1883"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: `http` and `listeners.mqtt` are both bound to 127.0.0.1:1883
+ --> weir.toml:2:8
+  |
+2 | bind = "127.0.0.1:1883"
+  |        ^^^^^^^^^^^^^^^^ taken
+"#,
+    },
+    Case {
+        file: r#"[queues.defaults]
+dispatch_strategy = "roundrobin"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `queues.defaults.dispatch_strategy`
+ --> weir.toml:2:21
+  |
+2 | dispatch_strategy = "roundrobin"
+  |                     ^^^^^^^^^^^^ 'roundrobin' is none of round_robin, random, least_inflight, key_ordered, single_active
+  |
+  = help: did you mean `round_robin`?
+"#,
+    },
+    Case {
+        file: r#"[queues.defaults]
+retry_delay = "5m"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: `queues.defaults.retry_delay` is longer than `queues.defaults.retry_delay_max`
+ --> weir.toml:2:15
+  |
+2 | retry_delay = "5m"
+  |               ^^^^ too long
+"#,
+    },
+    Case {
+        file: r#"[queues.defaults]
+max_messages = "unlimited"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `queues.defaults.max_messages`
+ --> weir.toml:2:16
+  |
+2 | max_messages = "unlimited"
+  |                ^^^^^^^^^^^ 'unlimited' is no whole number from 1 to 18446744073709551615
+  |
+  = help: `none` is a value too
+"#,
+    },
+    Case {
+        file: r#"[mqtt]
+publisher_hold = ["1s"]
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `mqtt.publisher_hold`
+ --> weir.toml:2:18
+  |
+2 | publisher_hold = ["1s"]
+  |                  ^^^^^^ expected a number or a text in quotes, found a list
+"#,
+    },
+    Case {
+        file: r#"[http]
+enabled = "yes"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `http.enabled`
+ --> weir.toml:2:11
+  |
+2 | enabled = "yes"
+  |           ^^^^^ expected `true` or `false` without quotes, found a text
+"#,
+    },
+    Case {
+        file: "",
+        environment: &[("WEIR_MQTT__PUBLISHER_HOLDS", "1s")],
+        flags: &[],
+        text: r#"
+error: unknown key `mqtt.publisher_holds`
+--> environment:1:1
+ |
+ | WEIR_MQTT__PUBLISHER_HOLDS=1s
+ | ^^^^^^^^^^^^^^^^^^^^^^^^^^ no such key
+ |
+ = help: did you mean `mqtt.publisher_hold`?
+"#,
+    },
+    Case {
+        file: "",
+        environment: &[("WEIR_MQTT__PUBLISHER_HOLD", "1 s")],
+        flags: &[],
+        text: r#"
+error: bad value for `mqtt.publisher_hold`
+--> environment:1:27
+ |
+ | WEIR_MQTT__PUBLISHER_HOLD=1 s
+ |                           ^^^ '1 s' is no duration; write a whole number and ms, s, m, h or d, such as 30s
+"#,
+    },
+    Case {
+        file: "",
+        environment: &[],
+        flags: &["mqtt.max_packet_size=1KB", "mqtt.max_packet_size=1GiB"],
+        text: r#"
+error: bad value for `mqtt.max_packet_size`
+--> command line:1:28
+ |
+ | --set mqtt.max_packet_size=1GiB
+ |                            ^^^^ '1GiB' is not from 128 to 268435460
+"#,
+    },
+    Case {
+        file: "",
+        environment: &[],
+        flags: &["nothing"],
+        text: r#"
+error: `--set` needs a key and a value
+--> command line:1:7
+ |
+ | --set nothing
+ |       ^^^^^^^ no `=`
+ |
+ = help: write it as --set section.key=value
+"#,
+    },
+    Case {
+        file: "",
+        environment: &[],
+        flags: &["logging.level=Info"],
+        text: r#"
+error: bad value for `logging.level`
+--> command line:1:21
+ |
+ | --set logging.level=Info
+ |                     ^^^^ 'Info' is none of error, warn, info, debug, trace
+ |
+ = help: did you mean `info`?
+"#,
+    },
+    Case {
+        file: r#"[mqtt]
+receive_maximum = 0
+"#,
+        environment: &[("WEIR_HTTP__BIND", "x")],
+        flags: &["mqtt.receive_maximum=1"],
+        text: r#"
+error: bad value for `mqtt.receive_maximum`
+ --> weir.toml:2:19
+  |
+2 | receive_maximum = 0
+  |                   ^ '0' is no whole number from 1 to 65535
+
+error: bad value for `http.bind`
+--> environment:1:17
+ |
+ | WEIR_HTTP__BIND=x
+ |                 ^ 'x' is no IP address with a port
+ |
+ = help: write it as 127.0.0.1:1883, [::1]:1883 or, for all addresses, 0.0.0.0:1883
+"#,
+    },
+];
