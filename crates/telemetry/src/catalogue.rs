@@ -1,0 +1,96 @@
+//! Every metric there is: name, kind, help. A name is `weir_<area>_<what>_<unit>`, a counter ends in `_total`.
+
+#[cfg(test)]
+mod tests;
+
+/// What a metric's number means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    /// It only grows, until the process starts anew.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+macro_rules! metrics {
+    ($($metric:ident = $kind:ident $name:literal $label:expr, $help:literal;)*) => {
+        /// A metric of the catalogue.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Metric {
+            $(#[doc = concat!("`", $name, "`: ", $help, ".")] $metric,)*
+        }
+
+        impl Metric {
+            /// All of them, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$(Self::$metric),*];
+
+            /// The full name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$metric => $name,)* }
+            }
+
+            /// What it counts, in words.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$metric => $help,)* }
+            }
+
+            /// What its number means.
+            #[must_use]
+            pub const fn kind(self) -> MetricKind {
+                match self { $(Self::$metric => MetricKind::$kind,)* }
+            }
+
+            /// Its label, if it has one.
+            #[must_use]
+            pub const fn label(self) -> Option<&'static str> {
+                match self { $(Self::$metric => $label,)* }
+            }
+        }
+    };
+}
+
+const QUEUE: Option<&str> = Some("queue");
+
+metrics! {
+    BuildInfo = Gauge "weir_build_info" Some("version"), "Always 1, with the version as label";
+    NodeReady = Gauge "weir_node_ready" None, "1 when the node takes traffic, else 0";
+    Connections = Gauge "weir_mqtt_connections" None, "Connections past CONNECT";
+    Connects = Counter "weir_mqtt_connects_total" None, "CONNECT packets accepted";
+    Sessions = Gauge "weir_mqtt_sessions" None, "Sessions, connected or not";
+    Subscriptions = Gauge "weir_mqtt_subscriptions" None, "Subscriptions of all sessions";
+    MessagesReceived = Counter "weir_mqtt_messages_received_total" None, "PUBLISH packets taken";
+    MessagesSent = Counter "weir_mqtt_messages_sent_total" None, "PUBLISH packets sent";
+    BytesReceived = Counter "weir_mqtt_received_bytes_total" None, "Bytes read from clients";
+    BytesSent = Counter "weir_mqtt_sent_bytes_total" None, "Bytes written to clients";
+    LiveDropped = Counter "weir_mqtt_live_dropped_total" None, "Live messages dropped for a slow reader, a full session or an expiry";
+    PublishesRefused = Counter "weir_mqtt_publishes_refused_total" None, "Messages refused to their publisher because they could not be stored";
+    Qos0Unstored = Counter "weir_mqtt_qos0_unstored_total" None, "QoS 0 messages that a queue should have taken but the log could not store";
+    SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
+    ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
+    RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
+    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
+    LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
+    LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
+    LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";
+    LogFailures = Counter "weir_log_failures_total" None, "Appends to the durable log that failed";
+    LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
+    LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";
+    LogBacklogBytes = Gauge "weir_log_backlog_bytes" None, "Bytes handed to the durable log and not yet committed";
+    QueueEnqueued = Counter "weir_queue_enqueued_total" QUEUE, "Messages stored in the queue";
+    QueueSettled = Counter "weir_queue_settled_total" QUEUE, "Messages accepted by a consumer";
+    QueueExpired = Counter "weir_queue_expired_total" QUEUE, "Messages that grew too old";
+    QueueDropped = Counter "weir_queue_dropped_total" QUEUE, "Messages dropped for room or without a dead-letter queue";
+    QueueReplaced = Counter "weir_queue_replaced_total" QUEUE, "Messages replaced by a newer one of their key";
+    QueueDeadLettered = Counter "weir_queue_dead_lettered_total" QUEUE, "Messages sent to the dead letters";
+    QueuePurged = Counter "weir_queue_purged_total" QUEUE, "Messages purged by an operator";
+    QueueRedelivered = Counter "weir_queue_redelivered_total" QUEUE, "Deliveries beyond the first";
+    QueueReady = Gauge "weir_queue_ready" QUEUE, "Messages that wait for a consumer";
+    QueueInFlight = Gauge "weir_queue_in_flight" QUEUE, "Messages with a consumer, unsettled";
+    QueueDelayed = Gauge "weir_queue_delayed" QUEUE, "Messages that wait for their time";
+    QueueBytes = Gauge "weir_queue_bytes" QUEUE, "Bytes of what is ready, in flight and delayed";
+    QueueConsumers = Gauge "weir_queue_consumers" QUEUE, "Consumers connected";
+    QueueOldestAge = Gauge "weir_queue_oldest_age_seconds" QUEUE, "Age of the oldest unsettled message";
+    QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next has waited";
+}
