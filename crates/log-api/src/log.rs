@@ -1,0 +1,51 @@
+//! The trait of a log. It must not know how one keeps its promises.
+
+use crate::{AppendBatch, LogState, LogStats, Position, ShardId};
+
+/// An append-only log of records, shared by all shards.
+///
+/// No call blocks on the disk but [`Self::shutdown`]; answers come as [`LogEvent`](crate::LogEvent)s at the
+/// [`EventSink`](crate::EventSink) that the log was opened with. What holds of every log, and is tested by the conformance
+/// suite in `testing`:
+///
+/// 1. **Order.** The log is one sequence. One shard's records lie in it in the order of appending. Each shard is told of commits
+///    in log order.
+/// 2. **Truth.** A record is committed only when it will be found again after a crash. Each record is either committed or
+///    failed, once.
+/// 3. **Liveness of bodies.** A committed body is readable, unaltered, at its position, while not all of its references have
+///    been released.
+/// 4. **Checkpoints.** What the parts of the newest checkpoint hold, and the records from its position on, are all there was.
+pub trait Log: Send + Sync + 'static {
+    /// Appends a turn's records. An empty batch does nothing.
+    fn append(&self, from: ShardId, batch: AppendBatch);
+
+    /// Bytes appended and neither committed nor failed yet.
+    fn backlog_bytes(&self) -> u64;
+
+    /// Asks for bodies; they come as one [`LogEvent::Read`](crate::LogEvent::Read) to the shard. Ascending positions are fastest.
+    fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>);
+
+    /// Drops references that the shard held: pairs of a segment and how many of the bodies in it.
+    ///
+    /// What a shard releases before it answers a checkpoint must be gone from its part; what it releases afterwards is found
+    /// again by replay, and is released again then.
+    fn release(&self, shard: ShardId, released: &[(u32, u32)]);
+
+    /// Answers [`LogEvent::CheckpointRequested`](crate::LogEvent::CheckpointRequested). When all shards have, it is written.
+    fn checkpoint_part(&self, shard: ShardId, id: u64, part: Vec<u8>);
+
+    /// Asks for a checkpoint now. When one is being made, another follows it.
+    fn request_checkpoint(&self);
+
+    /// Whether it takes records.
+    fn state(&self) -> LogState;
+
+    /// Its numbers.
+    fn stats(&self) -> LogStats;
+
+    /// Stores what has been appended, finishes a checkpoint that all shards have answered, and stops the log's threads.
+    ///
+    /// Blocks until that is done; calling it again does nothing. What is appended afterwards fails. For a start without
+    /// replay, ask for a checkpoint and let the shards answer it first.
+    fn shutdown(&self);
+}
