@@ -42,7 +42,7 @@ impl IncomingAliases {
 pub enum OutgoingAlias {
     /// By the topic alone.
     None,
-    /// By the topic and this alias, which the client learns from it. `[MQTT-3.3.2-8]`
+    /// By the topic and this alias, which the client learns from it (§3.3.2.3.4).
     First(u16),
     /// By this alias and an empty topic.
     Known(u16),

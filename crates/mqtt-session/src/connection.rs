@@ -114,7 +114,7 @@ impl Connection {
     /// A PUBLISH came in. Not to be called for a repeated one at QoS 2, which holds its place already.
     ///
     /// # Errors
-    /// 0x93 when the client has as many unacknowledged as the server's Receive Maximum allows. `[MQTT-3.3.4-9]`
+    /// 0x93 when the client has as many unacknowledged as the server's Receive Maximum allows. `[MQTT-3.3.4-7]`
     pub fn begin_incoming(&mut self, qos: QoS) -> Result<(), ReasonCode> {
         if qos == QoS::AtMostOnce {
             return Ok(());

@@ -119,10 +119,12 @@ impl InFlight {
         self.live += 1;
     }
 
+    /// Passes ids that carried messages hold. The front of the ring stays a message in flight.
     fn skip_to(&mut self, id: PacketId) {
-        while self.after_ring() != id
-            && self.carried.as_ref().is_some_and(|c| c.find(self.after_ring()).is_some())
-        {
+        if self.ring.is_empty() {
+            self.head = id;
+        }
+        while self.after_ring() != id {
             self.ring.push_back(Slot::done());
         }
     }
@@ -168,7 +170,7 @@ impl InFlight {
             Awaiting::PubRec => {
                 let origin = slot.origin;
                 if reason.is_error() {
-                    self.finish(id); // `[MQTT-4.3.3-4]`: no PUBREL, the id is free
+                    self.finish(id); // `[MQTT-4.4.0-2]`: no PUBREL, the id is free
                 } else {
                     slot.received();
                 }
@@ -258,13 +260,16 @@ impl InFlight {
                 kept.push_back((id, slot));
             }
         }
+        // PUBREL packets need no place in the window, so none of them waits for one. `[MQTT-4.9.0-3]`
+        kept.make_contiguous()
+            .sort_by_key(|(_, slot): &(_, Slot)| slot.awaiting != Awaiting::PubComp);
         kept.shrink_to_fit();
         self.carried = (!kept.is_empty()).then(|| Box::new(Carried { slots: kept, resumed: 0 }));
         self.head = next;
         self.live = 0;
     }
 
-    /// Sends again, in the original order, as far as the window goes. `[MQTT-4.4.0-1]`, `[MQTT-4.6.0-1]`
+    /// Sends again, in the original order, PUBLISH packets as far as the window goes. `[MQTT-4.4.0-1]`, `[MQTT-4.6.0-1]`
     pub(crate) fn resume(&mut self, window: u16, out: &mut Vec<Resend>) {
         let free = usize::from(window).saturating_sub(self.outstanding());
         if let Some(carried) = &mut self.carried {
@@ -313,6 +318,14 @@ impl InFlight {
             carried.slots.push_back((id, slot));
         }
         is_new
+    }
+
+    /// How many PUBLISH packets of this connection are unacknowledged, at least.
+    pub(crate) fn published(&self) -> usize {
+        let carried =
+            self.carried.iter().flat_map(|carried| carried.slots.iter().take(carried.resumed));
+        usize::from(self.live)
+            + carried.filter(|(_, slot)| slot.awaiting != Awaiting::PubComp).count()
     }
 
     pub(crate) fn shrink(&mut self) {

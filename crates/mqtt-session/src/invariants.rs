@@ -18,7 +18,7 @@ pub fn check(session: &Session) -> Result<(), Violation> {
     let rules = [
         (parts.subscriptions.is_sound(), "subscriptions are sorted, each filter once"),
         (in_flight.is_sound(), "each packet id is in flight once, and the counts are right"),
-        (outstanding <= usize::from(parts.window), "no more in flight than the window"),
+        (in_flight.published() <= usize::from(parts.window), "no more in flight than the window"),
         (outstanding <= in_flight.len(), "no more on the wire than held"),
         (session.is_connected() || outstanding == 0, "nothing on the wire of no connection"),
         (parts.pending.is_none_or(|pending| pending.is_sound()), "waiting bytes add up"),

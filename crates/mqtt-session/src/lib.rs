@@ -15,6 +15,7 @@ mod packet_id_set;
 mod pending;
 mod session;
 mod subscriptions;
+mod unwritten;
 pub mod version;
 mod will;
 

@@ -221,7 +221,7 @@ fn effective_client_id<'a>(
 }
 
 fn check_request(request: &ConnectRequest<'_>, limits: &ServerLimits) -> Result<(), ReasonCode> {
-    // `[MQTT-3.1.2-24]` and §3.1.2.11.3: 0 is a protocol error for both.
+    // §3.1.2.11.3, §3.1.2.11.4: 0 is a protocol error for both.
     if request.receive_maximum == 0 || request.maximum_packet_size == Some(0) {
         return Err(ReasonCode::PROTOCOL_ERROR);
     }

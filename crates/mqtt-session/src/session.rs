@@ -4,7 +4,6 @@
 mod life;
 mod verdicts;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
@@ -17,19 +16,12 @@ use crate::incoming::{Incoming2, IncomingQos2};
 use crate::limits::ServerLimits;
 use crate::pending::{Overflow, Pending, PendingDelivery};
 use crate::subscriptions::{SubscriptionRecord, Subscriptions};
+use crate::unwritten::Unwritten;
 use crate::will::Will;
 pub use verdicts::{
     Admission, AfterDisconnect, Closing, Completed, DropReason, PendingSend, PubRecVerdict,
     WillVerdict,
 };
-
-/// A delivery of a queue at QoS 0: settled when it is written to the socket.
-#[derive(Clone, Copy, Debug)]
-struct Unwritten {
-    mark: u64,
-    consumer: u64,
-    offset: u64,
-}
 
 /// The state that MQTT calls the session, with or without a client connected. What is rare is boxed, so that a quiet
 /// session is small.
@@ -40,7 +32,7 @@ pub struct Session {
     in_flight: InFlight,
     pending: Option<Box<Pending>>,
     incoming: Option<Box<IncomingQos2>>,
-    unwritten: Option<Box<VecDeque<Unwritten>>>,
+    unwritten: Option<Box<Unwritten>>,
     will: Option<Box<Will>>,
     /// When the connection ended; means nothing while one is there.
     disconnected_at: UnixMillis,
@@ -68,7 +60,7 @@ impl Session {
     /// What to do with a message at that QoS. `output_open` says whether the connection's output takes more.
     ///
     /// After `Send(Some(id))`, [`Self::sent`] must follow before the next `admit`. QoS 0 may overtake what waits:
-    /// order is promised per topic *and* QoS. `[MQTT-4.6.0-6]`
+    /// order is promised per topic *and* QoS. `[MQTT-4.6.0-5]`
     #[inline]
     #[must_use]
     pub fn admit(&self, qos: QoS, output_open: bool) -> Admission {
@@ -109,11 +101,7 @@ impl Session {
                 self.in_flight.push(id, slot, self.window);
             }
             (None, Origin::Queue { consumer, offset }) => {
-                self.unwritten.get_or_insert_default().push_back(Unwritten {
-                    mark,
-                    consumer,
-                    offset,
-                });
+                self.unwritten.get_or_insert_default().push(mark, consumer, offset);
             }
             (None, Origin::Live) => {}
         }
@@ -122,14 +110,8 @@ impl Session {
     /// The connection's output up to `written` is in the socket: gives the deliveries of queues at QoS 0 that are
     /// settled by that.
     pub fn on_written(&mut self, written: u64, settled: &mut Vec<Released>) {
-        let Some(unwritten) = &mut self.unwritten else { return };
-        while let Some(first) = unwritten.front().filter(|first| first.mark <= written) {
-            settled.push(Released {
-                consumer: first.consumer,
-                offset: first.offset,
-                written: true,
-            });
-            unwritten.pop_front();
+        if let Some(unwritten) = &mut self.unwritten {
+            unwritten.settle(written, settled);
         }
     }
 
@@ -253,17 +235,7 @@ impl Session {
     pub fn release_consumer(&mut self, consumer: u64, written: u64, released: &mut Vec<Released>) {
         self.in_flight.release_consumer(consumer, written, released);
         if let Some(unwritten) = &mut self.unwritten {
-            unwritten.retain(|one| {
-                let leaves = one.consumer == consumer;
-                if leaves {
-                    released.push(Released {
-                        consumer,
-                        offset: one.offset,
-                        written: one.mark <= written,
-                    });
-                }
-                !leaves
-            });
+            unwritten.release(written, released, |of| of == consumer);
         }
         self.release_pending(released, |of| of == consumer);
     }
@@ -337,6 +309,7 @@ impl Session {
         self.unwritten = self.unwritten.take().filter(|unwritten| !unwritten.is_empty());
     }
 
+    /// `[MQTT-3.3.4-9]`, `[MQTT-4.9.0-2]`
     #[inline]
     fn has_room(&self) -> bool {
         usize::from(self.window) > self.in_flight.outstanding() && !self.in_flight.is_resuming()

@@ -80,7 +80,7 @@ impl SubscriptionRecord {
 #[derive(Debug)]
 pub(crate) enum Subscriptions {
     Few(Vec<(Box<str>, SubscriptionRecord)>),
-    Many(Box<BTreeMap<Box<str>, SubscriptionRecord>>),
+    Many(BTreeMap<Box<str>, SubscriptionRecord>),
 }
 
 impl Default for Subscriptions {
@@ -122,7 +122,7 @@ impl Subscriptions {
                 Err(_) => {
                     let mut many: BTreeMap<_, _> = few.drain(..).collect();
                     many.insert(filter.into(), record);
-                    *self = Self::Many(Box::new(many));
+                    *self = Self::Many(many);
                     None
                 }
             },

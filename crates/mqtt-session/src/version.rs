@@ -73,8 +73,8 @@ pub const fn publish_ack_reason(
     }
 }
 
-/// The reason code of the DISCONNECT that a server sends. `None`: before 5.0 a server just closes (`[MQTT-3.14.4-3]`
-/// of 3.1.1 leaves DISCONNECT to clients). A code that DISCONNECT cannot bear becomes 0x80, unspecified error.
+/// The reason code of the DISCONNECT that a server sends. `None`: before 5.0 only clients
+/// send DISCONNECT, a server just closes. A code that DISCONNECT cannot bear becomes 0x80, unspecified error.
 #[must_use]
 pub const fn disconnect_reason(version: ProtocolVersion, reason: ReasonCode) -> Option<ReasonCode> {
     if !version.is_v5() {

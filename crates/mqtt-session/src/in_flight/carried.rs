@@ -44,17 +44,20 @@ impl Carried {
         }
     }
 
-    /// Sends up to `free` more of them again.
-    pub(crate) fn resume(&mut self, free: usize, out: &mut Vec<Resend>) {
-        let again = self.slots.iter().skip(self.resumed).take(free);
-        let before = out.len();
-        out.extend(again.map(|(packet_id, slot)| match (&slot.delivery, slot.awaiting) {
-            (Some(delivery), Awaiting::PubAck | Awaiting::PubRec) => {
-                Resend::Publish { packet_id: *packet_id, delivery: delivery.clone() }
-            }
-            _ => Resend::PubRel { packet_id: *packet_id },
-        }));
-        self.resumed += out.len() - before;
+    /// Sends PUBREL packets again, and PUBLISH packets while places are `free`; each takes one.
+    pub(crate) fn resume(&mut self, mut free: usize, out: &mut Vec<Resend>) {
+        for (id, slot) in self.slots.iter().skip(self.resumed) {
+            let packet_id = *id;
+            out.push(match (&slot.delivery, slot.awaiting) {
+                (Some(_), Awaiting::PubAck | Awaiting::PubRec) if free == 0 => break,
+                (Some(delivery), Awaiting::PubAck | Awaiting::PubRec) => {
+                    Resend::Publish { packet_id, delivery: delivery.clone() }
+                }
+                _ => Resend::PubRel { packet_id },
+            });
+            free = free.saturating_sub(1);
+            self.resumed += 1;
+        }
     }
 
     pub(crate) fn is_sound(&self) -> bool {

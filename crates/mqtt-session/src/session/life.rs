@@ -11,7 +11,7 @@ use crate::in_flight::{Awaiting, Slot};
 use crate::negotiate::Negotiated;
 use crate::{Origin, pending::Pending};
 
-/// A session expiry interval of that many seconds never ends. `[MQTT-3.1.2-23]`
+/// A session expiry interval of that many seconds never ends (§3.1.2.11.2).
 const NEVER: u32 = u32::MAX;
 
 impl Session {
@@ -86,12 +86,9 @@ impl Session {
     ) -> AfterDisconnect {
         let survives = self.outlives_connection();
         self.in_flight.carry_over(survives, written, released);
-        let unwritten = self.unwritten.take().into_iter().flat_map(|unwritten| *unwritten);
-        released.extend(unwritten.map(|one| Released {
-            consumer: one.consumer,
-            offset: one.offset,
-            written: one.mark <= written,
-        }));
+        if let Some(unwritten) = &mut self.unwritten {
+            unwritten.release(written, released, |_| true);
+        }
         self.release_pending(released, |_| true);
         self.window = 0;
         self.disconnected_at = now;
@@ -120,7 +117,7 @@ impl Session {
     }
 
     /// When the will is to be published: after its delay, or when the session ends, whichever comes first; `None`
-    /// without one and while a client is connected. `[MQTT-3.1.3-9]`
+    /// without one and while a client is connected. `[MQTT-3.1.2-8]`
     #[must_use]
     pub fn will_due_at(&self) -> Option<UnixMillis> {
         let will = self.will.as_ref().filter(|_| !self.is_connected())?;
@@ -133,7 +130,7 @@ impl Session {
         self.will_due_at().filter(|at| *at <= now).and_then(|_| self.will.take())
     }
 
-    /// The will, because the session ends now, by Clean Start or an operator. `[MQTT-3.1.3-9]`
+    /// The will, because the session ends now, by Clean Start or an operator. `[MQTT-3.1.2-8]`
     pub fn take_will(&mut self) -> Option<Box<Will>> {
         self.will.take()
     }
@@ -178,7 +175,9 @@ impl Session {
     /// The image names a packet id twice, or a message in flight at QoS 0.
     pub fn from_image(image: SessionImage, now: UnixMillis) -> Result<Self, ImageError> {
         let mut in_flight = InFlight::starting_at(image.next_packet_id);
-        for one in image.in_flight {
+        let mut images = image.in_flight;
+        images.sort_by_key(|one| matches!(one, InFlightImage::Publish { .. }));
+        for one in images {
             let id = one.packet_id();
             if !in_flight.restore(id, slot_of(one)?) {
                 return Err(ImageError::PacketIdTwice(id));

@@ -56,7 +56,7 @@ pub enum PubRecVerdict {
         /// The outcome.
         settled: Option<Completed>,
     },
-    /// The client refused the message: report it, send nothing. `[MQTT-4.3.3-4]`
+    /// The client refused the message: report it, send nothing. `[MQTT-4.4.0-2]`
     Completed(Completed),
 }
 
