@@ -67,7 +67,7 @@ impl Trie {
                 level => {
                     let hash = self.hash.bytes(level.as_bytes());
                     self.child(node, level.as_bytes(), hash)
-                        .unwrap_or_else(|| self.create_named(node, level, hash))
+                        .unwrap_or_else(|| self.create_named(node, level))
                 }
             };
         }
@@ -117,14 +117,10 @@ impl Trie {
         number
     }
 
-    fn create_named(&mut self, parent: u32, level: &str, level_hash: u64) -> u32 {
+    fn create_named(&mut self, parent: u32, level: &str) -> u32 {
         let number = self.nodes.insert(Node::new(parent, level));
         self.nodes.get_mut(parent).add_named();
-        let (keyed, nodes) = (&self.hash, &self.nodes);
-        self.named.insert_unique(keyed.pair(parent, level_hash), number, |&other| {
-            let other = nodes.get(other);
-            keyed.pair(other.parent(), keyed.bytes(other.level()))
-        });
+        self.insert_named(number);
         number
     }
 
@@ -139,14 +135,27 @@ impl Trie {
 
     /// Gives memory back when most of it is unused.
     fn shrink(&mut self) {
-        if self.named.len() < self.named.capacity() / 8 {
-            let (keyed, nodes) = (&self.hash, &self.nodes);
-            let room = self.named.len() * 2;
-            self.named.shrink_to(room, |&number| {
-                let node = nodes.get(number);
-                keyed.pair(node.parent(), keyed.bytes(node.level()))
-            });
+        let (few, moved) = (self.named.len() < self.named.capacity() / 8, self.nodes.compact());
+        if !few && moved.is_none() {
+            return;
         }
-        self.nodes.shrink();
+        let room = HashTable::with_capacity(self.named.len() * 2);
+        let old = std::mem::replace(&mut self.named, room);
+        for number in old {
+            let number = moved.as_ref().map_or(number, |moved| moved[number as usize]);
+            self.insert_named(number);
+        }
+    }
+
+    fn insert_named(&mut self, number: u32) {
+        let (keyed, nodes) = (&self.hash, &self.nodes);
+        let hash = |number: u32| {
+            let node = nodes.get(number);
+            keyed.pair(node.parent(), keyed.bytes(node.level()))
+        };
+        self.named.insert_unique(hash(number), number, |&other| hash(other));
     }
 }
+
+#[cfg(test)]
+mod tests;

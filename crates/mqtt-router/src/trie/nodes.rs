@@ -7,6 +7,9 @@ use crate::entries::Entries;
 /// The number of the root, which is always there and no one's child.
 pub const ROOT: u32 = 0;
 
+/// Fewer slots than that are kept whatever is free of them.
+const COMPACT_MIN: usize = 256;
+
 /// One level of some filters.
 #[derive(Debug)]
 pub struct Node {
@@ -137,13 +140,37 @@ impl Nodes {
         self.free_count += 1;
     }
 
-    /// Gives the memory back when only the root is left.
-    pub fn shrink(&mut self) {
-        if self.len() == 1 && self.slots.len() > 16 {
-            self.slots.truncate(1);
-            self.slots.shrink_to_fit();
-            self.free = ROOT;
-            self.free_count = 0;
+    /// Gives memory back when most slots are free: moves the nodes together, and returns the new number of each old
+    /// one. So rarely that a removal pays for a constant share of it.
+    pub fn compact(&mut self) -> Option<Vec<u32>> {
+        if self.slots.len() < COMPACT_MIN || self.len() > self.slots.len() / 4 {
+            return None;
         }
+        let mut moved = vec![Some(ROOT); self.slots.len()];
+        while self.free != ROOT {
+            moved[self.free as usize] = None;
+            self.free = self.get(self.free).parent;
+        }
+        let mut numbers = 0..;
+        for number in moved.iter_mut().flatten() {
+            *number = numbers.next().expect("there are less than 2^32 nodes");
+        }
+        let moved: Vec<u32> = moved.into_iter().map(|number| number.unwrap_or(ROOT)).collect();
+        let mut slots = Vec::with_capacity(self.len() + self.len() / 2);
+        for (old, mut node) in std::mem::take(&mut self.slots).into_iter().enumerate() {
+            if old == 0 || moved[old] != ROOT {
+                node.parent = moved[node.parent as usize];
+                node.plus = moved[node.plus as usize];
+                slots.push(node);
+            }
+        }
+        (self.slots, self.free_count) = (slots, 0);
+        Some(moved)
+    }
+
+    /// The slots there is memory for.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
     }
 }
