@@ -14,13 +14,12 @@ pub struct Page<T> {
 }
 
 /// Which part of a list is asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PageRequest {
     /// How many at most.
     pub limit: Option<usize>,
-    /// The `next` of the page before.
-    pub cursor: Option<String>,
+    /// The key of the last thing of the page before.
+    pub after: Option<String>,
 }
 
 impl PageRequest {
@@ -43,16 +42,16 @@ impl PageRequest {
         }
     }
 
-    /// Cuts the page out of the whole list. The cursor is the key of the last thing of the page before, so that a
-    /// list that changes meanwhile neither repeats nor skips what stays in it.
+    /// Cuts the page out of the whole list, ordered by key. A list that changes between two pages neither repeats
+    /// nor skips what stays in it. `next` is the key of the last thing when there are more.
     ///
     /// # Errors
     /// The limit is out of bounds.
     pub fn cut<T>(&self, mut list: Vec<T>, key: impl Fn(&T) -> &str) -> Result<Page<T>, ApiError> {
         let limit = self.limit()?;
         list.sort_by(|a, b| key(a).cmp(key(b)));
-        let start = match &self.cursor {
-            Some(cursor) => list.partition_point(|thing| key(thing) <= cursor.as_str()),
+        let start = match &self.after {
+            Some(after) => list.partition_point(|thing| key(thing) <= after.as_str()),
             None => 0,
         };
         let more = list.len() - start > limit;
@@ -66,14 +65,14 @@ impl PageRequest {
 mod tests {
     use super::*;
 
-    fn cut(limit: Option<usize>, cursor: Option<&str>) -> Result<Page<&'static str>, ApiError> {
-        let request = PageRequest { limit, cursor: cursor.map(str::to_owned) };
+    fn cut(limit: Option<usize>, after: Option<&str>) -> Result<Page<&'static str>, ApiError> {
+        let request = PageRequest { limit, after: after.map(str::to_owned) };
         request.cut(vec!["d", "a", "c", "b"], |name| name)
     }
 
     #[test]
     fn pages_follow_each_other_until_the_list_ends() {
-        for (limit, cursor, data, next) in [
+        for (limit, after, data, next) in [
             (None, None, vec!["a", "b", "c", "d"], None),
             (Some(3), None, vec!["a", "b", "c"], Some("c")),
             (Some(3), Some("c"), vec!["d"], None),
@@ -81,8 +80,8 @@ mod tests {
             (Some(2), Some("bb"), vec!["c", "d"], None),
             (Some(1), Some("z"), vec![], None),
         ] {
-            let page = cut(limit, cursor).expect("legal limit");
-            assert_eq!(page, Page { data, next: next.map(str::to_owned) }, "{limit:?} {cursor:?}");
+            let page = cut(limit, after).expect("legal limit");
+            assert_eq!(page, Page { data, next: next.map(str::to_owned) }, "{limit:?} {after:?}");
         }
     }
 

@@ -1,0 +1,67 @@
+//! Request bodies: JSON, bounded, with the field named when something is wrong with one.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// A body that was read into `T`. The Content-Type is not looked at: nothing but JSON is understood.
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(&rejection))?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn unreadable(rejection: &BytesRejection) -> Failure {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "request body is too large",
+        ),
+        status => Failure::new(status, "invalid", rejection.body_text()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
+        match field_of(&path, &message) {
+            Some(field) if error.inner().is_data() => Failure::field(&field, message),
+            _ => malformed(&message),
+        }
+    })?;
+    deserializer.end().map_err(|error| malformed(&error.to_string()))?;
+    Ok(value)
+}
+
+/// The path where it went wrong, or the field that serde names between backquotes when it is missing.
+fn field_of(path: &str, message: &str) -> Option<String> {
+    if path != "." {
+        return Some(path.to_owned());
+    }
+    let rest = message
+        .strip_prefix("missing field `")
+        .or_else(|| message.strip_prefix("unknown field `"))?;
+    rest.split('`').next().map(str::to_owned)
+}
+
+fn malformed(message: &str) -> Failure {
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_json",
+        format!("request body is not the JSON expected: {message}"),
+    )
+}

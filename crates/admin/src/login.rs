@@ -1,0 +1,51 @@
+//! `POST /api/v1/login`.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use admin_api::{LoginRequest, LoginResponse, Timestamp};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use stdx::UnixMillis;
+
+use crate::access::Peer;
+use crate::failure::Failure;
+use crate::json_body::JsonBody;
+use crate::routes::Shared;
+use crate::sign_in::LoginRefusal;
+
+const PASSWORD_BYTES_MAX: usize = 1_024;
+
+pub async fn login(
+    State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    JsonBody(request): JsonBody<LoginRequest>,
+) -> Result<Json<LoginResponse>, Failure> {
+    if request.password.len() > PASSWORD_BYTES_MAX {
+        return Err(Failure::field("password", "is longer than 1024 bytes"));
+    }
+    match shared.sign_in.login(&request.username, request.password).await {
+        Ok(token) => {
+            tracing::info!(%peer, username = %request.username, "signed in");
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let ends = (now + shared.config.token_lifetime).as_millis();
+            let expires_at = Timestamp(UnixMillis(u64::try_from(ends).unwrap_or(u64::MAX)));
+            Ok(Json(LoginResponse { token, expires_at }))
+        }
+        Err(LoginRefusal::Wrong) => {
+            tracing::warn!(%peer, username = ?request.username, "login refused");
+            Err(Failure::unauthorized("no such user and password"))
+        }
+        Err(LoginRefusal::Busy) => {
+            let message = "too many logins at once; come again in a second";
+            Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
+                .retry_after(1))
+        }
+        Err(LoginRefusal::Failed) => Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "password could not be checked",
+        )),
+    }
+}

@@ -1,0 +1,116 @@
+//! `/metrics`: the broker's numbers under the catalogue's names.
+
+use std::sync::Arc;
+
+use admin_api::{NodeMetrics, QueueStats};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use telemetry::{Exposition, Metric};
+
+use crate::failure::Failure;
+use crate::routes::Shared;
+
+type QueueNumber = (Metric, fn(&QueueStats) -> u64);
+
+/// Which number of a queue goes under which name.
+const QUEUE_NUMBERS: &[QueueNumber] = &[
+    (Metric::QueueEnqueued, |stats| stats.enqueued),
+    (Metric::QueueSettled, |stats| stats.settled),
+    (Metric::QueueExpired, |stats| stats.expired),
+    (Metric::QueueDropped, |stats| stats.dropped),
+    (Metric::QueueReplaced, |stats| stats.replaced),
+    (Metric::QueueDeadLettered, |stats| stats.dead_lettered),
+    (Metric::QueuePurged, |stats| stats.purged),
+    (Metric::QueueRedelivered, |stats| stats.redelivered),
+    (Metric::QueueReady, |stats| stats.ready),
+    (Metric::QueueInFlight, |stats| stats.in_flight),
+    (Metric::QueueDelayed, |stats| stats.delayed),
+    (Metric::QueueBytes, |stats| stats.bytes),
+    (Metric::QueueConsumers, |stats| stats.consumers),
+];
+
+/// The same for those that are in milliseconds and go out in seconds.
+const QUEUE_TIMES: &[QueueNumber] = &[
+    (Metric::QueueOldestAge, |stats| stats.oldest_age_ms),
+    (Metric::QueueLag, |stats| stats.lag_ms),
+];
+
+pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Failure> {
+    let numbers = shared.backend.metrics().await?;
+    let ready = shared.backend.health().ready;
+    let page = render(&numbers, ready, shared.config.version);
+    Ok(([(header::CONTENT_TYPE, Exposition::CONTENT_TYPE)], page))
+}
+
+fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
+    let mut page = Exposition::new();
+    page.labelled(Metric::BuildInfo, [(version, 1)]);
+    page.value(Metric::NodeReady, u64::from(ready));
+    for (metric, value) in node_numbers(numbers) {
+        page.value(metric, value);
+    }
+    for (metric, number) in QUEUE_NUMBERS {
+        page.labelled(
+            *metric,
+            numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
+        );
+    }
+    for (metric, number) in QUEUE_TIMES {
+        page.labelled_seconds(
+            *metric,
+            numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
+        );
+    }
+    page.finish()
+}
+
+/// Which number of the node goes under which name.
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 22] {
+    let log = &numbers.log;
+    [
+        (Metric::Connections, numbers.connections),
+        (Metric::Connects, numbers.connects_total),
+        (Metric::Sessions, numbers.sessions),
+        (Metric::Subscriptions, numbers.subscriptions),
+        (Metric::MessagesReceived, numbers.messages_received_total),
+        (Metric::MessagesSent, numbers.messages_sent_total),
+        (Metric::BytesReceived, numbers.bytes_received_total),
+        (Metric::BytesSent, numbers.bytes_sent_total),
+        (Metric::LiveDropped, numbers.live_dropped_total),
+        (Metric::PublishesRefused, numbers.publishes_refused_total),
+        (Metric::Qos0Unstored, numbers.qos0_unstored_total),
+        (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::ProtocolErrors, numbers.protocol_errors_total),
+        (Metric::RetainedMessages, numbers.retained_messages),
+        (Metric::RetainedBytes, numbers.retained_bytes),
+        (Metric::LogAppends, log.appends_total),
+        (Metric::LogAppendedBytes, log.appended_bytes_total),
+        (Metric::LogSyncs, log.syncs_total),
+        (Metric::LogFailures, log.failures_total),
+        (Metric::LogSegments, log.segments),
+        (Metric::LogDiskBytes, log.disk_bytes),
+        (Metric::LogBacklogBytes, log.backlog_bytes),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use admin_api::QueueMetrics;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_of_the_catalogue_is_on_the_page() {
+        let queue = QueueMetrics { name: "billing".to_owned(), stats: QueueStats::default() };
+        let numbers = NodeMetrics { queues: vec![queue], ..NodeMetrics::default() };
+        let page = render(&numbers, true, "1.2.3");
+        for metric in Metric::ALL {
+            let samples = page.lines().filter(|line| {
+                line.strip_prefix(metric.name()).is_some_and(|rest| rest.starts_with([' ', '{']))
+            });
+            assert_eq!(samples.count(), 1, "{}", metric.name());
+        }
+        assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
+    }
+}

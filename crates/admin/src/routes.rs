@@ -1,0 +1,74 @@
+//! Which path leads where, and what every request passes on its way.
+
+use std::sync::Arc;
+
+use admin_api::Backend;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::time::timeout;
+
+use crate::access::require_sign_in;
+use crate::failure::Failure;
+use crate::sign_in::SignIn;
+use crate::{Config, health, login, metrics_page, queues, start_page};
+
+/// What the handlers share.
+pub struct Shared {
+    pub config: Config,
+    pub sign_in: Arc<SignIn>,
+    pub backend: Arc<dyn Backend>,
+}
+
+/// All routes, behind the sign-in.
+pub fn routes(shared: Arc<Shared>) -> Router {
+    let sign_in = Arc::clone(&shared.sign_in);
+    Router::new()
+        .route("/", get(start_page::start_page))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics_page::metrics))
+        .route("/api/v1/login", post(login::login))
+        .route("/api/v1/queues", get(queues::list).post(queues::create))
+        .route(
+            "/api/v1/queues/{name}",
+            get(queues::show).patch(queues::patch).delete(queues::delete),
+        )
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(DefaultBodyLimit::max(shared.config.max_body_bytes))
+        .layer(from_fn_with_state(sign_in, require_sign_in))
+        .layer(from_fn_with_state(Arc::clone(&shared), bounded))
+        .with_state(shared)
+}
+
+/// Bounds the time a request may take and marks every answer as not to be guessed at or kept.
+async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut response = match timeout(shared.config.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "the broker did not answer in time",
+        )
+        .retry_after(1)
+        .into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn unknown_path(request: Request) -> Failure {
+    let message = format!("path '{}' does not exist", request.uri().path());
+    Failure::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+async fn unknown_method(request: Request) -> Failure {
+    let message = format!("path '{}' does not take {}", request.uri().path(), request.method());
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}

@@ -1,0 +1,8 @@
+//! The HTTP server against a backend that keeps queues in a map: routes, sign-in, paging, errors.
+
+mod client;
+mod fake_backend;
+mod limits;
+mod open_routes;
+mod queues;
+mod sign_in;
