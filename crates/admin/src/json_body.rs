@@ -34,6 +34,10 @@ fn unreadable(rejection: &BytesRejection) -> Failure {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // serde would read a list as the fields in their order; a body is always an object.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(malformed("expected an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
