@@ -36,7 +36,9 @@ fn send(session: &mut Session, qos: QoS) -> PacketId {
 fn qos1_round(bencher: Bencher<'_, '_>, ahead: usize) {
     let mut session = connected();
     let mut next = PacketId::MIN;
-    (0..ahead).for_each(|_| drop(send(&mut session, QoS::AtLeastOnce)));
+    for _ in 0..ahead {
+        send(&mut session, QoS::AtLeastOnce);
+    }
     bencher.bench_local(move || {
         send(&mut session, QoS::AtLeastOnce);
         let completed = session.on_puback(next, ReasonCode::SUCCESS).expect("in flight");

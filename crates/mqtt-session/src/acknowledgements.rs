@@ -26,6 +26,12 @@ struct Entry {
     outcome: Option<ReasonCode>,
 }
 
+impl Entry {
+    fn is_undecided(&self, packet_id: PacketId) -> bool {
+        self.packet_id == packet_id && self.qos == QoS::ExactlyOnce && self.outcome.is_none()
+    }
+}
+
 /// Outcomes come in any order, acknowledgements leave in the order of the PUBLISH packets.
 /// `[MQTT-4.6.0-2]`, `[MQTT-4.6.0-3]`
 ///
@@ -58,11 +64,14 @@ impl Acknowledgements {
         }
     }
 
-    /// The outcome of the oldest undecided entry of that packet id.
+    /// Whether a PUBLISH at QoS 2 of that packet id waits for its outcome.
+    pub(crate) fn is_undecided(&self, packet_id: PacketId) -> bool {
+        self.queue.iter().any(|entry| entry.is_undecided(packet_id))
+    }
+
+    /// The outcome of the undecided PUBLISH at QoS 2 of that packet id.
     pub(crate) fn ready_for(&mut self, packet_id: PacketId, reason: ReasonCode) {
-        let undecided =
-            |entry: &&mut Entry| entry.packet_id == packet_id && entry.outcome.is_none();
-        if let Some(entry) = self.queue.iter_mut().find(undecided) {
+        if let Some(entry) = self.queue.iter_mut().find(|entry| entry.is_undecided(packet_id)) {
             entry.outcome = Some(reason);
         }
     }
@@ -130,7 +139,7 @@ mod tests {
         acks.ready(gone, ReasonCode::SUCCESS);
         acks.ready(gone, ReasonCode::UNSPECIFIED_ERROR);
         assert_eq!(drain(&mut acks), [(1, 0x00)]);
-        let waiting = acks.begin(id(2), QoS::AtLeastOnce);
+        let waiting = acks.begin(id(2), QoS::ExactlyOnce);
         acks.ready(gone, ReasonCode::UNSPECIFIED_ERROR);
         acks.ready(AckTicket(waiting.0 + 1), ReasonCode::UNSPECIFIED_ERROR);
         assert_eq!(drain(&mut acks), []);

@@ -140,13 +140,22 @@ impl Connection {
         self.acknowledgements.begin(packet_id, qos)
     }
 
+    /// Takes a place for the PUBREC of a repeated PUBLISH whose message is still being stored
+    /// ([`Incoming2::InProgress`](crate::Incoming2)), unless it was repeated on this same connection, where the first
+    /// one's PUBREC answers both. [`Self::ack_ready_for`] brings the outcome.
+    pub fn ack_begin_repeated(&mut self, packet_id: PacketId) {
+        if !self.acknowledgements.is_undecided(packet_id) {
+            self.acknowledgements.begin(packet_id, QoS::ExactlyOnce);
+        }
+    }
+
     /// The outcome is known.
     pub fn ack_ready(&mut self, ticket: AckTicket, reason: ReasonCode) {
         self.acknowledgements.ready(ticket, reason);
     }
 
-    /// The outcome of a PUBLISH is known whose ticket an earlier connection had: decides the oldest undecided place
-    /// of that packet id, if the client repeated it here.
+    /// The outcome of a PUBLISH at QoS 2 is known whose ticket an earlier connection had: decides the place that
+    /// [`Self::ack_begin_repeated`] took, if the client repeated it here.
     pub fn ack_ready_for(&mut self, packet_id: PacketId, reason: ReasonCode) {
         self.acknowledgements.ready_for(packet_id, reason);
     }

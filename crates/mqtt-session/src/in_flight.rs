@@ -146,6 +146,18 @@ impl InFlight {
     /// PUBACK: the message is delivered, whatever the reason code. `[MQTT-4.3.2-3]`
     #[inline]
     pub(crate) fn puback(&mut self, id: PacketId) -> Result<Origin, ReasonCode> {
+        let at = distance(self.head, id);
+        match self.ring.get_mut(at) {
+            Some(slot) if slot.awaiting == Awaiting::PubAck => {
+                let origin = slot.origin;
+                self.finish_at(at);
+                Ok(origin)
+            }
+            _ => self.puback_carried(id),
+        }
+    }
+
+    fn puback_carried(&mut self, id: PacketId) -> Result<Origin, ReasonCode> {
         let slot = self.find(id)?;
         match slot.awaiting {
             Awaiting::PubAck => {
@@ -204,18 +216,24 @@ impl InFlight {
     }
 
     /// Frees the id of a slot that was found.
-    #[inline]
     fn finish(&mut self, id: PacketId) {
         let at = distance(self.head, id);
-        match self.ring.get_mut(at).filter(|slot| !slot.is_done()) {
-            Some(slot) => {
-                *slot = Slot::done();
-                self.live -= 1;
-                if at == 0 {
-                    self.pop_done();
-                }
-            }
+        match self.ring.get(at).filter(|slot| !slot.is_done()) {
+            Some(_) => self.finish_at(at),
             None => self.finish_carried(id),
+        }
+    }
+
+    /// Frees the id at that place of the ring.
+    #[inline]
+    fn finish_at(&mut self, at: usize) {
+        self.live -= 1;
+        if at == 0 {
+            self.ring.pop_front();
+            self.head = self.head.next();
+            self.pop_done();
+        } else if let Some(slot) = self.ring.get_mut(at) {
+            *slot = Slot::done();
         }
     }
 

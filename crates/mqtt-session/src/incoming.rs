@@ -12,7 +12,8 @@ pub enum Incoming2 {
     New,
     /// A repeated one whose message is stored: send PUBREC again, deliver nothing. `[MQTT-4.3.3-10]`
     Duplicate,
-    /// A repeated one whose message is being stored: its PUBREC waits for that outcome.
+    /// A repeated one whose message is being stored: its PUBREC waits for that outcome, see
+    /// [`ack_begin_repeated`](crate::Connection::ack_begin_repeated).
     InProgress,
 }
 

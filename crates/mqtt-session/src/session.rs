@@ -194,7 +194,9 @@ impl Session {
     /// After `attach`, and after each acknowledgement while [`Self::is_resuming`]: what must be sent again now, in
     /// the original order, as far as the window goes. Nothing new goes out before all of it did.
     pub fn resume(&mut self, out: &mut Vec<Resend>) {
-        self.in_flight.resume(self.window, out);
+        if self.is_connected() {
+            self.in_flight.resume(self.window, out);
+        }
     }
 
     /// Whether messages of an earlier connection are still to be sent again.

@@ -146,7 +146,7 @@ fn what_was_unacknowledged_is_sent_again_in_order() {
     assert_eq!(session.admit(q1, true), Admission::Send(Some(id(6))));
     // And again on the next connection, but for what was answered here.
     assert_eq!(session.on_pubcomp(id(2)), Ok(()));
-    assert_eq!(session.on_pubrec(id(1), ReasonCode::QUOTA_EXCEEDED).is_ok(), true);
+    assert!(session.on_pubrec(id(1), ReasonCode::QUOTA_EXCEEDED).is_ok());
     lose(&mut session, 0);
     session.attach(&negotiated(10, 60), None, UnixMillis(0));
     assert_eq!(resume(&mut session), [("PUBLISH", 4), ("PUBLISH", 5)]);
