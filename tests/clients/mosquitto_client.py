@@ -1,0 +1,66 @@
+"""mosquitto_pub and mosquitto_sub behind the shared command line."""
+
+import re
+import subprocess
+
+import command_line
+
+VERSIONS = {"3": "mqttv311", "5": "mqttv5"}
+
+
+def common(program, options):
+    """The arguments that both programs take."""
+    return [
+        program, "-h", options.host, "-p", str(options.port), "-V", VERSIONS[options.version],
+        "-i", options.client_id, "-q", str(options.qos),
+    ]  # fmt: skip
+
+
+def publish(options):
+    """Publishes all over one connection when the topic is one, else over one connection each."""
+    numbers = range(options.count)
+    if "{}" not in options.topic:
+        lines = "".join(f"{number}\n" for number in numbers)
+        run([*common("mosquitto_pub", options), "-t", options.topic, "-l"], lines, options)
+    for number in numbers:
+        if "{}" in options.topic:
+            topic = command_line.topic(options.topic, number)
+            run([*common("mosquitto_pub", options), "-t", topic, "-m", str(number)], None, options)
+        command_line.say(acked=number)
+
+
+def run(arguments, lines, options):
+    """Runs a program to its end, which must be good."""
+    done = subprocess.run(
+        arguments, input=lines, text=True, capture_output=True, timeout=options.timeout, check=False
+    )
+    if done.returncode != 0:
+        command_line.fail(f"mosquitto_pub ended with {done.returncode}: {done.stderr}")
+
+
+def subscribe(options):
+    """Subscribes, and prints each message."""
+    count, timeout = str(options.count), str(int(options.timeout))
+    arguments = [
+        *common("mosquitto_sub", options), "-t", options.filter, "-C", count, "-W", timeout, "-d",
+        "-F", "MESSAGE %q %r %t %p",
+    ]  # fmt: skip
+    with subprocess.Popen(["stdbuf", "-oL", *arguments], stdout=subprocess.PIPE, text=True) as program:
+        for line in program.stdout:
+            report(line.rstrip("\n"))
+    if program.returncode != 0:
+        command_line.fail(f"mosquitto_sub ended with {program.returncode}")
+
+
+def report(line):
+    """Turns one line of mosquitto_sub into one of ours."""
+    if granted := re.match(r"Subscribed \(mid: \d+\): (\d+)", line):
+        command_line.say(ready=True, granted=int(granted[1]))
+    elif line.startswith("MESSAGE "):
+        _, qos, retain, topic, payload = line.split(" ", 4)
+        command_line.say(topic=topic, payload=payload, qos=int(qos), retain=retain == "1")
+
+
+if __name__ == "__main__":
+    chosen = command_line.parse()
+    {"publish": publish, "subscribe": subscribe}[chosen.verb](chosen)

@@ -1,0 +1,67 @@
+// MQTT.js behind the shared command line.
+
+import { parseArgs } from "node:util";
+import mqtt from "mqtt";
+
+const text = { type: "string" };
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    host: { ...text, default: "127.0.0.1" },
+    port: text,
+    version: { ...text, default: "5" },
+    "client-id": text,
+    qos: { ...text, default: "1" },
+    count: text,
+    timeout: { ...text, default: "60" },
+    topic: text,
+    filter: text,
+  },
+});
+const qos = Number(values.qos);
+const count = Number(values.count);
+
+function say(fields) {
+  process.stdout.write(`${JSON.stringify(fields)}\n`);
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+async function publish(client) {
+  const one = async (number) => {
+    const topic = values.topic.replaceAll("{}", String(number).padStart(5, "0"));
+    await client.publishAsync(topic, String(number), { qos });
+    say({ acked: number });
+  };
+  await Promise.all(Array.from({ length: count }, (_, number) => one(number)));
+}
+
+async function subscribe(client) {
+  let received = 0;
+  const all = new Promise((resolve) => {
+    client.on("message", (topic, payload, packet) => {
+      say({ topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain });
+      received += 1;
+      if (received === count) resolve();
+    });
+  });
+  const granted = await client.subscribeAsync(values.filter, { qos });
+  say({ ready: true, granted: granted[0].qos });
+  await all;
+}
+
+setTimeout(() => fail("not done in time"), Number(values.timeout) * 1000).unref();
+const client = await mqtt.connectAsync({
+  host: values.host,
+  port: Number(values.port),
+  protocol: "mqtt",
+  protocolVersion: values.version === "5" ? 5 : 4,
+  clientId: values["client-id"],
+  reconnectPeriod: 0,
+});
+client.on("error", (error) => fail(`failed: ${error}`));
+await { publish, subscribe }[positionals[0]](client);
+await client.endAsync();
