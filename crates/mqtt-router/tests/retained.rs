@@ -174,6 +174,7 @@ proptest! {
                 visited.push(topic.to_string());
             });
             prop_assert_eq!(wrong, None);
+            prop_assert_ne!(cursor.as_ref(), Some(&from), "a page goes on");
             for command in changes.next().unwrap_or_default() {
                 if cursor.is_some() && let Command::Remove(text) = &command {
                     always.remove(text);
