@@ -29,14 +29,12 @@ pub fn decode<'a>(
     limits: &Limits,
 ) -> Result<Option<(Packet<'a>, usize)>, DecodeError> {
     let Some(header) = FixedHeader::read(buffer, limits)? else { return Ok(None) };
-    let packet = header.check_version(version).and_then(|()| {
-        buffer
-            .get(header.body_at..header.len)
-            .map(|body| decode_body(&header, body, version, limits))
-            .transpose()
-    });
-    match packet {
-        Ok(packet) => Ok(packet.map(|packet| (packet, header.len))),
+    if let Err(kind) = header.check_version(version) {
+        return Err(kind.within(header.packet_type));
+    }
+    let Some(body) = buffer.get(header.body_at..header.len) else { return Ok(None) };
+    match decode_body(&header, body, version, limits) {
+        Ok(packet) => Ok(Some((packet, header.len))),
         Err(kind) => Err(kind.within(header.packet_type)),
     }
 }

@@ -83,7 +83,7 @@ fn mutate(bytes: &mut Vec<u8>, (kind, at, value): (u8, usize, u8)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(crate::packets::cases(4_000))]
 
     #[test]
     fn random_bytes_are_survived(first in any::<u8>(), body in vec(any::<u8>(), 0..120)) {

@@ -58,7 +58,7 @@ fn property() -> impl Strategy<Value = Property<'static>> {
     let bit = || 0..=1_u8;
     prop_oneof![
         bit().prop_map(Property::PayloadFormatIndicator),
-        any::<u32>().prop_map(Property::MessageExpiryInterval),
+        prop_oneof![Just(0), any::<u32>()].prop_map(Property::MessageExpiryInterval),
         text().prop_map(Property::ContentType),
         topic().prop_map(Property::ResponseTopic),
         bytes().prop_map(Property::CorrelationData),
@@ -268,6 +268,11 @@ pub fn packet(version: ProtocolVersion, from: Peer) -> BoxedStrategy<Packet<'sta
                 .boxed()
         }
     }
+}
+
+/// That many cases; a failure is read off the log, and no file is left behind.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 /// A version, a sender and a packet of them.

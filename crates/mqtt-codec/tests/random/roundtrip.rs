@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::packets::any_packet;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(crate::packets::cases(3_000))]
 
     #[test]
     fn a_packet_is_read_as_it_was_written((version, from, packet) in any_packet()) {
