@@ -1,0 +1,66 @@
+//! What can go wrong with a request.
+
+use std::io;
+use std::time::Duration;
+
+use mqtt_codec::EncodeError;
+use mqtt_types::ReasonCode;
+
+use crate::close_reason::{CloseReason, because};
+
+/// Why a request of the client failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address names no server.
+    #[error("address '{address}' cannot be resolved: {source}")]
+    Resolve {
+        /// The address.
+        address: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The server cannot be reached.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// The address.
+        address: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The server answered CONNECT with a failure.
+    #[error("server refused the connection: {reason_code}{}", because(.reason_string))]
+    Refused {
+        /// Its reason.
+        reason_code: ReasonCode,
+        /// Its reason in words.
+        reason_string: Option<String>,
+    },
+    /// The server did not answer in time.
+    #[error("no {packet} from the server within {waited:?}")]
+    Timeout {
+        /// What was waited for.
+        packet: &'static str,
+        /// For how long.
+        waited: Duration,
+    },
+    /// The connection has ended.
+    #[error(transparent)]
+    Closed(#[from] CloseReason),
+    /// What was to be sent is no packet.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The server does not take packets that large.
+    #[error("packet of {len} bytes is larger than the {limit} that the server takes")]
+    TooLarge {
+        /// Its length.
+        len: usize,
+        /// The server's Maximum Packet Size.
+        limit: u32,
+    },
+    /// All packet identifiers are in use.
+    #[error("all 65535 packet identifiers are in use")]
+    NoPacketId,
+    /// The system gives no thread.
+    #[error("no thread from the system: {0}")]
+    Thread(io::Error),
+}

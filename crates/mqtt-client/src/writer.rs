@@ -1,0 +1,45 @@
+//! The writer thread: bytes to the socket, pings in between.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+
+use mqtt_codec::{Packet, encode};
+use mqtt_types::ProtocolVersion;
+
+use crate::CloseReason;
+use crate::in_flight::InFlight;
+use crate::outbox::{Outbox, Work};
+
+/// Writes until the outbox is closed or the connection ends. After an orderly end only our direction is closed, so
+/// that the reader takes what the server still sends: closing on unread bytes would reset the connection, and the
+/// server might never see our DISCONNECT.
+pub fn run(mut stream: TcpStream, outbox: &Arc<Outbox>, in_flight: &Arc<InFlight>) {
+    let reason = write_all(&mut stream, outbox);
+    let directions =
+        if matches!(reason, CloseReason::Ours) { Shutdown::Write } else { Shutdown::Both };
+    in_flight.close(reason);
+    outbox.close();
+    // Fails when the other side was faster.
+    let _ = stream.shutdown(directions);
+}
+
+fn write_all(stream: &mut TcpStream, outbox: &Outbox) -> CloseReason {
+    let mut spare = Vec::new();
+    loop {
+        match outbox.next(std::mem::take(&mut spare)) {
+            Work::Write(bytes) => {
+                if let Err(error) = stream.write_all(&bytes) {
+                    return error.into();
+                }
+                spare = bytes;
+            }
+            Work::Ping => {
+                let ping = |out: &mut Vec<u8>| encode(&Packet::PingReq, ProtocolVersion::V5, out);
+                outbox.push(ping).expect("a PINGREQ has nothing that could be too long");
+            }
+            Work::PingLost => return CloseReason::KeepAlive,
+            Work::Done => return CloseReason::Ours,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The client against a server that follows a script, on real sockets.
+
+mod connecting;
+mod ending;
+mod publishing;
+mod receiving;
+mod script;
+mod subscribing;
