@@ -80,7 +80,8 @@ impl<'a> Ack<'a> {
             ack.reason_code = ReasonCode(reader.u8()?);
             kind.check_reason_code(ack.reason_code)?;
             if !reader.is_empty() {
-                ack.properties = Properties::read(&mut reader, PropertyOwner::Ack, limits.from)?;
+                ack.properties =
+                    Properties::read(&mut reader, PropertyOwner::Ack, version, limits.from)?;
             }
         }
         reader.finish()?;
@@ -100,7 +101,7 @@ impl<'a> Ack<'a> {
         writer::packet(out, kind.packet_type().first_byte(), |out| {
             out.extend_from_slice(&self.packet_id.get().to_be_bytes());
             out.push(self.reason_code.0);
-            writer::property_block(out, self.properties.raw())
+            self.properties.write(version, out)
         })
     }
 }

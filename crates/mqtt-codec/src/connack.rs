@@ -41,13 +41,13 @@ impl<'a> ConnAck<'a> {
             return Err(DecodeErrorKind::ConnAckFlagsReserved);
         }
         let code = reader.u8()?;
-        let (reason_code, properties) = if version.is_v5() {
-            check_reason_code(ReasonCode(code))?;
-            let properties = Properties::read(&mut reader, PropertyOwner::ConnAck, limits.from)?;
-            (ReasonCode(code), properties)
+        let reason_code = if version.is_v5() {
+            check_reason_code(ReasonCode(code))?
         } else {
-            (reason_of_return_code(code)?, Properties::EMPTY)
+            reason_of_return_code(code)?
         };
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::ConnAck, version, limits.from)?;
         reader.finish()?;
         let session_present = flags & SESSION_PRESENT != 0;
         // [MQTT-3.2.2-6], [MQTT-3.2.2-4] of 3.1.1
@@ -61,13 +61,9 @@ impl<'a> ConnAck<'a> {
         writer::packet(out, PacketType::ConnAck.first_byte(), |out| {
             let has_flag = version != ProtocolVersion::V3_1;
             out.push(u8::from(self.session_present && has_flag));
-            if version.is_v5() {
-                out.push(self.reason_code.0);
-                writer::property_block(out, self.properties.raw())
-            } else {
-                out.push(connect_return_code(self.reason_code));
-                Ok(())
-            }
+            let code = self.reason_code;
+            out.push(if version.is_v5() { code.0 } else { connect_return_code(code) });
+            self.properties.write(version, out)
         })
     }
 }
@@ -100,9 +96,9 @@ const fn reason_of_return_code(code: u8) -> ReadResult<ReasonCode> {
 }
 
 /// `[MQTT-3.2.2-8]`
-const fn check_reason_code(code: ReasonCode) -> ReadResult<()> {
+const fn check_reason_code(code: ReasonCode) -> ReadResult<ReasonCode> {
     match code.0 {
-        0x00 | 0x80..=0x8A | 0x8C | 0x90 | 0x95 | 0x97 | 0x99..=0x9D | 0x9F => Ok(()),
+        0x00 | 0x80..=0x8A | 0x8C | 0x90 | 0x95 | 0x97 | 0x99..=0x9D | 0x9F => Ok(code),
         _ => Err(DecodeErrorKind::ReasonCode(code)),
     }
 }

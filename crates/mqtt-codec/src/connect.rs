@@ -71,7 +71,8 @@ impl<'a> Connect<'a> {
         let flags = reader.u8()?;
         check_flags(flags, version)?;
         let keep_alive = reader.u16()?;
-        let properties = read_properties(&mut reader, version, PropertyOwner::Connect, limits)?;
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::Connect, version, limits.from)?;
         let client_id = reader.string()?;
         let will = if flags & WILL == 0 {
             None
@@ -103,14 +104,10 @@ impl<'a> Connect<'a> {
             writer::string(out, name)?;
             out.extend_from_slice(&[self.version as u8, self.flags()]);
             out.extend_from_slice(&self.keep_alive.to_be_bytes());
-            if self.version.is_v5() {
-                writer::property_block(out, self.properties.raw())?;
-            }
+            self.properties.write(self.version, out)?;
             writer::string(out, self.client_id)?;
             if let Some(will) = &self.will {
-                if self.version.is_v5() {
-                    writer::property_block(out, will.properties.raw())?;
-                }
+                will.properties.write(self.version, out)?;
                 writer::string(out, will.topic)?;
                 writer::binary(out, will.payload)?;
             }
@@ -170,7 +167,7 @@ impl<'a> Will<'a> {
     ) -> ReadResult<Self> {
         let qos = QoS::from_u8((flags & WILL_QOS) >> 3).ok_or(DecodeErrorKind::WillQoS3)?;
         let retain = flags & WILL_RETAIN != 0;
-        let properties = read_properties(reader, version, PropertyOwner::Will, limits)?;
+        let properties = Properties::read(reader, PropertyOwner::Will, version, limits.from)?;
         let topic = match TopicName::new(reader.string_with_null()?) {
             Ok(topic) => topic.as_str(),
             Err(TopicError::Null) => return Err(DecodeErrorKind::StringHasNull),
@@ -213,17 +210,4 @@ fn check_flags(flags: u8, version: ProtocolVersion) -> ReadResult<()> {
         return Err(DecodeErrorKind::PasswordWithoutUserName);
     }
     Ok(())
-}
-
-fn read_properties<'a>(
-    reader: &mut Reader<'a>,
-    version: ProtocolVersion,
-    owner: PropertyOwner,
-    limits: &Limits,
-) -> ReadResult<Properties<'a>> {
-    if version.is_v5() {
-        Properties::read(reader, owner, limits.from)
-    } else {
-        Ok(Properties::EMPTY)
-    }
 }

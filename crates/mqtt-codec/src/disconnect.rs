@@ -45,6 +45,7 @@ impl<'a> Disconnect<'a> {
             return Ok(Self::new(ReasonCode::SUCCESS));
         }
         let (reason_code, properties) = decode(body, PropertyOwner::Disconnect, limits)?;
+        // 0x8C is in §2.4 only: a re-authentication that fails ends so.
         let legal = match reason_code.0 {
             0x00 | 0x80..=0x83 | 0x8C | 0x90 | 0x93..=0x99 => true,
             0x04 => limits.from == Peer::Client,
@@ -103,7 +104,7 @@ fn decode<'a>(
     let properties = if reader.is_empty() {
         Properties::EMPTY
     } else {
-        Properties::read(&mut reader, owner, limits.from)?
+        Properties::read(&mut reader, owner, ProtocolVersion::V5, limits.from)?
     };
     // Any other AUTH is part of an exchange, which its method names (§3.15.2.2.2).
     if owner == PropertyOwner::Auth && properties.is_empty() {
@@ -126,6 +127,6 @@ fn encode(
         if properties.is_empty() {
             return Ok(());
         }
-        writer::property_block(out, properties.raw())
+        properties.write(ProtocolVersion::V5, out)
     })
 }

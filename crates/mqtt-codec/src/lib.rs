@@ -2,6 +2,19 @@
 //!
 //! Decoding borrows from the caller's buffer and is one pass: what [`decode`] returns is checked, so nobody checks
 //! again. Encoding appends to a `Vec<u8>`; the property block of a message passes through as it came.
+//!
+//! ```
+//! use mqtt_codec::{Limits, Packet, decode};
+//! use mqtt_types::ProtocolVersion;
+//!
+//! let received = b"\x30\x08\x00\x03a/bhey\xC0";
+//! let limits = Limits::default();
+//! let (packet, len) = decode(received, ProtocolVersion::V3_1_1, &limits)?.expect("whole");
+//! assert!(matches!(packet, Packet::Publish(publish) if publish.payload == b"hey"));
+//! // What is left is half a PINGREQ: more must come.
+//! assert_eq!(decode(&received[len..], ProtocolVersion::V3_1_1, &limits)?, None);
+//! # Ok::<(), mqtt_codec::DecodeError>(())
+//! ```
 
 mod ack;
 mod connack;

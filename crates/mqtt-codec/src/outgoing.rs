@@ -10,7 +10,7 @@ use crate::writer::{self, WriteResult};
 /// A PUBLISH to be sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OutgoingPublish<'a> {
-    /// Whether it may have been sent before.
+    /// Whether it may have been sent before; never written at QoS 0. `[MQTT-3.3.1-2]`
     pub dup: bool,
     /// The QoS.
     pub qos: QoS,
@@ -54,7 +54,7 @@ struct Lengths {
 impl OutgoingPublish<'_> {
     fn first_byte(&self) -> u8 {
         PacketType::Publish.first_byte()
-            | u8::from(self.dup) << 3
+            | u8::from(self.dup && self.qos != QoS::AtMostOnce) << 3
             | self.qos.as_u8() << 1
             | u8::from(self.retain)
     }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use mqtt_types::ProtocolVersion;
+
+use crate::limits::Peer;
+
 /// A type of control packet; the number is the upper half of the first byte (§2.1.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
@@ -61,6 +65,23 @@ impl PacketType {
     #[must_use]
     pub const fn first_byte(self) -> u8 {
         (self as u8) << 4 | self.fixed_flags()
+    }
+
+    /// Whether `peer` may send packets of the type. The decoder reads all of them; to refuse what comes from the wrong
+    /// side is for the connection, which knows what it has sent.
+    #[must_use]
+    pub const fn is_sent_by(self, peer: Peer, version: ProtocolVersion) -> bool {
+        match self {
+            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::PingReq => {
+                matches!(peer, Peer::Client)
+            }
+            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => {
+                matches!(peer, Peer::Server)
+            }
+            Self::Disconnect => matches!(peer, Peer::Client) || version.is_v5(),
+            Self::Auth => version.is_v5(),
+            Self::Publish | Self::PubAck | Self::PubRec | Self::PubRel | Self::PubComp => true,
+        }
     }
 
     /// The name as the specification writes it.

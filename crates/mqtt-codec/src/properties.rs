@@ -1,12 +1,13 @@
 //! A property block that has been checked once and stays raw. It must not know what its values are for.
 
-use mqtt_types::{Property, PropertyId};
+use mqtt_types::{Property, PropertyId, ProtocolVersion};
 
 use crate::error::DecodeErrorKind;
 use crate::limits::Peer;
 use crate::property;
 use crate::property_owner::{PropertyOwner, PropertySet, bit};
 use crate::reader::{ReadResult, Reader};
+use crate::writer::{self, WriteResult};
 
 /// A checked property block, borrowed: the properties one behind the other, without the length before them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,14 +34,23 @@ impl<'a> Properties<'a> {
         Ok(Self { raw })
     }
 
-    /// Takes the length and the block from a body.
+    /// Takes the length and the block from a body; before 5.0 there is neither.
     pub(crate) fn read(
         reader: &mut Reader<'a>,
         owner: PropertyOwner,
+        version: ProtocolVersion,
         from: Peer,
     ) -> ReadResult<Self> {
+        if !version.is_v5() {
+            return Ok(Self::EMPTY);
+        }
         let len = reader.varint()?;
         Self::parse(reader.take(len as usize)?, owner, from)
+    }
+
+    /// Appends the length and the block, nothing before 5.0.
+    pub(crate) fn write(&self, version: ProtocolVersion, out: &mut Vec<u8>) -> WriteResult {
+        if version.is_v5() { writer::property_block(out, self.raw) } else { Ok(()) }
     }
 
     /// A block that was built from properties or checked before.

@@ -49,7 +49,8 @@ impl<'a> Publish<'a> {
         };
         check_topic(topic, properties.topic_alias.is_some(), version, limits)?;
         Ok(Self {
-            dup: flags & 0b1000 != 0,
+            // 3.1 lets it be set at QoS 0, where it says nothing.
+            dup: flags & 0b1000 != 0 && qos != QoS::AtMostOnce,
             qos,
             retain: flags & 1 != 0,
             topic,

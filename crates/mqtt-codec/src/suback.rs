@@ -41,7 +41,8 @@ impl<'a> SubAck<'a> {
     ) -> ReadResult<Self> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
-        let properties = read_properties(&mut reader, PropertyOwner::SubAck, version, limits)?;
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::SubAck, version, limits.from)?;
         let reason_codes = reader.left();
         check(reason_codes, |code| {
             // [MQTT-3.9.3-2]; 3.1.1 has four of them, and 3.1 servers send 0x80 too.
@@ -58,7 +59,7 @@ impl<'a> SubAck<'a> {
         writer::packet(out, PacketType::SubAck.first_byte(), |out| {
             out.extend_from_slice(&self.packet_id.get().to_be_bytes());
             if version.is_v5() {
-                writer::property_block(out, self.properties.raw())?;
+                self.properties.write(version, out)?;
                 out.extend_from_slice(self.reason_codes);
             } else {
                 out.extend(self.reason_codes.iter().map(|&code| code.min(0x80)));
@@ -85,7 +86,8 @@ impl<'a> UnsubAck<'a> {
             reader.finish()?;
             return Ok(Self { packet_id, properties: Properties::EMPTY, reason_codes: &[] });
         }
-        let properties = read_properties(&mut reader, PropertyOwner::UnsubAck, version, limits)?;
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::UnsubAck, version, limits.from)?;
         let reason_codes = reader.left();
         // [MQTT-3.11.3-2]
         check(reason_codes, |code| matches!(code, 0x00 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8F | 0x91))?;
@@ -96,7 +98,7 @@ impl<'a> UnsubAck<'a> {
         writer::packet(out, PacketType::UnsubAck.first_byte(), |out| {
             out.extend_from_slice(&self.packet_id.get().to_be_bytes());
             if version.is_v5() {
-                writer::property_block(out, self.properties.raw())?;
+                self.properties.write(version, out)?;
                 out.extend_from_slice(self.reason_codes);
             }
             Ok(())
@@ -106,19 +108,6 @@ impl<'a> UnsubAck<'a> {
     /// The reason codes in the order of the filters.
     pub fn codes(&self) -> impl Iterator<Item = ReasonCode> + use<'a> {
         self.reason_codes.iter().copied().map(ReasonCode)
-    }
-}
-
-fn read_properties<'a>(
-    reader: &mut Reader<'a>,
-    owner: PropertyOwner,
-    version: ProtocolVersion,
-    limits: &Limits,
-) -> ReadResult<Properties<'a>> {
-    if version.is_v5() {
-        Properties::read(reader, owner, limits.from)
-    } else {
-        Ok(Properties::EMPTY)
     }
 }
 

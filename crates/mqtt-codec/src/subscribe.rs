@@ -29,11 +29,8 @@ impl<'a> Subscribe<'a> {
     ) -> ReadResult<Self> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
-        let properties = if version.is_v5() {
-            Properties::read(&mut reader, PropertyOwner::Subscribe, limits.from)?
-        } else {
-            Properties::EMPTY
-        };
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::Subscribe, version, limits.from)?;
         let filters = SubscribeFilters::decode(reader, version, limits)?;
         Ok(Self { packet_id, properties, filters })
     }
@@ -41,9 +38,7 @@ impl<'a> Subscribe<'a> {
     pub(crate) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) -> WriteResult {
         writer::packet(out, PacketType::Subscribe.first_byte(), |out| {
             out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-            if version.is_v5() {
-                writer::property_block(out, self.properties.raw())?;
-            }
+            self.properties.write(version, out)?;
             self.filters.encode(version, out)
         })
     }

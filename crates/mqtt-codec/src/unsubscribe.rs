@@ -48,11 +48,8 @@ impl<'a> Unsubscribe<'a> {
     ) -> ReadResult<Self> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
-        let properties = if version.is_v5() {
-            Properties::read(&mut reader, PropertyOwner::Unsubscribe, limits.from)?
-        } else {
-            Properties::EMPTY
-        };
+        let properties =
+            Properties::read(&mut reader, PropertyOwner::Unsubscribe, version, limits.from)?;
         let wire = reader.left();
         if reader.is_empty() {
             return Err(DecodeErrorKind::NoFilter);
@@ -66,9 +63,7 @@ impl<'a> Unsubscribe<'a> {
     pub(crate) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) -> WriteResult {
         writer::packet(out, PacketType::Unsubscribe.first_byte(), |out| {
             out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-            if version.is_v5() {
-                writer::property_block(out, self.properties.raw())?;
-            }
+            self.properties.write(version, out)?;
             self.filters.iter().try_for_each(|filter| writer::string(out, filter))
         })
     }

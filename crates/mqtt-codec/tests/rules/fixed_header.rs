@@ -76,6 +76,28 @@ fn packets_without_fields_are_empty() {
 }
 
 #[test]
+fn each_type_has_its_senders() {
+    use mqtt_codec::PacketType;
+    for first in 0x10..=0xF0_u8 {
+        let Some(packet) = PacketType::from_first_byte(first) else { panic!("{first:02X}") };
+        let (client, server) = match first >> 4 {
+            1 | 8 | 10 | 12 => (true, false),
+            2 | 9 | 11 | 13 => (false, true),
+            _ => (true, true),
+        };
+        assert_eq!(packet.is_sent_by(Client, V5), client, "{packet}");
+        assert_eq!(packet.is_sent_by(Server, V5), server, "{packet}");
+        let (client, server) = match first >> 4 {
+            14 => (true, false),
+            15 => (false, false),
+            _ => (client, server),
+        };
+        assert_eq!(packet.is_sent_by(Client, V3_1_1), client, "{packet}");
+        assert_eq!(packet.is_sent_by(Server, V3_1_1), server, "{packet}");
+    }
+}
+
+#[test]
 fn remaining_length_is_short_and_minimal() {
     let limits = Limits::default();
     for (bytes, expected) in [
