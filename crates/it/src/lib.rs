@@ -1,0 +1,25 @@
+//! The harness of the socket tests: start the real binary, talk to it, wait for conditions, look at its files.
+//! It must not know how the broker works inside; what it knows of MQTT it spells out itself.
+
+mod ledger;
+mod mount;
+mod options;
+mod output;
+mod program;
+mod random;
+mod rest;
+mod segments;
+mod waiting;
+mod weir;
+mod wire;
+
+pub use ledger::Ledger;
+pub use mount::Mount;
+pub use options::Options;
+pub use program::{Program, Received, Run};
+pub use random::Random;
+pub use rest::{Response, Rest};
+pub use segments::Segments;
+pub use waiting::{DEADLINE, until};
+pub use weir::{Refused, Stopped, Weir};
+pub use wire::{Client, Connect, Event, QUEUE_FULL, Version};

@@ -1,0 +1,170 @@
+//! kill -9 at random moments under load: what was acknowledged comes out, what was settled does not come again.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use it::{Client, Connect, DEADLINE, Event, Options, Random, Version, Weir};
+use serde_json::json;
+
+const KILLS: usize = 20;
+const PUBLISHERS: usize = 3;
+const WINDOW: usize = 50;
+const QUEUE: &str = "load/+";
+
+/// How long before a kill a settlement must have reached the broker to be held to it: the contract's 50 ms, and as much
+/// again for a machine that is busy with other tests.
+const SETTLED_FOR: Duration = Duration::from_millis(100);
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_settled_comes_again() {
+    let mut random = Random::seeded();
+    let mut story = Story::default();
+    let mut weir = Weir::start(Options::new());
+    weir.rest().create_queue(QUEUE, json!({}));
+    for round in 0..KILLS {
+        let consumer = consume(weir.mqtt, round);
+        let publishers: Vec<_> =
+            (0..PUBLISHERS).map(|number| publish(weir.mqtt, round, number)).collect();
+        let moment = Duration::from_micros(50_000 + random.below(450_000));
+        let (_running, never) = mpsc::channel::<()>();
+        let _ = never.recv_timeout(moment);
+        let stopped = weir.kill();
+        let killed = Instant::now();
+        for publisher in publishers {
+            story.acknowledged.extend(publisher.join().expect("it published"));
+        }
+        story.take(round, consumer.join().expect("it consumed"), killed);
+        weir = stopped.restart();
+    }
+    drain(&weir, &mut story);
+    let acknowledged = story.acknowledged.len();
+    println!("{acknowledged} acknowledged, {} delivered", story.delivered.len());
+    assert!(acknowledged > KILLS * 10, "there was hardly any load: {acknowledged}");
+    let lost: Vec<_> = story.acknowledged.difference(&story.delivered).take(10).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+}
+
+/// All that the clients saw.
+#[derive(Default)]
+struct Story {
+    acknowledged: HashSet<String>,
+    delivered: HashSet<String>,
+    /// What must not come again, with the round in which it was settled.
+    settled: HashMap<String, usize>,
+}
+
+impl Story {
+    fn take(&mut self, round: usize, consumed: Consumed, killed: Instant) {
+        for payload in &consumed.delivered {
+            let before = self.settled.get(payload);
+            assert!(
+                before.is_none(),
+                "{payload} was settled in round {before:?} and came in {round}"
+            );
+        }
+        self.delivered.extend(consumed.delivered);
+        let safe =
+            consumed.settled.into_iter().filter(|(_, at)| killed.duration_since(*at) > SETTLED_FOR);
+        self.settled.extend(safe.map(|(payload, _)| (payload, round)));
+    }
+}
+
+/// Publishes until the connection breaks, and gives what was acknowledged.
+fn publish(to: SocketAddr, round: usize, number: usize) -> JoinHandle<HashSet<String>> {
+    thread::spawn(move || {
+        let mut client = Client::connect(to, &Connect::new(&format!("publisher-{number}")));
+        let topic = format!("load/{number}");
+        let mut waiting: HashMap<u16, String> = HashMap::new();
+        let mut acknowledged = HashSet::new();
+        for count in 0_u64.. {
+            let payload = format!("{round}-{number}-{count}");
+            match client.publish(&topic, payload.as_bytes()) {
+                Ok(id) => waiting.insert(id, payload),
+                Err(_) => break,
+            };
+            if waiting.len() < WINDOW {
+                continue;
+            }
+            match client.next(DEADLINE) {
+                Some(Event::Acked { id, code: 0 }) => acknowledged.extend(waiting.remove(&id)),
+                Some(Event::Closed) => break,
+                other => panic!("wanted PUBACK, got {other:?}"),
+            }
+        }
+        while let Some(Event::Acked { id, code: 0 }) = client.next(Duration::from_millis(100)) {
+            acknowledged.extend(waiting.remove(&id));
+        }
+        acknowledged
+    })
+}
+
+#[derive(Default)]
+struct Consumed {
+    delivered: Vec<String>,
+    /// What was settled, and when the broker is known to have heard it.
+    settled: Vec<(String, Instant)>,
+}
+
+/// Consumes and settles until the connection breaks. A PINGRESP proves that the broker has taken all before the PINGREQ.
+fn consume(to: SocketAddr, round: usize) -> JoinHandle<Consumed> {
+    thread::spawn(move || {
+        let mut client = Client::connect(to, &Connect::new("consumer"));
+        assert_eq!(client.subscribe("$q/load/+", 1), 1);
+        let mut consumed = Consumed::default();
+        let (mut unproven, mut asked): (Vec<String>, Vec<String>) = Default::default();
+        let mut seen = HashSet::new();
+        loop {
+            match client.next(DEADLINE) {
+                Some(Event::Message { payload, id, .. }) => {
+                    let payload = String::from_utf8_lossy(&payload).into_owned();
+                    assert!(seen.insert(payload.clone()), "{payload} came twice in round {round}");
+                    consumed.delivered.push(payload.clone());
+                    unproven.push(payload);
+                    let sent = client.ack(id.expect("QoS 1"));
+                    let ask = asked.is_empty();
+                    if ask {
+                        asked = std::mem::take(&mut unproven);
+                    }
+                    if sent.is_err() || ask && client.ping().is_err() {
+                        return consumed;
+                    }
+                }
+                Some(Event::Pong) => {
+                    let now = Instant::now();
+                    consumed.settled.extend(asked.drain(..).map(|payload| (payload, now)));
+                }
+                _ => return consumed,
+            }
+        }
+    })
+}
+
+/// Takes all that is left.
+fn drain(weir: &Weir, story: &mut Story) {
+    let consumer = consume(weir.mqtt, KILLS);
+    let left = |ledger: &it::Ledger| ledger.waiting() == 0;
+    weir.rest().until(QUEUE, "an empty queue", left);
+    // A second connection of the same client id ends the consumer's.
+    let takeover = weir.connect(&Connect::new("consumer"));
+    story.take(KILLS, consumer.join().expect("it consumed"), Instant::now());
+    takeover.disconnect();
+}
+
+/// The same promise for a client of 3.1.1, one message at a time: each PUBACK is a message that survives.
+#[test]
+fn each_puback_of_a_3_client_survives_a_kill() {
+    let mut weir = Weir::start(Options::new());
+    weir.rest().create_queue("a", json!({}));
+    for number in 0..5_u8 {
+        let mut client = weir.connect(&Connect::new("publisher").version(Version::V311));
+        assert_eq!(client.publish_acked("a", &[number]), 0);
+        weir = weir.kill().restart();
+    }
+    let mut consumer = weir.connect(&Connect::new("consumer").version(Version::V311));
+    assert_eq!(consumer.subscribe("$q/a", 1), 1);
+    let came: Vec<u8> = (0..5).map(|_| consumer.message().1[0]).collect();
+    assert_eq!(came, [0, 1, 2, 3, 4]);
+}
