@@ -1,0 +1,17 @@
+//! What the writer is asked to do. It must not know who asks.
+
+use log_api::{AppendBatch, ShardId};
+
+/// What the writer is asked to do.
+pub(crate) enum Command {
+    /// Append a batch.
+    Append { from: ShardId, batch: AppendBatch },
+    /// Begin a checkpoint.
+    RequestCheckpoint,
+    /// The checkpoint in the making is written, or cannot be. `another` asks for one more, which lets segments go.
+    CheckpointDone { another: bool },
+    /// Look whether the next segment is prepared.
+    Prepared,
+    /// Append what came before, and end.
+    Stop,
+}

@@ -1,0 +1,218 @@
+//! The log as its callers see it. It must not know how its threads do their work.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use log_api::{AppendBatch, EventSink, Log, LogState, LogStats, Position, ShardId};
+use parking_lot::Mutex;
+
+use crate::checkpoint::{Maker, MakerCommand};
+use crate::command::Command;
+use crate::lock::DirectoryLock;
+use crate::preparer::{Preparer, PreparerThread, Workshop};
+use crate::reader::{Reader, ReaderCommand, refuse_reads};
+use crate::recovery::Ready;
+use crate::shared::{Shared, Totals};
+use crate::writer::{Checkpoints, Writer, refuse_all};
+
+/// A log in the files of one directory.
+pub struct DiskLog {
+    shared: Arc<Shared>,
+    writer: Sender<Command>,
+    /// The same channel's other end, to answer what is sent while the writer ends.
+    unanswered: Receiver<Command>,
+    reader: Sender<ReaderCommand>,
+    unread: Receiver<ReaderCommand>,
+    maker: Sender<MakerCommand>,
+    checkpoint_every_bytes: u64,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends with the shutdown.
+struct Running {
+    writer: JoinHandle<()>,
+    preparer: JoinHandle<()>,
+    reader: JoinHandle<()>,
+    maker: JoinHandle<()>,
+    _lock: DirectoryLock,
+}
+
+impl Ready {
+    /// Starts the log's threads. They tell `sink` what happens.
+    ///
+    /// # Panics
+    /// When the system gives no more threads.
+    #[must_use]
+    pub fn start(self, sink: Arc<dyn EventSink>) -> Arc<DiskLog> {
+        let Self {
+            config, files, directories, lock, store, segments, references, standing, ..
+        } = self;
+        let shared = Arc::new(Shared {
+            sink,
+            shards: config.shards,
+            segments,
+            references: Mutex::new(references),
+            state: Mutex::default(),
+            checkpoint: Mutex::new(standing.as_ref().map(|standing| standing.position)),
+            dead_bytes: AtomicU64::new(0),
+            backlog_bytes: AtomicU64::new(0),
+            writer_ended: AtomicBool::new(false),
+            reader_ended: AtomicBool::new(false),
+            totals: Totals::default(),
+        });
+        let (writer, unanswered) = unbounded();
+        let (reader, unread) = unbounded();
+        let (maker, maker_commands) = unbounded();
+        let (requests, requested) = unbounded();
+        let (made, results) = unbounded();
+        let checkpoint_every_bytes = config.checkpoint_every_bytes;
+        let workshop = Workshop::new(Arc::clone(&files), directories.log);
+        let preparing = PreparerThread {
+            workshop: workshop.clone(),
+            shared: Arc::clone(&shared),
+            segment_bytes: config.segment_bytes,
+            reserve_bytes: config.reserve_bytes,
+            requests: requested,
+            results: made,
+            writer: writer.clone(),
+        };
+        let reading = Reader::new(Arc::clone(&shared), unread.clone());
+        let making = Maker {
+            shared: Arc::clone(&shared),
+            files: Arc::clone(&files),
+            store,
+            commands: maker_commands,
+            writer: writer.clone(),
+            reader: reader.clone(),
+            worth_bytes: checkpoint_every_bytes,
+            standing,
+            making: None,
+        };
+        let writing = Writer {
+            shared: Arc::clone(&shared),
+            config,
+            files,
+            commands: unanswered.clone(),
+            maker: maker.clone(),
+            workshop,
+            preparer: Preparer::new(requests, results, self.prepared),
+            current: self.current,
+            end: self.end.offset,
+            synced_to: self.end.offset,
+            next_index: self.end.index,
+            waiting: Default::default(),
+            unsynced_since: None,
+            checkpoints: Checkpoints::new(
+                checkpoint_every_bytes,
+                self.newest_id,
+                self.unchecked_bytes,
+            ),
+        };
+        let running = Running {
+            writer: spawn("log", move || writing.run()),
+            preparer: spawn("log-prepare", move || preparing.run()),
+            reader: spawn("log-read", move || reading.run()),
+            maker: spawn("log-checkpoint", move || making.run()),
+            _lock: lock,
+        };
+        let running = Mutex::new(Some(running));
+        Arc::new(DiskLog {
+            shared,
+            writer,
+            unanswered,
+            reader,
+            unread,
+            maker,
+            checkpoint_every_bytes,
+            running,
+        })
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.expect("a log needs its threads, and cannot start without them")
+}
+
+impl Log for DiskLog {
+    fn append(&self, from: ShardId, batch: AppendBatch) {
+        if batch.is_empty() {
+            return;
+        }
+        self.shared.backlog_bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
+        let _ = self.writer.send(Command::Append { from, batch });
+        // The channel does not close as long as this log is there; but its writer may have ended.
+        if self.shared.writer_ended.load(Ordering::SeqCst) {
+            refuse_all(&self.shared, &self.unanswered);
+        }
+    }
+
+    fn backlog_bytes(&self) -> u64 {
+        self.shared.backlog_bytes.load(Ordering::Relaxed)
+    }
+
+    fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
+        let _ = self.reader.send(ReaderCommand::Read { shard, token, positions });
+        if self.shared.reader_ended.load(Ordering::SeqCst) {
+            refuse_reads(&self.shared, &self.unread);
+        }
+    }
+
+    fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
+        let dead = self.shared.references.lock().release(shard, released);
+        let dead = dead.into_iter().filter_map(|number| self.shared.segments.get(number));
+        let bytes = dead.map(|segment| segment.file_bytes).sum::<u64>();
+        if bytes == 0 {
+            return;
+        }
+        let before = self.shared.dead_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes >= self.checkpoint_every_bytes {
+            self.shared.dead_bytes.store(0, Ordering::Relaxed);
+            self.request_checkpoint();
+        }
+    }
+
+    fn checkpoint_part(&self, shard: ShardId, id: u64, part: Vec<u8>) {
+        if self.shared.references.lock().answered(shard, id) {
+            let _ = self.maker.send(MakerCommand::Part { shard, id, part });
+        }
+    }
+
+    fn request_checkpoint(&self) {
+        let _ = self.writer.send(Command::RequestCheckpoint);
+    }
+
+    fn state(&self) -> LogState {
+        self.shared.state.lock().clone()
+    }
+
+    fn stats(&self) -> LogStats {
+        self.shared.stats()
+    }
+
+    fn shutdown(&self) {
+        let Some(running) = self.running.lock().take() else { return };
+        let _ = self.writer.send(Command::Stop);
+        join(running.writer);
+        let _ = self.maker.send(MakerCommand::Stop);
+        join(running.maker);
+        let _ = self.reader.send(ReaderCommand::Stop);
+        join(running.reader);
+        join(running.preparer);
+        tracing::info!("the log has been shut down");
+    }
+}
+
+impl Drop for DiskLog {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the log has panicked");
+    }
+}

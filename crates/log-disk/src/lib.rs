@@ -1,0 +1,33 @@
+//! The log on disk: segments, group commit, recovery, checkpoints.
+//! It must not know MQTT, queues, or what the bodies of records mean.
+//!
+//! ```text
+//! <data_dir>/lock                        held by the process that uses the directory
+//! <data_dir>/log/00000001.wlog …         segments, in sequence; holes where dead ones were trimmed
+//! <data_dir>/log/reserve                 room for settlements on a full disk
+//! <data_dir>/state/checkpoint-<id>       the last two
+//! ```
+//! Threads: `log` writes groups and syncs them, `log-prepare` makes the next segment, `log-read` reads bodies,
+//! `log-checkpoint` writes checkpoints and trims.
+
+mod checkpoint;
+mod command;
+mod config;
+mod disk_log;
+mod error;
+mod files;
+mod frame;
+mod lock;
+mod preparer;
+mod reader;
+mod recovery;
+mod references;
+mod segment;
+mod segments;
+mod shared;
+mod writer;
+
+pub use config::{Config, SyncMode};
+pub use disk_log::DiskLog;
+pub use error::{Damage, OpenError};
+pub use recovery::{Opened, Ready, Replay, open};

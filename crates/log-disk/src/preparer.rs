@@ -1,0 +1,207 @@
+//! Makes segments, and the next one ahead of time, so that the writer need not wait. It must not know what is written.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::command::Command;
+use crate::files::{Files, OpenFile, Room};
+use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
+use crate::segments::{Segment, Writable};
+use crate::shared::Shared;
+
+/// Makes segments.
+#[derive(Clone)]
+pub(crate) struct Workshop {
+    files: Arc<dyn Files>,
+    directory: PathBuf,
+}
+
+impl Workshop {
+    pub(crate) fn new(files: Arc<dyn Files>, directory: PathBuf) -> Self {
+        Self { files, directory }
+    }
+
+    /// Makes a segment at once, for someone who waits for it. A file of that name is replaced.
+    pub(crate) fn make_reserved(&self, number: u32, bytes: u64) -> io::Result<Writable> {
+        self.make(number, Room::Reserved(bytes), bytes)
+    }
+
+    /// Makes a segment that is fastest to sync.
+    ///
+    /// Measured on ext4, 4.6 KB a sync: 0.10 ms in a file of zeros, 0.13 to 0.2 ms in one that was only reserved, because its
+    /// blocks must be noted as used in the file system's journal; 35 ms to fill 64 MiB, on this thread and not the writer's.
+    fn make_zeroed(&self, number: u32, bytes: u64) -> io::Result<Writable> {
+        self.make(number, Room::Zeroed(bytes), bytes)
+    }
+
+    fn make(&self, number: u32, room: Room, bytes: u64) -> io::Result<Writable> {
+        let unfinished = segment_path(&self.directory, number).with_extension("tmp");
+        let made = self
+            .files
+            .create(&unfinished, room)
+            .and_then(|open| self.finish(number, open, bytes, &unfinished));
+        if made.is_err() {
+            // It may not be there; and when it stays, the next start removes it.
+            let _ = self.files.remove(&unfinished);
+        }
+        made
+    }
+
+    /// Gives a file of zeros its header and its name.
+    fn finish(
+        &self,
+        number: u32,
+        open: OpenFile,
+        file_bytes: u64,
+        from: &Path,
+    ) -> io::Result<Writable> {
+        let path = segment_path(&self.directory, number);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let created_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        // Unlike any other file's, and not to be guessed by those who send the bodies.
+        let salt = RandomState::new().hash_one((number, created_ms)) as u32;
+        let header = SegmentHeader { segment: number, created_ms, file_bytes, salt };
+        self.files.write_at(&open, 0, &mut [IoSlice::new(&header.encode())])?;
+        self.files.sync(&open)?;
+        self.files.rename(from, &path)?;
+        self.files.sync_directory(&self.directory)?;
+        let open = OpenFile { file: open.file, path: path.clone() };
+        let segment = Segment::new(number, path, file_bytes, salt, SEGMENT_HEADER_BYTES);
+        Ok(Writable { segment: Arc::new(segment), open })
+    }
+
+    /// Makes a segment of the reserve, which needs no room on the disk.
+    pub(crate) fn make_of_reserve(&self, number: u32) -> io::Result<Writable> {
+        let path = self.reserve();
+        let open = OpenFile::open(path.clone())?;
+        let file_bytes = open.file.metadata()?.len();
+        if file_bytes <= u64::from(SEGMENT_HEADER_BYTES) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.finish(number, open, file_bytes, &path)
+    }
+
+    /// Makes the reserve, unless it is there.
+    fn keep_reserve(&self, bytes: u32) -> io::Result<()> {
+        let path = self.reserve();
+        let bytes = u64::from(bytes);
+        if bytes == 0 || path.metadata().is_ok_and(|file| file.len() >= bytes) {
+            return Ok(());
+        }
+        let unfinished = path.with_extension("tmp");
+        let made = self.files.create(&unfinished, Room::Zeroed(bytes)).and_then(|open| {
+            self.files.sync(&open)?;
+            self.files.rename(&unfinished, &path)?;
+            self.files.sync_directory(&self.directory)
+        });
+        if made.is_err() {
+            let _ = self.files.remove(&unfinished);
+        }
+        made
+    }
+
+    fn reserve(&self) -> PathBuf {
+        self.directory.join("reserve")
+    }
+}
+
+/// The thread that makes the next segment: first the reserve, so that a log that has a next segment has a reserve too.
+pub(crate) struct PreparerThread {
+    pub(crate) workshop: Workshop,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) segment_bytes: u32,
+    pub(crate) reserve_bytes: u32,
+    pub(crate) requests: Receiver<u32>,
+    pub(crate) results: Sender<io::Result<Writable>>,
+    pub(crate) writer: Sender<Command>,
+}
+
+impl PreparerThread {
+    /// Works until the writer is gone.
+    pub(crate) fn run(self) {
+        for number in &self.requests {
+            let reserve = self.workshop.keep_reserve(self.reserve_bytes);
+            let made = reserve
+                .and_then(|()| self.workshop.make_zeroed(number, u64::from(self.segment_bytes)));
+            if let Ok(made) = &made {
+                self.shared.segments.insert(Arc::clone(&made.segment));
+            }
+            if self.results.send(made).is_err() {
+                return;
+            }
+            let _ = self.writer.send(Command::Prepared);
+        }
+    }
+}
+
+/// The writer's end of the preparer.
+pub(crate) struct Preparer {
+    requests: Sender<u32>,
+    results: Receiver<io::Result<Writable>>,
+    /// The segment that is being made.
+    asked: Option<u32>,
+    asked_at: Instant,
+    ready: Option<Writable>,
+}
+
+impl Preparer {
+    pub(crate) fn new(
+        requests: Sender<u32>,
+        results: Receiver<io::Result<Writable>>,
+        ready: Option<Writable>,
+    ) -> Self {
+        Self { requests, results, asked: None, asked_at: Instant::now(), ready }
+    }
+
+    /// Asks for a segment, unless there is one or it is being made.
+    pub(crate) fn ask(&mut self, number: u32) {
+        if self.ready.is_none() && self.asked.is_none() {
+            (self.asked, self.asked_at) = (Some(number), Instant::now());
+            // A thread that is gone shows in the results.
+            let _ = self.requests.send(number);
+        }
+    }
+
+    /// When the last segment was asked for.
+    pub(crate) fn asked_at(&self) -> Instant {
+        self.asked_at
+    }
+
+    /// Whether a segment is ready. Does not wait.
+    pub(crate) fn poll(&mut self) -> Option<io::Result<()>> {
+        if self.asked.is_some()
+            && let Ok(result) = self.results.try_recv()
+        {
+            return Some(self.take_in(result));
+        }
+        self.ready.as_ref().map(|_| Ok(()))
+    }
+
+    /// Waits until no segment is being made.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        if self.asked.is_none() {
+            return Ok(());
+        }
+        let result = self
+            .results
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the preparing thread is gone")));
+        self.take_in(result)
+    }
+
+    /// The segment that was made.
+    pub(crate) fn take(&mut self) -> Option<Writable> {
+        self.ready.take()
+    }
+
+    fn take_in(&mut self, result: io::Result<Writable>) -> io::Result<()> {
+        self.asked = None;
+        self.ready = Some(result?);
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Positions that lie near each other, read at once. It must not know who asks.
+
+use std::fs::File;
+use std::io;
+
+use bytes::Bytes;
+use log_api::{FRAME_HEADER_BYTES, Position, ReadError};
+use rustix::buffer::spare_capacity;
+
+use crate::frame::FrameHeader;
+use crate::segments::Segment;
+
+/// Frames whose beginnings lie no further apart are read at once.
+const GAP_BYTES_MAX: u32 = 16 << 10;
+
+/// The most that is read at once, but for a single longer frame.
+const RUN_BYTES_MAX: u32 = 512 << 10;
+
+/// How much is read from the last frame's beginning on, at first.
+const LAST_FRAME_BYTES: u32 = 4 << 10;
+
+/// How many of the positions form the first run: ascending, in one segment, near each other.
+pub(super) fn length(positions: &[Position]) -> usize {
+    let Some(first) = positions.first() else { return 0 };
+    let is_near = |pair: &&[Position]| {
+        let (before, after) = (pair[0], pair[1]);
+        after.segment() == first.segment()
+            && after.offset() > before.offset()
+            && after.offset() - before.offset() <= GAP_BYTES_MAX
+            && after.offset() - first.offset() <= RUN_BYTES_MAX
+    };
+    1 + positions.windows(2).take_while(is_near).count()
+}
+
+/// Reads a run of positions in that segment.
+pub(super) fn read(
+    file: &File,
+    segment: &Segment,
+    run: &[Position],
+    records: &mut Vec<Result<Bytes, ReadError>>,
+) {
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+    let (start, end) = (first.offset(), segment.end());
+    let last_frame = last.offset().saturating_add(LAST_FRAME_BYTES).min(end);
+    let bytes = match read_bytes(file, start, last_frame.saturating_sub(start)) {
+        Ok(bytes) => Bytes::from(bytes),
+        Err(error) => return refuse(segment, run, &error.into(), records),
+    };
+    let from = records.len();
+    let mut used = 0;
+    for at in run {
+        // The file may have been cut short.
+        let ahead = bytes.slice(bytes.len().min((at.offset() - start) as usize)..);
+        let record = record(file, segment, *at, end, &ahead);
+        used += record.as_ref().map_or(0, Bytes::len);
+        records.push(record);
+    }
+    if used * 2 < bytes.len() {
+        // The bodies would hold much more memory than they need.
+        for body in records[from..].iter_mut().flatten() {
+            *body = Bytes::copy_from_slice(body);
+        }
+    }
+}
+
+/// The body of the frame that `ahead` begins with, and may not reach the end of.
+fn record(
+    file: &File,
+    segment: &Segment,
+    at: Position,
+    end: u32,
+    ahead: &Bytes,
+) -> Result<Bytes, ReadError> {
+    if at.offset() >= end {
+        return Err(ReadError::NotFound { position: at });
+    }
+    let damaged = |what: &str| ReadError::Damaged {
+        file: segment.path.display().to_string(),
+        offset: u64::from(at.offset()),
+        what: what.to_owned(),
+    };
+    let header =
+        ahead.first_chunk().ok_or_else(|| damaged("the segment ends in a record's header"))?;
+    let header = FrameHeader::parse(header).map_err(|fault| damaged(fault.what()))?;
+    if header.frame_bytes() > u64::from(end - at.offset()) {
+        return Err(damaged("a record longer than what was written"));
+    }
+    let frame = if header.frame_bytes() > ahead.len() as u64 {
+        // At most what is left of the segment, as has been checked.
+        let bytes = read_bytes(file, at.offset(), header.frame_bytes() as u32);
+        Bytes::from(bytes.map_err(|error| io_error(segment, at, &error.into()))?)
+    } else {
+        ahead.clone()
+    };
+    let header =
+        FrameHeader::check(segment.salt, at, &frame).map_err(|fault| damaged(fault.what()))?;
+    Ok(frame.slice(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes as usize))
+}
+
+/// Reads that many bytes, or what there is of them.
+fn read_bytes(file: &File, offset: u32, bytes: u32) -> Result<Vec<u8>, rustix::io::Errno> {
+    let bytes = bytes as usize;
+    let mut buffer = Vec::with_capacity(bytes);
+    while buffer.len() < bytes {
+        let at = u64::from(offset) + buffer.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(buffer)
+}
+
+/// Answers a run that cannot be read.
+pub(super) fn refuse(
+    segment: &Segment,
+    run: &[Position],
+    error: &io::Error,
+    records: &mut Vec<Result<Bytes, ReadError>>,
+) {
+    records.extend(run.iter().map(|at| Err(io_error(segment, *at, error))));
+}
+
+fn io_error(segment: &Segment, at: Position, error: &io::Error) -> ReadError {
+    if error.kind() == io::ErrorKind::NotFound {
+        // Trimmed between the look into the table and the look at the disk.
+        return ReadError::NotFound { position: at };
+    }
+    let file = segment.path.display().to_string();
+    ReadError::Io { file, offset: u64::from(at.offset()), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_at_gaps_segments_and_turns() {
+        let at = Position::new;
+        let far = 64 + GAP_BYTES_MAX;
+        let cases: [(&[Position], usize); 7] = [
+            (&[], 0),
+            (&[at(1, 64)], 1),
+            (&[at(1, 64), at(1, 128), at(1, 4096)], 3),
+            (&[at(1, 64), at(2, 128)], 1),
+            (&[at(1, 64), at(1, far), at(1, far - 8)], 2),
+            (&[at(1, 64), at(1, far + 8)], 1),
+            (&[at(1, 64), at(1, 64)], 1),
+        ];
+        for (positions, expected) in cases {
+            assert_eq!(length(positions), expected, "{positions:?}");
+        }
+        let dense = (0..10_000).map(|n| at(1, 64 + n * 288)).collect::<Vec<_>>();
+        assert_eq!(length(&dense), (RUN_BYTES_MAX / 288 + 1) as usize);
+    }
+}

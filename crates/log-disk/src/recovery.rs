@@ -1,0 +1,118 @@
+//! From the files of a data directory to a log that can start. It must not know what visitors do with records.
+
+mod inventory;
+mod ready;
+mod replay;
+mod scanner;
+mod tail;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use log_api::{CheckpointParts, Position, SHARDS_MAX};
+
+use crate::checkpoint::{Checkpoint, CheckpointStore, Standing};
+use crate::config::Config;
+use crate::error::{Damage, OpenError};
+use crate::files::{Files, SystemFiles};
+use crate::lock::DirectoryLock;
+use crate::segment::{SEGMENT_HEADER_BYTES, segment_path};
+
+pub use ready::Ready;
+pub use replay::Replay;
+
+pub(crate) use inventory::Inventory;
+
+/// The smallest segment: room for a header and some records.
+const SEGMENT_BYTES_MIN: u32 = 4096;
+
+/// Where the log's files lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Directories {
+    pub(crate) log: PathBuf,
+    pub(crate) state: PathBuf,
+}
+
+/// A log whose files have been found, before replay.
+#[derive(Debug)]
+pub struct Opened {
+    /// The newest whole checkpoint.
+    pub checkpoint: Option<CheckpointParts>,
+    /// What was appended after it.
+    pub replay: Replay,
+}
+
+/// Opens the log of a data directory, and keeps other processes out of it.
+///
+/// # Errors
+/// When the directory cannot be used, is in use, or holds damaged files.
+pub fn open(config: Config) -> Result<Opened, OpenError> {
+    open_on(config, Arc::new(SystemFiles))
+}
+
+pub(crate) fn open_on(config: Config, files: Arc<dyn Files>) -> Result<Opened, OpenError> {
+    check(&config)?;
+    let directories =
+        Directories { log: config.directory.join("log"), state: config.directory.join("state") };
+    for path in [&config.directory, &directories.log, &directories.state] {
+        let unusable = |source| OpenError::Directory { path: path.clone(), source };
+        std::fs::create_dir_all(path).map_err(unusable)?;
+    }
+    let lock = DirectoryLock::acquire(&config.directory)?;
+    let store =
+        CheckpointStore::new(Arc::clone(&files), directories.state.clone(), config.reserve_bytes);
+    let (checkpoint, newest_id) = store.load_newest()?;
+    let (parts, from, standing) = match checkpoint {
+        None => (None, From::BEGINNING, None),
+        Some(Checkpoint { id, position, next_index, counts, parts }) => {
+            let from = From { position, index: next_index };
+            let standing = Standing { id, position, counts };
+            (Some(CheckpointParts { position, parts }), from, Some(standing))
+        }
+    };
+    let inventory = Inventory::take(&directories.log)?;
+    if let Some(standing) = &standing {
+        inventory.require_live(standing, &directories.log)?;
+    }
+    let replay =
+        Replay { config, files, directories, lock, store, inventory, from, standing, newest_id };
+    Ok(Opened { checkpoint: parts, replay })
+}
+
+fn check(config: &Config) -> Result<(), OpenError> {
+    let outside = |what: &str| Err(OpenError::Config { what: what.to_owned() });
+    match config {
+        Config { shards: 0, .. } => outside("at least one shard is needed"),
+        Config { shards, .. } if *shards > SHARDS_MAX => outside("at most 64 shards are possible"),
+        Config { segment_bytes, .. } if *segment_bytes < SEGMENT_BYTES_MIN => {
+            outside("a segment must have at least 4 KiB")
+        }
+        Config { reserve_bytes: 1..SEGMENT_BYTES_MIN, .. } => {
+            outside("a reserve must have at least 4 KiB, or none")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where replay begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct From {
+    pub(crate) position: Position,
+    /// The index of the first record there.
+    pub(crate) index: u64,
+}
+
+impl From {
+    const BEGINNING: Self = Self { position: Position::new(1, SEGMENT_HEADER_BYTES), index: 0 };
+}
+
+fn missing(directory: &Path, segment: u32, why: &str) -> OpenError {
+    let file = segment_path(directory, segment);
+    Damage { file, offset: 0, what: format!("the segment is missing, {why}") }.into()
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { action, path, source }
+}

@@ -1,0 +1,244 @@
+//! Shows a visitor every record from the checkpoint on, and finds the log's end. It must not know what records mean.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use log_api::{Position, RecordKind, Visit};
+
+use super::inventory::Found;
+use super::ready::End;
+use super::scanner::{Scanner, Step};
+use super::tail::{self, Tail};
+use super::{Directories, From, Inventory, Ready, io_error};
+use crate::checkpoint::{CheckpointStore, Standing};
+use crate::config::Config;
+use crate::error::{Damage, OpenError};
+use crate::files::{Files, OpenFile, fill_with_zeros};
+use crate::frame::{FrameFault, FrameHeader};
+use crate::lock::DirectoryLock;
+use crate::references::{Counts, change};
+use crate::segment::SEGMENT_HEADER_BYTES;
+
+/// The records that were appended after the checkpoint.
+pub struct Replay {
+    pub(crate) config: Config,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) directories: Directories,
+    pub(crate) lock: DirectoryLock,
+    pub(crate) store: CheckpointStore,
+    pub(crate) inventory: Inventory,
+    pub(crate) from: From,
+    pub(crate) standing: Option<Standing>,
+    /// The highest number that a checkpoint has, whole or not.
+    pub(crate) newest_id: u64,
+}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replay")
+            .field("from", &self.from)
+            .field("inventory", &self.inventory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Replay {
+    /// Shows every record to `visit`, in order. A torn tail is cut, and said in the log.
+    ///
+    /// # Errors
+    /// When a file is damaged or cannot be read, or the visitor refuses a record.
+    pub fn run(self, visit: &mut Visit<'_>) -> Result<Ready, OpenError> {
+        if self.inventory.by_number.is_empty() && self.standing.is_none() {
+            return Ready::empty(self);
+        }
+        self.inventory.require_sequence(self.from, &self.directories.log)?;
+        self.verify_older()?;
+        let mut walk = Walk {
+            expected: Some(self.from.index),
+            counts: self
+                .standing
+                .as_ref()
+                .map(|standing| standing.counts.clone())
+                .unwrap_or_default(),
+            previous_end: None,
+        };
+        let first = self.from.position.segment();
+        let mut end =
+            End { segment: first, offset: self.from.position.offset(), index: self.from.index };
+        let mut segments =
+            self.inventory.by_number.range(first..).map(|(_, found)| found).peekable();
+        while let Some(found) = segments.next() {
+            let start = if found.number == first {
+                self.from.position.offset()
+            } else {
+                SEGMENT_HEADER_BYTES
+            };
+            let has_successor =
+                segments.peek().is_some_and(|next| is_started(next).unwrap_or(true));
+            let offset = walk.segment(found, start, has_successor, visit)?;
+            let index = walk.expected.unwrap_or(self.from.index);
+            end = End { segment: found.number, offset, index };
+            if !has_successor {
+                break;
+            }
+        }
+        Ready::at(self, end, walk.counts)
+    }
+
+    /// Checks what lies before the beginning of the replay: the length of the files, and the frames if that is wanted.
+    fn verify_older(&self) -> Result<(), OpenError> {
+        let older = || {
+            self.inventory.by_number.range(..self.from.position.segment()).map(|(_, found)| found)
+        };
+        older().try_for_each(require_length)?;
+        if !self.config.verify_all {
+            return Ok(());
+        }
+        let mut walk = Walk { expected: None, counts: Counts::new(), previous_end: None };
+        let mut last = None;
+        for found in older() {
+            if last != found.number.checked_sub(1) {
+                // Segments between were trimmed.
+                (walk.expected, walk.previous_end) = (None, None);
+            }
+            last = Some(found.number);
+            walk.segment(found, SEGMENT_HEADER_BYTES, true, &mut |_, _, _, _| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Goes through segments one after the other.
+struct Walk {
+    /// The index that the next record must have.
+    expected: Option<u64>,
+    counts: Counts,
+    /// Where the records of the segment before ended.
+    previous_end: Option<Damage>,
+}
+
+impl Walk {
+    /// Goes through one segment and says where its records end.
+    fn segment(
+        &mut self,
+        found: &Found,
+        start: u32,
+        has_successor: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<u32, OpenError> {
+        let damage =
+            |offset, what: &str| Damage { file: found.path.clone(), offset, what: what.to_owned() };
+        if has_successor {
+            require_length(found)?;
+        }
+        if u64::from(start) > found.file_bytes {
+            return Err(damage(found.file_bytes, "the file ends before the checkpoint").into());
+        }
+        let file = File::open(&found.path).map_err(io_error("open", &found.path))?;
+        let mut scanner =
+            Scanner::new(&file, found.number, found.header.salt, found.file_bytes, start);
+        let (stop, fault) = loop {
+            match scanner.step().map_err(io_error("read", &found.path))? {
+                Step::Stop { offset, fault } => break (offset, fault),
+                Step::Frame { at, header, body } => {
+                    self.frame(found, at, &header)?;
+                    let kind = kind_of(&found.path, at, &header)?;
+                    visit(kind, at, header.partition, body)
+                        .map_err(|source| OpenError::Visit { position: at, source })?;
+                }
+            }
+        };
+        self.settle_tail(found, &file, stop, fault, has_successor)?;
+        self.previous_end = Some(damage(stop, "records are missing after this"));
+        Ok(u32::try_from(stop).unwrap_or(u32::MAX))
+    }
+
+    fn frame(
+        &mut self,
+        found: &Found,
+        at: Position,
+        header: &FrameHeader,
+    ) -> Result<(), OpenError> {
+        match self.expected {
+            Some(expected) if expected != header.index => {
+                let what = format!("record {} where record {expected} was expected", header.index);
+                let here =
+                    Damage { file: found.path.clone(), offset: u64::from(at.offset()), what };
+                let is_first = at.offset() == SEGMENT_HEADER_BYTES && header.index > expected;
+                return Err(self.previous_end.take().filter(|_| is_first).unwrap_or(here).into());
+            }
+            _ => {}
+        }
+        self.expected = Some(header.index + 1);
+        change(&mut self.counts, at.segment(), i64::from(header.references));
+        Ok(())
+    }
+
+    /// Decides about what lies after the last whole frame, and cuts a torn tail.
+    fn settle_tail(
+        &self,
+        found: &Found,
+        file: &File,
+        stop: u64,
+        fault: FrameFault,
+        has_successor: bool,
+    ) -> Result<(), OpenError> {
+        let Found { number, path, header, file_bytes } = found;
+        let tail = tail::examine(file, *number, header.salt, stop, *file_bytes)
+            .map_err(io_error("read", path))?;
+        let end = match tail {
+            Tail::Clean => stop,
+            Tail::Torn { end } if !has_successor => end,
+            _ => {
+                return Err(Damage {
+                    file: path.clone(),
+                    offset: stop,
+                    what: fault.what().to_owned(),
+                }
+                .into());
+            }
+        };
+        if end == stop && *file_bytes >= header.file_bytes {
+            return Ok(());
+        }
+        tracing::warn!(
+            file = %path.display(), offset = stop, bytes = end - stop, missing = header.file_bytes.saturating_sub(*file_bytes),
+            "torn tail cut: the process or the machine stopped while it wrote; nothing there had been acknowledged"
+        );
+        let open = OpenFile::open(path.clone()).map_err(io_error("open", path))?;
+        let cut = || {
+            fill_with_zeros(&open.file, stop, end)?;
+            fill_with_zeros(&open.file, *file_bytes, header.file_bytes)?;
+            open.file.sync_all()
+        };
+        cut().map_err(io_error("cut the torn tail of", path))
+    }
+}
+
+/// Checks that a segment which is complete is all there.
+fn require_length(found: &Found) -> Result<(), OpenError> {
+    if found.file_bytes < found.header.file_bytes {
+        let what = "the file has been cut short".to_owned();
+        return Err(Damage { file: found.path.clone(), offset: found.file_bytes, what }.into());
+    }
+    Ok(())
+}
+
+fn kind_of(path: &Path, at: Position, header: &FrameHeader) -> Result<RecordKind, OpenError> {
+    let newer = |what| OpenError::NewerVersion {
+        file: path.to_owned(),
+        offset: u64::from(at.offset()),
+        what,
+    };
+    if header.flags != 0 {
+        return Err(newer(format!("a record with flags {:#04x}", header.flags)));
+    }
+    RecordKind::try_from(header.kind).map_err(|unknown| newer(unknown.to_string()))
+}
+
+/// Whether something was written to the segment: it has been in use, and so the one before it is complete.
+fn is_started(found: &Found) -> std::io::Result<bool> {
+    let file = File::open(&found.path)?;
+    Ok(tail::last_written(&file, u64::from(SEGMENT_HEADER_BYTES), found.file_bytes)?.is_some())
+}

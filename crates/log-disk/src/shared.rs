@@ -1,0 +1,96 @@
+//! What the log's threads and its callers share. It must not know what each thread does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use log_api::{EventSink, LogEvent, LogState, LogStats, Position, ShardId, ShardSet};
+use parking_lot::Mutex;
+
+use crate::references::References;
+use crate::segments::Segments;
+
+/// What the log's threads and its callers share.
+pub(crate) struct Shared {
+    pub(crate) sink: Arc<dyn EventSink>,
+    pub(crate) shards: u16,
+    pub(crate) segments: Segments,
+    pub(crate) references: Mutex<References>,
+    pub(crate) state: Mutex<LogState>,
+    pub(crate) checkpoint: Mutex<Option<Position>>,
+    /// Bytes of segments that lost their last reference since a checkpoint was asked for.
+    pub(crate) dead_bytes: AtomicU64,
+    pub(crate) backlog_bytes: AtomicU64,
+    /// Whether the writer takes no more commands: who sends one afterwards must answer it.
+    pub(crate) writer_ended: AtomicBool,
+    /// The same for the reader.
+    pub(crate) reader_ended: AtomicBool,
+    pub(crate) totals: Totals,
+}
+
+/// A count that only grows.
+#[derive(Default)]
+pub(crate) struct Total(AtomicU64);
+
+impl Total {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What has been done since the start.
+#[derive(Default)]
+pub(crate) struct Totals {
+    pub(crate) appended_records: Total,
+    pub(crate) appended_bytes: Total,
+    pub(crate) failed_records: Total,
+    pub(crate) groups: Total,
+    pub(crate) syncs: Total,
+    pub(crate) read_records: Total,
+    pub(crate) damaged_reads: Total,
+    pub(crate) checkpoints: Total,
+    pub(crate) trimmed_segments: Total,
+}
+
+impl Shared {
+    /// Tells every shard.
+    pub(crate) fn deliver_to_all(&self, event: impl Fn() -> LogEvent) {
+        for shard in ShardSet::first(self.shards).iter() {
+            self.deliver(shard, event());
+        }
+    }
+
+    pub(crate) fn deliver(&self, shard: ShardId, event: LogEvent) {
+        self.sink.deliver(shard, event);
+    }
+
+    /// Changes the state and tells every shard.
+    pub(crate) fn set_state(&self, state: LogState) {
+        *self.state.lock() = state.clone();
+        self.deliver_to_all(|| LogEvent::State(state.clone()));
+    }
+
+    pub(crate) fn stats(&self) -> LogStats {
+        let (segments, disk_bytes) = self.segments.totals();
+        let live = self.references.lock().live().values().copied().sum::<i64>();
+        let totals = &self.totals;
+        LogStats {
+            disk_bytes,
+            segments,
+            live_references: u64::try_from(live).unwrap_or_default(),
+            appended_records_total: totals.appended_records.get(),
+            appended_bytes_total: totals.appended_bytes.get(),
+            failed_records_total: totals.failed_records.get(),
+            groups_total: totals.groups.get(),
+            syncs_total: totals.syncs.get(),
+            read_records_total: totals.read_records.get(),
+            damaged_reads_total: totals.damaged_reads.get(),
+            checkpoints_total: totals.checkpoints.get(),
+            trimmed_segments_total: totals.trimmed_segments.get(),
+            checkpoint: *self.checkpoint.lock(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The log on disk keeps the promises of every log, whatever the size of its segments.
+
+use std::sync::Arc;
+
+use log_api::EventSink;
+use log_api::testing::conformance::{self, Opened, Replayed, Subject};
+use log_disk::Config;
+use tempfile::TempDir;
+
+struct OnDisk {
+    directory: TempDir,
+    segment_bytes: u32,
+}
+
+impl Subject for OnDisk {
+    fn open(&mut self, shards: u16, sink: Arc<dyn EventSink>) -> Opened {
+        let config = Config {
+            segment_bytes: self.segment_bytes,
+            reserve_bytes: 64 << 10,
+            verify_all: true,
+            ..Config::new(self.directory.path(), shards)
+        };
+        let opened = log_disk::open(config).expect("the log opens");
+        let mut replayed = Vec::new();
+        let ready = opened
+            .replay
+            .run(&mut |kind, position, partition, body| {
+                replayed.push(Replayed { kind, position, partition, body: body.to_vec() });
+                Ok(())
+            })
+            .expect("the log replays");
+        Opened { log: ready.start(sink), checkpoint: opened.checkpoint, replayed }
+    }
+}
+
+#[test]
+fn it_keeps_the_promises_of_a_log() {
+    for segment_bytes in [4 << 10, 64 << 10, 8 << 20] {
+        conformance::run(|| OnDisk {
+            directory: TempDir::new().expect("a directory"),
+            segment_bytes,
+        });
+    }
+}
