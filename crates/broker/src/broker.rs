@@ -1,0 +1,61 @@
+//! Puts a broker together: what is shared, the shards, and a handle for the outside.
+
+use std::sync::Arc;
+
+use log_api::{Log, ShardId};
+use mqtt_router::Router;
+use mqtt_types::TopicFilter;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::handle::Handle;
+use crate::post::Post;
+use crate::recovery::Recovered;
+use crate::retained::RetainedStore;
+use crate::routes::Routes;
+use crate::shard::Shard;
+use crate::shared::Shared;
+use crate::stats::PublishedCounts;
+
+/// A broker that is ready to run: each shard goes to a thread of its own.
+pub struct Broker {
+    /// For requests from outside.
+    pub handle: Handle,
+    /// The shards, in order of their numbers.
+    pub shards: Vec<Shard>,
+}
+
+/// Builds a broker over a log. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
+/// hash tables of what clients name, and must not be guessable.
+#[must_use]
+pub fn open(config: Config, post: Post, log: Arc<dyn Log>, recovered: Recovered, seed: [u64; 2]) -> Broker {
+    let shards = config.shards;
+    let mut router = Router::new(seed);
+    let directory = Directory::default();
+    let mut queues = Vec::new();
+    for queue in recovered.queues {
+        let definition = Arc::new(queue.definition.into_definition(shards));
+        if let Some(filter) = definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok()) {
+            router.bind(filter, definition.sink);
+        }
+        directory.insert(Arc::clone(&definition));
+        queues.push((definition, queue.engine));
+    }
+    let shared = Arc::new(Shared {
+        routes: Routes::new(router),
+        directory,
+        retained: RetainedStore::new(config.max_retained_messages, config.max_retained_bytes),
+        post,
+        log,
+        counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
+        config,
+    });
+    let mut built: Vec<Shard> =
+        (0..shards).map(|n| Shard::new(ShardId(n), Arc::clone(&shared), recovered.next_sink)).collect();
+    for (definition, engine) in queues {
+        if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
+            shard.host(definition, engine);
+        }
+    }
+    Broker { handle: Handle::new(shared), shards: built }
+}

@@ -1,0 +1,67 @@
+//! The limits and defaults of a broker. Everything has a limit, and the limit has a name.
+
+use std::time::Duration;
+
+use mqtt_session::ServerLimits;
+use queue_engine::QueueConfig;
+
+/// What a broker is built with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Number of shards, at least 1.
+    pub shards: u16,
+    /// What CONNACK promises and sessions are held to.
+    pub limits: ServerLimits,
+    /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
+    pub publisher_hold: Duration,
+    /// Whether a subscription may create the queue it names.
+    pub auto_create: bool,
+    /// How many queues there may be.
+    pub max_queues: usize,
+    /// Properties of queues that do not say otherwise.
+    pub queue_defaults: QueueConfig,
+    /// Subscriptions one session may have.
+    pub max_subscriptions: usize,
+    /// Levels a topic name or filter may have.
+    pub max_topic_levels: usize,
+    /// Bytes that may wait in a connection's output buffer before live messages wait in the session, or at QoS 0 are
+    /// dropped.
+    pub max_output_buffer_bytes: usize,
+    /// Bytes handed to the log and not yet committed, beyond which publishers to queues are not read.
+    pub max_log_backlog_bytes: u64,
+    /// Retained messages kept.
+    pub max_retained_messages: usize,
+    /// Bytes of retained messages kept (topic, properties, payload).
+    pub max_retained_bytes: u64,
+    /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
+    pub settle_interval: Duration,
+    /// Topics whose route a shard remembers.
+    pub route_cache_topics: usize,
+    /// Messages a queue reads ahead of its consumers.
+    pub read_ahead_messages: usize,
+    /// Bytes of messages a queue keeps in memory ahead of its consumers.
+    pub read_ahead_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            limits: ServerLimits::default(),
+            publisher_hold: Duration::from_secs(30),
+            auto_create: true,
+            max_queues: 10_000,
+            queue_defaults: QueueConfig::default(),
+            max_subscriptions: 100_000,
+            max_topic_levels: 128,
+            max_output_buffer_bytes: 4 << 20,
+            max_log_backlog_bytes: 16 << 20,
+            max_retained_messages: 1_000_000,
+            max_retained_bytes: 256 << 20,
+            settle_interval: Duration::from_millis(15),
+            route_cache_topics: 65_536,
+            read_ahead_messages: 2_048,
+            read_ahead_bytes: 2 << 20,
+        }
+    }
+}

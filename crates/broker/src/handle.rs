@@ -1,0 +1,139 @@
+//! What the outside may ask of a running broker. Cheap to clone; answers come by callback, on a shard's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashbrown::HashMap;
+use log_api::{LogState, LogStats, ShardId};
+use mqtt_router::SinkId;
+use parking_lot::Mutex;
+
+use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue, QueueChange, Reply};
+use crate::directory::QueueDefinition;
+use crate::mail::{Letter, Mail, QueueState};
+use crate::shared::Shared;
+use crate::stats::Counts;
+
+/// A handle on a broker.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// A node's numbers at one moment.
+#[derive(Clone, Debug)]
+pub struct NodeState {
+    /// Sums over all shards.
+    pub counts: Counts,
+    /// Subscriptions, shared or not; queue subscriptions apart.
+    pub subscriptions: usize,
+    /// Retained messages.
+    pub retained: usize,
+    /// Bytes of retained messages.
+    pub retained_bytes: u64,
+    /// Queues.
+    pub queues: usize,
+    /// Whether the log takes records.
+    pub log_state: LogState,
+    /// The log's numbers.
+    pub log: LogStats,
+    /// Bytes handed to the log and not committed yet.
+    pub log_backlog_bytes: u64,
+}
+
+impl Handle {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The definition of a queue.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<Arc<QueueDefinition>> {
+        self.shared.directory.get(name)
+    }
+
+    /// All queues, by name.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<QueueDefinition>> {
+        self.shared.directory.list()
+    }
+
+    /// Creates a queue. It takes messages from when the answer comes.
+    pub fn create_queue(&self, queue: NewQueue, reply: Reply<Result<Arc<QueueDefinition>, ControlError>>) {
+        self.control(ControlRequest::Create { queue, reply });
+    }
+
+    /// Changes a queue.
+    pub fn change_queue(
+        &self,
+        name: String,
+        change: QueueChange,
+        reply: Reply<Result<Arc<QueueDefinition>, ControlError>>,
+    ) {
+        self.control(ControlRequest::Change { name, change, reply });
+    }
+
+    /// Deletes a queue with all that is in it. Its consumers are disconnected.
+    pub fn delete_queue(&self, name: String, reply: Reply<Result<(), ControlError>>) {
+        self.control(ControlRequest::Delete { name, reply });
+    }
+
+    fn control(&self, request: ControlRequest) {
+        self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(request)));
+    }
+
+    /// The numbers of all queues.
+    pub fn queue_states(&self, reply: Reply<HashMap<SinkId, QueueState>>) {
+        let shards = self.shared.post.shards();
+        let gathered = Arc::new(Mutex::new((HashMap::new(), Some(reply))));
+        let open = Arc::new(AtomicUsize::new(usize::from(shards)));
+        for shard in 0..shards {
+            let (gathered, open) = (Arc::clone(&gathered), Arc::clone(&open));
+            let take = move |states: Vec<(SinkId, QueueState)>| {
+                let mut gathered = gathered.lock();
+                gathered.0.extend(states);
+                if open.fetch_sub(1, Ordering::AcqRel) == 1
+                    && let Some(reply) = gathered.1.take()
+                {
+                    reply(std::mem::take(&mut gathered.0));
+                }
+            };
+            self.shared.post.send(ShardId(shard), Mail(Letter::Ledgers(Box::new(take))));
+        }
+    }
+
+    /// The numbers of the node.
+    #[must_use]
+    pub fn state(&self) -> NodeState {
+        let mut counts = Counts::default();
+        for shard in &self.shared.counts {
+            counts += shard.read();
+        }
+        let router = self.shared.routes.read(mqtt_router::Router::counts);
+        NodeState {
+            counts,
+            subscriptions: router.subscriptions + router.members,
+            retained: self.shared.retained.len(),
+            retained_bytes: self.shared.retained.bytes(),
+            queues: self.shared.directory.len(),
+            log_state: self.shared.log.state(),
+            log: self.shared.log.stats(),
+            log_backlog_bytes: self.shared.log.backlog_bytes(),
+        }
+    }
+
+    /// Ends all connections of all shards with 0x8B and writes what waits. `reply` is called once for each shard.
+    pub fn drain(&self, reply: impl Fn() + Send + Sync + 'static) {
+        let reply = Arc::new(reply);
+        for shard in 0..self.shared.post.shards() {
+            let reply = Arc::clone(&reply);
+            self.shared.post.send(ShardId(shard), Mail(Letter::Drain(Box::new(move |()| reply()))));
+        }
+    }
+
+    /// Number of shards.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.shared.post.shards()
+    }
+}

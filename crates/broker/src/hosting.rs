@@ -1,0 +1,241 @@
+//! The queues that a shard owns: applies what the log commits, answers consumers, writes settlements and checkpoints.
+//! It must not know sessions, connections or packets.
+
+mod queue;
+mod state;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
+use mqtt_router::SinkId;
+use queue_engine::{Input, Queue, StoredAt};
+use stdx::{Instant, UnixMillis};
+
+use crate::directory::{QueueDefinition, owner_of};
+use crate::mail::{Letter, QueueState};
+use crate::record::{Left, PublishRecord, SettleRecord, ranges};
+use crate::turn::Turn;
+
+pub(crate) use queue::{HostedQueue, ReadAhead};
+pub(crate) use state::{QueuePart, ShardPart, StoredQueue};
+
+/// The token of records whose commit nobody waits for.
+pub(crate) const NO_TOKEN: u64 = u64::MAX;
+
+/// A shard's queues.
+pub(crate) struct Hosting {
+    shards: u16,
+    ahead: ReadAhead,
+    queues: HashMap<SinkId, HostedQueue>,
+    /// Letters to queues whose definition has not been applied here yet.
+    early: HashMap<SinkId, Vec<Letter>>,
+    /// Queues with settlements that wait for a record.
+    unlogged: Vec<SinkId>,
+    /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
+    deadlines: BinaryHeap<Reverse<(Instant, SinkId)>>,
+}
+
+impl Hosting {
+    pub(crate) fn new(shards: u16, ahead: ReadAhead) -> Self {
+        Self {
+            shards,
+            ahead,
+            queues: HashMap::new(),
+            early: HashMap::new(),
+            unlogged: Vec::new(),
+            deadlines: BinaryHeap::new(),
+        }
+    }
+
+    /// Takes a queue in: from recovery, or because its definition was committed.
+    pub(crate) fn define(&mut self, definition: Arc<QueueDefinition>, engine: Option<Queue>, turn: &mut Turn) {
+        let sink = definition.sink;
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            let config = definition.config.clone();
+            queue.definition = definition;
+            queue.handle(Input::Reconfigure(config), turn);
+        } else {
+            let engine = engine.unwrap_or_else(|| Queue::new(definition.config.clone(), u64::from(sink.0)));
+            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
+        }
+        for letter in self.early.remove(&sink).unwrap_or_default() {
+            self.letter(letter, turn);
+        }
+        self.note(sink);
+    }
+
+    /// Lets a queue go, with all that is in it. Its consumers are told.
+    pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
+        let Some(queue) = self.queues.remove(&sink) else { return };
+        for (_, at) in queue.engine.stored() {
+            turn.release(Position::from_u64(at.0));
+        }
+        for (consumer, shard) in queue.consumers {
+            turn.mail(shard, Letter::QueueGone { consumer });
+        }
+    }
+
+    /// Applies a message that the log has committed to the queues here that take it.
+    pub(crate) fn apply_publish(&mut self, record: &CommittedRecord, turn: &mut Turn) {
+        let publish = match PublishRecord::decode(record.body.clone()) {
+            Ok(publish) => publish,
+            Err(error) => {
+                tracing::error!(%error, position = record.position.as_u64(), "a record of this process is not legal");
+                return;
+            }
+        };
+        let Ok(message) = publish.message() else { return };
+        for sink in publish.sinks() {
+            let Some(queue) = self.queues.get_mut(&sink) else {
+                // Deleted since the message was routed.
+                if owner_of(sink, self.shards) == turn.shard {
+                    turn.release(record.position);
+                }
+                continue;
+            };
+            let input = Input::Enqueue {
+                at: StoredAt(record.position.as_u64()),
+                size: publish.counted_bytes(),
+                stored: UnixMillis(publish.received_at_ms()),
+            };
+            queue.enqueue(input, &message, turn);
+            self.note(sink);
+        }
+    }
+
+    /// Serves a letter to a queue.
+    pub(crate) fn letter(&mut self, letter: Letter, turn: &mut Turn) {
+        let sink = match &letter {
+            Letter::Attach { sink, .. }
+            | Letter::Detach { sink, .. }
+            | Letter::Settle { sink, .. }
+            | Letter::TooLarge { sink, .. } => *sink,
+            _ => return,
+        };
+        let Some(queue) = self.queues.get_mut(&sink) else {
+            // An attachment can overtake the commit of the definition on its way here.
+            if matches!(letter, Letter::Attach { .. } | Letter::Detach { .. }) {
+                self.early.entry(sink).or_default().push(letter);
+            }
+            return;
+        };
+        match letter {
+            Letter::Attach { consumer, at, max_inflight, .. } => {
+                queue.consumers.insert(consumer, at);
+                queue.handle(Input::Attach { consumer, max_inflight }, turn);
+            }
+            Letter::Detach { consumer, written, .. } => {
+                queue.consumers.remove(&consumer);
+                queue.handle(Input::Detach { consumer, written }, turn);
+                queue.trim();
+            }
+            Letter::Settle { consumer, offset, outcome, .. } => {
+                queue.handle(Input::Settle { consumer, offset, outcome }, turn);
+            }
+            Letter::TooLarge { consumer, offset, .. } => {
+                queue.handle(Input::TooLarge { consumer, offset }, turn);
+            }
+            _ => {}
+        }
+        self.note(sink);
+    }
+
+    /// Bodies that a queue asked for.
+    pub(crate) fn read(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, turn: &mut Turn) {
+        let Some(queue) = u32::try_from(token).ok().and_then(|sink| self.queues.get_mut(&SinkId(sink))) else {
+            return;
+        };
+        for record in records {
+            let body = record.map_err(|error| error.to_string()).and_then(|body| {
+                PublishRecord::decode(body).and_then(|record| record.message()).map_err(|error| error.to_string())
+            });
+            if let Err(error) = &body {
+                tracing::error!(queue = &*queue.definition.name, error, "queue stopped: a stored message is damaged");
+            }
+            queue.read(body.ok());
+        }
+        queue.reads_done(turn);
+        let sink = queue.definition.sink;
+        self.note(sink);
+    }
+
+    /// Sees to what a queue has to be called for later: a settle record, a deadline.
+    fn note(&mut self, sink: SinkId) {
+        let Some(queue) = self.queues.get_mut(&sink) else { return };
+        if !queue.is_listed && queue.has_unlogged() {
+            queue.is_listed = true;
+            self.unlogged.push(sink);
+        }
+        if let Some(deadline) = queue.engine.next_deadline()
+            && queue.timer.is_none_or(|timer| deadline < timer)
+        {
+            queue.timer = Some(deadline);
+            self.deadlines.push(Reverse((deadline, sink)));
+        }
+    }
+
+    /// Whether settlements wait for a record.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        !self.unlogged.is_empty()
+    }
+
+    /// Writes what has been settled since the last time.
+    pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
+        for sink in std::mem::take(&mut self.unlogged) {
+            let Some(queue) = self.queues.get_mut(&sink) else { continue };
+            queue.is_listed = false;
+            let hows = [Left::Settled, Left::DeadLettered, Left::Dropped, Left::Expired];
+            let taken = queue.left.iter_mut().map(std::mem::take);
+            let left = hows.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+            let record = SettleRecord {
+                sink,
+                left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
+                attempts: std::mem::take(&mut queue.attempts),
+            };
+            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, NO_TOKEN, |out| record.encode(out));
+        }
+    }
+
+    /// The soonest moment at which an engine has something to do by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Lets the engines do what is due.
+    pub(crate) fn tick(&mut self, turn: &mut Turn) {
+        while let Some(&Reverse((at, sink))) = self.deadlines.peek() {
+            if at > turn.now {
+                return;
+            }
+            self.deadlines.pop();
+            let Some(queue) = self.queues.get_mut(&sink).filter(|queue| queue.timer == Some(at)) else { continue };
+            queue.timer = None;
+            queue.handle(Input::Tick, turn);
+            self.note(sink);
+        }
+    }
+
+    /// All queues' numbers.
+    pub(crate) fn states(&self, now: UnixMillis) -> Vec<(SinkId, QueueState)> {
+        let state = |(sink, queue): (&SinkId, &HostedQueue)| {
+            let ledger = queue.engine.ledger();
+            let age = ledger.oldest_stored.map(|at| now.since(at)).unwrap_or_default();
+            let oldest_age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+            (*sink, QueueState { ledger, oldest_age_ms })
+        };
+        self.queues.iter().map(state).collect()
+    }
+
+    /// What a checkpoint must keep of the queues here.
+    pub(crate) fn parts(&self) -> Vec<QueuePart> {
+        let part = |queue: &HostedQueue| QueuePart {
+            definition: (*queue.definition).clone(),
+            snapshot: queue.engine.snapshot(),
+        };
+        self.queues.values().map(part).collect()
+    }
+}

@@ -1,0 +1,240 @@
+//! One queue at its owner: the engine, the bodies that are at hand, and the leases that wait for theirs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use log_api::{Position, ShardId};
+use mqtt_types::Message;
+use queue_engine::{Action, ConsumerId, Input, Offset, Queue, StoredAt};
+use stdx::Instant;
+
+use crate::directory::QueueDefinition;
+use crate::mail::{Lease, Letter};
+use crate::record::Left;
+use crate::turn::Turn;
+
+/// What may be kept in memory ahead of the consumers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadAhead {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// A lease that the engine has granted and whose body is not at hand yet.
+struct Granted {
+    consumer: ConsumerId,
+    offset: Offset,
+    at: StoredAt,
+    attempt: u32,
+}
+
+/// A queue and what its host keeps beside the engine.
+pub(crate) struct HostedQueue {
+    pub(crate) definition: Arc<QueueDefinition>,
+    pub(crate) engine: Queue,
+    pub(crate) consumers: HashMap<ConsumerId, ShardId>,
+    /// How offsets left since the last settle record.
+    pub(crate) left: [Vec<u64>; 4],
+    pub(crate) attempts: Vec<(Offset, u32)>,
+    /// Whether the host has it on its list of queues to write a settle record for.
+    pub(crate) is_listed: bool,
+    /// The deadline for which a timer stands.
+    pub(crate) timer: Option<Instant>,
+    /// Set when a body could not be read unaltered: nothing is delivered any more.
+    pub(crate) damaged: bool,
+    ahead: ReadAhead,
+    granted: VecDeque<Granted>,
+    bodies: HashMap<Offset, Message>,
+    body_bytes: usize,
+    /// Offsets asked of the log, in the order of the answer.
+    reading: VecDeque<Offset>,
+    /// The granted offset at the front for whose body an answer is awaited.
+    awaited: Option<Offset>,
+    /// The newest offset whose body was kept or asked for.
+    fetched_to: Option<Offset>,
+    actions: Vec<Action>,
+    upcoming: Vec<(Offset, StoredAt)>,
+}
+
+impl HostedQueue {
+    pub(crate) fn new(definition: Arc<QueueDefinition>, engine: Queue, ahead: ReadAhead) -> Self {
+        Self {
+            definition,
+            engine,
+            consumers: HashMap::new(),
+            left: Default::default(),
+            attempts: Vec::new(),
+            is_listed: false,
+            timer: None,
+            damaged: false,
+            ahead,
+            granted: VecDeque::new(),
+            bodies: HashMap::new(),
+            body_bytes: 0,
+            reading: VecDeque::new(),
+            awaited: None,
+            fetched_to: None,
+            actions: Vec::new(),
+            upcoming: Vec::new(),
+        }
+    }
+
+    /// Whether something waits to be written to a settle record.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        !self.attempts.is_empty() || self.left.iter().any(|offsets| !offsets.is_empty())
+    }
+
+    /// Feeds the engine and performs what it asks for.
+    pub(crate) fn handle(&mut self, input: Input, turn: &mut Turn) {
+        let mut actions = std::mem::take(&mut self.actions);
+        // An input can be out of date, such as a verdict on a lease that has run out meanwhile.
+        if let Err(error) = self.engine.handle(turn.now, input, &mut actions) {
+            tracing::trace!(queue = &*self.definition.name, %error, "input refused");
+        }
+        for action in actions.drain(..) {
+            self.perform(action, turn);
+        }
+        self.actions = actions;
+        self.grant(turn);
+        self.read_ahead(turn);
+    }
+
+    /// A new message, whose body is at hand.
+    pub(crate) fn enqueue(&mut self, input: Input, message: &Message, turn: &mut Turn) {
+        let offset = self.engine.next_offset();
+        if !self.consumers.is_empty() && self.keeps(offset) {
+            self.keep(offset, message.clone());
+        }
+        self.handle(input, turn);
+    }
+
+    /// Whether the body of a new message is worth keeping: no gap before it, and room.
+    fn keeps(&self, offset: Offset) -> bool {
+        let contiguous = !self.engine.has_fresh() || self.fetched_to.is_some_and(|to| to.0 + 1 == offset.0);
+        contiguous && self.bodies.len() < self.ahead.messages && self.body_bytes < self.ahead.bytes
+    }
+
+    fn keep(&mut self, offset: Offset, message: Message) {
+        self.body_bytes += message.bytes().len();
+        self.bodies.insert(offset, message);
+        self.fetched_to = self.fetched_to.max(Some(offset));
+    }
+
+    fn perform(&mut self, action: Action, turn: &mut Turn) {
+        match action {
+            Action::Deliver { consumer, offset, at, attempt } => {
+                self.granted.push_back(Granted { consumer, offset, at, attempt });
+            }
+            Action::Settled { offset, at } => self.leaves(Left::Settled, offset, at, turn),
+            Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
+            Action::DeadLetter { offset, at, reason, attempts } => {
+                tracing::warn!(queue = &*self.definition.name, offset = offset.0, ?reason, attempts, "message dropped");
+                self.leaves(Left::Dropped, offset, at, turn);
+            }
+            Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
+        }
+    }
+
+    fn leaves(&mut self, how: Left, offset: Offset, at: StoredAt, turn: &mut Turn) {
+        if let Some(offsets) = self.left.get_mut(how as usize - 1) {
+            offsets.push(offset.0);
+        }
+        self.forget(offset);
+        turn.release(Position::from_u64(at.0));
+    }
+
+    fn forget(&mut self, offset: Offset) -> Option<Message> {
+        let message = self.bodies.remove(&offset)?;
+        self.body_bytes -= message.bytes().len();
+        Some(message)
+    }
+
+    /// Sends granted leases on, in order, as far as their bodies are at hand; asks for the first one that is not.
+    fn grant(&mut self, turn: &mut Turn) {
+        while let Some(&Granted { consumer, offset, attempt, .. }) = self.granted.front() {
+            let Some(&at) = self.consumers.get(&consumer) else {
+                // The consumer has gone: the engine released the lease with it.
+                self.granted.pop_front();
+                continue;
+            };
+            let Some(message) = self.forget(offset) else {
+                if self.awaited != Some(offset) {
+                    self.awaited = Some(offset);
+                    self.ask_for_granted(turn);
+                }
+                return;
+            };
+            self.granted.pop_front();
+            turn.mail(at, Letter::Lease(Lease { consumer, offset, attempt, message }));
+        }
+    }
+
+    /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
+    fn ask_for_granted(&mut self, turn: &mut Turn) {
+        let asked: hashbrown::HashSet<Offset> = self.reading.iter().copied().collect();
+        let missing = |granted: &&Granted| {
+            !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
+        };
+        let missing: Vec<_> = self.granted.iter().filter(missing).map(|granted| (granted.offset, granted.at)).collect();
+        if !missing.is_empty() {
+            self.reading.extend(missing.iter().map(|(offset, _)| *offset));
+            let positions = missing.iter().map(|(_, at)| Position::from_u64(at.0)).collect();
+            turn.read(u64::from(self.definition.sink.0), positions);
+        }
+    }
+
+    /// Asks the log for what comes next, so that it is at hand when a consumer has credit.
+    fn read_ahead(&mut self, turn: &mut Turn) {
+        let held = self.bodies.len() + self.reading.len();
+        let has_room = held * 2 <= self.ahead.messages && self.body_bytes * 2 <= self.ahead.bytes;
+        if self.consumers.is_empty() || self.damaged || !has_room {
+            return;
+        }
+        let mut upcoming = std::mem::take(&mut self.upcoming);
+        upcoming.clear();
+        self.engine.upcoming(self.fetched_to, self.ahead.messages - held, &mut upcoming);
+        if let Some((newest, _)) = upcoming.last() {
+            self.fetched_to = Some(*newest);
+            self.reading.extend(upcoming.iter().map(|(offset, _)| *offset));
+            let positions = upcoming.iter().map(|(_, at)| Position::from_u64(at.0)).collect();
+            turn.read(u64::from(self.definition.sink.0), positions);
+        }
+        self.upcoming = upcoming;
+    }
+
+    /// A body that was asked for. `None` when it could not be read unaltered.
+    pub(crate) fn read(&mut self, message: Option<Message>) {
+        let Some(offset) = self.reading.pop_front() else { return };
+        match message {
+            Some(message) if !self.consumers.is_empty() => {
+                self.forget(offset);
+                self.body_bytes += message.bytes().len();
+                self.bodies.insert(offset, message);
+            }
+            Some(_) => {}
+            None => self.damaged = true,
+        }
+    }
+
+    /// All asked-for bodies of one answer have come.
+    pub(crate) fn reads_done(&mut self, turn: &mut Turn) {
+        if self.damaged {
+            return;
+        }
+        self.awaited = None;
+        self.grant(turn);
+        self.read_ahead(turn);
+    }
+
+    /// Consumers have gone: bodies that were read for nobody are given back.
+    pub(crate) fn trim(&mut self) {
+        if self.consumers.is_empty() {
+            self.bodies = HashMap::new();
+            self.body_bytes = 0;
+            self.granted.clear();
+            self.awaited = None;
+            self.fetched_to = None;
+        }
+    }
+}

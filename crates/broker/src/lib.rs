@@ -1,0 +1,36 @@
+//! Shards: they feed the engines with packets, commits and mail, and perform their actions. Each shard owns its
+//! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
+
+mod broker;
+mod config;
+mod control;
+mod directory;
+mod handle;
+mod hosting;
+mod ids;
+mod mail;
+mod outbox;
+mod post;
+mod record;
+mod recovery;
+mod retained;
+mod routes;
+mod shard;
+mod shared;
+mod stats;
+mod timers;
+mod turn;
+
+pub use broker::{Broker, open};
+pub use config::Config;
+pub use control::{ControlError, NewQueue, QueueChange, Reply};
+pub use directory::QueueDefinition;
+pub use handle::{Handle, NodeState};
+pub use ids::{ConnId, SessionId, owner_of};
+pub use mail::{Mail, QueueState};
+pub use outbox::{CloseReason, Outbox};
+pub use post::Post;
+pub use record::RecordError;
+pub use recovery::{Recovered, Recovery};
+pub use shard::Shard;
+pub use stats::Counts;

@@ -1,0 +1,69 @@
+//! What shards, the log and the outside say to a shard between its packets.
+
+use std::sync::Arc;
+
+use log_api::{LogEvent, ShardId};
+use mqtt_router::{SinkId, SubscriptionOptions};
+use mqtt_types::Message;
+use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
+
+use crate::control::{ControlError, ControlRequest, Reply};
+use crate::directory::QueueDefinition;
+use crate::ids::SessionId;
+use crate::routes::Route;
+
+/// A letter to a shard. Letters of one sender arrive in order.
+pub struct Mail(pub(crate) Letter);
+
+/// What a letter says.
+pub(crate) enum Letter {
+    /// A live message for the route's subscribers at this shard.
+    Live { route: Arc<Route>, message: Message, publisher: Option<SessionId> },
+    /// A live message for one member of a shared subscription.
+    Member { session: SessionId, options: SubscriptionOptions, message: Message },
+    /// A queue's message for one of its consumers at this shard.
+    Lease(Lease),
+    /// A consumer's verdict on a lease, to the queue's owner.
+    Settle { sink: SinkId, consumer: ConsumerId, offset: Offset, outcome: Outcome },
+    /// The consumer cannot take a message of that size, to the queue's owner.
+    TooLarge { sink: SinkId, consumer: ConsumerId, offset: Offset },
+    /// A consumer begins, to the queue's owner.
+    Attach { sink: SinkId, consumer: ConsumerId, at: ShardId, max_inflight: u32 },
+    /// A consumer ends; the offsets are those of its leases that were written to its socket, which count an attempt.
+    Detach { sink: SinkId, consumer: ConsumerId, written: Vec<Offset> },
+    /// The queue is no more, to the consumer's shard.
+    QueueGone { consumer: ConsumerId },
+    /// A request to define, change or delete a queue, to the control shard.
+    Control(ControlRequest),
+    /// The answer to a subscription that had to create its queue.
+    Ensured { subscribe: usize, filter: usize, result: Result<Arc<QueueDefinition>, ControlError> },
+    /// What the log did.
+    Log(LogEvent),
+    /// The ledgers of all queues here.
+    Ledgers(Reply<Vec<(SinkId, QueueState)>>),
+    /// Ends all connections, flushes settlements, then answers.
+    Drain(Reply<()>),
+}
+
+/// One message leased to one consumer.
+pub(crate) struct Lease {
+    pub(crate) consumer: ConsumerId,
+    pub(crate) offset: Offset,
+    pub(crate) attempt: u32,
+    pub(crate) message: Message,
+}
+
+/// A queue's numbers at one moment.
+#[derive(Clone, Debug)]
+pub struct QueueState {
+    /// The terms of the ledger, and more counts.
+    pub ledger: Ledger,
+    /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.
+    pub oldest_age_ms: u64,
+}
+
+impl From<LogEvent> for Mail {
+    fn from(event: LogEvent) -> Self {
+        Self(Letter::Log(event))
+    }
+}

@@ -1,0 +1,147 @@
+//! The record of what a queue's consumers have settled, and of deliveries that were tried.
+
+use mqtt_router::SinkId;
+use queue_engine::{Departure, Offset};
+
+use super::codec::{Reader, RecordError, put_varint};
+
+const VERSION: u8 = 1;
+
+/// How a message left its queue. The numbers are on disk and never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Left {
+    /// A consumer accepted it.
+    Settled = 1,
+    /// It went to a dead-letter queue.
+    DeadLettered = 2,
+    /// It was given up and counted.
+    Dropped = 3,
+    /// Its time ran out.
+    Expired = 4,
+}
+
+impl Left {
+    /// The engine's word for it.
+    pub(crate) const fn departure(self) -> Departure {
+        match self {
+            Self::Settled => Departure::Settled,
+            Self::DeadLettered => Departure::DeadLettered,
+            Self::Dropped => Departure::Dropped,
+            Self::Expired => Departure::Expired,
+        }
+    }
+
+    fn from_u8(number: u8) -> Option<Self> {
+        [Self::Settled, Self::DeadLettered, Self::Dropped, Self::Expired].into_iter().find(|left| *left as u8 == number)
+    }
+}
+
+/// What happened to a queue's messages since its last such record.
+///
+/// ```text
+/// version u8 | sink u32 | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
+/// | attempts varint | { offset varint | attempts varint } ...
+/// ```
+/// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SettleRecord {
+    pub(crate) sink: SinkId,
+    /// Offsets that left, by how, as ranges in ascending order.
+    pub(crate) left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
+    /// Deliveries counted of messages that stay.
+    pub(crate) attempts: Vec<(Offset, u32)>,
+}
+
+/// Turns offsets in any order into ascending ranges.
+pub(crate) fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
+    offsets.sort_unstable();
+    offsets.dedup();
+    let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
+    for offset in offsets {
+        match ranges.last_mut() {
+            Some(last) if last.end == offset => last.end = offset + 1,
+            _ => ranges.push(offset..offset + 1),
+        }
+    }
+    ranges
+}
+
+impl SettleRecord {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        out.extend_from_slice(&self.sink.0.to_le_bytes());
+        put_varint(out, self.left.len() as u64);
+        for (left, ranges) in &self.left {
+            out.push(*left as u8);
+            put_varint(out, ranges.len() as u64);
+            let mut end = 0;
+            for range in ranges {
+                put_varint(out, range.start - end);
+                put_varint(out, range.end - range.start);
+                end = range.end;
+            }
+        }
+        put_varint(out, self.attempts.len() as u64);
+        for (offset, attempts) in &self.attempts {
+            put_varint(out, offset.0);
+            put_varint(out, u64::from(*attempts));
+        }
+    }
+
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader { record: "settle", rest: body };
+        reader.version(VERSION)?;
+        let sink = SinkId(reader.u32()?);
+        let groups = reader.varint()?;
+        let mut left = Vec::new();
+        for _ in 0..groups {
+            let how = Left::from_u8(reader.u8()?).ok_or_else(|| reader.error("a way to leave is unknown"))?;
+            let runs = reader.varint()?;
+            let mut ranges = Vec::new();
+            let mut end = 0_u64;
+            for _ in 0..runs {
+                let gap = reader.varint()?;
+                let length = reader.varint()?;
+                let start = end.checked_add(gap).ok_or_else(|| reader.error("an offset is too large"))?;
+                end = start.checked_add(length).ok_or_else(|| reader.error("an offset is too large"))?;
+                ranges.push(start..end);
+            }
+            left.push((how, ranges));
+        }
+        let count = reader.varint()?;
+        let mut attempts = Vec::new();
+        for _ in 0..count {
+            let offset = Offset(reader.varint()?);
+            let number = reader.varint()?;
+            attempts.push((offset, u32::try_from(number).unwrap_or(u32::MAX)));
+        }
+        Ok(Self { sink, left, attempts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settlements_come_out_as_they_went_in() {
+        let record = SettleRecord {
+            sink: SinkId(7),
+            left: vec![(Left::Settled, vec![0..3, 5..6, 1000..5000]), (Left::Dropped, vec![3..4])],
+            attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],
+        };
+        let mut body = Vec::new();
+        record.encode(&mut body);
+        assert_eq!(SettleRecord::decode(&body), Ok(record));
+        for cut in 0..body.len() {
+            assert!(SettleRecord::decode(&body[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn offsets_in_any_order_become_ranges() {
+        assert_eq!(ranges(vec![5, 1, 2, 2, 3, 9]), [1..4, 5..6, 9..10]);
+        assert_eq!(ranges(vec![]), []);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a topic goes: the shared router behind a lock, and each shard's memory of what it answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use log_api::{ShardId, ShardSet};
+use mqtt_router::{Match, Matches, Router, SharedGroup, SinkId};
+use mqtt_types::TopicName;
+use parking_lot::RwLock;
+use smallvec::SmallVec;
+
+use crate::ids::SessionId;
+
+/// The one router of a node. Every change raises the epoch, which makes remembered routes stale.
+pub(crate) struct Routes {
+    epoch: AtomicU64,
+    router: RwLock<Router>,
+}
+
+/// Everyone who takes a topic's messages. Immutable, shared by reference.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    /// Sessions, one entry each, in order of shard.
+    pub(crate) subscribers: Box<[Match]>,
+    pub(crate) groups: SmallVec<[Arc<SharedGroup>; 1]>,
+    pub(crate) sinks: SmallVec<[SinkId; 2]>,
+    /// The shards that have sessions in `subscribers`.
+    pub(crate) shards: ShardSet,
+}
+
+impl Route {
+    /// The part of the subscribers that lives on a shard.
+    pub(crate) fn subscribers_of(&self, shard: ShardId) -> &[Match] {
+        let shard_of = |entry: &Match| SessionId::from(entry.subscriber).shard();
+        let from = self.subscribers.partition_point(|entry| shard_of(entry) < shard);
+        let rest = self.subscribers.get(from..).unwrap_or_default();
+        let len = rest.partition_point(|entry| shard_of(entry) == shard);
+        rest.get(..len).unwrap_or_default()
+    }
+
+    /// Whether anybody takes the message.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.groups.is_empty() && self.sinks.is_empty()
+    }
+}
+
+impl Routes {
+    pub(crate) fn new(router: Router) -> Self {
+        Self { epoch: AtomicU64::new(1), router: RwLock::new(router) }
+    }
+
+    /// Changes the router. What was remembered before is stale when this returns.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Router) -> T) -> T {
+        let mut router = self.router.write();
+        let result = change(&mut router);
+        self.epoch.fetch_add(1, Ordering::Release);
+        result
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Router) -> T) -> T {
+        read(&self.router.read())
+    }
+}
+
+/// What one shard remembers of the router's answers, by topic.
+pub(crate) struct RouteCache {
+    capacity: usize,
+    entries: HashMap<Box<str>, (u64, Arc<Route>), RandomState>,
+    matches: Matches,
+}
+
+impl RouteCache {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, entries: HashMap::default(), matches: Matches::default() }
+    }
+
+    /// Where the topic goes now.
+    pub(crate) fn route(&mut self, routes: &Routes, topic: TopicName<'_>) -> Arc<Route> {
+        let epoch = routes.epoch.load(Ordering::Acquire);
+        if let Some((at, route)) = self.entries.get(topic.as_str())
+            && *at == epoch
+        {
+            return Arc::clone(route);
+        }
+        let route = Arc::new(self.ask(routes, topic));
+        self.remember(epoch, topic.as_str(), &route);
+        route
+    }
+
+    fn ask(&mut self, routes: &Routes, topic: TopicName<'_>) -> Route {
+        routes.read(|router| router.matches(topic, &mut self.matches));
+        let mut shards = ShardSet::EMPTY;
+        for entry in &self.matches.subscribers {
+            shards = shards.with(SessionId::from(entry.subscriber).shard());
+        }
+        Route {
+            subscribers: self.matches.subscribers.as_slice().into(),
+            groups: self.matches.groups.iter().cloned().collect(),
+            sinks: self.matches.sinks.iter().copied().collect(),
+            shards,
+        }
+    }
+
+    fn remember(&mut self, epoch: u64, topic: &str, route: &Arc<Route>) {
+        if let Some(entry) = self.entries.get_mut(topic) {
+            *entry = (epoch, Arc::clone(route));
+        } else if self.entries.len() < self.capacity {
+            self.entries.insert(topic.into(), (epoch, Arc::clone(route)));
+        }
+    }
+
+    /// Forgets all, so that topics of today take the place of yesterday's.
+    pub(crate) fn clear(&mut self) {
+        self.entries = HashMap::default();
+    }
+}

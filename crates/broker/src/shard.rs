@@ -1,0 +1,175 @@
+//! One shard: connections, sessions and queues of one thread. What comes in goes through here; the files below hold
+//! one verb each.
+
+mod acknowledge;
+mod commit;
+mod connect;
+mod consume;
+mod control;
+mod disconnect;
+mod letters;
+mod live;
+mod publish;
+mod replay;
+mod send;
+mod state;
+mod subscribe;
+mod tick;
+
+use std::sync::Arc;
+
+use log_api::{LogState, ShardId};
+use mqtt_codec::{DecodeError, Packet};
+use mqtt_types::ReasonCode;
+use queue_engine::Queue;
+use slab::Slab;
+use stdx::Instant;
+
+use crate::directory::QueueDefinition;
+use crate::hosting::{Hosting, ReadAhead};
+use crate::ids::ConnId;
+use crate::outbox::Outbox;
+use crate::routes::RouteCache;
+use crate::shared::Shared;
+use crate::stats::Counts;
+use crate::timers::{Timer, Timers};
+use crate::turn::Turn;
+use control::Control;
+use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
+
+/// How often routes of topics that come no more are forgotten.
+const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A shard of the broker. Its owner, a thread with sockets, calls it with everything that happens, [`Shard::begin`]
+/// first and [`Shard::end`] last in each turn.
+pub struct Shard {
+    id: ShardId,
+    shared: Arc<Shared>,
+    conns: Conns,
+    sessions: Sessions,
+    consumers: Consumers,
+    hosting: Hosting,
+    control: Control,
+    routes: RouteCache,
+    timers: Timers,
+    turn: Turn,
+    /// Publishes handed to the log whose commit somebody waits for.
+    publishes: Slab<PendingPublish>,
+    /// SUBSCRIBE packets that wait for a queue to be created.
+    subscribes: Slab<PendingSubscribe>,
+    /// Connections that are not read because the log is behind.
+    throttled: Vec<ConnId>,
+    settle_timer: bool,
+    log_state: LogState,
+    counts: Counts,
+}
+
+impl Shard {
+    pub(crate) fn new(id: ShardId, shared: Arc<Shared>, next_sink: u32) -> Self {
+        let config = &shared.config;
+        let ahead = ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
+        let mut timers = Timers::default();
+        timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        Self {
+            id,
+            conns: Conns::default(),
+            sessions: Sessions::new(id),
+            consumers: Consumers::new(id),
+            hosting: Hosting::new(config.shards, ahead),
+            control: Control::new(next_sink),
+            routes: RouteCache::new(config.route_cache_topics),
+            timers,
+            turn: Turn::new(id, config.shards),
+            publishes: Slab::new(),
+            subscribes: Slab::new(),
+            throttled: Vec::new(),
+            settle_timer: false,
+            log_state: shared.log.state(),
+            counts: Counts::default(),
+            shared,
+        }
+    }
+
+    /// Takes in a queue that was recovered.
+    pub(crate) fn host(&mut self, definition: Arc<QueueDefinition>, engine: Queue) {
+        self.hosting.define(definition, Some(engine), &mut self.turn);
+    }
+
+    /// The shard's number.
+    #[must_use]
+    pub const fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// Starts a turn: the time for all that follows until [`Shard::end`].
+    pub fn begin(&mut self, now: Instant, unix_ms: u64) {
+        self.turn.now = now;
+        self.turn.unix_ms = unix_ms;
+    }
+
+    /// Serves a packet of a connection that is past CONNECT.
+    #[inline]
+    pub fn packet<O: Outbox>(&mut self, conn: ConnId, packet: &Packet<'_>, out: &mut O) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.connection.on_packet(self.turn.now);
+        match packet {
+            Packet::Publish(publish) => self.publish(conn, publish, out),
+            Packet::PubAck(ack) => self.on_puback(conn, ack, out),
+            Packet::PubRec(ack) => self.on_pubrec(conn, ack, out),
+            Packet::PubRel(ack) => self.on_pubrel(conn, ack, out),
+            Packet::PubComp(ack) => self.on_pubcomp(conn, ack, out),
+            Packet::Subscribe(subscribe) => self.subscribe(conn, subscribe, out),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, unsubscribe, out),
+            Packet::PingReq => self.send_pingresp(conn, out),
+            Packet::Disconnect(disconnect) => self.on_disconnect(conn, disconnect, out),
+            // A second CONNECT `[MQTT-3.1.0-2]`, packets that only a server sends, and AUTH without a method.
+            _ => self.end_connection(conn, ReasonCode::PROTOCOL_ERROR, None, out),
+        }
+    }
+
+    /// Ends a connection whose bytes are no packet. `[MQTT-4.13.1-1]`
+    pub fn malformed<O: Outbox>(&mut self, conn: ConnId, error: &DecodeError, out: &mut O) {
+        self.counts.protocol_errors_total += 1;
+        let client_id = self.client_id(conn).unwrap_or_default().to_owned();
+        tracing::info!(client_id, %error, "connection ended: malformed packet");
+        self.end_connection(conn, error.reason_code(), Some(&error.to_string()), out);
+    }
+
+    /// The soonest moment at which [`Shard::tick`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.timers.next_deadline(), self.hosting.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Ends a turn: letters to itself are read, records, letters and reads leave.
+    pub fn end<O: Outbox>(&mut self, out: &mut O) {
+        while let Some(letter) = self.turn.next_local() {
+            self.letter(letter, out);
+        }
+        if self.hosting.has_unlogged() && !self.turn.batch.is_empty() {
+            // A record goes out anyway: settlements ride along.
+            self.hosting.log_settlements(&mut self.turn);
+        } else if self.hosting.has_unlogged() && !self.settle_timer {
+            self.settle_timer = true;
+            self.timers.set(self.turn.now + self.shared.config.settle_interval, Timer::Settlements);
+        }
+        self.turn.finish(&*self.shared.log, &self.shared.post);
+        self.counts.connections = self.conns.len() as u64;
+        self.counts.sessions = self.sessions.len() as u64;
+        if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
+            published.publish(&self.counts);
+        }
+    }
+
+    /// Counts bytes that were read from and written to sockets.
+    pub const fn count_bytes(&mut self, received: u64, sent: u64) {
+        self.counts.bytes_received_total += received;
+        self.counts.bytes_sent_total += sent;
+    }
+
+    fn client_id(&self, conn: ConnId) -> Option<&str> {
+        let session = self.conns.get(conn)?.session;
+        self.sessions.get(session).map(|entry| entry.session.client_id())
+    }
+}

@@ -1,0 +1,167 @@
+//! PUBACK, PUBREC, PUBREL, PUBCOMP from a client: credit comes back, queues hear the verdict.
+
+use mqtt_codec::{Ack, AckKind};
+use mqtt_session::{Completed, Origin, PubRecVerdict, Resend};
+use mqtt_types::ReasonCode;
+use queue_engine::{ConsumerId, Offset, Outcome};
+
+use super::Shard;
+use super::send::{Sent, put_delivery, reason_of};
+use crate::ids::{ConnId, SessionId};
+use crate::mail::Letter;
+use crate::outbox::Outbox;
+
+impl Shard {
+    #[inline]
+    pub(super) fn on_puback<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        match entry.session.on_puback(ack.packet_id, reason_of(ack)) {
+            Ok(completed) => {
+                let more = entry.session.pending_len() > 0 || entry.session.is_resuming();
+                self.settle(completed);
+                if more {
+                    self.pump(id, out);
+                }
+            }
+            Err(reason) => self.after_unknown(conn, reason, out),
+        }
+    }
+
+    pub(super) fn on_pubrec<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        match entry.session.on_pubrec(ack.packet_id, reason_of(ack)) {
+            Ok(PubRecVerdict::SendPubRel { settled }) => {
+                self.send_ack(conn, AckKind::PubRel, ack.packet_id, ReasonCode::SUCCESS, out);
+                if let Some(completed) = settled {
+                    self.settle(completed);
+                }
+            }
+            Ok(PubRecVerdict::Completed(completed)) => {
+                self.settle(completed);
+                self.pump(id, out);
+            }
+            Err(reason @ ReasonCode::PACKET_IDENTIFIER_NOT_FOUND) => {
+                self.send_ack(conn, AckKind::PubRel, ack.packet_id, reason, out);
+            }
+            Err(reason) => self.after_unknown(conn, reason, out),
+        }
+    }
+
+    pub(super) fn on_pubrel<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let reason = entry.session.on_pubrel(ack.packet_id);
+        if reason == ReasonCode::PROTOCOL_ERROR {
+            self.end_connection(conn, reason, Some("PUBREL for a PUBLISH without PUBREC"), out);
+            return;
+        }
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.connection.pubcomp_sent();
+        }
+        self.send_ack(conn, AckKind::PubComp, ack.packet_id, reason, out);
+    }
+
+    pub(super) fn on_pubcomp<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        match entry.session.on_pubcomp(ack.packet_id) {
+            Ok(()) => self.pump(id, out),
+            Err(reason) => self.after_unknown(conn, reason, out),
+        }
+    }
+
+    /// An acknowledgement of nothing is harmless after a lost session; one of the wrong kind is a protocol error.
+    fn after_unknown<O: Outbox>(&mut self, conn: ConnId, reason: ReasonCode, out: &mut O) {
+        if reason == ReasonCode::PROTOCOL_ERROR {
+            self.end_connection(conn, reason, Some("acknowledgement of another kind than the PUBLISH needs"), out);
+        }
+    }
+
+    /// Tells a queue what its consumer made of a message (contract §3, settling).
+    pub(super) fn settle(&mut self, completed: Completed) {
+        let Origin::Queue { consumer, offset } = completed.origin else { return };
+        let outcome = match completed.reason {
+            ReasonCode::QUOTA_EXCEEDED => Outcome::Busy,
+            ReasonCode::PAYLOAD_FORMAT_INVALID => Outcome::Reject,
+            reason if reason.is_error() => Outcome::Release,
+            _ => Outcome::Accept,
+        };
+        self.settle_as(ConsumerId(consumer), Offset(offset), outcome);
+    }
+
+    pub(super) fn settle_as(&mut self, consumer: ConsumerId, offset: Offset, outcome: Outcome) {
+        let Some(state) = self.consumers.get(consumer) else { return };
+        self.turn.mail(state.owner, Letter::Settle { sink: state.sink, consumer, offset, outcome });
+    }
+
+    /// Sends what waits in a session, as far as its window and its connection's output go.
+    pub(super) fn pump<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        self.resend(id, out);
+        let limit = self.shared.config.max_output_buffer_bytes;
+        let unix_ms = self.turn.unix_ms;
+        loop {
+            let Some(entry) = self.sessions.get_mut(id) else { return };
+            let Some(conn) = entry.conn else { return };
+            let Some(state) = self.conns.get_mut(conn) else { return };
+            let Some(buffer) = out.buffer(conn) else { return };
+            if buffer.len() >= limit {
+                out.notify_drained(conn);
+                return;
+            }
+            let Some(pending) = entry.session.next_pending() else { return };
+            let delivery = &pending.delivery;
+            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, false, unix_ms);
+            if sent == Sent::Yes {
+                self.counts.publishes_sent_total += 1;
+                let qos = delivery.qos;
+                let kept = entry.session.outlives_connection().then(|| pending.delivery.clone());
+                entry.session.sent(pending.packet_id, qos, pending.origin, kept, out.mark(conn));
+                if entry.session.has_unwritten() {
+                    out.notify_drained(conn);
+                }
+            } else {
+                self.not_sent(pending.origin, sent);
+            }
+        }
+    }
+
+    /// A message that could not go to this client.
+    pub(super) fn not_sent(&mut self, origin: Origin, sent: Sent) {
+        let Origin::Queue { consumer, offset } = origin else {
+            self.counts.live_dropped_total += 1;
+            return;
+        };
+        let (consumer, offset) = (ConsumerId(consumer), Offset(offset));
+        if sent == Sent::Expired {
+            self.settle_as(consumer, offset, Outcome::Expired);
+        } else if let Some(state) = self.consumers.get(consumer) {
+            self.turn.mail(state.owner, Letter::TooLarge { sink: state.sink, consumer, offset });
+        }
+    }
+
+    /// Sends again what an earlier connection left unacknowledged, in the original order. `[MQTT-4.4.0-1]`
+    pub(super) fn resend<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.session.is_resuming()) else { return };
+        let Some(conn) = entry.conn else { return };
+        let mut resends = Vec::new();
+        entry.session.resume(&mut resends);
+        for resend in resends {
+            match resend {
+                Resend::PubRel { packet_id } => {
+                    self.send_ack(conn, AckKind::PubRel, packet_id, ReasonCode::SUCCESS, out);
+                }
+                Resend::Publish { packet_id, delivery } => {
+                    let Some(state) = self.conns.get_mut(conn) else { return };
+                    let Some(buffer) = out.buffer(conn) else { return };
+                    let unix_ms = self.turn.unix_ms;
+                    let sent = put_delivery(buffer, &mut state.connection, &delivery, Some(packet_id), true, unix_ms);
+                    if sent == Sent::Yes {
+                        self.counts.publishes_sent_total += 1;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the log did: commits turn into answers and into new messages of queues, failures into refusals.
+
+use log_api::{AppendError, CommittedRecord, LogEvent, LogState, RecordKind};
+use mqtt_types::{QoS, ReasonCode};
+
+use super::Shard;
+use super::control::is_control_token;
+use super::state::PendingPublish;
+use crate::hosting::{NO_TOKEN, ShardPart};
+use crate::outbox::Outbox;
+
+impl Shard {
+    pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
+        match event {
+            LogEvent::Committed(records) => {
+                for record in records {
+                    self.committed(&record, out);
+                }
+                self.resume_throttled(out);
+            }
+            LogEvent::Failed { tokens, error } => self.not_stored(&tokens, &error, out),
+            LogEvent::Read { token, records } => self.hosting.read(token, records, &mut self.turn),
+            LogEvent::CheckpointRequested { id, .. } => {
+                // What waits for a settle record is in the part, and the record would come after the checkpoint.
+                self.hosting.log_settlements(&mut self.turn);
+                let part = ShardPart { next_sink: self.control.next_sink(), queues: self.hosting.parts() };
+                // What this turn has released so far is gone from the part: the log must hear of it first.
+                self.turn.hand_over_releases(&*self.shared.log);
+                self.shared.log.checkpoint_part(self.id, id, part.encode());
+            }
+            LogEvent::State(state) => self.log_state_changed(state, out),
+        }
+    }
+
+    fn committed<O: Outbox>(&mut self, record: &CommittedRecord, out: &mut O) {
+        match record.kind {
+            RecordKind::Publish => {
+                self.hosting.apply_publish(record, &mut self.turn);
+                if record.from == self.id && record.token != NO_TOKEN {
+                    self.answer_commit(record.token, ReasonCode::SUCCESS, out);
+                }
+            }
+            RecordKind::QueueDefined => self.queue_defined(record),
+            RecordKind::QueueDeleted => self.queue_deleted(record),
+            RecordKind::Settle | RecordKind::Attempt => {}
+        }
+    }
+
+    /// Tells a publisher what became of its message.
+    fn answer_commit<O: Outbox>(&mut self, token: u64, reason: ReasonCode, out: &mut O) {
+        let Some(pending) = usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token)) else {
+            return;
+        };
+        let PendingPublish { conn, session, ticket, packet_id, qos } = pending;
+        if qos == QoS::ExactlyOnce
+            && let Some(entry) = self.sessions.get_mut(session)
+        {
+            if reason.is_error() {
+                entry.session.refuse_qos2(packet_id); // `[MQTT-4.3.3-9]`
+            } else {
+                entry.session.stored_qos2(packet_id);
+            }
+        }
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.connection.ack_ready(ticket, reason);
+            self.flush_acks(conn, out);
+            return;
+        }
+        // The client has come back meanwhile, and may have repeated the packet.
+        let Some(conn) = self.sessions.get(session).and_then(|entry| entry.conn) else { return };
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.connection.ack_ready_for(packet_id, reason);
+            self.flush_acks(conn, out);
+        }
+    }
+
+    fn not_stored<O: Outbox>(&mut self, tokens: &[u64], error: &AppendError, out: &mut O) {
+        tracing::warn!(records = tokens.len(), %error, "records not stored");
+        let reason = match error {
+            AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
+            AppendError::Failed { .. } | AppendError::TooLarge { .. } => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+            AppendError::ShutDown => ReasonCode::UNSPECIFIED_ERROR,
+        };
+        for &token in tokens {
+            if token == NO_TOKEN {
+                // A settlement, or a QoS 0 message. What the next checkpoint holds makes up for the first.
+                self.counts.unstored_qos0_total += 1;
+            } else if is_control_token(token) {
+                self.control_failed(token, error);
+            } else {
+                self.counts.publishes_refused_total += 1;
+                self.answer_commit(token, reason, out);
+            }
+        }
+        self.resume_throttled(out);
+    }
+
+    fn resume_throttled<O: Outbox>(&mut self, out: &mut O) {
+        if self.throttled.is_empty()
+            || self.shared.log.backlog_bytes() * 2 > self.shared.config.max_log_backlog_bytes
+        {
+            return;
+        }
+        for conn in std::mem::take(&mut self.throttled) {
+            let free = self.conns.get(conn).is_some_and(|state| state.held.is_none() && !state.connection.must_hold());
+            if free {
+                out.resume_reading(conn);
+            }
+        }
+    }
+
+    fn log_state_changed<O: Outbox>(&mut self, state: LogState, out: &mut O) {
+        self.log_state = state;
+        if self.log_state != LogState::Writable {
+            return;
+        }
+        self.shared.log.request_checkpoint();
+        for conn in self.conns.ids() {
+            if self.conns.get(conn).is_some_and(|state| state.held.is_some()) {
+                self.end_hold(conn, out);
+            }
+        }
+    }
+
+    /// Why a message for queues cannot be taken now.
+    pub(super) fn storage_refusal(&self) -> Option<ReasonCode> {
+        match self.log_state {
+            LogState::Writable => None,
+            LogState::Full => Some(ReasonCode::QUOTA_EXCEEDED),
+            LogState::Failed { .. } => Some(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR),
+        }
+    }
+
+    /// What to tell a publisher beside a reason code of storage.
+    pub(super) fn storage_reason(&self, reason: ReasonCode) -> Option<String> {
+        let storage = matches!(
+            reason,
+            ReasonCode::QUOTA_EXCEEDED | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR | ReasonCode::UNSPECIFIED_ERROR
+        );
+        match &self.log_state {
+            LogState::Full if storage => Some("message not stored: the broker's disk is full".to_owned()),
+            LogState::Failed { .. } if storage => {
+                Some("message not stored: the broker's log has failed, see its messages".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! CONNECT: negotiation, takeover, resumption.
+
+use mqtt_codec::{ConnAck, Connect, ConnectProperties, PropertyBlock, WillProperties};
+use mqtt_session::{
+    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest, negotiate,
+};
+use mqtt_types::{ProtocolVersion, ReasonCode};
+use stdx::UnixMillis;
+
+use super::Shard;
+use super::publish::is_reserved;
+use crate::ids::{ConnId, SessionId, owner_of};
+use crate::outbox::{CloseReason, Outbox};
+use crate::timers::Timer;
+
+impl Shard {
+    /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
+    pub fn connect<O: Outbox>(&mut self, conn: ConnId, connect: &Connect<'_>, out: &mut O) {
+        self.counts.connects_total += 1;
+        let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
+        let properties = ConnectProperties::of(connect.properties);
+        let will_block;
+        let will = match &connect.will {
+            None => None,
+            Some(will) => {
+                let of_will = WillProperties::of(will.properties);
+                let mut block = Vec::new();
+                of_will.forwardable.write_to(&mut block);
+                will_block = block;
+                Some(WillRequest {
+                    topic: will.topic,
+                    payload: will.payload,
+                    qos: will.qos,
+                    retain: will.retain,
+                    delay_interval: of_will.will_delay_interval,
+                    message_expiry_interval: of_will.message_expiry_interval,
+                    properties: &will_block,
+                })
+            }
+        };
+        let request = request_of(connect, &properties, will);
+        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref()) {
+            Ok(negotiated) => negotiated,
+            Err(refusal) => return self.refuse_connect(conn, connect.version, &refusal, out),
+        };
+        if request.will.is_some_and(|will| is_reserved(will.topic)) {
+            let refusal = ConnectRefusal::new(connect.version, ReasonCode::TOPIC_NAME_INVALID);
+            return self.refuse_connect(conn, connect.version, &refusal, out);
+        }
+        let will = request.will.as_ref().and_then(Will::new).map(Box::new);
+        self.accept(conn, &negotiated, will, out);
+    }
+
+    fn accept<O: Outbox>(&mut self, conn: ConnId, negotiated: &Negotiated, will: Option<Box<Will>>, out: &mut O) {
+        let now = UnixMillis(self.turn.unix_ms);
+        let kept = self.find_session(negotiated, out);
+        let session_present = kept.is_some();
+        let id = kept.unwrap_or_else(|| self.sessions.insert(Session::new(negotiated), negotiated.send_window));
+        let connection = Connection::new(negotiated, self.turn.now);
+        if let Some(deadline) = connection.keep_alive_deadline() {
+            self.timers.set(deadline, Timer::KeepAlive(conn));
+        }
+        self.conns.insert(conn, connection, id, negotiated);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        entry.conn = Some(conn);
+        entry.send_window = negotiated.send_window;
+        let overdue = entry.session.attach(negotiated, will, now);
+        let mut block = PropertyBlock::new();
+        for property in negotiated.connack_properties() {
+            let _ = block.push(&property);
+        }
+        let connack = ConnAck { session_present, reason_code: ReasonCode::SUCCESS, properties: block.properties() };
+        self.send_connack(conn, &connack, out);
+        if let Some(will) = overdue {
+            self.publish_message(&will.into_message(now), Some(id), out);
+        }
+        tracing::debug!(client_id = &*negotiated.client_id, version = ?negotiated.version, session_present, "connected");
+        if session_present {
+            self.pump(id, out);
+            self.reattach_consumers(id);
+        }
+    }
+
+    /// The session to go on with: an earlier connection is taken over, a clean start ends the earlier session.
+    /// `[MQTT-3.1.4-3]`, `[MQTT-3.1.2-4]`, `[MQTT-3.1.2-5]`
+    fn find_session<O: Outbox>(&mut self, negotiated: &Negotiated, out: &mut O) -> Option<SessionId> {
+        let id = self.sessions.find(&negotiated.client_id)?;
+        if let Some(old) = self.sessions.get(id).and_then(|entry| entry.conn) {
+            self.say_goodbye(old, ReasonCode::SESSION_TAKEN_OVER, None, out);
+            self.leave(old, Closing::WithWill, out);
+        }
+        // It may have ended with its connection.
+        let entry = self.sessions.get(id)?;
+        let is_over = negotiated.clean_start || entry.session.is_expired(UnixMillis(self.turn.unix_ms));
+        if is_over {
+            self.end_session(id, out);
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Subscriptions to queues go on with the session: it becomes a consumer of each again.
+    fn reattach_consumers(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
+        let addresses: Vec<_> = consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
+        for (address, record) in addresses {
+            let name = match mqtt_types::Address::parse(&address) {
+                Ok(mqtt_types::Address::FilterQueue(filter)) => filter.as_str(),
+                Ok(mqtt_types::Address::Queue { name, .. }) => name.as_str(),
+                _ => continue,
+            };
+            match self.shared.directory.get(name) {
+                Some(definition) => self.consume(id, &address, record, &definition),
+                None => {
+                    tracing::warn!(queue = name, "subscription ended: its queue was deleted while the client was away");
+                    if let Some(entry) = self.sessions.get_mut(id) {
+                        entry.session.unsubscribe(&address);
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse_connect<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        version: ProtocolVersion,
+        refusal: &ConnectRefusal,
+        out: &mut O,
+    ) {
+        tracing::info!(reason = %refusal.reason, "connection refused");
+        if refusal.connack_code.is_some()
+            && let Some(buffer) = out.buffer(conn)
+        {
+            let block = PropertyBlock::new();
+            let connack =
+                ConnAck { session_present: false, reason_code: refusal.reason, properties: block.properties() };
+            let _ = mqtt_codec::encode(&mqtt_codec::Packet::ConnAck(connack), version, buffer);
+        }
+        out.close(conn, CloseReason::Server(refusal.reason));
+    }
+
+    /// A client id for a client that brings none, which this shard owns.
+    fn new_client_id(&mut self, conn: ConnId) -> String {
+        let mut salt = 0_u32;
+        loop {
+            let (now, slot) = (self.turn.unix_ms, conn.slot);
+            let id = format!("weir-{now:x}-{}-{slot:x}-{:x}-{salt:x}", self.id.0, conn.generation);
+            if owner_of(&id, self.shared.config.shards) == self.id && self.sessions.find(&id).is_none() {
+                return id;
+            }
+            salt += 1;
+        }
+    }
+}
+
+fn request_of<'a>(
+    connect: &Connect<'a>,
+    properties: &ConnectProperties<'a>,
+    will: Option<WillRequest<'a>>,
+) -> ConnectRequest<'a> {
+    ConnectRequest {
+        keep_alive: connect.keep_alive,
+        session_expiry_interval: properties.session_expiry_interval,
+        receive_maximum: properties.receive_maximum,
+        maximum_packet_size: properties.maximum_packet_size,
+        topic_alias_maximum: properties.topic_alias_maximum,
+        request_response_information: properties.request_response_information,
+        request_problem_information: properties.request_problem_information,
+        authentication_method: properties.authentication_method,
+        will,
+        username: connect.username,
+        password: connect.password,
+        ..ConnectRequest::new(connect.version, connect.client_id, connect.clean_start)
+    }
+}

@@ -1,0 +1,160 @@
+//! Queue subscriptions at the session's side: leases out, verdicts back, attaching and detaching.
+
+use std::sync::Arc;
+
+use mqtt_codec::PropertyBlock;
+use mqtt_session::{Admission, Delivery, Origin, Released, SubscriptionRecord};
+use mqtt_types::{Message, Property, ReasonCode, TopicName};
+use queue_engine::{ConsumerId, Offset};
+use smallvec::SmallVec;
+
+use super::Shard;
+use super::send::{Outgoing, Sent, put_publish};
+use super::state::Consumer;
+use crate::directory::QueueDefinition;
+use crate::ids::SessionId;
+use crate::mail::{Lease, Letter};
+use crate::outbox::Outbox;
+
+impl Shard {
+    /// Begins to consume a queue for a session.
+    pub(super) fn attach_consumer(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        definition: &QueueDefinition,
+    ) -> ConsumerId {
+        let window = self.sessions.get(id).map_or(1, |entry| entry.send_window);
+        let (sink, owner) = (definition.sink, definition.owner);
+        let consumer = Consumer {
+            session: id,
+            sink,
+            owner,
+            record,
+            address: address.into(),
+            queue: Arc::clone(&definition.name),
+            wants_metadata: false,
+        };
+        let consumer = self.consumers.insert(consumer);
+        let max_inflight = definition.config.max_inflight.min(u32::from(window));
+        self.turn.mail(owner, Letter::Attach { sink, consumer, at: self.id, max_inflight });
+        consumer
+    }
+
+    /// Ends a consumer whose unsettled messages go back: those that were written count an attempt.
+    pub(super) fn detach_consumer(&mut self, consumer: ConsumerId, released: &[Released]) {
+        let Some(state) = self.consumers.remove(consumer) else { return };
+        let mine = released.iter().filter(|one| one.consumer == consumer.0 && one.written);
+        let written = mine.map(|one| Offset(one.offset)).collect();
+        self.turn.mail(state.owner, Letter::Detach { sink: state.sink, consumer, written });
+    }
+
+    /// A queue's message for one of the consumers here.
+    #[inline]
+    pub(super) fn lease<O: Outbox>(&mut self, lease: Lease, out: &mut O) {
+        let Lease { consumer, offset, attempt, mut message, .. } = lease;
+        // Without the consumer its detachment is on its way to the queue, and gives the lease back.
+        let Some(state) = self.consumers.get(consumer) else { return };
+        let (id, record) = (state.session, state.record);
+        if state.wants_metadata {
+            message = with_metadata(&message, &state.queue, offset, attempt);
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
+        let conn = entry.conn;
+        let mut buffer = conn.and_then(|conn| out.buffer(conn));
+        let limit = self.shared.config.max_output_buffer_bytes;
+        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit);
+        let identifiers: SmallVec<[u32; 4]> = record.subscription_identifier.iter().map(|id| id.get()).collect();
+        let packet_id = match entry.session.admit(record.qos, open) {
+            Admission::Send(packet_id) => packet_id,
+            Admission::Queue | Admission::Drop(_) => {
+                // A queue never loses a message to a slow reader: it waits, within the consumer's credit.
+                let delivery = Delivery { message, qos: record.qos, retain: false, subscription_identifiers: identifiers };
+                let overflow = entry.session.queue(Arc::new(delivery), origin, &self.shared.config.limits);
+                if let Some(conn) = conn {
+                    out.notify_drained(conn);
+                }
+                self.give_back(id, overflow);
+                return;
+            }
+        };
+        let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let expiry = match message.expiry_left(self.turn.unix_ms) {
+            Some(None) => return self.not_sent(origin, Sent::Expired),
+            Some(left) => left,
+            None => None,
+        };
+        let outgoing = Outgoing {
+            dup: false,
+            qos: record.qos,
+            retain: false,
+            packet_id,
+            topic: message.topic(),
+            expiry,
+            identifiers: &identifiers,
+            properties: message.properties(),
+            added: &[],
+            payload: message.payload(),
+        };
+        let sent = put_publish(buffer, &mut state.connection, &outgoing);
+        if sent != Sent::Yes {
+            self.not_sent(origin, sent);
+            return;
+        }
+        self.counts.publishes_sent_total += 1;
+        entry.session.sent(packet_id, record.qos, origin, None, out.mark(conn));
+        if packet_id.is_none() {
+            out.notify_drained(conn);
+        }
+    }
+
+    /// Messages that had to leave a full session: live ones are lost and counted, queues get theirs back.
+    pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
+        for one in overflow {
+            match one.origin {
+                Origin::Live => {
+                    self.counts.session_overflow_total += 1;
+                    if self.counts.session_overflow_total.is_power_of_two() {
+                        let client_id = self.sessions.get(id).map(|entry| entry.session.client_id());
+                        let dropped = self.counts.session_overflow_total;
+                        tracing::warn!(client_id, dropped, "session full: its oldest waiting messages are dropped");
+                    }
+                }
+                Origin::Queue { consumer, offset } => {
+                    self.settle_as(ConsumerId(consumer), Offset(offset), queue_engine::Outcome::Busy);
+                }
+            }
+        }
+    }
+
+    /// The queue of a consumer was deleted: its client must not wait for ever without a word.
+    pub(super) fn queue_gone<O: Outbox>(&mut self, consumer: ConsumerId, out: &mut O) {
+        let Some(state) = self.consumers.remove(consumer) else { return };
+        let Some(entry) = self.sessions.get_mut(state.session) else { return };
+        entry.session.unsubscribe(&state.address);
+        let mut released = Vec::new();
+        entry.session.release_consumer(consumer.0, 0, &mut released);
+        if let Some(conn) = entry.conn {
+            let text = format!("the queue of subscription {} was deleted", state.address);
+            self.end_connection(conn, ReasonCode::ADMINISTRATIVE_ACTION, Some(&text), out);
+        }
+    }
+}
+
+/// The message with user properties that say where it stands in its queue (contract §2).
+fn with_metadata(message: &Message, queue: &str, offset: Offset, attempt: u32) -> Message {
+    let (offset, attempt) = (offset.0.to_string(), attempt.to_string());
+    let published = message.head().received_at_ms.to_string();
+    let added = [("queue", queue), ("offset", &offset), ("attempt", &attempt), ("publish-ts", &published)];
+    let mut properties = message.properties().to_vec();
+    let block = PropertyBlock::of(&added.map(|(key, value)| Property::UserProperty(key, value)));
+    if let Ok(block) = block {
+        properties.extend_from_slice(block.properties().raw());
+    }
+    let topic = TopicName::new(message.topic()).ok();
+    let marked = topic.and_then(|topic| Message::new(*message.head(), topic, &properties, message.payload()));
+    marked.unwrap_or_else(|| message.clone())
+}

@@ -1,0 +1,140 @@
+//! The ends of connections and sessions: goodbye, loss, expiry, drain.
+
+use mqtt_codec::Disconnect;
+use mqtt_session::{Closing, WillVerdict};
+use mqtt_types::{Address, ReasonCode};
+use queue_engine::ConsumerId;
+use stdx::{Instant, UnixMillis};
+
+use super::Shard;
+use crate::ids::{ConnId, SessionId};
+use crate::outbox::{CloseReason, Outbox};
+use crate::timers::Timer;
+
+impl Shard {
+    pub(super) fn on_disconnect<O: Outbox>(&mut self, conn: ConnId, disconnect: &Disconnect<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        if let Some(interval) = disconnect.properties.session_expiry_interval() {
+            let max = self.shared.config.limits.session_expiry_max;
+            let changed = self.sessions.get_mut(id).map(|entry| entry.session.change_expiry(interval, max));
+            if let Some(Err(reason)) = changed {
+                let text = "session expiry interval given in DISCONNECT, but 0 in CONNECT";
+                self.end_connection(conn, reason, Some(text), out);
+                return;
+            }
+        }
+        let normal = disconnect.reason_code == ReasonCode::SUCCESS; // `[MQTT-3.14.4-3]`
+        let closing = if normal { Closing::Normal } else { Closing::WithWill };
+        self.leave(conn, closing, out);
+        out.close(conn, CloseReason::ClientDisconnect);
+    }
+
+    /// The network connection is gone.
+    pub fn closed<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        self.leave(conn, Closing::WithWill, out);
+    }
+
+    /// Ends a connection from here, with a word where the version has one.
+    pub(super) fn end_connection<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        reason: ReasonCode,
+        text: Option<&str>,
+        out: &mut O,
+    ) {
+        if let Some(client_id) = self.client_id(conn) {
+            tracing::debug!(client_id, %reason, text, "connection ended");
+        }
+        self.say_goodbye(conn, reason, text, out);
+        self.leave(conn, Closing::WithWill, out);
+    }
+
+    /// Takes a connection from its session: consumers go, the will and the expiry take their course.
+    pub(super) fn leave<O: Outbox>(&mut self, conn: ConnId, closing: Closing, out: &mut O) {
+        let Some(state) = self.conns.remove(conn) else { return };
+        self.throttled.retain(|throttled| *throttled != conn);
+        let id = state.session;
+        let now = UnixMillis(self.turn.unix_ms);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        entry.conn = None;
+        let mut released = Vec::new();
+        let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
+        let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
+        let consumers: Vec<ConsumerId> = consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();
+        for consumer in consumers {
+            self.detach_consumer(consumer, &released);
+        }
+        if let WillVerdict::Publish(will) = after.will {
+            self.publish_message(&will.into_message(now), Some(id), out);
+        }
+        if after.session_ends {
+            self.end_session(id, out);
+        } else {
+            self.watch_session(id);
+        }
+    }
+
+    /// Sets a timer for what is due first of a session without a connection: its will or its end.
+    fn watch_session(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let due = [entry.session.will_due_at(), entry.session.expires_at()].into_iter().flatten().min();
+        if let Some(due) = due {
+            let at = self.instant_of(due);
+            self.timers.set(at, Timer::Session(id));
+        }
+    }
+
+    /// The moment on the monotonic clock that a moment on the wall clock is now expected to be.
+    fn instant_of(&self, at: UnixMillis) -> Instant {
+        self.turn.now + at.since(UnixMillis(self.turn.unix_ms))
+    }
+
+    /// A session without a connection has something due.
+    pub(super) fn session_due<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        let now = UnixMillis(self.turn.unix_ms);
+        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn.is_none()) else { return };
+        let will = entry.session.take_due_will(now);
+        let expired = entry.session.is_expired(now);
+        if let Some(will) = will {
+            self.publish_message(&will.into_message(now), Some(id), out);
+        }
+        if expired {
+            self.end_session(id, out);
+        } else {
+            self.watch_session(id);
+        }
+    }
+
+    /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]`
+    pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        let Some(mut entry) = self.sessions.remove(id) else { return };
+        let live = entry.session.subscriptions().filter(|(_, record)| record.consumer == 0);
+        let addresses: Vec<&str> = live.map(|(address, _)| address).collect();
+        if !addresses.is_empty() {
+            self.shared.routes.change(|router| {
+                for address in addresses {
+                    match Address::parse(address) {
+                        Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
+                        Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
+                        _ => false,
+                    };
+                }
+            });
+        }
+        if let Some(will) = entry.session.take_will() {
+            self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);
+        }
+    }
+
+    /// Says goodbye to everyone, and writes what is left to write.
+    pub(super) fn drain<O: Outbox>(&mut self, out: &mut O) {
+        for conn in self.conns.ids() {
+            self.say_goodbye(conn, ReasonCode::SERVER_SHUTTING_DOWN, None, out);
+            self.leave(conn, Closing::WithWill, out);
+        }
+        while let Some(letter) = self.turn.next_local() {
+            self.letter(letter, out);
+        }
+        self.hosting.log_settlements(&mut self.turn);
+    }
+}

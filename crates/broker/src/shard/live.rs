@@ -1,0 +1,231 @@
+//! The live road: a message to the sessions that subscribe. It never waits for the stored road.
+
+use std::sync::Arc;
+
+use mqtt_codec::{OutgoingPublish, PublishTemplate};
+use mqtt_router::{Match, SharedGroup, SubscriptionOptions};
+use mqtt_session::{Admission, Delivery, Origin};
+use mqtt_types::{Message, MessageHead, QoS, TopicName};
+use smallvec::SmallVec;
+
+use super::Shard;
+use super::send::{Outgoing, Sent, put_publish};
+use crate::ids::SessionId;
+use crate::mail::Letter;
+use crate::outbox::Outbox;
+use crate::routes::Route;
+
+/// A message on the live road. It borrows from the packet; a copy of its own is made when the first session must keep
+/// it or another shard needs it.
+pub(super) struct Live<'a> {
+    pub(super) head: MessageHead,
+    pub(super) topic: TopicName<'a>,
+    pub(super) properties: &'a [u8],
+    pub(super) payload: &'a [u8],
+    pub(super) publisher: Option<SessionId>,
+    /// Seconds of its expiry that are left.
+    pub(super) expiry: Option<u32>,
+    pub(super) owned: Option<Message>,
+    forms: SmallVec<[(Form, PublishTemplate); 2]>,
+}
+
+/// What makes copies of a PUBLISH differ, apart from packet id and DUP.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Form {
+    is_v5: bool,
+    qos: QoS,
+    retain: bool,
+}
+
+impl<'a> Live<'a> {
+    pub(super) fn new(
+        head: MessageHead,
+        topic: TopicName<'a>,
+        properties: &'a [u8],
+        payload: &'a [u8],
+        publisher: Option<SessionId>,
+    ) -> Self {
+        let expiry = head.expiry_interval;
+        Self { head, topic, properties, payload, publisher, expiry, owned: None, forms: SmallVec::new() }
+    }
+
+    /// A message that has its own bytes. `None` when it has expired.
+    pub(super) fn of(message: &'a Message, publisher: Option<SessionId>, unix_ms: u64) -> Option<Self> {
+        let expiry = match message.expiry_left(unix_ms) {
+            Some(None) => return None,
+            Some(left) => left,
+            None => None,
+        };
+        let topic = TopicName::new(message.topic()).ok()?;
+        let mut live = Self::new(*message.head(), topic, message.properties(), message.payload(), publisher);
+        live.expiry = expiry;
+        live.owned = Some(message.clone());
+        Some(live)
+    }
+
+    /// The message with bytes of its own. `None` when it is larger than a message can be.
+    pub(super) fn message(&mut self) -> Option<&Message> {
+        if self.owned.is_none() {
+            self.owned = Message::new(self.head, self.topic, self.properties, self.payload);
+        }
+        self.owned.as_ref()
+    }
+}
+
+impl Shard {
+    /// Sends a message to everyone on its live route: sessions here, and shards that have others.
+    #[inline]
+    pub(super) fn fan_out<O: Outbox>(&mut self, route: &Arc<Route>, live: &mut Live<'_>, out: &mut O) {
+        let here = route.subscribers_of(self.id);
+        let many = here.len() > 1;
+        for entry in here {
+            self.deliver_live(entry, live, many, out);
+        }
+        if here.len() < route.subscribers.len() {
+            self.mail_live(route, live);
+        }
+        for group in &route.groups {
+            self.deliver_shared(group, live, out);
+        }
+    }
+
+    fn mail_live(&mut self, route: &Arc<Route>, live: &mut Live<'_>) {
+        let publisher = live.publisher;
+        let Some(message) = live.message() else { return };
+        for shard in route.shards.iter().filter(|shard| *shard != self.id) {
+            let letter = Letter::Live { route: Arc::clone(route), message: message.clone(), publisher };
+            self.turn.mail(shard, letter);
+        }
+    }
+
+    /// One member of the group takes the message: the next in turn that is connected, else the next in turn.
+    fn deliver_shared<O: Outbox>(&mut self, group: &Arc<SharedGroup>, live: &mut Live<'_>, out: &mut O) {
+        let turn = group.next_turn();
+        let members = group.members().len();
+        let can_take = |member: &SessionId| {
+            // Of sessions elsewhere only their shard knows.
+            member.shard() != self.id || self.sessions.get(*member).is_some_and(|entry| entry.conn.is_some())
+        };
+        let session_at = |n: usize| group.pick(turn.wrapping_add(n));
+        let found = (0..members).filter_map(session_at).find(|one| can_take(&one.subscriber.into()));
+        let Some(member) = found.or_else(|| session_at(0)) else { return };
+        let (session, options) = (SessionId::from(member.subscriber), member.options);
+        if session.shard() == self.id {
+            self.deliver_live(&member_match(session, options), live, false, out);
+        } else if let Some(message) = live.message() {
+            self.turn.mail(session.shard(), Letter::Member { session, options, message: message.clone() });
+        }
+    }
+
+    /// Sends a message to one session here, or keeps it there.
+    #[inline]
+    pub(super) fn deliver_live<O: Outbox>(&mut self, to: &Match, live: &mut Live<'_>, many: bool, out: &mut O) {
+        let id = SessionId::from(to.subscriber);
+        if to.no_local && live.publisher == Some(id) {
+            return; // `[MQTT-3.8.3-3]`
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let qos = live.head.qos.min(to.qos);
+        let retain = live.head.retain && to.retain_as_published;
+        let conn = entry.conn;
+        let mut buffer = conn.and_then(|conn| out.buffer(conn));
+        let limit = self.shared.config.max_output_buffer_bytes;
+        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit);
+        match entry.session.admit(qos, open) {
+            Admission::Send(packet_id) => {
+                let state = conn.and_then(|conn| self.conns.get_mut(conn));
+                let (Some(buffer), Some(state)) = (buffer.take(), state) else { return };
+                let identifiers: SmallVec<[u32; 4]> = to.identifiers.iter().map(|id| id.get()).collect();
+                let outgoing = Outgoing {
+                    dup: false,
+                    qos,
+                    retain,
+                    packet_id,
+                    topic: live.topic.as_str(),
+                    expiry: live.expiry,
+                    identifiers: &identifiers,
+                    properties: live.properties,
+                    added: &[],
+                    payload: live.payload,
+                };
+                let shares = many && identifiers.is_empty() && state.shares_encodings;
+                let sent = if shares {
+                    put_shared(buffer, state.connection.version().is_v5(), &mut live.forms, &outgoing)
+                } else {
+                    put_publish(buffer, &mut state.connection, &outgoing)
+                };
+                if sent != Sent::Yes {
+                    self.counts.live_dropped_total += 1;
+                    return;
+                }
+                self.counts.publishes_sent_total += 1;
+                if packet_id.is_some() {
+                    let kept = if entry.session.outlives_connection() {
+                        live.message().map(|message| delivery(message, qos, retain, identifiers))
+                    } else {
+                        None
+                    };
+                    entry.session.sent(packet_id, qos, Origin::Live, kept, 0);
+                }
+            }
+            Admission::Queue => {
+                let identifiers = to.identifiers.iter().map(|id| id.get()).collect();
+                let Some(message) = live.message() else { return };
+                let kept = delivery(message, qos, retain, identifiers);
+                let overflow = entry.session.queue(kept, Origin::Live, &self.shared.config.limits);
+                if let Some(conn) = conn.filter(|_| !open) {
+                    out.notify_drained(conn);
+                }
+                self.give_back(id, overflow);
+            }
+            Admission::Drop(_) => self.counts.live_dropped_total += 1,
+        }
+    }
+}
+
+fn delivery(message: &Message, qos: QoS, retain: bool, identifiers: SmallVec<[u32; 4]>) -> Arc<Delivery> {
+    Arc::new(Delivery { message: message.clone(), qos, retain, subscription_identifiers: identifiers })
+}
+
+/// A member of a shared subscription as a route entry.
+pub(super) fn member_match(session: SessionId, options: SubscriptionOptions) -> Match {
+    Match {
+        subscriber: session.subscriber(),
+        qos: options.qos,
+        no_local: false,
+        retain_as_published: options.retain_as_published,
+        identifiers: options.identifier.into_iter().collect(),
+    }
+}
+
+/// Appends a copy of an encoding that the fan-out's clients share.
+fn put_shared(
+    buffer: &mut Vec<u8>,
+    is_v5: bool,
+    forms: &mut SmallVec<[(Form, PublishTemplate); 2]>,
+    outgoing: &Outgoing<'_>,
+) -> Sent {
+    let form = Form { is_v5, qos: outgoing.qos, retain: outgoing.retain };
+    let known = forms.iter().position(|(known, _)| *known == form);
+    let at = match known {
+        Some(at) => at,
+        None => {
+            let version = if is_v5 { mqtt_types::ProtocolVersion::V5 } else { mqtt_types::ProtocolVersion::V3_1_1 };
+            let publish = OutgoingPublish {
+                dup: false,
+                qos: outgoing.qos,
+                retain: outgoing.retain,
+                topic: outgoing.topic,
+                message_expiry_interval: outgoing.expiry,
+                properties: outgoing.properties,
+                payload: outgoing.payload,
+                ..OutgoingPublish::default()
+            };
+            let Ok(template) = PublishTemplate::new(version, &publish) else { return Sent::TooLarge };
+            forms.push((form, template));
+            forms.len() - 1
+        }
+    };
+    let written = forms.get(at).map(|(_, template)| template.write_to(buffer, outgoing.packet_id, outgoing.dup));
+    if written.is_some_and(|written| written.is_ok()) { Sent::Yes } else { Sent::TooLarge }
+}

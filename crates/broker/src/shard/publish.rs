@@ -1,0 +1,293 @@
+//! A PUBLISH from a client, a will, or the outside: both roads, and the answer.
+
+use std::sync::Arc;
+
+use log_api::{RecordKind, ShardSet};
+use mqtt_codec::Publish;
+use mqtt_session::{Incoming2, ReadyAck};
+use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
+
+use super::Shard;
+use super::live::Live;
+use super::state::{Held, PendingPublish};
+use crate::directory::owner_of;
+use crate::hosting::NO_TOKEN;
+use crate::ids::{ConnId, SessionId};
+use crate::outbox::Outbox;
+use crate::record::PublishRecord;
+use crate::routes::Route;
+use crate::timers::Timer;
+
+/// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
+const RESERVED: [&str; 8] = ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
+
+/// Whether a topic is one that clients cannot publish to.
+pub(super) fn is_reserved(topic: &str) -> bool {
+    topic.starts_with('$') && RESERVED.contains(&topic.split('/').next().unwrap_or_default())
+}
+
+/// Who waits for the answer to a publish.
+#[derive(Clone, Copy)]
+struct Publisher {
+    conn: ConnId,
+    session: SessionId,
+    /// `None` at QoS 0, when nobody waits.
+    packet_id: Option<PacketId>,
+    qos: QoS,
+}
+
+impl Shard {
+    #[inline]
+    pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
+        self.counts.publishes_received_total += 1;
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let session = state.session;
+        let resolved;
+        let topic = if publish.properties.topic_alias.is_none() && !publish.topic.is_empty() {
+            publish.topic
+        } else {
+            match state.connection.resolve_alias(publish.topic, publish.properties.topic_alias) {
+                Ok(topic) => {
+                    resolved = topic.to_owned();
+                    &resolved
+                }
+                Err(reason) => {
+                    self.end_connection(conn, reason, Some("topic alias"), out);
+                    return;
+                }
+            }
+        };
+        let Ok(topic) = TopicName::new(topic) else {
+            self.end_connection(conn, ReasonCode::TOPIC_NAME_INVALID, None, out);
+            return;
+        };
+        let publisher = Publisher { conn, session, packet_id: publish.packet_id, qos: publish.qos };
+        if !self.begin_incoming(publisher, out) {
+            return;
+        }
+        if is_reserved(topic.as_str()) {
+            self.refuse(publisher, ReasonCode::TOPIC_NAME_INVALID, out);
+            return;
+        }
+        let head = MessageHead {
+            qos: publish.qos,
+            retain: publish.retain,
+            received_at_ms: self.turn.unix_ms,
+            expiry_interval: publish.properties.message_expiry_interval,
+        };
+        let forwardable = publish.properties.forwardable();
+        let joined;
+        let properties = match forwardable.parts() {
+            [] => &[][..],
+            [whole] => whole,
+            _ => {
+                let mut bytes = Vec::with_capacity(forwardable.len());
+                forwardable.write_to(&mut bytes);
+                joined = bytes;
+                &joined
+            }
+        };
+        let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
+        self.take(&mut live, Some(publisher), out);
+    }
+
+    /// Counts the packet against the Receive Maximum, and tells repeated ones from new. False when all is said.
+    #[inline]
+    fn begin_incoming<O: Outbox>(&mut self, publisher: Publisher, out: &mut O) -> bool {
+        let Publisher { conn, session, packet_id, qos } = publisher;
+        let Some(packet_id) = packet_id else { return true };
+        if qos == QoS::ExactlyOnce {
+            let incoming = self.sessions.get_mut(session).map(|entry| entry.session.receive_qos2(packet_id));
+            let Some(state) = self.conns.get_mut(conn) else { return false };
+            match incoming {
+                Some(Incoming2::New) | None => {}
+                Some(Incoming2::Duplicate) => {
+                    let ack = state.connection.ack_now(packet_id, qos, ReasonCode::SUCCESS);
+                    if let Some(ack) = ack {
+                        self.send_publish_ack(conn, ack, out);
+                    }
+                    return false;
+                }
+                Some(Incoming2::InProgress) => {
+                    state.connection.ack_begin_repeated(packet_id);
+                    return false;
+                }
+            }
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return false };
+        if let Err(reason) = state.connection.begin_incoming(qos) {
+            self.end_connection(conn, reason, None, out);
+            return false;
+        }
+        true
+    }
+
+    /// Takes a message: stores it where queues want it, sends it to who is subscribed, answers.
+    #[inline]
+    fn take<O: Outbox>(&mut self, live: &mut Live<'_>, publisher: Option<Publisher>, out: &mut O) {
+        let route = self.routes.route(&self.shared.routes, live.topic);
+        let stored = !route.sinks.is_empty();
+        if stored && let Some(reason) = self.storage_refusal() {
+            match publisher {
+                Some(publisher) => self.refuse_or_hold(publisher, live, reason, out),
+                None => self.counts.publishes_refused_total += 1,
+            }
+            return;
+        }
+        if live.head.retain {
+            self.retain(live);
+        }
+        self.fan_out(&route, live, out);
+        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
+        match (stored, waits) {
+            (false, None) => {}
+            (false, Some((publisher, packet_id))) => {
+                let nobody = ReasonCode::NO_MATCHING_SUBSCRIBERS;
+                let reason = if route.is_empty() { nobody } else { ReasonCode::SUCCESS };
+                self.answer(publisher, packet_id, reason, out);
+            }
+            (true, waits) => {
+                let token = waits.map_or(NO_TOKEN, |(publisher, packet_id)| self.expect(publisher, packet_id));
+                self.store(&route, live, token);
+                if let Some(publisher) = publisher {
+                    self.throttle(publisher.conn, out);
+                }
+            }
+        }
+    }
+
+    /// Takes a place for an answer that comes with the commit.
+    fn expect(&mut self, publisher: Publisher, packet_id: PacketId) -> u64 {
+        let Publisher { conn, session, qos, .. } = publisher;
+        let Some(state) = self.conns.get_mut(conn) else { return NO_TOKEN };
+        let ticket = state.connection.ack_begin(packet_id, qos);
+        let pending = PendingPublish { conn, session, ticket, packet_id, qos };
+        self.publishes.insert(pending) as u64
+    }
+
+    /// Puts the message into the turn's batch, once for all queues that take it.
+    fn store(&mut self, route: &Arc<Route>, live: &Live<'_>, token: u64) {
+        let shards = self.shared.config.shards;
+        let mut notify = ShardSet::EMPTY;
+        for sink in &route.sinks {
+            notify.insert(owner_of(*sink, shards));
+        }
+        if token != NO_TOKEN {
+            notify.insert(self.id);
+        }
+        let references = route.sinks.len() as u32;
+        self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
+            let topic = live.topic.as_str();
+            PublishRecord::encode(body, &live.head, &route.sinks, topic, live.properties, live.payload);
+        });
+    }
+
+    /// Stops reading a publisher while the log is too far behind.
+    fn throttle<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        let backlog = self.shared.log.backlog_bytes() + self.turn.batch.bytes() as u64;
+        let behind = backlog > self.shared.config.max_log_backlog_bytes;
+        let must_hold = self.conns.get(conn).is_some_and(|state| state.connection.must_hold());
+        if behind && !self.throttled.contains(&conn) {
+            self.throttled.push(conn);
+        }
+        if behind || must_hold {
+            out.pause_reading(conn);
+        }
+    }
+
+    /// Answers a publish whose outcome is known.
+    #[inline]
+    fn answer<O: Outbox>(&mut self, publisher: Publisher, packet_id: PacketId, reason: ReasonCode, out: &mut O) {
+        let Publisher { conn, session, qos, .. } = publisher;
+        if qos == QoS::ExactlyOnce
+            && let Some(entry) = self.sessions.get_mut(session)
+        {
+            if reason.is_error() {
+                entry.session.refuse_qos2(packet_id); // `[MQTT-4.3.3-9]`
+            } else {
+                entry.session.stored_qos2(packet_id);
+            }
+        }
+        let ack: Option<ReadyAck> =
+            self.conns.get_mut(conn).and_then(|state| state.connection.ack_now(packet_id, qos, reason));
+        if let Some(ack) = ack {
+            self.send_publish_ack(conn, ack, out);
+        }
+    }
+
+    /// Says no to a publisher.
+    fn refuse<O: Outbox>(&mut self, publisher: Publisher, reason: ReasonCode, out: &mut O) {
+        self.counts.publishes_refused_total += 1;
+        if let Some(packet_id) = publisher.packet_id {
+            self.answer(publisher, packet_id, reason, out);
+        }
+    }
+
+    /// Says no to a 5.0 publisher; holds one of 3.x, who could not be told (contract, promise 1).
+    fn refuse_or_hold<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        live: &mut Live<'_>,
+        reason: ReasonCode,
+        out: &mut O,
+    ) {
+        let Some(packet_id) = publisher.packet_id else {
+            self.counts.unstored_qos0_total += 1;
+            return;
+        };
+        let until = self.turn.now + self.shared.config.publisher_hold;
+        let Some(state) = self.conns.get_mut(publisher.conn) else { return };
+        if state.connection.version().is_v5() {
+            self.refuse(publisher, reason, out);
+            return;
+        }
+        let Some(message) = live.message().cloned() else { return };
+        state.held = Some(Box::new(Held { message, packet_id, until }));
+        out.pause_reading(publisher.conn);
+        self.timers.set(until, Timer::Hold(publisher.conn));
+    }
+
+    /// Takes a held message after all: there is room, or the hold has lasted long enough.
+    pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        let refusal = self.storage_refusal();
+        let now = self.turn.now;
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(held) = state.held.take_if(|held| refusal.is_none() || held.until <= now) else { return };
+        let session = state.session;
+        if let Some(reason) = refusal {
+            self.counts.publishes_refused_total += 1;
+            self.end_connection(conn, reason, None, out);
+            return;
+        }
+        let Ok(topic) = TopicName::new(held.message.topic()) else { return };
+        let head = *held.message.head();
+        let mut live = Live::new(head, topic, held.message.properties(), held.message.payload(), Some(session));
+        let publisher = Publisher { conn, session, packet_id: Some(held.packet_id), qos: head.qos };
+        self.take(&mut live, Some(publisher), out);
+        self.flush_acks(conn, out);
+    }
+
+    /// Publishes a message that no connection waits for: a will, or one of the broker's own.
+    pub(super) fn publish_message<O: Outbox>(
+        &mut self,
+        message: &Message,
+        publisher: Option<SessionId>,
+        out: &mut O,
+    ) {
+        if is_reserved(message.topic()) {
+            self.counts.publishes_refused_total += 1;
+            return;
+        }
+        if let Some(mut live) = Live::of(message, publisher, self.turn.unix_ms) {
+            self.take(&mut live, None, out);
+        }
+    }
+
+    /// Keeps a retained message. `[MQTT-3.3.1-5]`
+    fn retain(&mut self, live: &mut Live<'_>) {
+        let Some(message) = live.message().cloned() else { return };
+        if self.shared.retained.store(message) == crate::retained::Retained::Full {
+            tracing::warn!(topic = live.topic.as_str(), "retained message not kept: the limit is reached");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The tables of a shard: connections, sessions, consumers, and what waits for an answer.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use log_api::ShardId;
+use mqtt_router::SinkId;
+use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
+use mqtt_types::{Message, PacketId, QoS};
+use queue_engine::ConsumerId;
+use stdx::Instant;
+
+use crate::ids::{ConnId, SessionId};
+
+/// A connection past CONNECT.
+pub(crate) struct Conn {
+    generation: u32,
+    pub(crate) connection: Connection,
+    pub(crate) session: SessionId,
+    /// Whether the client takes packets of any size and no topic aliases, so that it can share encodings with others.
+    pub(crate) shares_encodings: bool,
+    /// A 3.x publisher's message that cannot be stored for now.
+    pub(crate) held: Option<Box<Held>>,
+}
+
+/// A message whose publisher is held until it can be stored.
+pub(crate) struct Held {
+    pub(crate) message: Message,
+    pub(crate) packet_id: PacketId,
+    pub(crate) until: Instant,
+}
+
+/// Connections by slot.
+#[derive(Default)]
+pub(crate) struct Conns {
+    slots: Vec<Option<Conn>>,
+    len: usize,
+}
+
+impl Conns {
+    pub(crate) fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.slots.get(id.slot as usize)?.as_ref().filter(|conn| conn.generation == id.generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.slots.get_mut(id.slot as usize)?.as_mut().filter(|conn| conn.generation == id.generation)
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        id: ConnId,
+        connection: Connection,
+        session: SessionId,
+        negotiated: &Negotiated,
+    ) {
+        let slot = id.slot as usize;
+        let shares_encodings = negotiated.outgoing_topic_aliases == 0 && negotiated.maximum_packet_size == u32::MAX;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = self.slots.get_mut(slot) {
+            self.len += usize::from(place.is_none());
+            *place = Some(Conn { generation: id.generation, connection, session, shares_encodings, held: None });
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        let conn = self.slots.get_mut(id.slot as usize)?.take_if(|conn| conn.generation == id.generation)?;
+        self.len -= 1;
+        Some(conn)
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All connections.
+    pub(crate) fn ids(&self) -> Vec<ConnId> {
+        let id = |(slot, conn): (usize, &Option<Conn>)| {
+            let generation = conn.as_ref()?.generation;
+            Some(ConnId { slot: slot as u32, generation })
+        };
+        self.slots.iter().enumerate().filter_map(id).collect()
+    }
+}
+
+/// A session and the connection it has.
+pub(crate) struct SessionEntry {
+    pub(crate) id: SessionId,
+    pub(crate) session: Session,
+    pub(crate) conn: Option<ConnId>,
+    /// Messages at QoS 1 and 2 that may be in flight to the client.
+    pub(crate) send_window: u16,
+}
+
+/// Sessions by slot and by client id.
+pub(crate) struct Sessions {
+    shard: ShardId,
+    generation: u16,
+    slots: Vec<Option<SessionEntry>>,
+    free: Vec<u32>,
+    by_client: HashMap<Box<str>, u32>,
+}
+
+impl Sessions {
+    pub(crate) fn new(shard: ShardId) -> Self {
+        Self { shard, generation: 0, slots: Vec::new(), free: Vec::new(), by_client: HashMap::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_client.len()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: SessionId) -> Option<&SessionEntry> {
+        self.slots.get(id.slot())?.as_ref().filter(|entry| entry.id == id)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut SessionEntry> {
+        self.slots.get_mut(id.slot())?.as_mut().filter(|entry| entry.id == id)
+    }
+
+    pub(crate) fn find(&self, client_id: &str) -> Option<SessionId> {
+        let slot = *self.by_client.get(client_id)?;
+        self.slots.get(slot as usize)?.as_ref().map(|entry| entry.id)
+    }
+
+    pub(crate) fn insert(&mut self, session: Session, send_window: u16) -> SessionId {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        let id = SessionId::new(self.shard, self.generation, slot);
+        self.by_client.insert(session.client_id().into(), slot);
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(SessionEntry { id, session, conn: None, send_window });
+        }
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionEntry> {
+        let entry = self.slots.get_mut(id.slot())?.take_if(|entry| entry.id == id)?;
+        self.by_client.remove(entry.session.client_id());
+        self.free.push(id.slot() as u32);
+        Some(entry)
+    }
+}
+
+/// A queue subscription of a connected session.
+pub(crate) struct Consumer {
+    pub(crate) session: SessionId,
+    pub(crate) sink: SinkId,
+    pub(crate) owner: ShardId,
+    pub(crate) record: SubscriptionRecord,
+    /// The subscription's address, as the client wrote it.
+    pub(crate) address: Box<str>,
+    /// The queue's name.
+    pub(crate) queue: Arc<str>,
+    /// Whether deliveries say where the message stands in the queue.
+    pub(crate) wants_metadata: bool,
+}
+
+/// Consumers whose session is at this shard.
+pub(crate) struct Consumers {
+    shard: ShardId,
+    next: u64,
+    map: HashMap<ConsumerId, Consumer>,
+}
+
+impl Consumers {
+    pub(crate) fn new(shard: ShardId) -> Self {
+        Self { shard, next: 0, map: HashMap::new() }
+    }
+
+    pub(crate) fn insert(&mut self, consumer: Consumer) -> ConsumerId {
+        self.next += 1;
+        let id = ConsumerId(u64::from(self.shard.0) << 48 | self.next);
+        self.map.insert(id, consumer);
+        id
+    }
+
+    pub(crate) fn get(&self, id: ConsumerId) -> Option<&Consumer> {
+        self.map.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
+        self.map.get_mut(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConsumerId) -> Option<Consumer> {
+        self.map.remove(&id)
+    }
+}
+
+/// A publish that waits for its commit.
+pub(crate) struct PendingPublish {
+    pub(crate) conn: ConnId,
+    pub(crate) session: SessionId,
+    pub(crate) ticket: AckTicket,
+    pub(crate) packet_id: PacketId,
+    pub(crate) qos: QoS,
+}
+
+/// A SUBSCRIBE that waits for queues to be created.
+pub(crate) struct PendingSubscribe {
+    pub(crate) conn: ConnId,
+    pub(crate) packet_id: PacketId,
+    pub(crate) codes: Vec<u8>,
+    pub(crate) reason: Option<String>,
+    /// The filters that are still open, with their place in the packet.
+    pub(crate) open: Vec<(usize, String, SubscriptionRecord)>,
+    /// Whether deliveries of queues shall bear metadata.
+    pub(crate) wants_metadata: bool,
+}

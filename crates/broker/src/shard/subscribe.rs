@@ -1,0 +1,321 @@
+//! SUBSCRIBE and UNSUBSCRIBE. A SUBACK tells the truth (contract §2).
+
+use std::sync::Arc;
+
+use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
+use mqtt_router::SubscriptionOptions;
+use mqtt_session::{RetainHandling, SubscriptionRecord};
+use mqtt_types::{Address, ReasonCode, TopicFilter};
+use queue_engine::ConsumerId;
+
+use super::Shard;
+use super::publish::is_reserved;
+use super::state::PendingSubscribe;
+use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
+use crate::directory::QueueDefinition;
+use crate::ids::{ConnId, SessionId};
+use crate::mail::Letter;
+use crate::outbox::Outbox;
+
+/// What a SUBACK says for one filter, with a reason in words if it is a refusal.
+struct Verdict {
+    code: ReasonCode,
+    reason: Option<String>,
+}
+
+impl Verdict {
+    const fn granted(record: &SubscriptionRecord) -> Self {
+        Self { code: ReasonCode(record.qos.as_u8()), reason: None }
+    }
+
+    fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: Some(reason.into()) }
+    }
+}
+
+/// What one filter comes to.
+enum Outcome {
+    Known(Verdict),
+    /// The queue has to be created first.
+    Create(NewQueue),
+}
+
+/// A queue that a subscription names.
+struct Wanted<'a> {
+    name: &'a str,
+    /// The filter it must be bound to; `None` takes any.
+    filter: Option<TopicFilter<'a>>,
+}
+
+impl Shard {
+    pub(super) fn subscribe<O: Outbox>(&mut self, conn: ConnId, subscribe: &Subscribe<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let identifier = subscribe.subscription_identifier().and_then(std::num::NonZeroU32::new);
+        let wants_metadata = subscribe.properties.user_property("metadata") == Some("on");
+        let mut codes = Vec::new();
+        let mut reason = None;
+        let mut open = Vec::new();
+        let mut create = Vec::new();
+        let mut replays = Vec::new();
+        for (n, (address, options)) in subscribe.filters.iter().enumerate() {
+            let record = record_of(options, identifier);
+            let is_new = self.sessions.get(id).is_some_and(|entry| entry.session.subscription(address).is_none());
+            match self.subscribe_one(id, address, record, is_new) {
+                Outcome::Known(verdict) => {
+                    if !verdict.code.is_error() && record.retain_handling.sends(is_new) {
+                        replays.push((address, record));
+                    }
+                    self.set_metadata(id, address, wants_metadata);
+                    codes.push(verdict.code.0);
+                    reason = reason.or(verdict.reason);
+                }
+                Outcome::Create(queue) => {
+                    codes.push(ReasonCode::UNSPECIFIED_ERROR.0);
+                    open.push((n, address.to_owned(), record));
+                    create.push((n, queue));
+                }
+            }
+        }
+        if open.is_empty() {
+            self.send_suback(conn, subscribe.packet_id, &codes, reason.as_deref(), out);
+        } else {
+            let pending = PendingSubscribe { conn, packet_id: subscribe.packet_id, codes, reason, open, wants_metadata };
+            let key = self.subscribes.insert(pending);
+            for (filter, queue) in create {
+                let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
+                self.turn.mail(CONTROL_SHARD, Letter::Control(request));
+            }
+        }
+        for (address, record) in replays {
+            self.replay_retained(id, address, record, out);
+        }
+    }
+
+    fn subscribe_one(&mut self, id: SessionId, address: &str, record: SubscriptionRecord, is_new: bool) -> Outcome {
+        let config = &self.shared.config;
+        let invalid = |reason: &str| Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason));
+        let parsed = match Address::parse(address) {
+            Ok(parsed) => parsed,
+            Err(error) => return invalid(&error.to_string()),
+        };
+        if address.split('/').count() > config.max_topic_levels {
+            return invalid(&format!("topic filter has more than {} levels", config.max_topic_levels));
+        }
+        let count = self.sessions.get(id).map_or(0, |entry| entry.session.subscription_count());
+        if is_new && count >= config.max_subscriptions {
+            let reason = format!("the session has {count} subscriptions, as many as a session may have");
+            return Outcome::Known(Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason));
+        }
+        let wanted = match parsed {
+            Address::Live(filter) => return self.subscribe_live(id, address, filter, None, record),
+            Address::Shared { group, filter } => {
+                return self.subscribe_live(id, address, filter, Some(group), record);
+            }
+            Address::FilterQueue(filter) => Wanted { name: filter.as_str(), filter: Some(filter) },
+            Address::Queue { name, filter } => Wanted { name: name.as_str(), filter },
+            Address::Dead(_) | Address::Stream { .. } | Address::FilterStream { .. } => {
+                let reason = "dead letters and streams are not in this version";
+                let code = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
+                return Outcome::Known(Verdict::refused(code, reason));
+            }
+        };
+        self.subscribe_queue(id, address, &wanted, record)
+    }
+
+    fn subscribe_live(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        filter: TopicFilter<'_>,
+        group: Option<&str>,
+        record: SubscriptionRecord,
+    ) -> Outcome {
+        let options = SubscriptionOptions {
+            qos: record.qos,
+            no_local: record.no_local,
+            retain_as_published: record.retain_as_published,
+            identifier: record.subscription_identifier,
+        };
+        self.shared.routes.change(|router| match group {
+            None => router.subscribe(filter, id.subscriber(), options),
+            Some(group) => router.join(group, filter, id.subscriber(), options),
+        });
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.session.subscribe(address, record);
+        }
+        Outcome::Known(Verdict::granted(&record))
+    }
+
+    fn subscribe_queue(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        wanted: &Wanted<'_>,
+        record: SubscriptionRecord,
+    ) -> Outcome {
+        if wanted.filter.is_some_and(|filter| is_reserved(filter.as_str())) {
+            let reason = "a queue cannot be bound to an address of the broker's own";
+            return Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason));
+        }
+        if let Some(definition) = self.shared.directory.get(wanted.name) {
+            return Outcome::Known(self.consume_existing(id, address, wanted, record, &definition));
+        }
+        let unknown = |reason: String| {
+            Outcome::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
+        };
+        let Some(filter) = wanted.filter else {
+            let name = wanted.name;
+            return unknown(format!("there is no queue '{name}'; subscribe to $queue/{name}/<filter> to create it"));
+        };
+        if !self.shared.config.auto_create {
+            return unknown(format!("there is no queue '{}' and queues.auto_create is off", wanted.name));
+        }
+        Outcome::Create(NewQueue {
+            name: wanted.name.to_owned(),
+            topic_filter: Some(filter.as_str().to_owned()),
+            config: self.shared.config.queue_defaults.clone(),
+        })
+    }
+
+    fn consume_existing(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        wanted: &Wanted<'_>,
+        record: SubscriptionRecord,
+        definition: &Arc<QueueDefinition>,
+    ) -> Verdict {
+        let bound = definition.topic_filter.as_deref();
+        if wanted.filter.is_some_and(|filter| bound != Some(filter.as_str())) {
+            let bound = bound.map_or("nothing".to_owned(), |bound| format!("'{bound}'"));
+            let reason = format!("queue '{}' is bound to {bound}", definition.name);
+            return Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason);
+        }
+        self.consume(id, address, record, definition);
+        Verdict::granted(&record)
+    }
+
+    /// Makes the session a consumer of the queue, or changes how it consumes it.
+    pub(super) fn consume(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        mut record: SubscriptionRecord,
+        definition: &QueueDefinition,
+    ) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let known = entry.session.subscription(address).map(|old| ConsumerId(old.consumer));
+        let known = known.filter(|consumer| self.consumers.get(*consumer).is_some());
+        let consumer = match known {
+            Some(consumer) => consumer,
+            None => self.attach_consumer(id, address, record, definition),
+        };
+        record.consumer = consumer.0;
+        if let Some(state) = self.consumers.get_mut(consumer) {
+            state.record = record;
+        }
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.session.subscribe(address, record);
+        }
+    }
+
+    /// Whether the deliveries of a queue subscription bear metadata.
+    fn set_metadata(&mut self, id: SessionId, address: &str, wants_metadata: bool) {
+        let record = self.sessions.get(id).and_then(|entry| entry.session.subscription(address));
+        let Some(consumer) = record.map(|record| ConsumerId(record.consumer)) else { return };
+        if let Some(state) = self.consumers.get_mut(consumer) {
+            state.wants_metadata = wants_metadata;
+        }
+    }
+
+    /// A queue that a subscription had to create: it is there, or cannot be.
+    pub(super) fn ensured<O: Outbox>(
+        &mut self,
+        subscribe: usize,
+        filter: usize,
+        result: Result<Arc<QueueDefinition>, ControlError>,
+        out: &mut O,
+    ) {
+        let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
+        let Some(at) = pending.open.iter().position(|(n, ..)| *n == filter) else { return };
+        let (n, address, record) = pending.open.swap_remove(at);
+        let (conn, wants_metadata) = (pending.conn, pending.wants_metadata);
+        let verdict = match (result, self.conns.get(conn).map(|state| state.session)) {
+            (Ok(definition), Some(id)) => {
+                let wanted = Wanted { name: &definition.name, filter: None };
+                let verdict = self.consume_existing(id, &address, &wanted, record, &definition);
+                self.set_metadata(id, &address, wants_metadata);
+                verdict
+            }
+            (Err(error), _) => Verdict::refused(suback_code(&error), error.to_string()),
+            // The client has gone: nobody is told.
+            (Ok(_), None) => Verdict::granted(&record),
+        };
+        let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
+        if let Some(code) = pending.codes.get_mut(n) {
+            *code = verdict.code.0;
+        }
+        if pending.reason.is_none() {
+            pending.reason = verdict.reason;
+        }
+        if pending.open.is_empty() {
+            let pending = self.subscribes.remove(subscribe);
+            self.send_suback(conn, pending.packet_id, &pending.codes, pending.reason.as_deref(), out);
+        }
+    }
+
+    pub(super) fn unsubscribe<O: Outbox>(&mut self, conn: ConnId, unsubscribe: &Unsubscribe<'_>, out: &mut O) {
+        let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let written = out.written(conn);
+        let mut codes = Vec::new();
+        for address in unsubscribe.filters.iter() {
+            let record = self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
+            let code = match record {
+                None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
+                Some(record) => {
+                    self.let_go(id, address, record, written);
+                    ReasonCode::SUCCESS
+                }
+            };
+            codes.push(code.0);
+        }
+        self.send_unsuback(conn, unsubscribe.packet_id, &codes, out);
+    }
+
+    /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.
+    pub(super) fn let_go(&mut self, id: SessionId, address: &str, record: SubscriptionRecord, written: u64) {
+        if record.consumer != 0 {
+            let mut released = Vec::new();
+            if let Some(entry) = self.sessions.get_mut(id) {
+                entry.session.release_consumer(record.consumer, written, &mut released);
+            }
+            self.detach_consumer(ConsumerId(record.consumer), &released);
+            return;
+        }
+        self.shared.routes.change(|router| match Address::parse(address) {
+            Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
+            Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
+            _ => false,
+        });
+    }
+}
+
+fn record_of(options: SubscribeOptions, identifier: Option<std::num::NonZeroU32>) -> SubscriptionRecord {
+    SubscriptionRecord {
+        qos: options.qos,
+        no_local: options.no_local,
+        retain_as_published: options.retain_as_published,
+        retain_handling: RetainHandling::from_u8(options.retain_handling as u8).unwrap_or_default(),
+        subscription_identifier: identifier,
+        consumer: 0,
+    }
+}
+
+/// The reason code of a SUBACK for a queue that could not be created.
+const fn suback_code(error: &ControlError) -> ReasonCode {
+    match error {
+        ControlError::TooMany { .. } => ReasonCode::QUOTA_EXCEEDED,
+        ControlError::BoundElsewhere { .. } => ReasonCode::TOPIC_FILTER_INVALID,
+        _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+    }
+}

@@ -1,0 +1,24 @@
+//! What all shards of a node share: read-mostly tables, the log, the mailboxes.
+
+use std::sync::Arc;
+
+use log_api::Log;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::post::Post;
+use crate::retained::RetainedStore;
+use crate::routes::Routes;
+use crate::stats::PublishedCounts;
+
+/// The shared part of a node.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) routes: Routes,
+    pub(crate) directory: Directory,
+    pub(crate) retained: RetainedStore,
+    pub(crate) post: Post,
+    pub(crate) log: Arc<dyn Log>,
+    /// One for each shard.
+    pub(crate) counts: Vec<PublishedCounts>,
+}

@@ -1,0 +1,62 @@
+//! Numbers that a shard counts and anyone may read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A shard's own counts: plain numbers, published once a turn.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        /// The counts as other threads see them.
+        #[derive(Default)]
+        pub(crate) struct PublishedCounts {
+            $($name: AtomicU64,)*
+        }
+
+        impl PublishedCounts {
+            pub(crate) fn publish(&self, counts: &Counts) {
+                $(self.$name.store(counts.$name, Ordering::Relaxed);)*
+            }
+
+            pub(crate) fn read(&self) -> Counts {
+                Counts { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+
+        impl std::ops::AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections that are past CONNECT.
+    connections,
+    /// Sessions, connected or not.
+    sessions,
+    /// Connections accepted since the start.
+    connects_total,
+    /// Bytes of packets taken.
+    bytes_received_total,
+    /// Bytes of packets written.
+    bytes_sent_total,
+    /// PUBLISH packets taken.
+    publishes_received_total,
+    /// PUBLISH packets sent.
+    publishes_sent_total,
+    /// Live messages dropped: a slow reader at QoS 0, a full session, an expired message.
+    live_dropped_total,
+    /// Messages refused to their publisher because they could not be stored.
+    publishes_refused_total,
+    /// QoS 0 messages that a queue should have taken but the log could not store.
+    unstored_qos0_total,
+    /// Connections ended for a malformed packet or a protocol error.
+    protocol_errors_total,
+    /// Messages that waited in sessions and were dropped for room.
+    session_overflow_total,
+}

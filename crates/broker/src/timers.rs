@@ -1,0 +1,90 @@
+//! A shard's timers: an enum and a heap. A timer that has become pointless fires and finds nothing to do.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use stdx::Instant;
+
+use crate::ids::{ConnId, SessionId};
+
+/// What is due.
+///
+/// | timer | set | fires |
+/// |---|---|---|
+/// | `KeepAlive` | at CONNECT, again when it fires early | the client has been silent for too long |
+/// | `Session` | when a session is left without a connection | its will or its expiry is due |
+/// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
+/// | `Settlements` | with the first settlement that waits | the settle records are to be written |
+/// | `RouteCache` | always | routes of topics that come no more are forgotten |
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Timer {
+    KeepAlive(ConnId),
+    Session(SessionId),
+    Hold(ConnId),
+    Settlements,
+    RouteCache,
+}
+
+#[derive(PartialEq, Eq)]
+struct Entry {
+    at: Instant,
+    sequence: u64,
+    timer: Timer,
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// All timers of a shard.
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<Entry>>,
+    sequence: u64,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, at: Instant, timer: Timer) {
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry { at, sequence: self.sequence, timer }));
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// The next timer that is due, in order of time.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| entry.timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_in_order_of_time_and_of_setting() {
+        let mut timers = Timers::default();
+        timers.set(Instant::from_millis(2), Timer::Settlements);
+        timers.set(Instant::from_millis(1), Timer::RouteCache);
+        let conn = ConnId { slot: 1, generation: 1 };
+        timers.set(Instant::from_millis(2), Timer::Hold(conn));
+        assert_eq!(timers.next_deadline(), Some(Instant::from_millis(1)));
+        assert_eq!(timers.pop_due(Instant::ZERO), None);
+        let now = Instant::from_millis(2);
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(now)).collect();
+        assert_eq!(order, [Timer::RouteCache, Timer::Settlements, Timer::Hold(conn)]);
+    }
+}

@@ -1,0 +1,89 @@
+//! What gathers in one turn of a shard and leaves at its end: records for the log, letters, reads, releases.
+
+use std::collections::VecDeque;
+
+use log_api::{AppendBatch, Log, Position, ShardId};
+use stdx::Instant;
+
+use crate::mail::{Letter, Mail};
+use crate::post::Post;
+
+/// One turn's outgoing work, and the time it is.
+pub(crate) struct Turn {
+    /// The shard whose turn it is.
+    pub(crate) shard: ShardId,
+    pub(crate) now: Instant,
+    pub(crate) unix_ms: u64,
+    /// Records to append. They go to the log as one batch.
+    pub(crate) batch: AppendBatch,
+    local: VecDeque<Letter>,
+    letters: Vec<Vec<Mail>>,
+    reads: Vec<(u64, Vec<Position>)>,
+    released: Vec<(u32, u32)>,
+}
+
+impl Turn {
+    pub(crate) fn new(shard: ShardId, shards: u16) -> Self {
+        Self {
+            shard,
+            now: Instant::ZERO,
+            unix_ms: 0,
+            batch: AppendBatch::new(),
+            local: VecDeque::new(),
+            letters: (0..shards).map(|_| Vec::new()).collect(),
+            reads: Vec::new(),
+            released: Vec::new(),
+        }
+    }
+
+    /// Sends a letter; one to the shard itself is read later in the same turn.
+    pub(crate) fn mail(&mut self, to: ShardId, letter: Letter) {
+        if to == self.shard {
+            self.local.push_back(letter);
+        } else if let Some(letters) = self.letters.get_mut(usize::from(to.0)) {
+            letters.push(Mail(letter));
+        }
+    }
+
+    /// The next letter of the shard to itself.
+    pub(crate) fn next_local(&mut self) -> Option<Letter> {
+        self.local.pop_front()
+    }
+
+    /// Asks the log for bodies; they come back under the token.
+    pub(crate) fn read(&mut self, token: u64, positions: Vec<Position>) {
+        self.reads.push((token, positions));
+    }
+
+    /// Tells the log that a queue needs the body at that position no more.
+    pub(crate) fn release(&mut self, position: Position) {
+        match self.released.last_mut() {
+            Some((segment, count)) if *segment == position.segment() => *count += 1,
+            _ => self.released.push((position.segment(), 1)),
+        }
+    }
+
+    /// Tells the log of the releases so far.
+    pub(crate) fn hand_over_releases(&mut self, log: &dyn Log) {
+        if !self.released.is_empty() {
+            log.release(self.shard, &self.released);
+            self.released.clear();
+        }
+    }
+
+    /// Hands everything over.
+    pub(crate) fn finish(&mut self, log: &dyn Log, post: &Post) {
+        if !self.batch.is_empty() {
+            log.append(self.shard, std::mem::take(&mut self.batch));
+        }
+        self.hand_over_releases(log);
+        for (token, positions) in self.reads.drain(..) {
+            log.read(self.shard, token, positions);
+        }
+        for (shard, letters) in self.letters.iter_mut().enumerate() {
+            if !letters.is_empty() {
+                post.send_all(ShardId(shard as u16), letters);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Bytes of a connection to packets for the shard. It must not know where the bytes came from.
+
+use broker::{ConnId, Outbox, Shard, owner_of};
+use mqtt_codec::{Connect, DecodeError, DecodeErrorKind, Limits, Packet, decode};
+use mqtt_types::{ProtocolVersion, ReasonCode};
+
+use crate::wire::Phase;
+use crate::wires::Wires;
+
+/// What became of a piece of input.
+pub(crate) enum Taken {
+    /// So many bytes were packets and are done with; the rest waits.
+    Bytes(usize),
+    /// The connection belongs to another shard, by its client id; nothing was taken.
+    Elsewhere(log_api::ShardId),
+}
+
+/// Feeds the shard with the packets at the front of `data`.
+#[inline]
+pub(crate) fn take(
+    shard: &mut Shard,
+    wires: &mut Wires,
+    id: ConnId,
+    data: &[u8],
+    limits: &Limits,
+    shards: u16,
+) -> Taken {
+    let mut at = 0;
+    while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
+        let Some(wire) = wires.wire_mut(id) else { return Taken::Bytes(data.len()) };
+        let greeting = match wire.phase {
+            Phase::Greeting => true,
+            Phase::Open => false,
+            Phase::Closing | Phase::Lingering => return Taken::Bytes(data.len()),
+        };
+        if wire.is_paused {
+            break;
+        }
+        match decode(rest, wire.version, limits) {
+            Ok(None) => break,
+            Ok(Some((Packet::Connect(connect), len))) if greeting => {
+                let owner = owner_of(connect.client_id, shards);
+                if !connect.client_id.is_empty() && owner != shard.id() {
+                    return Taken::Elsewhere(owner);
+                }
+                wire.phase = Phase::Open;
+                wire.version = connect.version;
+                wire.deadline = None;
+                shard.connect(id, &connect, wires);
+                at += len;
+            }
+            Ok(Some((packet, len))) if !greeting => {
+                shard.packet(id, &packet, wires);
+                at += len;
+            }
+            // `[MQTT-3.1.0-1]`: nothing comes before CONNECT.
+            Ok(Some(_)) => {
+                wires.close(id, broker::CloseReason::Server(ReasonCode::PROTOCOL_ERROR));
+                return Taken::Bytes(data.len());
+            }
+            Err(error) if greeting => {
+                refuse(wires, id, rest, &error);
+                return Taken::Bytes(data.len());
+            }
+            Err(error) => {
+                shard.malformed(id, &error, wires);
+                return Taken::Bytes(data.len());
+            }
+        }
+    }
+    Taken::Bytes(at)
+}
+
+/// Answers a first packet that is no CONNECT we can serve, where the version has words for it. `[MQTT-3.1.2-2]`,
+/// `[MQTT-3.1.4-1]`
+fn refuse(wires: &mut Wires, id: ConnId, data: &[u8], error: &DecodeError) {
+    tracing::info!(%error, "connection refused: malformed CONNECT");
+    let version = match error.kind {
+        DecodeErrorKind::ProtocolVersion(version) if version < 5 => Some(ProtocolVersion::V3_1_1),
+        DecodeErrorKind::ProtocolVersion(_) => Some(ProtocolVersion::V5),
+        _ => Connect::peek_version(data).filter(|version| version.is_v5()),
+    };
+    let answer: &[u8] = match version {
+        Some(ProtocolVersion::V5) => &[0x20, 3, 0, error.reason_code().0, 0],
+        Some(_) => &[0x20, 2, 0, 1],
+        None => &[],
+    };
+    if let Some(buffer) = wires.buffer(id) {
+        buffer.extend_from_slice(answer);
+    }
+    wires.close(id, broker::CloseReason::Server(error.reason_code()));
+}

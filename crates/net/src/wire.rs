@@ -1,0 +1,135 @@
+//! One connection's socket and buffers. It must not know packets.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+use mqtt_types::ProtocolVersion;
+use stdx::Instant;
+
+/// How a connection is doing.
+///
+/// ```text
+/// Greeting ── CONNECT ──► Open ── close ──► Closing ── written out ──► Lingering ── end of input or time ──► gone
+///     └───────────────────── close ────────────┘
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// CONNECT has not come yet.
+    Greeting,
+    /// The broker knows it.
+    Open,
+    /// Nothing more is taken from it; what is in the buffer goes out.
+    Closing,
+    /// Our side is shut down; what the client still sends is thrown away, so that it can read our last words.
+    Lingering,
+}
+
+/// A socket and its buffers. At rest it has no buffer.
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    pub(crate) generation: u32,
+    pub(crate) phase: Phase,
+    pub(crate) version: ProtocolVersion,
+    /// Not read for now.
+    pub(crate) is_paused: bool,
+    /// On the list of connections with output to write.
+    pub(crate) is_dirty: bool,
+    /// On the list of connections to read.
+    pub(crate) is_ready: bool,
+    /// The broker wants to hear when the output is written.
+    pub(crate) notify_drained: bool,
+    /// The socket took less than was there: the poll says when it takes more.
+    pub(crate) is_blocked: bool,
+    /// What has been written, of `out` and in all.
+    pub(crate) sent: usize,
+    pub(crate) written: u64,
+    pub(crate) out: Vec<u8>,
+    /// Input that is no whole packet yet, or waits because reading is paused.
+    pub(crate) partial: Vec<u8>,
+    /// When a greeting, closing or lingering connection is given up.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What a write came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flushed {
+    /// All is written.
+    All,
+    /// The socket takes no more for now.
+    Blocked,
+    /// The connection is gone.
+    Gone,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream, generation: u32, deadline: Instant) -> Self {
+        Self {
+            stream,
+            generation,
+            phase: Phase::Greeting,
+            version: ProtocolVersion::default(),
+            is_paused: false,
+            is_dirty: false,
+            is_ready: false,
+            notify_drained: false,
+            is_blocked: false,
+            sent: 0,
+            written: 0,
+            out: Vec::new(),
+            partial: Vec::new(),
+            deadline: Some(deadline),
+        }
+    }
+
+    /// Bytes ever put into the output.
+    pub(crate) fn mark(&self) -> u64 {
+        self.written + (self.out.len() - self.sent) as u64
+    }
+
+    /// Writes what is there, with one call as a rule.
+    pub(crate) fn flush(&mut self) -> Flushed {
+        while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(0) => return Flushed::Gone,
+                Ok(count) => {
+                    self.sent += count;
+                    self.written += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_blocked = true;
+                    // What is written goes, so that a slow reader's buffer holds what waits and no more.
+                    if self.sent > 64 * 1024 {
+                        self.out.drain(..self.sent);
+                        self.sent = 0;
+                    }
+                    return Flushed::Blocked;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Flushed::Gone,
+            }
+        }
+        self.is_blocked = false;
+        self.sent = 0;
+        self.out.clear();
+        Flushed::All
+    }
+
+    /// Reads once. `Ok(None)` when nothing is there, `Ok(Some(0))` at the end.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match self.stream.read(into) {
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends our side and waits for the client's.
+    pub(crate) fn linger(&mut self) {
+        self.phase = Phase::Lingering;
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}

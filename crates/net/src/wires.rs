@@ -1,0 +1,227 @@
+//! All connections of one thread, and what the shard may do with them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use broker::{CloseReason, ConnId, Outbox};
+use mio::net::TcpStream;
+use stdx::Instant;
+
+use crate::wire::{Flushed, Phase, Wire};
+
+/// Emptied buffers kept for the next connection that has something to say.
+const POOLED_BUFFERS: usize = 64;
+/// A buffer that has grown beyond this is given back to the system.
+const POOLED_BYTES_MAX: usize = 1 << 20;
+
+/// Connections by slot.
+pub(crate) struct Wires {
+    slots: Vec<Option<Wire>>,
+    free: Vec<u32>,
+    generation: u32,
+    /// Connections with output to write.
+    dirty: Vec<u32>,
+    /// Connections to read.
+    pub(crate) ready: Vec<u32>,
+    /// Connections whose output has been written and whose shard wants to know.
+    pub(crate) drained: Vec<ConnId>,
+    /// Connections that are gone and whose shard does not know yet.
+    pub(crate) lost: Vec<ConnId>,
+    /// When connections are given up, if their deadline still stands then.
+    deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    pool: Vec<Vec<u8>>,
+    /// Bytes written since they were last counted.
+    pub(crate) bytes_sent: u64,
+}
+
+impl Wires {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            generation: 0,
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            drained: Vec::new(),
+            lost: Vec::new(),
+            deadlines: BinaryHeap::new(),
+            pool: Vec::new(),
+            bytes_sent: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Takes a slot for a connection to come.
+    pub(crate) fn reserve(&mut self) -> ConnId {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        ConnId { slot, generation: self.generation }
+    }
+
+    pub(crate) fn insert(&mut self, id: ConnId, stream: TcpStream, deadline: Instant) {
+        if let Some(place) = self.slots.get_mut(id.slot as usize) {
+            *place = Some(Wire::new(stream, id.generation, deadline));
+            self.deadlines.push(Reverse((deadline, id.slot, id.generation)));
+        }
+    }
+
+    /// The soonest moment at which a connection may have to be given up.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// The next connection whose time is over.
+    pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<ConnId> {
+        while self.next_deadline()? <= now {
+            let Reverse((at, slot, generation)) = self.deadlines.pop()?;
+            let id = ConnId { slot, generation };
+            if self.wire(id).is_some_and(|wire| wire.deadline == Some(at)) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Gives a reserved slot back.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Wire> {
+        let wire = self.slots.get_mut(slot as usize)?.take();
+        self.free.push(slot);
+        wire
+    }
+
+    pub(crate) fn at(&mut self, slot: u32) -> Option<&mut Wire> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn wire(&self, id: ConnId) -> Option<&Wire> {
+        self.slots.get(id.slot as usize)?.as_ref().filter(|wire| wire.generation == id.generation)
+    }
+
+    pub(crate) fn wire_mut(&mut self, id: ConnId) -> Option<&mut Wire> {
+        self.slots.get_mut(id.slot as usize)?.as_mut().filter(|wire| wire.generation == id.generation)
+    }
+
+    /// Puts a connection on the list of those to read.
+    pub(crate) fn set_ready(&mut self, slot: u32) {
+        let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if !wire.is_ready {
+            wire.is_ready = true;
+            self.ready.push(slot);
+        }
+    }
+
+    /// Puts a connection on the list of those to flush.
+    pub(crate) fn set_dirty(&mut self, slot: u32) {
+        let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if !wire.is_dirty {
+            wire.is_dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Writes what the turn has put into buffers.
+    pub(crate) fn flush(&mut self, now: Instant, linger: std::time::Duration) {
+        for slot in std::mem::take(&mut self.dirty) {
+            let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
+            wire.is_dirty = false;
+            if wire.phase == Phase::Lingering {
+                continue;
+            }
+            let before = wire.written;
+            let flushed = wire.flush();
+            self.bytes_sent += wire.written - before;
+            match flushed {
+                Flushed::All => {
+                    give_back(&mut self.pool, &mut wire.out);
+                    if wire.phase == Phase::Closing {
+                        wire.linger();
+                        wire.deadline = Some(now + linger);
+                        self.deadlines.push(Reverse((now + linger, slot, wire.generation)));
+                    } else if std::mem::take(&mut wire.notify_drained) {
+                        self.drained.push(ConnId { slot, generation: wire.generation });
+                    }
+                }
+                Flushed::Blocked if wire.phase == Phase::Closing && wire.deadline.is_none() => {
+                    wire.deadline = Some(now + linger);
+                    self.deadlines.push(Reverse((now + linger, slot, wire.generation)));
+                }
+                Flushed::Blocked => {}
+                Flushed::Gone => self.lost.push(ConnId { slot, generation: wire.generation }),
+            }
+        }
+    }
+}
+
+fn give_back(pool: &mut Vec<Vec<u8>>, buffer: &mut Vec<u8>) {
+    let buffer = std::mem::take(buffer);
+    if pool.len() < POOLED_BUFFERS && (1..=POOLED_BYTES_MAX).contains(&buffer.capacity()) {
+        pool.push(buffer);
+    }
+}
+
+impl Outbox for Wires {
+    #[inline]
+    fn buffer(&mut self, conn: ConnId) -> Option<&mut Vec<u8>> {
+        let wire = self.slots.get_mut(conn.slot as usize)?.as_mut()?;
+        if wire.generation != conn.generation || !matches!(wire.phase, Phase::Open | Phase::Greeting) {
+            return None;
+        }
+        if !wire.is_dirty {
+            wire.is_dirty = true;
+            self.dirty.push(conn.slot);
+        }
+        if wire.out.capacity() == 0
+            && let Some(buffer) = self.pool.pop()
+        {
+            wire.out = buffer;
+        }
+        Some(&mut wire.out)
+    }
+
+    fn mark(&self, conn: ConnId) -> u64 {
+        self.wire(conn).map_or(0, Wire::mark)
+    }
+
+    fn written(&self, conn: ConnId) -> u64 {
+        self.wire(conn).map_or(0, |wire| wire.written)
+    }
+
+    fn close(&mut self, conn: ConnId, _reason: CloseReason) {
+        let Some(wire) = self.wire_mut(conn) else { return };
+        if matches!(wire.phase, Phase::Open | Phase::Greeting) {
+            wire.phase = Phase::Closing;
+            wire.partial = Vec::new();
+            // The turn's flush sets the time to linger.
+            wire.deadline = None;
+        }
+        self.set_dirty(conn.slot);
+    }
+
+    fn pause_reading(&mut self, conn: ConnId) {
+        if let Some(wire) = self.wire_mut(conn) {
+            wire.is_paused = true;
+        }
+    }
+
+    fn resume_reading(&mut self, conn: ConnId) {
+        if let Some(wire) = self.wire_mut(conn).filter(|wire| wire.is_paused) {
+            wire.is_paused = false;
+            self.set_ready(conn.slot);
+        }
+    }
+
+    fn notify_drained(&mut self, conn: ConnId) {
+        if let Some(wire) = self.wire_mut(conn) {
+            wire.notify_drained = true;
+            if !wire.is_blocked {
+                self.set_dirty(conn.slot);
+            }
+        }
+    }
+}

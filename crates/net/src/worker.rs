@@ -1,0 +1,336 @@
+//! One shard's thread: a turn takes what is ready, lets the shard work, and writes once to each connection.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use broker::{ConnId, Mail, Post, Shard};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use parking_lot::Mutex;
+use stdx::Instant;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::input::{Taken, take};
+use crate::wire::Phase;
+use crate::wires::Wires;
+
+const WAKER: Token = Token(0);
+const FIRST_LISTENER: usize = 1;
+const FIRST_CONNECTION: usize = 1024;
+const EVENTS: usize = 1024;
+/// Connections accepted before those that are there are served again.
+const ACCEPTS_PER_TURN: usize = 256;
+/// How long to wait when the process has no file descriptor left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// A connection that another thread accepted, with what it has sent so far.
+pub(crate) struct Handover {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+/// What reaches a worker beside the shard's mail.
+pub(crate) struct Door {
+    pub(crate) handovers: Mutex<Vec<Handover>>,
+    pub(crate) waker: Waker,
+    pub(crate) stop: AtomicBool,
+    pub(crate) closed_to_new: AtomicBool,
+}
+
+/// A thread's state.
+pub(crate) struct Worker {
+    pub(crate) shard: Shard,
+    pub(crate) poll: Poll,
+    pub(crate) door: Arc<Door>,
+    pub(crate) doors: Arc<[Arc<Door>]>,
+    pub(crate) post: Post,
+    pub(crate) config: Arc<Config>,
+    pub(crate) listeners: Vec<(String, TcpListener)>,
+    pub(crate) clock: Clock,
+}
+
+/// What a turn works with beside the worker: kept over turns for its memory.
+struct Desk {
+    wires: Wires,
+    scratch: Vec<u8>,
+    mail: Vec<Mail>,
+    /// Listeners that may have connections to accept, by place.
+    accepting: Vec<usize>,
+    accept_at: Option<Instant>,
+    /// Bytes read since they were last counted.
+    bytes_received: u64,
+}
+
+impl Worker {
+    /// Serves until it is told to stop.
+    ///
+    /// # Errors
+    /// The poll failed.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let registry = self.poll.registry();
+        for (n, (_, listener)) in self.listeners.iter_mut().enumerate() {
+            registry.register(listener, Token(FIRST_LISTENER + n), Interest::READABLE)?;
+        }
+        let mut desk = Desk {
+            wires: Wires::new(),
+            scratch: vec![0; self.config.read_buffer_bytes],
+            mail: Vec::new(),
+            accepting: (0..self.listeners.len()).collect(),
+            accept_at: None,
+            bytes_received: 0,
+        };
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = self.timeout(&desk);
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => other?,
+            }
+            let now = self.clock.now();
+            self.shard.begin(now, Clock::unix_ms());
+            for event in &events {
+                self.note(event, &mut desk);
+            }
+            self.turn(now, &mut desk)?;
+            if self.door.stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the poll may sleep.
+    fn timeout(&self, desk: &Desk) -> Option<Duration> {
+        let wires = &desk.wires;
+        let busy = !wires.ready.is_empty() || !wires.drained.is_empty() || !wires.lost.is_empty();
+        if busy || (!desk.accepting.is_empty() && desk.accept_at.is_none()) {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.shard.next_deadline(), wires.next_deadline(), desk.accept_at];
+        let next = deadlines.into_iter().flatten().min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    fn note(&self, event: &mio::event::Event, desk: &mut Desk) {
+        let token = event.token().0;
+        if let Some(slot) = token.checked_sub(FIRST_CONNECTION) {
+            let slot = slot as u32;
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                desk.wires.set_ready(slot);
+            }
+            if event.is_writable() && desk.wires.at(slot).is_some_and(|wire| wire.is_blocked) {
+                desk.wires.set_dirty(slot);
+            }
+        } else if let Some(listener) = token.checked_sub(FIRST_LISTENER)
+            && !desk.accepting.contains(&listener)
+        {
+            desk.accepting.push(listener);
+        }
+    }
+
+    fn turn(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
+        self.accept(now, desk)?;
+        self.adopt(now, desk)?;
+        for id in std::mem::take(&mut desk.wires.lost) {
+            self.lose(id, desk);
+        }
+        for id in std::mem::take(&mut desk.wires.drained) {
+            self.shard.drained(id, &mut desk.wires);
+        }
+        for slot in std::mem::take(&mut desk.wires.ready) {
+            self.read(slot, desk);
+        }
+        self.post.take(self.shard.id(), &mut desk.mail);
+        for mail in desk.mail.drain(..) {
+            self.shard.mail(mail, &mut desk.wires);
+        }
+        if self.shard.next_deadline().is_some_and(|at| at <= now) {
+            self.shard.tick(&mut desk.wires);
+        }
+        while let Some(id) = desk.wires.pop_overdue(now) {
+            self.lose(id, desk);
+        }
+        let received = std::mem::take(&mut desk.bytes_received);
+        self.shard.count_bytes(received, std::mem::take(&mut desk.wires.bytes_sent));
+        self.shard.end(&mut desk.wires);
+        desk.wires.flush(now, self.config.linger);
+        Ok(())
+    }
+
+    fn accept(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
+        if desk.accept_at.is_some_and(|at| at > now) {
+            return Ok(());
+        }
+        desk.accept_at = None;
+        if self.door.closed_to_new.load(Ordering::Acquire) {
+            self.listeners.clear();
+            desk.accepting.clear();
+        }
+        for n in std::mem::take(&mut desk.accepting) {
+            for turn in 0..=ACCEPTS_PER_TURN {
+                let Some((name, listener)) = self.listeners.get(n) else { break };
+                if turn == ACCEPTS_PER_TURN || desk.wires.len() >= self.config.max_connections {
+                    desk.accepting.push(n);
+                    break;
+                }
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        self.welcome(stream, now, desk)?;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) => {
+                        tracing::warn!(listener = name, %error, "connection not accepted, trying again soon");
+                        desk.accepting.push(n);
+                        desk.accept_at = Some(now + ACCEPT_RETRY);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn welcome(&self, mut stream: TcpStream, now: Instant, desk: &mut Desk) -> io::Result<ConnId> {
+        // A socket that has gone already refuses; reading it will say so.
+        let _ = stream.set_nodelay(true);
+        let id = desk.wires.reserve();
+        let token = Token(FIRST_CONNECTION + id.slot as usize);
+        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        desk.wires.insert(id, stream, now + self.config.connect_timeout);
+        desk.wires.set_ready(id.slot);
+        Ok(id)
+    }
+
+    /// Takes in connections that other threads accepted for this shard.
+    fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
+        let handovers = std::mem::take(&mut *self.door.handovers.lock());
+        for Handover { stream, bytes } in handovers {
+            let id = self.welcome(stream, now, desk)?;
+            if let Some(wire) = desk.wires.wire_mut(id) {
+                wire.partial = bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a connection once, and serves what has come.
+    fn read(&mut self, slot: u32, desk: &mut Desk) {
+        let Desk { wires, scratch, bytes_received, .. } = desk;
+        let Some(wire) = wires.at(slot) else { return };
+        wire.is_ready = false;
+        if wire.is_paused {
+            return;
+        }
+        let id = ConnId { slot, generation: wire.generation };
+        let waiting = wire.partial.len();
+        let room = scratch.len() - waiting.min(scratch.len());
+        if room < scratch.len() / 2 {
+            self.read_long(id, desk);
+            return;
+        }
+        if let Some(front) = scratch.get_mut(..waiting) {
+            front.copy_from_slice(&wire.partial);
+        }
+        let count = match wire.read(scratch.get_mut(waiting..).unwrap_or_default()) {
+            Ok(Some(0)) | Err(_) => {
+                wires.lost.push(id);
+                return;
+            }
+            // Resumed connections may have whole packets waiting.
+            Ok(None) if waiting == 0 => return,
+            Ok(None) => 0,
+            Ok(Some(count)) => count,
+        };
+        if wire.phase == Phase::Lingering {
+            wires.set_ready(slot);
+            return;
+        }
+        *bytes_received += count as u64;
+        wire.partial.clear();
+        let filled = count == room;
+        let data = scratch.get(..waiting + count).unwrap_or_default();
+        let taken = take(&mut self.shard, wires, id, data, &self.config.limits, self.post.shards());
+        match taken {
+            Taken::Bytes(taken) => {
+                let rest = data.get(taken..).unwrap_or_default();
+                if let Some(wire) = wires.wire_mut(id) {
+                    if rest.is_empty() {
+                        wire.partial = Vec::new();
+                    } else {
+                        wire.partial.extend_from_slice(rest);
+                    }
+                }
+            }
+            Taken::Elsewhere(owner) => {
+                let bytes = data.to_vec();
+                self.hand_over(id, owner, bytes, wires);
+                return;
+            }
+        }
+        if filled {
+            wires.set_ready(slot);
+        }
+    }
+
+    /// Reads a connection whose packet is longer than the common buffer.
+    fn read_long(&mut self, id: ConnId, desk: &mut Desk) {
+        let Desk { wires, scratch, bytes_received, .. } = desk;
+        let Some(wire) = wires.wire_mut(id) else { return };
+        let mut data = std::mem::take(&mut wire.partial);
+        match wire.read(scratch) {
+            Ok(Some(0)) | Err(_) => {
+                wires.lost.push(id);
+                return;
+            }
+            Ok(count) => {
+                let count = count.unwrap_or(0);
+                *bytes_received += count as u64;
+                data.extend_from_slice(scratch.get(..count).unwrap_or_default());
+                if count == scratch.len() {
+                    wires.set_ready(id.slot);
+                }
+            }
+        }
+        match take(&mut self.shard, wires, id, &data, &self.config.limits, self.post.shards()) {
+            Taken::Bytes(taken) => {
+                data.drain(..taken.min(data.len()));
+                if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
+                    wire.partial = data;
+                }
+            }
+            Taken::Elsewhere(owner) => self.hand_over(id, owner, data, wires),
+        }
+    }
+
+    fn hand_over(&self, id: ConnId, owner: log_api::ShardId, bytes: Vec<u8>, wires: &mut Wires) {
+        let Some(mut wire) = wires.remove(id.slot) else { return };
+        if self.poll.registry().deregister(&mut wire.stream).is_err() {
+            return;
+        }
+        if let Some(door) = self.doors.get(usize::from(owner.0)) {
+            door.handovers.lock().push(Handover { stream: wire.stream, bytes });
+            if let Err(error) = door.waker.wake() {
+                tracing::error!(%error, "a shard's thread could not be woken");
+            }
+        }
+    }
+
+    /// Forgets a connection that is gone or given up.
+    fn lose(&mut self, id: ConnId, desk: &mut Desk) {
+        if desk.wires.wire_mut(id).is_none() {
+            return;
+        }
+        self.shard.closed(id, &mut desk.wires);
+        if let Some(mut wire) = desk.wires.remove(id.slot) {
+            let _ = self.poll.registry().deregister(&mut wire.stream);
+        }
+    }
+}
+
+/// The token of a worker's waker.
+pub(crate) const fn waker_token() -> Token {
+    WAKER
+}

@@ -1,0 +1,185 @@
+//! The operator's requests to the running broker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use admin_api::{
+    ApiError, Backend, BoxFuture, Health, LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec,
+    QueueStats, QueueView,
+};
+use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
+use log_api::LogState;
+use tokio::sync::oneshot;
+
+use crate::mapping::{engine_config, properties};
+
+/// When a client may ask again while the log takes nothing.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The broker as the operator's side sees it.
+pub(crate) struct BrokerBackend {
+    pub(crate) handle: Handle,
+    pub(crate) defaults: QueueProperties,
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+/// Waits for the answer to a request that was given a callback.
+async fn answer<T: Send + 'static>(ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> Result<T, ApiError> {
+    let (sender, receiver) = oneshot::channel();
+    // A client that does not wait for the answer drops the receiver.
+    ask(Box::new(move |result| drop(sender.send(result))));
+    receiver.await.map_err(|_| ApiError::Unavailable {
+        message: "the broker is shutting down".to_owned(),
+        retry_after: RETRY_AFTER,
+    })
+}
+
+fn api_error(error: ControlError) -> ApiError {
+    match error {
+        ControlError::NotFound(name) => ApiError::no_queue(name),
+        ControlError::NotStored(_) => {
+            ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
+        }
+        ControlError::Exists(_) | ControlError::BoundElsewhere { .. } | ControlError::TooMany { .. } => {
+            ApiError::Conflict { message: error.to_string() }
+        }
+    }
+}
+
+fn stats(state: Option<&QueueState>) -> QueueStats {
+    let Some(QueueState { ledger, oldest_age_ms }) = state else { return QueueStats::default() };
+    QueueStats {
+        enqueued: ledger.enqueued,
+        settled: ledger.settled,
+        ready: ledger.ready,
+        in_flight: ledger.in_flight,
+        delayed: ledger.delayed,
+        expired: ledger.expired,
+        dropped: ledger.dropped,
+        replaced: ledger.replaced,
+        dead_lettered: ledger.dead_lettered,
+        purged: ledger.purged,
+        redelivered: ledger.redelivered,
+        bytes: ledger.bytes,
+        oldest_age_ms: *oldest_age_ms,
+        lag_ms: *oldest_age_ms,
+        consumers: ledger.consumers as u64,
+    }
+}
+
+fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
+    QueueView {
+        name: definition.name.to_string(),
+        topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
+        properties: properties(&definition.config),
+        stats: stats(state),
+    }
+}
+
+impl BrokerBackend {
+    async fn view_of(&self, definition: Arc<QueueDefinition>) -> Result<QueueView, ApiError> {
+        let states = answer(|reply| self.handle.queue_states(reply)).await?;
+        Ok(view(&definition, states.get(&definition.sink)))
+    }
+}
+
+impl Backend for BrokerBackend {
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueView>, ApiError>> {
+        Box::pin(async move {
+            let states = answer(|reply| self.handle.queue_states(reply)).await?;
+            let queues = self.handle.queues();
+            Ok(queues.iter().map(|queue| view(queue, states.get(&queue.sink))).collect())
+        })
+    }
+
+    fn queue(&self, name: String) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        Box::pin(async move {
+            let definition = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name))?;
+            self.view_of(definition).await
+        })
+    }
+
+    fn create_queue(&self, spec: QueueSpec) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        Box::pin(async move {
+            let queue = NewQueue {
+                name: spec.name().to_owned(),
+                topic_filter: spec.topic_filter().map(str::to_owned),
+                config: engine_config(&spec.properties(&self.defaults)?)?,
+            };
+            let created = answer(|reply| self.handle.create_queue(queue, reply)).await?;
+            self.view_of(created.map_err(api_error)?).await
+        })
+    }
+
+    fn patch_queue(&self, name: String, patch: QueuePatch) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        Box::pin(async move {
+            let known = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
+            let config = engine_config(&patch.properties(&properties(&known.config))?)?;
+            let topic_filter = patch.topic_filter().map(|filter| filter.map(str::to_owned));
+            let is_filter_named = known.topic_filter.as_deref() == Some(&*known.name);
+            if is_filter_named && topic_filter.as_ref().is_some_and(|filter| filter.as_deref() != Some(&*known.name)) {
+                return Err(ApiError::invalid("topic_filter", "cannot change: the queue is named by it"));
+            }
+            let change = QueueChange { config: Some(config), topic_filter };
+            let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
+            self.view_of(changed.map_err(api_error)?).await
+        })
+    }
+
+    fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(async move { answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(api_error) })
+    }
+
+    fn health(&self) -> Health {
+        let mut reasons = Vec::new();
+        if self.draining.load(Ordering::Relaxed) {
+            reasons.push("the broker is shutting down".to_owned());
+        }
+        match self.handle.state().log_state {
+            LogState::Writable => {}
+            LogState::Full => reasons.push("the disk is full: messages for queues are refused".to_owned()),
+            LogState::Failed { reason } => reasons.push(format!("the log has failed: {reason}")),
+        }
+        Health { ready: reasons.is_empty(), reasons }
+    }
+
+    fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>> {
+        Box::pin(async move {
+            let states = answer(|reply| self.handle.queue_states(reply)).await?;
+            let node = self.handle.state();
+            let queue = |definition: &Arc<QueueDefinition>| QueueMetrics {
+                name: definition.name.to_string(),
+                stats: stats(states.get(&definition.sink)),
+            };
+            let counts = node.counts;
+            Ok(NodeMetrics {
+                connections: counts.connections,
+                connects_total: counts.connects_total,
+                sessions: counts.sessions,
+                subscriptions: node.subscriptions as u64,
+                retained_messages: node.retained as u64,
+                retained_bytes: node.retained_bytes,
+                messages_received_total: counts.publishes_received_total,
+                messages_sent_total: counts.publishes_sent_total,
+                bytes_received_total: counts.bytes_received_total,
+                bytes_sent_total: counts.bytes_sent_total,
+                live_dropped_total: counts.live_dropped_total,
+                publishes_refused_total: counts.publishes_refused_total,
+                qos0_unstored_total: counts.unstored_qos0_total,
+                session_overflow_total: counts.session_overflow_total,
+                protocol_errors_total: counts.protocol_errors_total,
+                log: LogMetrics {
+                    appends_total: node.log.appended_records_total,
+                    appended_bytes_total: node.log.appended_bytes_total,
+                    syncs_total: node.log.syncs_total,
+                    failures_total: node.log.failed_records_total,
+                    segments: node.log.segments,
+                    disk_bytes: node.log.disk_bytes,
+                    backlog_bytes: node.log_backlog_bytes,
+                },
+                queues: self.handle.queues().iter().map(queue).collect(),
+            })
+        })
+    }
+}

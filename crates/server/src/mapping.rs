@@ -1,0 +1,162 @@
+//! Settings to the configurations of the components, and queue properties between the edge and the engine.
+
+use std::time::Duration;
+
+use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
+use mqtt_codec::Limits;
+use mqtt_session::ServerLimits;
+use queue_engine::QueueConfig;
+use settings::Settings;
+
+/// The properties that this version gives effect to. Any other must have its default.
+const SUPPORTED: [&str; 7] = [
+    "dispatch_strategy",
+    "max_inflight",
+    "ack_timeout",
+    "max_attempts",
+    "retry_delay",
+    "retry_delay_max",
+    "paused",
+];
+
+/// Number of shards when nothing is said: a core each, but one for the log and the operator's side.
+pub(crate) fn shards(settings: &Settings) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shards = settings.server.shards.unwrap_or_else(|| u16::try_from(cores.saturating_sub(1)).unwrap_or(1));
+    shards.clamp(1, log_api::SHARDS_MAX)
+}
+
+pub(crate) fn broker(settings: &Settings) -> Result<broker::Config, ApiError> {
+    let mqtt = &settings.mqtt;
+    let session_expiry = u32::try_from(mqtt.session_expiry_max.as_secs()).unwrap_or(u32::MAX);
+    let limits = ServerLimits {
+        receive_maximum: mqtt.receive_maximum,
+        topic_alias_maximum: mqtt.topic_alias_maximum,
+        maximum_packet_size: mqtt.max_packet_size,
+        keep_alive_max: mqtt.keep_alive_max.map(|max| u16::try_from(max.as_secs()).unwrap_or(u16::MAX)),
+        session_expiry_max: session_expiry,
+        max_outgoing_inflight: mqtt.max_outgoing_inflight,
+        max_pending_messages: mqtt.max_pending_messages as usize,
+        max_pending_bytes: usize::try_from(mqtt.max_pending_bytes).unwrap_or(usize::MAX),
+        ..ServerLimits::default()
+    };
+    Ok(broker::Config {
+        shards: shards(settings),
+        limits,
+        publisher_hold: mqtt.publisher_hold,
+        auto_create: settings.queues.auto_create.enabled,
+        max_queues: settings.queues.auto_create.max_queues as usize,
+        queue_defaults: engine_config(&defaults(settings))?,
+        max_topic_levels: usize::from(mqtt.max_topic_levels),
+        ..broker::Config::default()
+    })
+}
+
+pub(crate) fn net(settings: &Settings) -> net::Config {
+    let enabled = settings.listeners.iter().filter(|listener| listener.enabled);
+    net::Config {
+        listeners: enabled
+            .map(|listener| net::ListenerConfig { name: listener.name.clone(), bind: listener.bind })
+            .collect(),
+        limits: Limits {
+            max_packet_size: settings.mqtt.max_packet_size,
+            max_topic_levels: settings.mqtt.max_topic_levels,
+            // SUBACK answers for a filter that is not legal.
+            check_filters: false,
+            ..Limits::default()
+        },
+        connect_timeout: settings.mqtt.connect_timeout,
+        ..net::Config::default()
+    }
+}
+
+/// The properties a queue has that says nothing, as the edge shows them.
+pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
+    use admin_api::{Durability, Overflow, SizeText};
+    use ::settings as from;
+    let of = &settings.queues.defaults;
+    QueueProperties {
+        dispatch_strategy: match of.dispatch_strategy {
+            from::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
+            from::DispatchStrategy::Random => DispatchStrategy::Random,
+            from::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
+            from::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
+            from::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
+        },
+        key_expression: of.key_expression.clone(),
+        key_inflight: of.key_inflight,
+        last_value: of.last_value,
+        durability: match of.durability {
+            from::Durability::Sync => Durability::Sync,
+            from::Durability::Os => Durability::Os,
+            from::Durability::Memory => Durability::Memory,
+        },
+        retention: DurationText(of.retention.unwrap_or(Duration::ZERO)),
+        max_messages: of.max_messages,
+        max_bytes: of.max_bytes.map(SizeText),
+        overflow: match of.overflow {
+            from::Overflow::RejectPublish => Overflow::RejectPublish,
+            from::Overflow::DropOldest => Overflow::DropOldest,
+        },
+        max_inflight: of.max_inflight,
+        ack_timeout: DurationText(of.ack_timeout),
+        max_attempts: of.max_attempts.unwrap_or(0),
+        retry_delay: DurationText(of.retry_delay),
+        retry_delay_max: DurationText(of.retry_delay_max),
+        dead_letter: match &of.dead_letter {
+            from::DeadLetter::Own => DeadLetter::Own,
+            from::DeadLetter::None => DeadLetter::None,
+            from::DeadLetter::Queue(name) => DeadLetter::Queue(name.clone()),
+        },
+        dead_letter_expired: of.dead_letter_expired,
+        dead_letter_dropped: of.dead_letter_dropped,
+        dedup_window: of.dedup_window.map(DurationText),
+        keep_settled: DurationText(of.keep_settled),
+        paused: of.paused,
+    }
+}
+
+/// The engine's configuration of a queue with these properties.
+///
+/// # Errors
+/// A property asks for what this version does not have.
+pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig, ApiError> {
+    properties.refuse_unsupported(&SUPPORTED)?;
+    let dispatch_strategy = match properties.dispatch_strategy {
+        DispatchStrategy::RoundRobin => queue_engine::DispatchStrategy::RoundRobin,
+        DispatchStrategy::Random => queue_engine::DispatchStrategy::Random,
+        DispatchStrategy::LeastInflight => queue_engine::DispatchStrategy::LeastInflight,
+        DispatchStrategy::KeyOrdered | DispatchStrategy::SingleActive => {
+            let message = "this version has round_robin, random and least_inflight";
+            return Err(ApiError::unsupported("dispatch_strategy", message));
+        }
+    };
+    Ok(QueueConfig {
+        dispatch_strategy,
+        max_inflight: u32::from(properties.max_inflight),
+        ack_timeout: properties.ack_timeout.0,
+        max_attempts: properties.max_attempts,
+        retry_delay: properties.retry_delay.0,
+        retry_delay_max: properties.retry_delay_max.0,
+        paused: properties.paused,
+    })
+}
+
+/// A queue's properties as the edge shows them.
+pub(crate) fn properties(config: &QueueConfig) -> QueueProperties {
+    let dispatch_strategy = match config.dispatch_strategy {
+        queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
+        queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
+        queue_engine::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
+    };
+    QueueProperties {
+        dispatch_strategy,
+        max_inflight: u16::try_from(config.max_inflight).unwrap_or(u16::MAX),
+        ack_timeout: DurationText(config.ack_timeout),
+        max_attempts: config.max_attempts,
+        retry_delay: DurationText(config.retry_delay),
+        retry_delay_max: DurationText(config.retry_delay_max),
+        paused: config.paused,
+        ..QueueProperties::default()
+    }
+}

@@ -1,0 +1,134 @@
+//! One node: recovered, running, drained. The order in which its parts start and stop is here and nowhere else.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use broker::{Broker, Handle, Post, Recovery};
+use log_api::Log;
+use settings::Settings;
+
+use crate::backend::BrokerBackend;
+use crate::mapping;
+
+/// A running node.
+pub(crate) struct Node {
+    net: net::Running,
+    admin: Option<admin::Running>,
+    handle: Handle,
+    log: Arc<dyn Log>,
+    draining: Arc<AtomicBool>,
+}
+
+/// What a node was started with, to be printed.
+pub(crate) struct Started {
+    pub(crate) node: Node,
+    pub(crate) first_password: Option<admin::FirstPassword>,
+}
+
+/// Starts a node: addresses first, then the log and what it tells, then the threads.
+pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Started> {
+    let began = Instant::now();
+    let config = mapping::broker(settings).map_err(|error| anyhow::anyhow!("queues.defaults.{error}"))?;
+    let net_config = mapping::net(settings);
+    let bound = net::bind(&net_config)?;
+    make_data_dir(&settings.data_dir)?;
+    let (credentials, first_password) =
+        admin::Credentials::load_or_create(&settings.data_dir).context("cannot use the credentials of data_dir")?;
+    let opened = log_disk::open(log_config(settings, config.shards))?;
+    let mut recovery = Recovery::new(opened.checkpoint.as_ref())?;
+    let mut ready =
+        opened.replay.run(&mut |kind, position, _, body| recovery.visit(kind, position, body))?;
+    let recovered = recovery.finish();
+    ready.release(&recovered.released);
+    let (queues, waiting) = recovered.counts();
+    let post = Post::new(config.shards);
+    let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
+    let shards = config.shards;
+    let Broker { handle, shards: built } = broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?);
+    let draining = Arc::new(AtomicBool::new(false));
+    let backend = BrokerBackend {
+        handle: handle.clone(),
+        defaults: mapping::defaults(settings),
+        draining: Arc::clone(&draining),
+    };
+    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
+    let admin = if settings.http.enabled {
+        let config = admin::Config::new(settings.http.bind, version);
+        Some(admin::build(config, credentials, Arc::new(backend))?.run())
+    } else {
+        None
+    };
+    let elapsed_ms = began.elapsed().as_millis();
+    tracing::info!(version, shards, queues, waiting, elapsed_ms, "started");
+    Ok(Started { node: Node { net, admin, handle, log, draining }, first_password })
+}
+
+fn make_data_dir(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).with_context(|| {
+        format!("cannot use the data directory {}: give one that this user can write, with --data-dir", path.display())
+    })
+}
+
+fn log_config(settings: &Settings, shards: u16) -> log_disk::Config {
+    log_disk::Config {
+        segment_bytes: u32::try_from(settings.log.segment_size).unwrap_or(u32::MAX),
+        checkpoint_every_bytes: settings.log.checkpoint_every,
+        reserve_bytes: u32::try_from(settings.log.reserve).unwrap_or(u32::MAX),
+        ..log_disk::Config::new(&settings.data_dir, shards)
+    }
+}
+
+/// Random numbers that nobody outside knows.
+fn seed() -> Result<[u64; 2]> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    let number = u128::from_le_bytes(bytes);
+    Ok([number as u64, (number >> 64) as u64])
+}
+
+impl Node {
+    /// The listeners' names and addresses, the HTTP one last.
+    pub(crate) fn addresses(&self) -> Vec<(String, std::net::SocketAddr)> {
+        let mut addresses = self.net.addresses().to_vec();
+        addresses.extend(self.admin.as_ref().map(|admin| ("http".to_owned(), admin.local_addr())));
+        addresses
+    }
+
+    /// Whether a thread has ended that should not have.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.net.has_failed()
+    }
+
+    /// Says goodbye to everyone, stores everything, stops everything.
+    pub(crate) fn drain(self, timeout: Duration) -> Result<()> {
+        self.draining.store(true, Ordering::Relaxed);
+        self.net.close_listeners();
+        let (sender, receiver) = mpsc::channel();
+        self.handle.drain(move || {
+            let _ = sender.send(());
+        });
+        let deadline = Instant::now() + timeout;
+        for _ in 0..self.handle.shards() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if receiver.recv_timeout(left).is_err() {
+                tracing::warn!("the drain took longer than server.shutdown_timeout");
+                break;
+            }
+        }
+        // A checkpoint makes the next start quick; what was acknowledged is on disk without it.
+        let before = self.log.stats().checkpoints_total;
+        self.log.request_checkpoint();
+        while self.log.stats().checkpoints_total == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if let Some(admin) = self.admin {
+            admin.shutdown();
+        }
+        self.log.shutdown();
+        self.net.stop().context("a shard ended badly")
+    }
+}
