@@ -21,14 +21,16 @@ cargo build --release --package weir --quiet
 WEIR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/release/weir"
 export WEIR_BIN
 
+step "doc tests"
+documentation=$(cargo test --workspace --doc --quiet 2>&1) || {
+  printf '%s\n' "$documentation"
+  exit 1
+}
+
 step "tests"
 profile=default
 [ -z "${CI:-}" ] || profile=ci
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --workspace --profile "$profile"
-else
-  cargo test --workspace --quiet
+  exec cargo nextest run --workspace --profile "$profile"
 fi
-step "doc tests"
-cargo test --workspace --doc --quiet
-step "all passed"
+exec cargo test --workspace --quiet --lib --bins --tests

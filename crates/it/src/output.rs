@@ -55,11 +55,6 @@ impl Output {
         state.lines.clone()
     }
 
-    /// The lines so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.state().lines.clone()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
