@@ -1,0 +1,34 @@
+//! The subcommands, one module each.
+
+mod publish;
+mod queue;
+mod subscribe;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// The subcommands of this crate.
+#[derive(Debug, Subcommand)]
+pub enum Commands {
+    /// Publish messages
+    #[command(disable_help_flag = true)]
+    Pub(Box<publish::PubArgs>),
+    /// Subscribe to topics and queues, and print what comes
+    #[command(disable_help_flag = true)]
+    Sub(Box<subscribe::SubArgs>),
+    /// Manage queues
+    Queue(queue::QueueArgs),
+}
+
+impl Commands {
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::Pub(args) => publish::run(args),
+            Self::Sub(args) => subscribe::run(args),
+            Self::Queue(args) => queue::run(args),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `weir queue`.
+
+mod assignment;
+mod table;
+
+use admin_api::{Page, QueueView};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+
+use crate::failure::Usage;
+use crate::output;
+use crate::rest::{Rest, segment};
+use crate::rest_args::RestArgs;
+use assignment::Assignment;
+
+const QUEUES: &str = "/api/v1/queues";
+const PAGE: usize = 1_000;
+
+/// The arguments of `weir queue`.
+#[derive(Debug, Args)]
+pub struct QueueArgs {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    rest: RestArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List all queues
+    Ls,
+    /// Create a queue
+    Create {
+        /// Its name: simple, or a topic filter, which then is what it is bound to
+        name: Option<String>,
+        /// The topic filter it is bound to; without a name it is the name too
+        #[arg(short, long, conflicts_with = "unbound", required_unless_present_any = ["name", "unbound"])]
+        filter: Option<String>,
+        /// Bind it to nothing
+        #[arg(long, requires = "name")]
+        unbound: bool,
+        /// Set a property, such as max_inflight=5; may be given several times
+        #[arg(short, long, value_name = "PROPERTY=VALUE")]
+        set: Vec<Assignment>,
+    },
+    /// Show a queue with all its properties and counts
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Change properties of a queue
+    Set {
+        /// Its name
+        name: String,
+        /// The properties, such as paused=true or ack_timeout=1m
+        #[arg(required = true, value_name = "PROPERTY=VALUE")]
+        properties: Vec<Assignment>,
+    },
+    /// Delete queues and what waits in them
+    Rm {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
+/// Does what the verb says.
+pub fn run(args: &QueueArgs) -> Result<()> {
+    let json = args.rest.json;
+    match &args.verb {
+        Verb::Ls => {
+            let queues = list(&args.rest.rest()?)?;
+            if json { output::json(&queues) } else { output::line(&table::queues(&queues)) }
+        }
+        Verb::Create { name, filter, unbound, set } => {
+            let body = create_body(name.as_deref(), filter.as_deref(), *unbound, set)?;
+            let view: QueueView = args.rest.rest()?.send("POST", QUEUES, &body)?;
+            done(&view, "created", json)
+        }
+        Verb::Show { name } => {
+            let view: QueueView = args.rest.rest()?.get(&path(name))?;
+            if json { output::json(&view) } else { output::line(&table::queue(&view)) }
+        }
+        Verb::Set { name, properties } => {
+            let body = assignment::object(properties);
+            let view: QueueView = args.rest.rest()?.send("PATCH", &path(name), &body)?;
+            done(&view, "changed", json)
+        }
+        Verb::Rm { names } => {
+            let rest = args.rest.rest()?;
+            for name in names {
+                rest.delete(&path(name))?;
+                output::line(&format!("queue '{name}' deleted"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn path(name: &str) -> String {
+    format!("{QUEUES}/{}", segment(name))
+}
+
+fn list(rest: &Rest) -> Result<Vec<QueueView>> {
+    let mut queues = Vec::new();
+    let mut path = format!("{QUEUES}?limit={PAGE}");
+    loop {
+        let page: Page<QueueView> = rest.get(&path)?;
+        queues.extend(page.data);
+        match page.next {
+            Some(cursor) => path = format!("{QUEUES}?limit={PAGE}&cursor={cursor}"),
+            None => return Ok(queues),
+        }
+    }
+}
+
+fn create_body(
+    name: Option<&str>,
+    filter: Option<&str>,
+    unbound: bool,
+    set: &[Assignment],
+) -> Result<Map<String, Value>> {
+    let mut body = assignment::object(set);
+    if body.contains_key("name") || body.contains_key("topic_filter") {
+        return Err(Usage("give name and --filter by themselves, not with --set".to_owned()).into());
+    }
+    if let Some(name) = name {
+        body.insert("name".to_owned(), name.into());
+    }
+    match filter {
+        Some(filter) => drop(body.insert("topic_filter".to_owned(), filter.into())),
+        None if unbound => drop(body.insert("topic_filter".to_owned(), Value::Null)),
+        None => {}
+    }
+    Ok(body)
+}
+
+fn done(view: &QueueView, what: &str, json: bool) -> Result<()> {
+    if json {
+        return output::json(view);
+    }
+    let bound = match view.topic_filter.as_deref() {
+        Some(filter) if filter == view.name => format!("consume it as '$q/{filter}'"),
+        Some(filter) => format!("bound to '{filter}', consume it as '$queue/{}'", view.name),
+        None => format!("bound to nothing, consume it as '$queue/{}'", view.name),
+    };
+    output::line(&format!("queue '{}' {what}: {bound}", view.name))
+}

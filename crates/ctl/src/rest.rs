@@ -1,0 +1,134 @@
+//! Requests to the broker's REST side, with errors that say what to do.
+
+use std::time::Duration;
+
+use admin_api::ErrorBody;
+use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Request, StatusCode};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client of the REST side.
+pub struct Rest {
+    agent: ureq::Agent,
+    url: String,
+    authorization: String,
+}
+
+impl Rest {
+    /// A client for that address with that token.
+    pub fn new(url: &str, token: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            // A proxy set for the web is not meant for the broker.
+            .proxy(None);
+        Self {
+            agent: config.build().into(),
+            url: url.to_owned(),
+            authorization: format!("Bearer {token}"),
+        }
+    }
+
+    /// Reads a resource.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        read(&self.request("GET", path, String::new())?)
+    }
+
+    /// Creates or changes a resource.
+    pub fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        read(&self.request(method, path, serde_json::to_string(body)?)?)
+    }
+
+    /// Deletes a resource.
+    pub fn delete(&self, path: &str) -> Result<()> {
+        self.request("DELETE", path, String::new()).map(|_| ())
+    }
+
+    fn request(&self, method: &str, path: &str, body: String) -> Result<String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization)
+            .header("content-type", "application/json")
+            .body(body)
+            .with_context(|| format!("address '{}' makes no request", self.url))?;
+        let mut response = self.agent.run(request).map_err(|error| self.unreachable(&error))?;
+        let text =
+            response.body_mut().read_to_string().map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            Ok(text)
+        } else {
+            Err(refusal(response.status(), &text))
+        }
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
+        anyhow!(
+            "broker at {} does not answer: {error}; start one with `weir serve`, or name one with --url",
+            self.url
+        )
+    }
+}
+
+/// A name as one segment of a path (RFC 3986 §2.3).
+pub fn segment(name: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(encode).collect()
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .context("the broker's answer is not understood; is it of another version?")
+}
+
+fn refusal(status: StatusCode, text: &str) -> anyhow::Error {
+    let message = match serde_json::from_str::<ErrorBody>(text) {
+        Ok(body) => body.message,
+        Err(_) => format!("the broker answered {status}"),
+    };
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            anyhow!("not signed in: {message}; is --data-dir that of this broker?")
+        }
+        _ => anyhow!(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_one_segment() {
+        for (name, expected) in [
+            ("billing", "billing"),
+            ("sensor/+/data", "sensor%2F%2B%2Fdata"),
+            ("ä #", "%C3%A4%20%23"),
+        ] {
+            assert_eq!(segment(name), expected);
+        }
+    }
+
+    #[test]
+    fn refusals_speak_the_brokers_words() {
+        let body = r#"{"code": "conflict", "message": "queue 'a' exists", "details": {}}"#;
+        assert_eq!(refusal(StatusCode::CONFLICT, body).to_string(), "queue 'a' exists");
+        assert_eq!(
+            refusal(StatusCode::BAD_GATEWAY, "<html>").to_string(),
+            "the broker answered 502 Bad Gateway"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! The flags of commands over REST: which broker, with which token.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+
+use crate::failure::Usage;
+use crate::rest::Rest;
+
+/// Which broker, with which token.
+#[derive(Clone, Debug, Args)]
+pub struct RestArgs {
+    /// The broker's HTTP address
+    #[arg(long, global = true, default_value = "http://127.0.0.1:18083", env = "WEIR_URL")]
+    url: String,
+    /// A token to sign in with [default: the one in <data-dir>/admin.token]
+    #[arg(long, global = true, env = "WEIR_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The broker's data directory on this machine
+    #[arg(
+        long,
+        global = true,
+        default_value = "weir-data",
+        env = "WEIR_DATA_DIR",
+        value_name = "DIR"
+    )]
+    data_dir: PathBuf,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl RestArgs {
+    /// A client with the token that was given or found.
+    pub fn rest(&self) -> Result<Rest> {
+        let url = self.url.trim_end_matches('/');
+        if !url.starts_with("http://") {
+            return Err(Usage(format!("--url {url}: this version speaks http:// only")).into());
+        }
+        Ok(Rest::new(url, &self.token()?))
+    }
+
+    fn token(&self) -> Result<String> {
+        if let Some(token) = &self.token {
+            return Ok(token.trim().to_owned());
+        }
+        let path = self.data_dir.join("admin.token");
+        let token = fs::read_to_string(&path).map_err(|error| {
+            let step = "run this where the broker keeps its data, or give --data-dir or --token";
+            anyhow!("no admin token: {} cannot be read: {error}; {step}", path.display())
+        })?;
+        Ok(token.trim().to_owned())
+    }
+}
