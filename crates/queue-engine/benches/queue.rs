@@ -1,0 +1,3 @@
+//! What a message costs.
+
+fn main() {}

@@ -1,0 +1,104 @@
+use stdx::UnixMillis;
+
+use super::*;
+use crate::StoredAt;
+
+fn entry(n: u64) -> Entry {
+    Entry {
+        at: StoredAt(((n / 1000) << 32) | ((n % 1000) * 264)),
+        size: 100 + (n % 5) as u32,
+        stored: UnixMillis(1_800_000_000_000 + n),
+    }
+}
+
+fn index_of(count: u64) -> Index {
+    let mut index = Index::default();
+    for n in 0..count {
+        assert_eq!(index.push(entry(n)), Offset(n));
+    }
+    index
+}
+
+fn all(index: &Index) -> Vec<(Offset, Entry)> {
+    index.check().unwrap();
+    index.iter_from(Offset(0)).collect()
+}
+
+#[test]
+fn what_was_pushed_is_found_until_it_is_removed() {
+    for count in [0, 1, 511, 512, 513, 2000] {
+        let mut index = index_of(count);
+        assert_eq!(all(&index), (0..count).map(|n| (Offset(n), entry(n))).collect::<Vec<_>>());
+        for n in (0..count).filter(|n| n % 3 != 0) {
+            assert_eq!(index.remove(Offset(n)), Some(entry(n)));
+            assert_eq!(index.remove(Offset(n)), None);
+        }
+        let kept = (0..count).filter(|n| n % 3 == 0).map(|n| (Offset(n), entry(n)));
+        assert_eq!(all(&index), kept.collect::<Vec<_>>());
+        assert_eq!(index.get(Offset(count)), None);
+        assert_eq!(index.get(Offset(u64::MAX)), None);
+        for n in (0..count).filter(|n| n % 3 == 0).rev() {
+            index.remove(Offset(n));
+        }
+        assert_eq!((index.len(), index.bytes(), index.next()), (0, 0, Offset(count)));
+        assert!(index.slots.len() <= 1, "empty chunks are freed");
+        assert_eq!(index.push(entry(count)), Offset(count));
+        assert_eq!(all(&index), [(Offset(count), entry(count))]);
+    }
+}
+
+#[test]
+fn the_first_is_found_from_anywhere() {
+    let mut index = index_of(3000);
+    for n in (0..3000).filter(|n| ![700, 701, 2999].contains(n)) {
+        index.remove(Offset(n));
+    }
+    for (from, found) in [
+        (0, Some(700)),
+        (700, Some(700)),
+        (701, Some(701)),
+        (702, Some(2999)),
+        (2999, Some(2999)),
+        (3000, None),
+        (u64::MAX, None),
+    ] {
+        assert_eq!(index.first_from(Offset(from)), found.map(Offset), "from {from}");
+    }
+}
+
+#[test]
+fn a_shared_index_is_restored_as_it_was() {
+    for count in [0, 1, 512, 513, 1700] {
+        for step in [1, 2, 600, 5000] {
+            let mut index = index_of(count);
+            for n in (0..count).filter(|n| n % step != 0) {
+                index.remove(Offset(n));
+            }
+            let mut restored = Index::restore(index.next(), &index.share());
+            assert_eq!(all(&restored), all(&index), "{count} by {step}");
+            assert_eq!((restored.len(), restored.bytes()), (index.len(), index.bytes()));
+            for n in count..count + 600 {
+                assert_eq!(restored.push(entry(n)), index.push(entry(n)));
+            }
+            assert_eq!(all(&restored), all(&index), "{count} by {step}, and more");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_message_costs_less_than_ten_bytes() {
+    let index = index_of(200_000);
+    let bytes = index.heap_bytes();
+    assert!(bytes < 10 * 200_000, "{bytes} bytes for 200000 messages");
+}
+
+#[test]
+fn one_message_that_stays_does_not_keep_those_after_it() {
+    let mut index = index_of(1);
+    for n in 1..100_000 {
+        index.push(entry(n));
+        index.remove(Offset(n));
+    }
+    assert_eq!(index.slots.iter().flatten().count(), 2);
+    assert_eq!(all(&index), [(Offset(0), entry(0))]);
+}

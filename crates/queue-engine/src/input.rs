@@ -1,0 +1,102 @@
+//! What a queue can be told. It must not know what becomes of it.
+
+use stdx::UnixMillis;
+
+use crate::{ConsumerId, Offset, QueueConfig, StoredAt};
+
+/// The one way into a queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A message that is durable.
+    Enqueue {
+        /// Where its body is.
+        at: StoredAt,
+        /// Its bytes, as limits and the ledger count them.
+        size: u32,
+        /// When it was stored.
+        stored: UnixMillis,
+    },
+    /// A consumer begins.
+    Attach {
+        /// Who.
+        consumer: ConsumerId,
+        /// Unsettled messages it takes at most; the queue's own limit holds besides.
+        max_inflight: u32,
+    },
+    /// A consumer ends: it unsubscribed, or its connection is lost. What it had goes back at once and in order.
+    Detach {
+        /// Who.
+        consumer: ConsumerId,
+        /// Its unsettled messages that were written to its socket: for these an attempt counts.
+        written: Vec<Offset>,
+    },
+    /// A consumer's verdict on a message that is leased to it.
+    Settle {
+        /// Who.
+        consumer: ConsumerId,
+        /// The message.
+        offset: Offset,
+        /// The verdict.
+        outcome: Outcome,
+    },
+    /// A leased message is larger than its consumer takes: another gets it, and when nobody connected can, it is dead.
+    TooLarge {
+        /// Who cannot take it.
+        consumer: ConsumerId,
+        /// The message.
+        offset: Offset,
+    },
+    /// The caller did not keep a dead letter: it counts as dropped instead of dead-lettered.
+    DeadLetterDropped {
+        /// The message.
+        offset: Offset,
+    },
+    /// Time has passed: leases run out, back-offs and rests end.
+    Tick,
+    /// Deliver nothing more.
+    Pause,
+    /// Deliver again.
+    Resume,
+    /// Other properties, at once.
+    Reconfigure(QueueConfig),
+}
+
+/// A consumer's verdict on a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// Done: the message leaves.
+    Accept,
+    /// Not now: an attempt counts, and the message waits before it is tried again.
+    Release,
+    /// Too busy (0x97): no attempt counts, the consumer rests, another gets the message at once.
+    Busy,
+    /// Never: a dead letter now.
+    Reject,
+    /// The message's own time ran out before it was handed over.
+    Expired,
+}
+
+/// Why an input was refused. Nothing has changed then.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InputError {
+    /// The consumer is not attached.
+    #[error("consumer {0} is not attached")]
+    UnknownConsumer(ConsumerId),
+    /// The consumer is attached already.
+    #[error("consumer {0} is attached already")]
+    AlreadyAttached(ConsumerId),
+    /// The consumer would never get anything.
+    #[error("consumer {0} takes no messages: its max_inflight is 0")]
+    NoCredit(ConsumerId),
+    /// The message is not leased to the consumer, or no longer.
+    #[error("offset {offset} is not leased to consumer {consumer}")]
+    NotLeased {
+        /// Who.
+        consumer: ConsumerId,
+        /// The message.
+        offset: Offset,
+    },
+    /// No message of this queue is counted as dead-lettered.
+    #[error("offset {0} is no dead letter of this queue")]
+    NoDeadLetter(Offset),
+}

@@ -1,0 +1,83 @@
+//! What is in flight: which message is at which consumer, since when. It must not know why, or what comes next.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use stdx::Instant;
+
+use crate::Offset;
+use crate::consumers::ConsumerSlot;
+use crate::links::{Links, List};
+
+/// One message at one consumer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lease {
+    pub(crate) offset: Offset,
+    pub(crate) consumer: ConsumerSlot,
+    /// Deliveries that counted before this one.
+    pub(crate) attempts: u32,
+    pub(crate) granted: Instant,
+}
+
+/// All leases: by offset, by consumer, and by age.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    places: HashMap<Offset, u32, FixedState>,
+    slab: Vec<Lease>,
+    free: Vec<u32>,
+    by_age: List,
+    age_links: Links,
+    consumer_links: Links,
+}
+
+impl Leases {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn get(&self, offset: Offset) -> Option<&Lease> {
+        self.places.get(&offset).map(|place| &self.slab[*place as usize])
+    }
+
+    /// Grants a lease, no older than any other; `held` is the list of its consumer.
+    pub(crate) fn grant(&mut self, lease: Lease, held: &mut List) {
+        let place = if let Some(place) = self.free.pop() {
+            self.slab[place as usize] = lease;
+            place
+        } else {
+            self.slab.push(lease);
+            (self.slab.len() - 1) as u32
+        };
+        self.places.insert(lease.offset, place);
+        self.age_links.push_back(&mut self.by_age, place);
+        self.consumer_links.push_back(held, place);
+    }
+
+    /// Ends a lease; `held` is the list of its consumer.
+    pub(crate) fn end(&mut self, offset: Offset, held: &mut List) -> Option<Lease> {
+        let place = self.places.remove(&offset)?;
+        self.age_links.remove(&mut self.by_age, place);
+        self.consumer_links.remove(held, place);
+        self.free.push(place);
+        Some(self.slab[place as usize])
+    }
+
+    /// The oldest lease.
+    pub(crate) fn oldest(&self) -> Option<&Lease> {
+        self.by_age.first().map(|place| &self.slab[place as usize])
+    }
+
+    /// The oldest lease in a consumer's list.
+    pub(crate) fn first_of(&self, held: List) -> Option<&Lease> {
+        held.first().map(|place| &self.slab[place as usize])
+    }
+
+    /// All leases, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lease> {
+        self.age_links.iter(self.by_age).map(|place| &self.slab[place as usize])
+    }
+
+    /// The leases in a consumer's list, the oldest first.
+    pub(crate) fn iter_of(&self, held: List) -> impl Iterator<Item = &Lease> {
+        self.consumer_links.iter(held).map(|place| &self.slab[place as usize])
+    }
+}

@@ -1,0 +1,214 @@
+//! How leases end: verdicts, time, consumers that go.
+
+use super::Queue;
+use crate::barred::Bar;
+use crate::consumers::ConsumerSlot;
+use crate::index::Entry;
+use crate::leases::Lease;
+use crate::retry::back_off;
+use crate::{Action, ConsumerId, DeadReason, Departure, InputError, Offset, Outcome};
+
+impl Queue {
+    /// A consumer's verdict.
+    pub(super) fn settle(
+        &mut self,
+        consumer: ConsumerId,
+        offset: Offset,
+        outcome: Outcome,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), InputError> {
+        let slot = self.leased_to(consumer, offset)?;
+        match outcome {
+            Outcome::Accept => {
+                let at = self.end_and_leave(offset, slot, Departure::Settled).at;
+                actions.push(Action::Settled { offset, at });
+            }
+            Outcome::Expired => {
+                let at = self.end_and_leave(offset, slot, Departure::Expired).at;
+                actions.push(Action::Expired { offset, at });
+            }
+            Outcome::Reject => {
+                let lease = self.end(offset, slot);
+                self.dead_letter(
+                    offset,
+                    DeadReason::Rejected,
+                    lease.attempts.saturating_add(1),
+                    actions,
+                );
+            }
+            Outcome::Release => {
+                let lease = self.end(offset, slot);
+                if self.count_attempt(&lease, true, actions) {
+                    self.delay(offset, actions);
+                }
+            }
+            Outcome::Busy => {
+                let lease = self.end(offset, slot);
+                if !self.config.retry_delay.is_zero() {
+                    self.consumers.rest(slot, self.now + self.config.retry_delay);
+                    self.refresh(slot);
+                }
+                self.count_attempt(&lease, false, actions);
+                self.make_ready(offset, actions);
+            }
+        }
+        Ok(())
+    }
+
+    /// A leased message is too large for its consumer.
+    pub(super) fn too_large(
+        &mut self,
+        consumer: ConsumerId,
+        offset: Offset,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), InputError> {
+        let slot = self.leased_to(consumer, offset)?;
+        let lease = self.end(offset, slot);
+        self.count_attempt(&lease, false, actions);
+        self.barred.bar(offset, slot, Bar::TooLarge);
+        self.make_ready(offset, actions);
+        Ok(())
+    }
+
+    /// A consumer has gone: what it had is ready at once, in order.
+    pub(super) fn detach(
+        &mut self,
+        consumer: ConsumerId,
+        written: &[Offset],
+        actions: &mut Vec<Action>,
+    ) -> Result<(), InputError> {
+        let slot = self.consumers.slot(consumer).ok_or(InputError::UnknownConsumer(consumer))?;
+        if self.consumers.get(slot).is_available {
+            self.dispatcher.leave(slot);
+        }
+        let mut written = written.to_vec();
+        written.sort_unstable();
+        let mut back = Vec::new();
+        while let Some(offset) =
+            self.leases.first_of(self.consumers.get(slot).held).map(|lease| lease.offset)
+        {
+            let lease = self.leases.end(offset, &mut self.consumers.get_mut(slot).held);
+            let lease = lease.expect("what a consumer holds is leased");
+            if self.count_attempt(&lease, written.binary_search(&offset).is_ok(), actions) {
+                back.push(offset);
+            }
+        }
+        let barred: Vec<Offset> = self.barred.ready().iter().copied().collect();
+        barred.iter().for_each(|offset| self.set_barred_ready(*offset, false));
+        self.barred.lift_for(slot);
+        self.consumers.remove(slot);
+        // Its end can lift bars, and can leave nobody that takes a message.
+        for offset in barred.into_iter().chain(back) {
+            self.make_ready(offset, actions);
+        }
+        Ok(())
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, actions: &mut Vec<Action>) {
+        while let Some(slot) = self.consumers.wake_next(self.now) {
+            self.refresh(slot);
+        }
+        while let Some(offset) = self.delayed.pop_due(self.now) {
+            self.make_ready(offset, actions);
+        }
+        while let Some(lease) =
+            self.leases.oldest().copied().filter(|lease| self.has_run_out(lease))
+        {
+            self.end(lease.offset, lease.consumer);
+            if self.count_attempt(&lease, true, actions) {
+                self.barred.bar(lease.offset, lease.consumer, Bar::RanOut);
+                self.make_ready(lease.offset, actions);
+            }
+        }
+    }
+
+    fn has_run_out(&self, lease: &Lease) -> bool {
+        let ack_timeout = self.config.ack_timeout;
+        !ack_timeout.is_zero() && lease.granted + ack_timeout <= self.now
+    }
+
+    fn leased_to(&self, consumer: ConsumerId, offset: Offset) -> Result<ConsumerSlot, InputError> {
+        let slot = self.consumers.slot(consumer).ok_or(InputError::UnknownConsumer(consumer))?;
+        let lease = self.leases.get(offset).filter(|lease| lease.consumer == slot);
+        lease.map(|_| slot).ok_or(InputError::NotLeased { consumer, offset })
+    }
+
+    /// Ends a lease and gives its consumer the credit back.
+    fn end(&mut self, offset: Offset, slot: ConsumerSlot) -> Lease {
+        let consumer = self.consumers.get_mut(slot);
+        consumer.in_flight -= 1;
+        let lease = self.leases.end(offset, &mut consumer.held).expect("the lease was looked up");
+        self.refresh(slot);
+        lease
+    }
+
+    fn end_and_leave(&mut self, offset: Offset, slot: ConsumerSlot, departure: Departure) -> Entry {
+        self.end(offset, slot);
+        self.leave(offset, departure)
+    }
+
+    /// Takes out a message that is neither ready, in flight nor delayed any more.
+    fn leave(&mut self, offset: Offset, departure: Departure) -> Entry {
+        self.barred.forget(offset);
+        self.counts.count(departure);
+        self.index.remove(offset).expect("a message leaves once")
+    }
+
+    fn dead_letter(
+        &mut self,
+        offset: Offset,
+        reason: DeadReason,
+        attempts: u32,
+        actions: &mut Vec<Action>,
+    ) {
+        let at = self.leave(offset, Departure::DeadLettered).at;
+        actions.push(Action::DeadLetter { offset, at, reason, attempts });
+    }
+
+    /// Notes the attempts of a message whose lease has ended. False when it was one too many and the message has left.
+    fn count_attempt(&mut self, lease: &Lease, counts: bool, actions: &mut Vec<Action>) -> bool {
+        let offset = lease.offset;
+        let attempts = lease.attempts.saturating_add(u32::from(counts));
+        let attempts_max = self.config.max_attempts;
+        if counts && attempts_max != 0 && attempts >= attempts_max {
+            self.dead_letter(offset, DeadReason::MaxAttempts, attempts, actions);
+            return false;
+        }
+        self.attempts.set(offset, attempts);
+        actions.push(Action::Attempted { offset, attempts });
+        true
+    }
+
+    /// Lets a released message wait for its back-off.
+    fn delay(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        let delay = back_off(&self.config, self.attempts.get(offset), &mut self.prng);
+        if delay.is_zero() {
+            self.make_ready(offset, actions);
+        } else {
+            self.delayed.insert(self.now + delay, offset);
+        }
+    }
+
+    /// Makes a message ready that was not; a dead letter when it is too large for each consumer.
+    fn make_ready(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        if self.is_barred_from_all(offset) {
+            self.barred.lift_ran_out(offset);
+            if self.is_barred_from_all(offset) {
+                let attempts = self.attempts.take(offset);
+                self.dead_letter(offset, DeadReason::TooLarge, attempts, actions);
+                return;
+            }
+        }
+        if self.barred.bars(offset).is_some() {
+            self.set_barred_ready(offset, true);
+            self.unplaced.push(offset);
+        } else {
+            self.released.insert(offset);
+        }
+    }
+
+    fn is_barred_from_all(&self, offset: Offset) -> bool {
+        self.barred.bars(offset).is_some_and(|bars| bars.len() == self.consumers.len())
+    }
+}

@@ -1,0 +1,53 @@
+//! The state of a queue as data, and its bytes. It must not know what a queue does.
+
+mod decode;
+mod encode;
+
+use crate::Offset;
+use crate::index::SharedChunk;
+use crate::ledger::Counts;
+
+/// What of a queue survives a restart. Cheap to take and to clone: full chunks are shared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    pub(crate) next: Offset,
+    /// Messages below count as delivered once, but for those in `attempts`.
+    pub(crate) dispatched_to: Offset,
+    pub(crate) counts: Counts,
+    /// Deliveries that counted, by ascending offset.
+    pub(crate) attempts: Vec<(Offset, u32)>,
+    pub(crate) chunks: Vec<SharedChunk>,
+}
+
+/// Why bytes are no snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// They end before the snapshot does.
+    #[error("a queue snapshot ends early")]
+    EndsEarly,
+    /// They were written by a newer version.
+    #[error("a queue snapshot of version {0} is unknown here")]
+    UnknownVersion(u8),
+    /// They contradict themselves.
+    #[error("a queue snapshot is not legal: {0}")]
+    Illegal(&'static str),
+}
+
+const VERSION: u8 = 1;
+
+impl Snapshot {
+    /// The offset that the next message gets.
+    #[must_use]
+    pub const fn next_offset(&self) -> Offset {
+        self.next
+    }
+
+    /// Messages that are still here.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.present.len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;
