@@ -1,3 +1,4 @@
-//! What a message costs.
-
-fn main() {}
+//! What a message costs in the engine.
+fn main() {
+    divan::main();
+}

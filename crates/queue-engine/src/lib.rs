@@ -1,22 +1,12 @@
-//! One durable queue as a pure machine: no clock, no randomness of its own, no I/O, no threads.
+//! One durable queue as a pure machine: enqueue, dispatch, lease, settle, retry, dead-letter, ledger.
 //!
-//! [`Queue::handle`] is the one way in, the [`Action`]s it asks for are the one way out, and
-//! [`Queue::next_deadline`] says when it wants an [`Input::Tick`]. Same inputs, same actions. It must not know packets,
-//! files or clocks.
+//! [`Queue::handle`] is the one way in, [`Action`]s are the one way out, and [`Queue::next_deadline`] says when to come
+//! back with [`Input::Tick`]. The same inputs and the same seed give the same actions. Time comes in as data.
 //!
-//! ```text
-//!                      ┌────────────── released, lease ran out, consumer gone ──────────────┐
-//!                      ▼                                                                     │
-//!  Enqueue ────────▶ ready ──── Deliver: a consumer with credit holds a lease ──────▶ in flight ──▶ settled, expired
-//!                      ▲                                                                     │
-//!                      └──── back-off is over ──── delayed ◀──── Release: an attempt counts ─┤
-//!                                                                                            ▼
-//!                                             rejected, tried too often, too large for all: dead-lettered (or dropped)
-//! ```
+//! It must not know packets, files or a clock: a body is a position that somebody else can read.
 
 mod action;
-mod attempts;
-mod barred;
+mod backlog;
 mod config;
 mod consumers;
 mod dispatch;
@@ -26,10 +16,8 @@ mod input;
 pub mod invariants;
 mod leases;
 mod ledger;
-mod links;
 mod prng;
 mod queue;
-mod retry;
 mod snapshot;
 
 pub use action::{Action, DeadReason};
@@ -37,5 +25,5 @@ pub use config::{DispatchStrategy, QueueConfig};
 pub use ids::{ConsumerId, Offset, StoredAt};
 pub use input::{Input, InputError, Outcome};
 pub use ledger::{Departure, Ledger};
-pub use queue::{MessageState, Queue};
+pub use queue::Queue;
 pub use snapshot::{Snapshot, SnapshotError};
