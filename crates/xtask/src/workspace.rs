@@ -41,8 +41,12 @@ const TEXT: &[&str] =
 
 impl Workspace {
     /// Reads the workspace that this crate belongs to.
+    ///
+    /// cargo says at run time where that is; what it said at compile time may be another checkout that shares the target
+    /// directory.
     pub(crate) fn load() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as cargo xtask tidy")?;
+        let root = Path::new(&own);
         let root = root.ancestors().nth(2).context("xtask lies in crates/xtask")?;
         let crates = metadata(root)?;
         let mut files = Vec::new();
