@@ -1,4 +1,4 @@
-//! The log on disk keeps the promises of every log, whatever the size of its segments.
+//! The promises of every log, whatever the size of the segments.
 
 use std::sync::Arc;
 
