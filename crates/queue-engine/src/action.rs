@@ -1,6 +1,6 @@
 //! What a queue asks its caller to do. It must not know how it is done.
 
-use crate::ids::{ConsumerId, Offset, StoredAt};
+use crate::{ConsumerId, Offset, StoredAt};
 
 /// The one way out of a queue. Actions are to be performed in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub enum Action {
     },
     /// A consumer accepted the message: log it as settled within 50 ms.
     ///
-    /// The body may be given up once that record is durable. A crash before it brings the message back.
+    /// The reference to the body may be dropped once that record is durable. A crash before it brings the message back.
     Settled {
         /// The message.
         offset: Offset,
@@ -30,18 +30,18 @@ pub enum Action {
     },
     /// The message's own time ran out: log it as expired within 50 ms.
     ///
-    /// The body may be given up once that record is durable.
+    /// The reference to the body may be dropped once that record is durable.
     Expired {
         /// The message.
         offset: Offset,
         /// Where its body is.
         at: StoredAt,
     },
-    /// The message cannot be consumed, and has left the queue.
+    /// The message cannot be consumed: move it to the dead letters, or drop it when the queue keeps none.
     ///
-    /// In this version every queue behaves as with `dead_letter = "none"`: the engine counts it as `dropped`, and the
-    /// caller logs it as dropped. Once dead-letter queues stand, the move has to be durable before, or together with,
-    /// the record that the message left here.
+    /// The move must be durable before, or together with, the record that it left here; the reference to the body may be
+    /// dropped after that. It counts as dead-lettered at once; a caller that dropped it says so with
+    /// [`Input::DeadLetterDropped`](crate::Input::DeadLetterDropped).
     DeadLetter {
         /// The message.
         offset: Offset,
@@ -52,13 +52,13 @@ pub enum Action {
         /// Deliveries that counted.
         attempts: u32,
     },
-    /// A lease ended, an attempt was counted and the message stays: log the count when there is something to log anyway.
+    /// A lease ended and the message stays: log how many deliveries count, when there is something to log anyway.
     ///
     /// Nothing waits for it. It keeps a crash from setting the count back.
     Attempted {
         /// The message.
         offset: Offset,
-        /// Deliveries that counted, with this one.
+        /// Deliveries that counted, also when this one did not.
         attempts: u32,
     },
 }

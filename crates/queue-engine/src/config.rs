@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 /// Which consumer gets the next message. The numbers are persisted and never reused.
-///
-/// 4 is kept for `key_ordered`, 5 for `single_active`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[repr(u8)]
 pub enum DispatchStrategy {
@@ -45,9 +43,9 @@ pub struct QueueConfig {
     pub ack_timeout: Duration,
     /// Deliveries before a message becomes a dead letter. 0: no limit.
     ///
-    /// Looked at when an attempt is counted: lowering it can leave one more delivery to messages beyond it.
+    /// Looked at when an attempt is counted: a crash or a lower limit can lead to one more delivery.
     pub max_attempts: u32,
-    /// How long a released message waits the first time. Also how long a consumer rests that was too busy.
+    /// How long a released message waits, the first time. Also how long a consumer rests that was too busy.
     pub retry_delay: Duration,
     /// How long a released message waits at most, before jitter.
     pub retry_delay_max: Duration,
@@ -79,7 +77,10 @@ mod tests {
         assert_eq!(numbers, [1, 2, 3]);
         for number in 0..=u8::MAX {
             let strategy = DispatchStrategy::from_number(number);
-            assert_eq!(strategy.map(DispatchStrategy::number), numbers.contains(&number).then_some(number));
+            assert_eq!(
+                strategy.map(DispatchStrategy::number),
+                numbers.contains(&number).then_some(number)
+            );
         }
     }
 }

@@ -1,31 +1,59 @@
-//! Which consumer gets the next message. Strategies decide, they do not act: they know consumers that can take a message
-//! by their slot and by how much each has in flight, and must not know messages, leases or time.
+//! Who gets the next message. A strategy decides among the consumers that may be chosen; it does not act.
+//! It must not know messages, leases or credit.
 
 mod least_inflight;
 mod random;
 mod round_robin;
-mod slot_set;
 
-use crate::config::DispatchStrategy;
+use crate::DispatchStrategy;
+use crate::consumers::ConsumerSlot;
 use crate::prng::Prng;
 
 use least_inflight::LeastInflight;
 use random::Random;
 use round_robin::RoundRobin;
 
-/// A consumer's place in the table of consumers.
-pub(crate) type Slot = u32;
+/// A strategy, told of the consumers that have credit and do not rest: those that *may be chosen*.
+trait Dispatch {
+    /// A consumer may be chosen from now on.
+    fn enter(&mut self, slot: ConsumerSlot, in_flight: u32);
 
-/// The strategy in force, with the consumers that can take a message now.
+    /// A consumer may not be chosen any more.
+    fn leave(&mut self, slot: ConsumerSlot);
+
+    /// A consumer got a message and may still be chosen.
+    fn served(&mut self, slot: ConsumerSlot, in_flight: u32);
+
+    /// A consumer gave a message up and could be chosen already.
+    fn relieved(&mut self, slot: ConsumerSlot, in_flight: u32);
+
+    /// Decides for one message, among those that it is allowed to go to. Costs O(log n), times those that are not allowed.
+    fn choose(
+        &mut self,
+        prng: &mut Prng,
+        allowed: impl Fn(ConsumerSlot) -> bool,
+    ) -> Option<ConsumerSlot>;
+}
+
+/// The strategy of a queue.
 #[derive(Debug)]
-pub(crate) enum Dispatch {
+pub(crate) enum Dispatcher {
     RoundRobin(RoundRobin),
     Random(Random),
     LeastInflight(LeastInflight),
 }
 
-impl Dispatch {
-    /// The strategy, with no consumer that can take anything.
+macro_rules! delegate {
+    ($self:ident, $strategy:ident => $call:expr) => {
+        match $self {
+            Self::RoundRobin($strategy) => $call,
+            Self::Random($strategy) => $call,
+            Self::LeastInflight($strategy) => $call,
+        }
+    };
+}
+
+impl Dispatcher {
     pub(crate) fn new(strategy: DispatchStrategy) -> Self {
         match strategy {
             DispatchStrategy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
@@ -34,77 +62,30 @@ impl Dispatch {
         }
     }
 
-    /// A consumer can take messages from now on.
-    pub(crate) fn enter(&mut self, slot: Slot, in_flight: u32) {
-        match self {
-            Self::RoundRobin(strategy) => strategy.enter(slot),
-            Self::Random(strategy) => strategy.enter(slot),
-            Self::LeastInflight(strategy) => strategy.enter(slot, in_flight),
-        }
+    pub(crate) fn enter(&mut self, slot: ConsumerSlot, in_flight: u32) {
+        delegate!(self, strategy => strategy.enter(slot, in_flight));
     }
 
-    /// A consumer can take no more. `in_flight` is what was said last.
-    pub(crate) fn leave(&mut self, slot: Slot, in_flight: u32) {
-        match self {
-            Self::RoundRobin(strategy) => strategy.leave(slot),
-            Self::Random(strategy) => strategy.leave(slot),
-            Self::LeastInflight(strategy) => strategy.leave(slot, in_flight),
-        }
+    pub(crate) fn leave(&mut self, slot: ConsumerSlot) {
+        delegate!(self, strategy => strategy.leave(slot));
     }
 
-    /// A consumer that can take messages has another number in flight.
-    pub(crate) fn change(&mut self, slot: Slot, from: u32, to: u32) {
-        match self {
-            Self::RoundRobin(_) | Self::Random(_) => {}
-            Self::LeastInflight(strategy) => {
-                strategy.leave(slot, from);
-                strategy.enter(slot, to);
-            }
-        }
+    pub(crate) fn served(&mut self, slot: ConsumerSlot, in_flight: u32) {
+        delegate!(self, strategy => strategy.served(slot, in_flight));
     }
 
-    /// Whether nobody can take a message.
-    pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::RoundRobin(strategy) => strategy.is_empty(),
-            Self::Random(strategy) => strategy.is_empty(),
-            Self::LeastInflight(strategy) => strategy.is_empty(),
-        }
+    pub(crate) fn relieved(&mut self, slot: ConsumerSlot, in_flight: u32) {
+        delegate!(self, strategy => strategy.relieved(slot, in_flight));
     }
 
-    /// Whether this consumer is among those that can take a message.
-    pub(crate) fn contains(&self, slot: Slot, in_flight: u32) -> bool {
-        match self {
-            Self::RoundRobin(strategy) => strategy.contains(slot),
-            Self::Random(strategy) => strategy.contains(slot),
-            Self::LeastInflight(strategy) => strategy.contains(slot, in_flight),
-        }
-    }
-
-    /// Whether one of the allowed can take a message.
-    pub(crate) fn any(&self, mut allowed: impl FnMut(Slot) -> bool) -> bool {
-        match self {
-            Self::RoundRobin(strategy) => strategy.slots().any(&mut allowed),
-            Self::Random(strategy) => strategy.slots().any(&mut allowed),
-            Self::LeastInflight(strategy) => strategy.slots().any(&mut allowed),
-        }
-    }
-
-    /// The consumer that gets the next message, and one step on in the turns.
-    pub(crate) fn pick(&mut self, prng: &mut Prng) -> Option<Slot> {
-        match self {
-            Self::RoundRobin(strategy) => strategy.pick(|_| true),
-            Self::Random(strategy) => strategy.pick(prng),
-            Self::LeastInflight(strategy) => strategy.pick(|_| true),
-        }
-    }
-
-    /// The same among the allowed, for a message that not everybody is to get.
-    pub(crate) fn pick_among(&mut self, prng: &mut Prng, allowed: impl FnMut(Slot) -> bool) -> Option<Slot> {
-        match self {
-            Self::RoundRobin(strategy) => strategy.pick(allowed),
-            Self::Random(strategy) => strategy.pick_among(prng, allowed),
-            Self::LeastInflight(strategy) => strategy.pick(allowed),
-        }
+    pub(crate) fn choose(
+        &mut self,
+        prng: &mut Prng,
+        allowed: impl Fn(ConsumerSlot) -> bool,
+    ) -> Option<ConsumerSlot> {
+        delegate!(self, strategy => strategy.choose(prng, allowed))
     }
 }
+
+#[cfg(test)]
+mod tests;

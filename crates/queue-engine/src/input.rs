@@ -2,8 +2,7 @@
 
 use stdx::UnixMillis;
 
-use crate::config::QueueConfig;
-use crate::ids::{ConsumerId, Offset, StoredAt};
+use crate::{ConsumerId, Offset, QueueConfig, StoredAt};
 
 /// The one way into a queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,7 +20,7 @@ pub enum Input {
     Attach {
         /// Who.
         consumer: ConsumerId,
-        /// Unsettled messages it takes at most; the queue's own limit holds besides. 0 counts as 1.
+        /// Unsettled messages it takes at most; the queue's own limit holds besides.
         max_inflight: u32,
     },
     /// A consumer ends: it unsubscribed, or its connection is lost. What it had goes back at once and in order.
@@ -40,18 +39,25 @@ pub enum Input {
         /// The verdict.
         outcome: Outcome,
     },
-    /// A leased message is larger than its consumer takes: another gets it, and when nobody attached can, it is dead.
-    ///
-    /// No attempt counts. The consumer does not get this message again until it has attached anew.
+    /// A leased message is larger than its consumer takes: another gets it, and when nobody connected can, it is dead.
     TooLarge {
         /// Who cannot take it.
         consumer: ConsumerId,
         /// The message.
         offset: Offset,
     },
-    /// Time has passed: leases run out, back-offs and rests end. They do so only here.
+    /// The caller did not keep a dead letter: it counts as dropped instead of dead-lettered.
+    DeadLetterDropped {
+        /// The message.
+        offset: Offset,
+    },
+    /// Time has passed: leases run out, back-offs and rests end.
     Tick,
-    /// Other properties, at once. A queue is paused and resumed this way.
+    /// Deliver nothing more.
+    Pause,
+    /// Deliver again.
+    Resume,
+    /// Other properties, at once.
     Reconfigure(QueueConfig),
 }
 
@@ -62,11 +68,11 @@ pub enum Outcome {
     Accept,
     /// Not now: an attempt counts, and the message waits before it is tried again.
     Release,
-    /// Too busy (0x97): no attempt counts, the consumer rests for `retry_delay`, another gets the message at once.
+    /// Too busy (0x97): no attempt counts, the consumer rests, another gets the message at once.
     Busy,
-    /// Never (0x99): a dead letter now.
+    /// Never: a dead letter now.
     Reject,
-    /// The message's own time ran out before it was sent.
+    /// The message's own time ran out before it was handed over.
     Expired,
 }
 
@@ -79,6 +85,9 @@ pub enum InputError {
     /// The consumer is attached already.
     #[error("consumer {0} is attached already")]
     AlreadyAttached(ConsumerId),
+    /// The consumer would never get anything.
+    #[error("consumer {0} takes no messages: its max_inflight is 0")]
+    NoCredit(ConsumerId),
     /// The message is not leased to the consumer, or no longer.
     #[error("offset {offset} is not leased to consumer {consumer}")]
     NotLeased {
@@ -87,4 +96,7 @@ pub enum InputError {
         /// The message.
         offset: Offset,
     },
+    /// No message of this queue is counted as dead-lettered.
+    #[error("offset {0} is no dead letter of this queue")]
+    NoDeadLetter(Offset),
 }

@@ -1,161 +1,83 @@
-//! Which consumer holds which message since when. It must not know what a lease leads to.
+//! What is in flight: which message is at which consumer, since when. It must not know why, or what comes next.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use stdx::Instant;
 
-use crate::dispatch::Slot;
-use crate::ids::Offset;
-
-const NONE: u32 = u32::MAX;
-
-/// Which list: all leases by age, or those of one consumer.
-const AGE: usize = 0;
-const HOLDER: usize = 1;
+use crate::Offset;
+use crate::consumers::ConsumerSlot;
+use crate::links::{Links, List};
 
 /// One message at one consumer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Lease {
     pub(crate) offset: Offset,
-    pub(crate) holder: Slot,
+    pub(crate) consumer: ConsumerSlot,
+    /// Deliveries that counted before this one.
+    pub(crate) attempts: u32,
     pub(crate) granted: Instant,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Links {
-    previous: u32,
-    next: u32,
-}
-
-#[derive(Debug)]
-struct Place {
-    lease: Lease,
-    links: [Links; 2],
-}
-
-/// All leases, found by offset, by age and by holder, each in constant time.
-///
-/// Places are reused, so that steady work allocates nothing.
-#[derive(Debug)]
+/// All leases: by offset, by consumer, and by age.
+#[derive(Debug, Default)]
 pub(crate) struct Leases {
-    by_offset: HashMap<Offset, u32, FixedState>,
-    places: Vec<Place>,
+    places: HashMap<Offset, u32, FixedState>,
+    slab: Vec<Lease>,
     free: Vec<u32>,
-    oldest: u32,
-    newest: u32,
-    /// The last lease of each consumer.
-    of_holder: Vec<u32>,
-}
-
-impl Default for Leases {
-    fn default() -> Self {
-        Self {
-            by_offset: HashMap::with_hasher(FixedState::default()),
-            places: Vec::new(),
-            free: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            of_holder: Vec::new(),
-        }
-    }
+    by_age: List,
+    age_links: Links,
+    consumer_links: Links,
 }
 
 impl Leases {
     pub(crate) fn len(&self) -> usize {
-        self.by_offset.len()
+        self.places.len()
     }
 
-    /// Adds a lease; none on that offset stands, and none is younger.
-    pub(crate) fn grant(&mut self, lease: Lease) {
-        if self.of_holder.len() <= lease.holder as usize {
-            self.of_holder.resize(lease.holder as usize + 1, NONE);
-        }
-        let of_holder = self.of_holder[lease.holder as usize];
-        let links = [Links { previous: self.newest, next: NONE }, Links { previous: of_holder, next: NONE }];
-        let place = Place { lease, links };
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.places[id as usize] = place;
-                id
-            }
-            None => {
-                self.places.push(place);
-                (self.places.len() - 1) as u32
-            }
+    pub(crate) fn get(&self, offset: Offset) -> Option<&Lease> {
+        self.places.get(&offset).map(|place| &self.slab[*place as usize])
+    }
+
+    /// Grants a lease, no older than any other; `held` is the list of its consumer.
+    pub(crate) fn grant(&mut self, lease: Lease, held: &mut List) {
+        let place = if let Some(place) = self.free.pop() {
+            self.slab[place as usize] = lease;
+            place
+        } else {
+            self.slab.push(lease);
+            (self.slab.len() - 1) as u32
         };
-        match self.newest {
-            NONE => self.oldest = id,
-            newest => self.places[newest as usize].links[AGE].next = id,
-        }
-        self.newest = id;
-        if of_holder != NONE {
-            self.places[of_holder as usize].links[HOLDER].next = id;
-        }
-        self.of_holder[lease.holder as usize] = id;
-        self.by_offset.insert(lease.offset, id);
+        self.places.insert(lease.offset, place);
+        self.age_links.push_back(&mut self.by_age, place);
+        self.consumer_links.push_back(held, place);
     }
 
-    /// Who holds the message.
-    pub(crate) fn holder(&self, offset: Offset) -> Option<Slot> {
-        self.by_offset.get(&offset).map(|&id| self.places[id as usize].lease.holder)
+    /// Ends a lease; `held` is the list of its consumer.
+    pub(crate) fn end(&mut self, offset: Offset, held: &mut List) -> Option<Lease> {
+        let place = self.places.remove(&offset)?;
+        self.age_links.remove(&mut self.by_age, place);
+        self.consumer_links.remove(held, place);
+        self.free.push(place);
+        Some(self.slab[place as usize])
     }
 
-    /// Ends the lease on that message, if there is one, and if `holder` is not another's.
-    pub(crate) fn end(&mut self, offset: Offset, holder: Slot) -> Option<Lease> {
-        let id = *self.by_offset.get(&offset)?;
-        let lease = self.places[id as usize].lease;
-        if lease.holder != holder {
-            return None;
-        }
-        self.by_offset.remove(&offset);
-        let Links { previous, next } = self.unlink(id, AGE);
-        if previous == NONE {
-            self.oldest = next;
-        }
-        if next == NONE {
-            self.newest = previous;
-        }
-        let Links { previous, next } = self.unlink(id, HOLDER);
-        if next == NONE {
-            self.of_holder[lease.holder as usize] = previous;
-        }
-        self.free.push(id);
-        Some(lease)
+    /// The oldest lease.
+    pub(crate) fn oldest(&self) -> Option<&Lease> {
+        self.by_age.first().map(|place| &self.slab[place as usize])
     }
 
-    fn unlink(&mut self, id: u32, list: usize) -> Links {
-        let links = self.places[id as usize].links[list];
-        if links.previous != NONE {
-            self.places[links.previous as usize].links[list].next = links.next;
-        }
-        if links.next != NONE {
-            self.places[links.next as usize].links[list].previous = links.previous;
-        }
-        links
-    }
-
-    /// The lease that has lasted longest.
-    pub(crate) fn oldest(&self) -> Option<Lease> {
-        self.places.get(self.oldest as usize).map(|place| place.lease)
+    /// The oldest lease in a consumer's list.
+    pub(crate) fn first_of(&self, held: List) -> Option<&Lease> {
+        held.first().map(|place| &self.slab[place as usize])
     }
 
     /// All leases, the oldest first.
-    pub(crate) fn by_age(&self) -> impl Iterator<Item = Lease> + '_ {
-        let mut id = self.oldest;
-        std::iter::from_fn(move || {
-            let place = self.places.get(id as usize)?;
-            id = place.links[AGE].next;
-            Some(place.lease)
-        })
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lease> {
+        self.age_links.iter(self.by_age).map(|place| &self.slab[place as usize])
     }
 
-    /// What a consumer holds, the newest first.
-    pub(crate) fn of(&self, holder: Slot) -> impl Iterator<Item = Lease> + '_ {
-        let mut id = self.of_holder.get(holder as usize).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let place = self.places.get(id as usize)?;
-            id = place.links[HOLDER].previous;
-            Some(place.lease)
-        })
+    /// The leases in a consumer's list, the oldest first.
+    pub(crate) fn iter_of(&self, held: List) -> impl Iterator<Item = &Lease> {
+        self.consumer_links.iter(held).map(|place| &self.slab[place as usize])
     }
 }

@@ -2,9 +2,9 @@
 
 use stdx::UnixMillis;
 
+use crate::Offset;
+
 /// How a message leaves its queue. The numbers are persisted and never reused.
-///
-/// 5 is kept for messages that were replaced, 6 for those that were purged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Departure {
@@ -16,6 +16,34 @@ pub enum Departure {
     Dropped = 3,
     /// Its time ran out.
     Expired = 4,
+    /// A newer message of its key took its place.
+    Replaced = 5,
+    /// An operator removed or skipped it.
+    Purged = 6,
+}
+
+impl Departure {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Settled,
+        Self::DeadLettered,
+        Self::Dropped,
+        Self::Expired,
+        Self::Replaced,
+        Self::Purged,
+    ];
+
+    /// The number to persist.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The departure of a persisted number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|departure| departure.number() == number)
+    }
 }
 
 /// A queue's account at one moment.
@@ -43,13 +71,15 @@ pub struct Ledger {
     pub dead_lettered: u64,
     /// Messages that an operator removed or skipped.
     pub purged: u64,
-    /// Deliveries that were not the message's first.
+    /// Deliveries with an attempt above 1.
     pub redelivered: u64,
     /// Bytes of what is ready, in flight and delayed.
     pub bytes: u64,
     /// Consumers attached.
-    pub consumers: usize,
-    /// When the oldest message that is still here was stored.
+    pub consumers: u64,
+    /// The oldest message that is still here.
+    pub oldest_offset: Option<Offset>,
+    /// When that one was stored.
     pub oldest_stored: Option<UnixMillis>,
 }
 
@@ -60,39 +90,57 @@ impl Ledger {
         self.ready + self.in_flight + self.delayed
     }
 
+    /// Messages that have left.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.settled
+            + self.expired
+            + self.dropped
+            + self.replaced
+            + self.dead_lettered
+            + self.purged
+    }
+
     /// Whether every message that came is accounted for.
     #[must_use]
     pub const fn balances(&self) -> bool {
-        let left = self.settled + self.expired + self.dropped + self.replaced + self.dead_lettered + self.purged;
-        self.enqueued == self.waiting() + left
+        self.enqueued == self.waiting() + self.left()
     }
 }
 
 /// Messages that have left, by how, and redeliveries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
-    pub(crate) settled: u64,
-    pub(crate) dead_lettered: u64,
-    pub(crate) dropped: u64,
-    pub(crate) expired: u64,
-    pub(crate) replaced: u64,
-    pub(crate) purged: u64,
+    departures: [u64; Departure::ALL.len()],
     pub(crate) redelivered: u64,
 }
 
 impl Counts {
+    pub(crate) const fn of(departures: [u64; Departure::ALL.len()], redelivered: u64) -> Self {
+        Self { departures, redelivered }
+    }
+
+    pub(crate) const fn departures(&self) -> [u64; Departure::ALL.len()] {
+        self.departures
+    }
+
+    pub(crate) const fn get(&self, departure: Departure) -> u64 {
+        self.departures[departure as usize - 1]
+    }
+
     pub(crate) const fn count(&mut self, departure: Departure) {
-        match departure {
-            Departure::Settled => self.settled += 1,
-            Departure::DeadLettered => self.dead_lettered += 1,
-            Departure::Dropped => self.dropped += 1,
-            Departure::Expired => self.expired += 1,
+        self.departures[departure as usize - 1] += 1;
+    }
+
+    /// Moves one from one departure to another, if there is one.
+    pub(crate) const fn recount(&mut self, from: Departure, to: Departure) {
+        if self.departures[from as usize - 1] > 0 {
+            self.departures[from as usize - 1] -= 1;
+            self.departures[to as usize - 1] += 1;
         }
     }
 
-    /// Messages that have left. `None` when they are more than can have come, as damaged bytes may say.
-    pub(crate) fn left(&self) -> Option<u64> {
-        let ways = [self.settled, self.dead_lettered, self.dropped, self.expired, self.replaced, self.purged];
-        ways.into_iter().try_fold(0_u64, u64::checked_add)
+    pub(crate) fn sum(&self) -> u64 {
+        self.departures.iter().sum()
     }
 }

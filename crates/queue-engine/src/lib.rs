@@ -1,12 +1,22 @@
-//! One durable queue as a pure machine: enqueue, dispatch, lease, settle, retry, dead-letter, ledger.
+//! One durable queue as a pure machine: no clock, no randomness of its own, no I/O, no threads.
 //!
-//! [`Queue::handle`] is the one way in, [`Action`]s are the one way out, and [`Queue::next_deadline`] says when to come
-//! back with [`Input::Tick`]. The same inputs and the same seed give the same actions. Time comes in as data.
+//! [`Queue::handle`] is the one way in, the [`Action`]s it asks for are the one way out, and
+//! [`Queue::next_deadline`] says when it wants an [`Input::Tick`]. Same inputs, same actions. It must not know packets,
+//! files or clocks.
 //!
-//! It must not know packets, files or a clock: a body is a position that somebody else can read.
+//! ```text
+//!                      ┌────────────── released, lease ran out, consumer gone ──────────────┐
+//!                      ▼                                                                     │
+//!  Enqueue ────────▶ ready ──── Deliver: a consumer with credit holds a lease ──────▶ in flight ──▶ settled, expired
+//!                      ▲                                                                     │
+//!                      └──── back-off is over ──── delayed ◀──── Release: an attempt counts ─┤
+//!                                                                                            ▼
+//!                                             rejected, tried too often, too large for all: dead-lettered (or dropped)
+//! ```
 
 mod action;
-mod backlog;
+mod attempts;
+mod barred;
 mod config;
 mod consumers;
 mod dispatch;
@@ -16,8 +26,10 @@ mod input;
 pub mod invariants;
 mod leases;
 mod ledger;
+mod links;
 mod prng;
 mod queue;
+mod retry;
 mod snapshot;
 
 pub use action::{Action, DeadReason};
@@ -25,5 +37,5 @@ pub use config::{DispatchStrategy, QueueConfig};
 pub use ids::{ConsumerId, Offset, StoredAt};
 pub use input::{Input, InputError, Outcome};
 pub use ledger::{Departure, Ledger};
-pub use queue::Queue;
+pub use queue::{MessageState, Queue};
 pub use snapshot::{Snapshot, SnapshotError};

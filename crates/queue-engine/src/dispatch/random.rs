@@ -1,67 +1,59 @@
-//! `random`: any of those that can take a message, each as likely as the other.
+//! `random`: any, each as likely as the other.
 
-use super::Slot;
+use super::Dispatch;
+use crate::consumers::ConsumerSlot;
 use crate::prng::Prng;
 
-const ABSENT: u32 = u32::MAX;
-
-/// The able ones packed together, and where each stands, so that one throw decides.
+/// Consumers in no order.
 #[derive(Debug, Default)]
 pub(crate) struct Random {
-    able: Vec<Slot>,
-    place: Vec<u32>,
+    members: Vec<ConsumerSlot>,
+    /// Where each slot is among the members.
+    places: Vec<u32>,
 }
 
 impl Random {
-    pub(super) fn enter(&mut self, slot: Slot) {
-        if self.contains(slot) {
-            return;
-        }
-        if self.place.len() <= slot as usize {
-            self.place.resize(slot as usize + 1, ABSENT);
-        }
-        self.place[slot as usize] = self.able.len() as u32;
-        self.able.push(slot);
-    }
-
-    pub(super) fn leave(&mut self, slot: Slot) {
-        if !self.contains(slot) {
-            return;
-        }
-        let place = std::mem::replace(&mut self.place[slot as usize], ABSENT) as usize;
-        self.able.swap_remove(place);
-        if let Some(&moved) = self.able.get(place) {
-            self.place[moved as usize] = place as u32;
+    fn swap(&mut self, a: usize, b: usize) {
+        self.members.swap(a, b);
+        for at in [a, b] {
+            self.places[self.members[at].0 as usize] = at as u32;
         }
     }
+}
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.able.is_empty()
-    }
-
-    pub(super) fn contains(&self, slot: Slot) -> bool {
-        self.place.get(slot as usize).is_some_and(|&place| place != ABSENT)
-    }
-
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.able.iter().copied()
-    }
-
-    pub(super) fn pick(&self, prng: &mut Prng) -> Option<Slot> {
-        if self.able.is_empty() {
-            return None;
+impl Dispatch for Random {
+    fn enter(&mut self, slot: ConsumerSlot, _in_flight: u32) {
+        let at = slot.0 as usize;
+        if at >= self.places.len() {
+            self.places.resize(at + 1, 0);
         }
-        self.able.get(prng.below(self.able.len() as u32) as usize).copied()
+        self.places[at] = self.members.len() as u32;
+        self.members.push(slot);
     }
 
-    /// Looks at all of them: for the few messages that not everybody is to get.
-    pub(super) fn pick_among(&self, prng: &mut Prng, allowed: impl FnMut(Slot) -> bool) -> Option<Slot> {
-        let mut allowed = allowed;
-        let count = self.able.iter().filter(|&&slot| allowed(slot)).count();
-        if count == 0 {
-            return None;
+    fn leave(&mut self, slot: ConsumerSlot) {
+        let place = self.places[slot.0 as usize] as usize;
+        self.swap(place, self.members.len() - 1);
+        self.members.pop();
+    }
+
+    fn served(&mut self, _slot: ConsumerSlot, _in_flight: u32) {}
+
+    fn relieved(&mut self, _slot: ConsumerSlot, _in_flight: u32) {}
+
+    /// Draws without putting back, so that the first that is allowed is as likely as any other that is.
+    fn choose(
+        &mut self,
+        prng: &mut Prng,
+        allowed: impl Fn(ConsumerSlot) -> bool,
+    ) -> Option<ConsumerSlot> {
+        for left in (1..=self.members.len()).rev() {
+            let drawn = prng.below(left as u64) as usize;
+            if allowed(self.members[drawn]) {
+                return Some(self.members[drawn]);
+            }
+            self.swap(drawn, left - 1);
         }
-        let chosen = prng.below(count as u32) as usize;
-        self.able.iter().copied().filter(|&slot| allowed(slot)).nth(chosen)
+        None
     }
 }

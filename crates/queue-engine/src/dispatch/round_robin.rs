@@ -1,53 +1,38 @@
-//! `round_robin`: one after the other, in the order of their slots, over those that can take a message.
+//! `round_robin`: the one that has waited longest for a message.
 
-use super::Slot;
-use super::slot_set::SlotSet;
+use super::Dispatch;
+use crate::consumers::ConsumerSlot;
+use crate::links::{Links, List};
+use crate::prng::Prng;
 
-/// A ring with a hand that points behind the one served last.
+/// Consumers in the order of their turns. Who is served, or comes back, goes to the end.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
-    able: SlotSet,
-    hand: Slot,
+    turns: List,
+    links: Links,
 }
 
-impl RoundRobin {
-    pub(super) fn enter(&mut self, slot: Slot) {
-        self.able.insert(slot);
+impl Dispatch for RoundRobin {
+    fn enter(&mut self, slot: ConsumerSlot, _in_flight: u32) {
+        self.links.push_back(&mut self.turns, slot.0);
     }
 
-    pub(super) fn leave(&mut self, slot: Slot) {
-        self.able.remove(slot);
+    fn leave(&mut self, slot: ConsumerSlot) {
+        self.links.remove(&mut self.turns, slot.0);
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.able.is_empty()
+    fn served(&mut self, slot: ConsumerSlot, _in_flight: u32) {
+        self.links.remove(&mut self.turns, slot.0);
+        self.links.push_back(&mut self.turns, slot.0);
     }
 
-    pub(super) fn contains(&self, slot: Slot) -> bool {
-        self.able.contains(slot)
-    }
+    fn relieved(&mut self, _slot: ConsumerSlot, _in_flight: u32) {}
 
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.able.iter()
-    }
-
-    pub(super) fn pick(&mut self, mut allowed: impl FnMut(Slot) -> bool) -> Option<Slot> {
-        let mut from = self.hand;
-        let mut wrapped = false;
-        loop {
-            match self.able.next(from) {
-                Some(slot) if wrapped && slot >= self.hand => return None,
-                Some(slot) if allowed(slot) => {
-                    self.hand = slot + 1;
-                    return Some(slot);
-                }
-                Some(slot) => from = slot + 1,
-                None if wrapped => return None,
-                None => {
-                    wrapped = true;
-                    from = 0;
-                }
-            }
-        }
+    fn choose(
+        &mut self,
+        _prng: &mut Prng,
+        allowed: impl Fn(ConsumerSlot) -> bool,
+    ) -> Option<ConsumerSlot> {
+        self.links.iter(self.turns).map(ConsumerSlot).find(|slot| allowed(*slot))
     }
 }

@@ -1,92 +1,159 @@
-//! A chunk of the index: growing, then packed. It must not know which of its messages have left.
+//! Up to 512 consecutive messages: where their bodies are, their sizes, when they were stored.
+//! It must not know which of them are still here.
 
 use stdx::UnixMillis;
 
-use crate::ids::StoredAt;
+use super::column::{Column, PADDING};
+use crate::StoredAt;
 
-use super::packed::Packed;
-use super::{CHUNK, Entry, Reader};
+/// Messages in a full chunk.
+pub(crate) const CHUNK_MESSAGES: usize = 512;
 
-/// A chunk that will not change any more.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    at: Packed,
-    size: Packed,
-    stored: Packed,
+/// Columns in a chunk.
+pub(crate) const COLUMNS: usize = 4;
+
+/// What the index knows of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: StoredAt,
+    pub(crate) size: u32,
+    pub(crate) stored: UnixMillis,
+}
+
+impl Entry {
+    /// Positions are split in halves: the upper one hardly changes from message to message and the lower one only
+    /// within a segment, so that the jump from one segment to the next costs no width.
+    const fn columns(self) -> [u64; COLUMNS] {
+        [self.at.0 >> 32, self.at.0 & 0xFFFF_FFFF, self.size as u64, self.stored.0]
+    }
+
+    const fn of(columns: [u64; COLUMNS]) -> Self {
+        let [upper, lower, size, stored] = columns;
+        Self {
+            at: StoredAt((upper << 32) | (lower & 0xFFFF_FFFF)),
+            size: size as u32,
+            stored: UnixMillis(stored),
+        }
+    }
+}
+
+/// Messages that no longer change, packed.
+///
+/// ```text
+/// bytes: [upper halves of positions | lower halves | sizes | times stored | 8 zeros]
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Chunk {
+    columns: [Column; COLUMNS],
+    len: u16,
+    bytes: Box<[u8]>,
 }
 
 impl Chunk {
-    /// The message at `place`, which is within the chunk.
-    pub(super) fn get(&self, place: usize) -> Entry {
-        Entry {
-            at: StoredAt(self.at.get(place)),
-            size: self.size.get(place) as u32,
-            stored: UnixMillis(self.stored.get(place)),
+    pub(crate) fn pack(entries: &[Entry]) -> Self {
+        let mut bytes = Vec::with_capacity(entries.len() * 12 + PADDING);
+        let columns = std::array::from_fn(|column| {
+            Column::pack(entries.iter().map(|entry| entry.columns()[column]), &mut bytes)
+        });
+        bytes.extend([0; PADDING]);
+        Self { columns, len: entries.len() as u16, bytes: bytes.into() }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Message `at`, which must be below the length.
+    pub(crate) fn get(&self, at: usize) -> Entry {
+        debug_assert!(at < self.len());
+        Entry::of(self.columns.map(|column| column.get(at, &self.bytes)))
+    }
+
+    /// The size alone, cheaper than all.
+    pub(crate) fn size(&self, at: usize) -> u32 {
+        self.columns[2].get(at, &self.bytes) as u32
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        (0..self.len()).map(|at| self.get(at))
+    }
+
+    /// Base and width of each column, and the bytes without padding.
+    pub(crate) fn parts(&self) -> ([(u64, u8); COLUMNS], &[u8]) {
+        let columns = self.columns.map(|column| (column.base, column.width));
+        (columns, &self.bytes[..self.bytes.len() - PADDING])
+    }
+
+    /// The bytes that so many messages take in columns of those widths.
+    pub(crate) fn packed_bytes(len: usize, columns: &[(u64, u8); COLUMNS]) -> usize {
+        columns.iter().map(|(_, width)| len * usize::from(*width)).sum()
+    }
+
+    /// Puts together what [`Chunk::parts`] took apart; none when it does not fit together.
+    pub(crate) fn from_parts(
+        len: usize,
+        columns: [(u64, u8); COLUMNS],
+        packed: &[u8],
+    ) -> Option<Self> {
+        let legal = len <= CHUNK_MESSAGES && columns.iter().all(|(_, width)| *width <= 8);
+        if !legal || packed.len() != Self::packed_bytes(len, &columns) {
+            return None;
         }
+        let mut start = 0;
+        let columns = columns.map(|(base, width)| {
+            let column = Column { base, width, start };
+            start += len as u32 * u32::from(width);
+            column
+        });
+        let mut bytes = Vec::with_capacity(packed.len() + PADDING);
+        bytes.extend_from_slice(packed);
+        bytes.extend([0; PADDING]);
+        Some(Self { columns, len: len as u16, bytes: bytes.into() })
     }
 
-    /// `positions | sizes | times`.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        self.at.encode(out);
-        self.size.encode(out);
-        self.stored.encode(out);
-    }
-
-    pub(super) fn decode(len: usize, reader: &mut Reader<'_>) -> Option<Self> {
-        let at = Packed::decode(len, reader)?;
-        let size = Packed::decode(len, reader)?;
-        let stored = Packed::decode(len, reader)?;
-        Some(Self { at, size, stored })
-    }
-
-    #[cfg(test)]
-    pub(super) const fn memory(&self) -> usize {
-        size_of::<Self>() + self.at.memory() + self.size.memory() + self.stored.memory()
+    /// Bytes it occupies.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.len()
     }
 }
 
-/// The chunk at the tail, which still grows.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OpenChunk {
-    at: Vec<u64>,
-    size: Vec<u32>,
-    stored: Vec<u64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl OpenChunk {
-    pub(super) const fn len(&self) -> usize {
-        self.at.len()
+    fn entries(segment: impl Fn(u64) -> u64, spacing: u64) -> Vec<Entry> {
+        let entry = |n: u64| Entry {
+            at: StoredAt((segment(n) << 32) | (n * spacing % (1 << 26))),
+            size: 300 + (n % 7) as u32,
+            stored: UnixMillis(1_800_000_000_000 + n / 3),
+        };
+        (0..CHUNK_MESSAGES as u64).map(entry).collect()
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        debug_assert!(self.len() < CHUNK, "a full chunk is closed at once");
-        self.at.push(entry.at.0);
-        self.size.push(entry.size);
-        self.stored.push(entry.stored.0);
-    }
-
-    pub(super) fn get(&self, place: usize) -> Option<Entry> {
-        let (at, size, stored) = (self.at.get(place)?, self.size.get(place)?, self.stored.get(place)?);
-        Some(Entry { at: StoredAt(*at), size: *size, stored: UnixMillis(*stored) })
-    }
-
-    pub(super) fn pack(&self) -> Chunk {
-        Chunk {
-            at: Packed::pack(self.at.iter().copied()),
-            size: Packed::pack(self.size.iter().map(|&size| u64::from(size))),
-            stored: Packed::pack(self.stored.iter().copied()),
+    #[test]
+    fn messages_come_out_as_they_went_in_and_cost_few_bytes() {
+        for (what, entries, bytes_max) in [
+            ("within a segment", entries(|_| 9, 320), 5),
+            ("over the end of a segment", entries(|n| 9 + n / 256, 320), 6),
+            ("in a busy log, a segment apart each", entries(|n| n, 64 << 20), 6),
+            ("anywhere", entries(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, 977), 12),
+        ] {
+            let chunk = Chunk::pack(&entries);
+            assert_eq!(chunk.entries().collect::<Vec<_>>(), entries, "{what}");
+            assert!(chunk.entries().enumerate().all(|(at, entry)| chunk.size(at) == entry.size));
+            let bytes = chunk.parts().1.len();
+            assert!(bytes <= bytes_max * CHUNK_MESSAGES, "{what}: {bytes} bytes");
         }
     }
 
-    /// Empties it, and keeps its room for the next.
-    pub(super) fn clear(&mut self) {
-        self.at.clear();
-        self.size.clear();
-        self.stored.clear();
-    }
-
-    #[cfg(test)]
-    pub(super) const fn memory(&self) -> usize {
-        self.at.capacity() * 8 + self.size.capacity() * 4 + self.stored.capacity() * 8
+    #[test]
+    fn parts_that_do_not_fit_together_are_refused() {
+        let chunk = Chunk::pack(&entries(|_| 3, 100)[..40]);
+        let (columns, packed) = chunk.parts();
+        assert_eq!(Chunk::from_parts(40, columns, packed).as_ref(), Some(&chunk));
+        assert_eq!(Chunk::from_parts(41, columns, packed), None);
+        assert_eq!(Chunk::from_parts(40, columns, &packed[1..]), None);
+        assert_eq!(Chunk::from_parts(CHUNK_MESSAGES + 1, [(0, 0); COLUMNS], &[]), None);
+        assert_eq!(Chunk::from_parts(1, [(0, 9), (0, 0), (0, 0), (0, 0)], &[0; 9]), None);
     }
 }

@@ -1,77 +1,104 @@
-use std::collections::BTreeMap;
-
-use proptest::prelude::*;
+use stdx::UnixMillis;
 
 use super::*;
+use crate::StoredAt;
 
-fn entry(number: u64) -> Entry {
+fn entry(n: u64) -> Entry {
     Entry {
-        at: StoredAt((number / 700) << 32 | (number % 700) * 330),
-        size: 300 + (number % 50) as u32,
-        stored: UnixMillis(1_700_000_000_000 + number * 3),
+        at: StoredAt(((n / 1000) << 32) | ((n % 1000) * 264)),
+        size: 100 + (n % 5) as u32,
+        stored: UnixMillis(1_800_000_000_000 + n),
     }
+}
+
+fn index_of(count: u64) -> Index {
+    let mut index = Index::default();
+    for n in 0..count {
+        assert_eq!(index.push(entry(n)), Offset(n));
+    }
+    index
+}
+
+fn all(index: &Index) -> Vec<(Offset, Entry)> {
+    index.check().unwrap();
+    index.iter_from(Offset(0)).collect()
 }
 
 #[test]
-fn a_waiting_message_costs_at_most_twelve_bytes() {
-    let mut index = Index::default();
-    for number in 0..1_000_000 {
-        index.push(entry(number));
-    }
-    let each = index.memory() as f64 / 1_000_000.0;
-    assert!(each <= 12.0, "{each} bytes a message");
-}
-
-#[test]
-fn chunks_that_all_have_left_are_freed() {
-    let mut index = Index::default();
-    for number in 0..10 * CHUNK as u64 {
-        index.push(entry(number));
-    }
-    for number in CHUNK as u64..9 * CHUNK as u64 {
-        index.leave(Offset(number));
-    }
-    assert_eq!(index.chunks.iter().flatten().count(), 2, "the middle is freed");
-    assert_eq!(index.chunks.len(), 10, "its places stay while something waits before it");
-    for number in 0..CHUNK as u64 {
-        index.leave(Offset(number));
-    }
-    assert_eq!((index.first, index.chunks.len()), (9, 1));
-    assert_eq!(index.head(), 9 * CHUNK as u64);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn agrees_with_a_map(steps in prop::collection::vec((0_u32..400, any::<prop::sample::Index>(), any::<bool>()), 1..60)) {
-        let mut index = Index::default();
-        let mut twin = BTreeMap::new();
-        for (pushes, which, sweep) in steps {
-            for _ in 0..pushes {
-                let offset = index.push(entry(index.next));
-                twin.insert(offset, entry(offset.0));
-            }
-            let leaving: Vec<Offset> = if sweep {
-                twin.keys().copied().take(which.index(700)).collect()
-            } else {
-                twin.keys().nth(which.index(twin.len().max(1))).copied().into_iter().collect()
-            };
-            for offset in leaving {
-                prop_assert_eq!(index.leave(offset), twin.remove(&offset));
-                prop_assert_eq!(index.leave(offset), None);
-            }
-            prop_assert_eq!(index.waiting(), twin.len() as u64);
-            prop_assert_eq!(index.bytes(), twin.values().map(|entry| u64::from(entry.size)).sum::<u64>());
-            prop_assert_eq!(index.head(), twin.keys().next().map_or(index.next, |offset| offset.0));
-            prop_assert_eq!(index.oldest_stored(), twin.values().next().map(|entry| entry.stored));
+fn what_was_pushed_is_found_until_it_is_removed() {
+    for count in [0, 1, 511, 512, 513, 2000] {
+        let mut index = index_of(count);
+        assert_eq!(all(&index), (0..count).map(|n| (Offset(n), entry(n))).collect::<Vec<_>>());
+        for n in (0..count).filter(|n| n % 3 != 0) {
+            assert_eq!(index.remove(Offset(n)), Some(entry(n)));
+            assert_eq!(index.remove(Offset(n)), None);
         }
-        prop_assert!(index.iter(0).eq(twin.iter().map(|(offset, entry)| (*offset, *entry))));
-        let mut bytes = Vec::new();
-        index.encode(&mut bytes);
-        let mut reader = Reader::new(&bytes);
-        let read = Index::decode(&mut reader).expect("what was written can be read");
-        prop_assert!(reader.is_empty());
-        prop_assert!(read.iter(0).eq(index.iter(0)));
-        prop_assert_eq!((read.next, read.head, read.waiting, read.bytes), (index.next, index.head, index.waiting, index.bytes));
+        let kept = (0..count).filter(|n| n % 3 == 0).map(|n| (Offset(n), entry(n)));
+        assert_eq!(all(&index), kept.collect::<Vec<_>>());
+        assert_eq!(index.get(Offset(count)), None);
+        assert_eq!(index.get(Offset(u64::MAX)), None);
+        for n in (0..count).filter(|n| n % 3 == 0).rev() {
+            index.remove(Offset(n));
+        }
+        assert_eq!((index.len(), index.bytes(), index.next()), (0, 0, Offset(count)));
+        assert!(index.slots.len() <= 1, "empty chunks are freed");
+        assert_eq!(index.push(entry(count)), Offset(count));
+        assert_eq!(all(&index), [(Offset(count), entry(count))]);
     }
+}
+
+#[test]
+fn the_first_is_found_from_anywhere() {
+    let mut index = index_of(3000);
+    for n in (0..3000).filter(|n| ![700, 701, 2999].contains(n)) {
+        index.remove(Offset(n));
+    }
+    for (from, found) in [
+        (0, Some(700)),
+        (700, Some(700)),
+        (701, Some(701)),
+        (702, Some(2999)),
+        (2999, Some(2999)),
+        (3000, None),
+        (u64::MAX, None),
+    ] {
+        assert_eq!(index.first_from(Offset(from)), found.map(Offset), "from {from}");
+    }
+}
+
+#[test]
+fn a_shared_index_is_restored_as_it_was() {
+    for count in [0, 1, 512, 513, 1700] {
+        for step in [1, 2, 600, 5000] {
+            let mut index = index_of(count);
+            for n in (0..count).filter(|n| n % step != 0) {
+                index.remove(Offset(n));
+            }
+            let mut restored = Index::restore(index.next(), &index.share());
+            assert_eq!(all(&restored), all(&index), "{count} by {step}");
+            assert_eq!((restored.len(), restored.bytes()), (index.len(), index.bytes()));
+            for n in count..count + 600 {
+                assert_eq!(restored.push(entry(n)), index.push(entry(n)));
+            }
+            assert_eq!(all(&restored), all(&index), "{count} by {step}, and more");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_message_costs_less_than_ten_bytes() {
+    let index = index_of(200_000);
+    let bytes = index.heap_bytes();
+    assert!(bytes < 10 * 200_000, "{bytes} bytes for 200000 messages");
+}
+
+#[test]
+fn one_message_that_stays_does_not_keep_those_after_it() {
+    let mut index = index_of(1);
+    for n in 1..100_000 {
+        index.push(entry(n));
+        index.remove(Offset(n));
+    }
+    assert_eq!(index.slots.iter().flatten().count(), 2);
+    assert_eq!(all(&index), [(Offset(0), entry(0))]);
 }

@@ -1,89 +1,136 @@
-//! Giving out what is ready to those with credit. It must not know how a lease ends.
-
-use stdx::Instant;
+//! Handing out: which ready message goes to which consumer.
 
 use super::Queue;
-use crate::action::Action;
-use crate::ids::Offset;
+use crate::consumers::ConsumerSlot;
 use crate::leases::Lease;
-
-/// What goes next, and from where.
-enum Next {
-    /// Nobody has had it yet.
-    Fresh(Offset),
-    /// Had before, for anybody.
-    Again(Offset),
-    /// Had before, not for everybody.
-    Choosy(Offset),
-}
+use crate::{Action, Offset};
 
 impl Queue {
-    /// Gives out messages until there are none, or nobody can take one.
-    pub(super) fn dispatch(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        while !self.config.paused && !self.consumers.is_exhausted() {
-            let Some(next) = self.next_message() else { return };
-            if !self.deliver(next, now, actions) {
-                return;
+    /// Hands out what is ready as far as there is credit.
+    ///
+    /// After it: no ready message is left, or nobody may be chosen, or each ready message has bars for all who may be.
+    pub(super) fn dispatch(&mut self, actions: &mut Vec<Action>) {
+        if self.config.paused {
+            self.entered.clear();
+            self.unplaced.clear();
+            return;
+        }
+        if !self.barred.ready().is_empty() {
+            self.place_barred(actions);
+        }
+        self.entered.clear();
+        self.unplaced.clear();
+        while let Some(offset) = self.next_ready() {
+            let Some(slot) = self.dispatcher.choose(&mut self.prng, |_| true) else { return };
+            if !self.released.remove(&offset) {
+                self.fresh = offset.next();
             }
+            self.deliver(offset, slot, actions);
         }
     }
 
-    /// What had been out goes first, in order of offset; then what nobody has had yet, in order.
-    fn next_message(&self) -> Option<Next> {
-        let open = self.backlog.first_open();
-        if self.backlog.has_choosy()
-            && let Some(choosy) = self.next_choosy()
-            && open.is_none_or(|open| choosy < open)
-        {
-            return Some(Next::Choosy(choosy));
+    /// The next ready message that any consumer may have: those released come before fresh ones.
+    fn next_ready(&mut self) -> Option<Offset> {
+        if let Some(offset) = self.released.first() {
+            return Some(*offset);
         }
-        if let Some(offset) = open {
-            return Some(Next::Again(offset));
-        }
-        if self.fresh == 0 {
+        if self.fresh >= self.index.next() {
             return None;
         }
-        self.index.next_waiting(self.cursor).map(|offset| Next::Fresh(Offset(offset)))
+        let found = self.index.first_from(self.fresh);
+        // What has left in between stays away: it need not be looked through again.
+        self.fresh = found.unwrap_or_else(|| self.index.next());
+        found
     }
 
-    /// The first message that somebody with credit may get, though not everybody.
-    fn next_choosy(&self) -> Option<Offset> {
-        let attached = self.consumers.len();
-        let open_to_some = self.backlog.first_choosy().filter(|(shunned, _)| {
-            let shunned = *shunned;
-            self.consumers.any(|consumer| shunned.allows(consumer, attached))
-        });
-        open_to_some.map(|(_, offset)| offset).min()
+    /// Hands out messages with bars. What was ready before this input has bars for all who could be chosen then, so only
+    /// newly ready messages and newly available consumers need a look.
+    fn place_barred(&mut self, actions: &mut Vec<Action>) {
+        for at in 0..self.unplaced.len() {
+            let offset = self.unplaced[at];
+            if !self.barred.ready().contains(&offset) {
+                continue;
+            }
+            let bars = self.barred.bars(offset);
+            let allowed = |slot| bars.is_none_or(|bars| !bars.has(slot));
+            if let Some(slot) = self.dispatcher.choose(&mut self.prng, allowed) {
+                self.set_barred_ready(offset, false);
+                self.deliver(offset, slot, actions);
+            }
+        }
+        for at in 0..self.entered.len() {
+            self.place_barred_at(self.entered[at], actions);
+        }
     }
 
-    fn deliver(&mut self, next: Next, now: Instant, actions: &mut Vec<Action>) -> bool {
-        let (Next::Fresh(offset) | Next::Again(offset) | Next::Choosy(offset)) = next;
-        let slot = match (&next, self.backlog.shunned(offset)) {
-            (Next::Choosy(_), Some(shunned)) => {
-                let attached = self.consumers.len();
-                self.consumers.pick_among(&mut self.prng, |consumer| shunned.allows(consumer, attached))
-            }
-            _ => self.consumers.pick(&mut self.prng),
-        };
-        let Some(slot) = slot else { return false };
-        let consumer = self.consumers.get(slot).map(|consumer| consumer.id);
-        let (Some(consumer), Some(entry)) = (consumer, self.index.entry(offset)) else { return false };
-        let attempt = self.attempts_of(offset).saturating_add(1);
-        let is_first = match next {
-            Next::Fresh(_) => {
-                self.cursor = offset.0 + 1;
-                self.fresh -= 1;
-                attempt == 1
-            }
-            Next::Again(_) | Next::Choosy(_) => {
-                self.backlog.take(offset);
-                false
-            }
-        };
-        self.counts.redelivered += u64::from(!is_first);
-        self.leases.grant(Lease { offset, holder: slot, granted: now });
-        self.consumers.granted(slot);
+    /// Hands a consumer the messages with bars that it may have.
+    fn place_barred_at(&mut self, slot: ConsumerSlot, actions: &mut Vec<Action>) {
+        while self.may_have_barred(slot) {
+            let may_have =
+                |offset: &&Offset| self.barred.bars(**offset).is_none_or(|bars| !bars.has(slot));
+            let Some(offset) = self.barred.ready().iter().find(may_have).copied() else { return };
+            self.set_barred_ready(offset, false);
+            self.deliver(offset, slot, actions);
+        }
+    }
+
+    /// Whether a consumer has credit and a ready message with bars for others is not barred from it.
+    fn may_have_barred(&self, slot: ConsumerSlot) -> bool {
+        let consumer = self.consumers.get(slot);
+        consumer.is_available && (consumer.barred as usize) < self.barred.ready().len()
+    }
+
+    /// Makes a message with bars ready, or not; its consumers know how many are barred from them.
+    pub(super) fn set_barred_ready(&mut self, offset: Offset, is_ready: bool) {
+        self.barred.set_ready(offset, is_ready);
+        let bars = self.barred.bars(offset);
+        for slot in bars.into_iter().flat_map(|bars| bars.slots()) {
+            let barred = &mut self.consumers.get_mut(slot).barred;
+            *barred = if is_ready { *barred + 1 } else { *barred - 1 };
+        }
+    }
+
+    fn deliver(&mut self, offset: Offset, slot: ConsumerSlot, actions: &mut Vec<Action>) {
+        let entry = self.index.get(offset).expect("a ready message is still here");
+        let attempts = self.attempts.take(offset);
+        if !self.barred.is_empty() {
+            self.barred.lift_ran_out(offset);
+        }
+        let consumer = self.consumers.get_mut(slot);
+        consumer.in_flight += 1;
+        let lease = Lease { offset, consumer: slot, attempts, granted: self.now };
+        self.leases.grant(lease, &mut consumer.held);
+        let (consumer, in_flight) = (consumer.id, consumer.in_flight);
+        let attempt = attempts.saturating_add(1);
+        self.counts.redelivered += u64::from(attempt > 1);
         actions.push(Action::Deliver { consumer, offset, at: entry.at, attempt });
-        true
+        if in_flight < self.credit(slot) {
+            self.dispatcher.served(slot, in_flight);
+        } else {
+            self.dispatcher.leave(slot);
+            self.consumers.get_mut(slot).is_available = false;
+        }
+    }
+
+    fn credit(&self, slot: ConsumerSlot) -> u32 {
+        self.consumers.get(slot).max_inflight.min(self.config.max_inflight.max(1))
+    }
+
+    /// Tells the dispatcher whether a consumer may be chosen, when that has changed.
+    pub(super) fn refresh(&mut self, slot: ConsumerSlot) {
+        let consumer = self.consumers.get(slot);
+        let in_flight = consumer.in_flight;
+        let was_available = consumer.is_available;
+        let is_available = consumer.rests.is_none() && in_flight < self.credit(slot);
+        match (was_available, is_available) {
+            (false, true) => {
+                self.dispatcher.enter(slot, in_flight);
+                self.entered.push(slot);
+            }
+            (true, false) => self.dispatcher.leave(slot),
+            (true, true) => self.dispatcher.relieved(slot, in_flight),
+            (false, false) => {}
+        }
+        self.consumers.get_mut(slot).is_available = is_available;
     }
 }

@@ -1,162 +1,214 @@
-//! How leases end: by a verdict, by time, with their consumer. It must not know who gets the message next.
-
-use std::time::Duration;
-
-use stdx::Instant;
+//! How leases end: verdicts, time, consumers that go.
 
 use super::Queue;
-use crate::action::{Action, DeadReason};
-use crate::config::QueueConfig;
-use crate::dispatch::Slot;
-use crate::ids::{ConsumerId, Offset};
-use crate::input::{InputError, Outcome};
-use crate::ledger::Departure;
-use crate::prng::Prng;
+use crate::barred::Bar;
+use crate::consumers::ConsumerSlot;
+use crate::index::Entry;
+use crate::leases::Lease;
+use crate::retry::back_off;
+use crate::{Action, ConsumerId, DeadReason, Departure, InputError, Offset, Outcome};
 
 impl Queue {
-    /// Ends a lease by its consumer's verdict.
+    /// A consumer's verdict.
     pub(super) fn settle(
         &mut self,
-        now: Instant,
         consumer: ConsumerId,
         offset: Offset,
         outcome: Outcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), InputError> {
-        let slot = self.end_lease(consumer, offset)?;
+        let slot = self.leased_to(consumer, offset)?;
         match outcome {
             Outcome::Accept => {
-                let at = self.leave(offset, Departure::Settled);
-                actions.extend(at.map(|at| Action::Settled { offset, at }));
+                let at = self.end_and_leave(offset, slot, Departure::Settled).at;
+                actions.push(Action::Settled { offset, at });
             }
             Outcome::Expired => {
-                let at = self.leave(offset, Departure::Expired);
-                actions.extend(at.map(|at| Action::Expired { offset, at }));
+                let at = self.end_and_leave(offset, slot, Departure::Expired).at;
+                actions.push(Action::Expired { offset, at });
             }
             Outcome::Reject => {
-                let attempts = self.attempts_of(offset).saturating_add(1);
-                self.dead_letter(offset, DeadReason::Rejected, attempts, actions);
-            }
-            Outcome::Busy => {
-                if !self.config.retry_delay.is_zero() {
-                    self.consumers.rest(slot, now + self.config.retry_delay);
-                }
-                self.make_ready(offset, actions);
+                let lease = self.end(offset, slot);
+                self.dead_letter(
+                    offset,
+                    DeadReason::Rejected,
+                    lease.attempts.saturating_add(1),
+                    actions,
+                );
             }
             Outcome::Release => {
-                let Some(attempts) = self.count_attempt(offset, actions) else { return Ok(()) };
-                match retry_delay(&self.config, attempts, &mut self.prng) {
-                    Duration::ZERO => self.make_ready(offset, actions),
-                    delay => self.backlog.delay(offset, now + delay),
+                let lease = self.end(offset, slot);
+                if self.count_attempt(&lease, true, actions) {
+                    self.delay(offset, actions);
                 }
+            }
+            Outcome::Busy => {
+                let lease = self.end(offset, slot);
+                if !self.config.retry_delay.is_zero() {
+                    self.consumers.rest(slot, self.now + self.config.retry_delay);
+                    self.refresh(slot);
+                }
+                self.count_attempt(&lease, false, actions);
+                self.make_ready(offset, actions);
             }
         }
         Ok(())
     }
 
-    /// Ends a lease on a message that its consumer cannot take.
+    /// A leased message is too large for its consumer.
     pub(super) fn too_large(
         &mut self,
         consumer: ConsumerId,
         offset: Offset,
         actions: &mut Vec<Action>,
     ) -> Result<(), InputError> {
-        self.end_lease(consumer, offset)?;
-        self.backlog.refuse(offset, consumer);
+        let slot = self.leased_to(consumer, offset)?;
+        let lease = self.end(offset, slot);
+        self.count_attempt(&lease, false, actions);
+        self.barred.bar(offset, slot, Bar::TooLarge);
         self.make_ready(offset, actions);
         Ok(())
     }
 
-    /// Takes a consumer out and releases what it had, in order and without back-off.
+    /// A consumer has gone: what it had is ready at once, in order.
     pub(super) fn detach(
         &mut self,
         consumer: ConsumerId,
-        mut written: Vec<Offset>,
+        written: &[Offset],
         actions: &mut Vec<Action>,
     ) -> Result<(), InputError> {
         let slot = self.consumers.slot(consumer).ok_or(InputError::UnknownConsumer(consumer))?;
-        let mut held: Vec<Offset> = self.leases.of(slot).map(|lease| lease.offset).collect();
-        held.sort_unstable();
+        if self.consumers.get(slot).is_available {
+            self.dispatcher.leave(slot);
+        }
+        let mut written = written.to_vec();
         written.sort_unstable();
-        for &offset in &held {
-            self.leases.end(offset, slot);
-        }
-        self.consumers.detach(slot);
-        for offset in self.backlog.forget_consumer(consumer) {
-            self.make_ready(offset, actions);
-        }
-        for offset in held {
-            let is_written = written.binary_search(&offset).is_ok();
-            if !is_written || self.count_attempt(offset, actions).is_some() {
-                self.make_ready(offset, actions);
+        let mut back = Vec::new();
+        while let Some(offset) =
+            self.leases.first_of(self.consumers.get(slot).held).map(|lease| lease.offset)
+        {
+            let lease = self.leases.end(offset, &mut self.consumers.get_mut(slot).held);
+            let lease = lease.expect("what a consumer holds is leased");
+            if self.count_attempt(&lease, written.binary_search(&offset).is_ok(), actions) {
+                back.push(offset);
             }
+        }
+        let barred: Vec<Offset> = self.barred.ready().iter().copied().collect();
+        barred.iter().for_each(|offset| self.set_barred_ready(*offset, false));
+        self.barred.lift_for(slot);
+        self.consumers.remove(slot);
+        // Its end can lift bars, and can leave nobody that takes a message.
+        for offset in barred.into_iter().chain(back) {
+            self.make_ready(offset, actions);
         }
         Ok(())
     }
 
-    /// Ends what is over: leases, back-offs, rests.
-    pub(super) fn tick(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let ack_timeout = self.config.ack_timeout;
-        while let Some(lease) = self.leases.oldest()
-            && !ack_timeout.is_zero()
-            && lease.granted + ack_timeout <= now
+    /// Time has passed.
+    pub(super) fn tick(&mut self, actions: &mut Vec<Action>) {
+        while let Some(slot) = self.consumers.wake_next(self.now) {
+            self.refresh(slot);
+        }
+        while let Some(offset) = self.delayed.pop_due(self.now) {
+            self.make_ready(offset, actions);
+        }
+        while let Some(lease) =
+            self.leases.oldest().copied().filter(|lease| self.has_run_out(lease))
         {
-            self.leases.end(lease.offset, lease.holder);
-            self.consumers.ended(lease.holder);
-            if self.count_attempt(lease.offset, actions).is_some() {
-                if let Some(consumer) = self.consumers.get(lease.holder) {
-                    self.backlog.time_out(lease.offset, consumer.id);
-                }
+            self.end(lease.offset, lease.consumer);
+            if self.count_attempt(&lease, true, actions) {
+                self.barred.bar(lease.offset, lease.consumer, Bar::RanOut);
                 self.make_ready(lease.offset, actions);
             }
         }
-        while let Some(offset) = self.backlog.take_due(now) {
-            self.make_ready(offset, actions);
-        }
-        self.consumers.wake(now);
     }
 
-    fn end_lease(&mut self, consumer: ConsumerId, offset: Offset) -> Result<Slot, InputError> {
+    fn has_run_out(&self, lease: &Lease) -> bool {
+        let ack_timeout = self.config.ack_timeout;
+        !ack_timeout.is_zero() && lease.granted + ack_timeout <= self.now
+    }
+
+    fn leased_to(&self, consumer: ConsumerId, offset: Offset) -> Result<ConsumerSlot, InputError> {
         let slot = self.consumers.slot(consumer).ok_or(InputError::UnknownConsumer(consumer))?;
-        self.leases.end(offset, slot).ok_or(InputError::NotLeased { consumer, offset })?;
-        self.consumers.ended(slot);
-        Ok(slot)
+        let lease = self.leases.get(offset).filter(|lease| lease.consumer == slot);
+        lease.map(|_| slot).ok_or(InputError::NotLeased { consumer, offset })
     }
 
-    /// Counts an attempt. `None` when it was the last, and the message is dead.
-    fn count_attempt(&mut self, offset: Offset, actions: &mut Vec<Action>) -> Option<u32> {
-        let attempts = self.attempts_of(offset).saturating_add(1);
-        if self.config.max_attempts != 0 && attempts >= self.config.max_attempts {
+    /// Ends a lease and gives its consumer the credit back.
+    fn end(&mut self, offset: Offset, slot: ConsumerSlot) -> Lease {
+        let consumer = self.consumers.get_mut(slot);
+        consumer.in_flight -= 1;
+        let lease = self.leases.end(offset, &mut consumer.held).expect("the lease was looked up");
+        self.refresh(slot);
+        lease
+    }
+
+    fn end_and_leave(&mut self, offset: Offset, slot: ConsumerSlot, departure: Departure) -> Entry {
+        self.end(offset, slot);
+        self.leave(offset, departure)
+    }
+
+    /// Takes out a message that is neither ready, in flight nor delayed any more.
+    fn leave(&mut self, offset: Offset, departure: Departure) -> Entry {
+        self.barred.forget(offset);
+        self.counts.count(departure);
+        self.index.remove(offset).expect("a message leaves once")
+    }
+
+    fn dead_letter(
+        &mut self,
+        offset: Offset,
+        reason: DeadReason,
+        attempts: u32,
+        actions: &mut Vec<Action>,
+    ) {
+        let at = self.leave(offset, Departure::DeadLettered).at;
+        actions.push(Action::DeadLetter { offset, at, reason, attempts });
+    }
+
+    /// Notes the attempts of a message whose lease has ended. False when it was one too many and the message has left.
+    fn count_attempt(&mut self, lease: &Lease, counts: bool, actions: &mut Vec<Action>) -> bool {
+        let offset = lease.offset;
+        let attempts = lease.attempts.saturating_add(u32::from(counts));
+        let attempts_max = self.config.max_attempts;
+        if counts && attempts_max != 0 && attempts >= attempts_max {
             self.dead_letter(offset, DeadReason::MaxAttempts, attempts, actions);
-            return None;
+            return false;
         }
-        self.attempts.insert(offset, attempts);
+        self.attempts.set(offset, attempts);
         actions.push(Action::Attempted { offset, attempts });
-        Some(attempts)
+        true
     }
 
-    /// The message is ready again, unless nobody attached can take it.
-    fn make_ready(&mut self, offset: Offset, actions: &mut Vec<Action>) {
-        let attached = self.consumers.len();
-        if self.backlog.shunned(offset).is_some_and(|shunned| shunned.is_refused_by_all(attached)) {
-            let attempts = self.attempts_of(offset);
-            self.dead_letter(offset, DeadReason::TooLarge, attempts, actions);
+    /// Lets a released message wait for its back-off.
+    fn delay(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        let delay = back_off(&self.config, self.attempts.get(offset), &mut self.prng);
+        if delay.is_zero() {
+            self.make_ready(offset, actions);
         } else {
-            self.backlog.make_ready(offset);
+            self.delayed.insert(self.now + delay, offset);
         }
     }
 
-    fn dead_letter(&mut self, offset: Offset, reason: DeadReason, attempts: u32, actions: &mut Vec<Action>) {
-        let at = self.leave(offset, Departure::Dropped);
-        actions.extend(at.map(|at| Action::DeadLetter { offset, at, reason, attempts }));
+    /// Makes a message ready that was not; a dead letter when it is too large for each consumer.
+    fn make_ready(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        if self.is_barred_from_all(offset) {
+            self.barred.lift_ran_out(offset);
+            if self.is_barred_from_all(offset) {
+                let attempts = self.attempts.take(offset);
+                self.dead_letter(offset, DeadReason::TooLarge, attempts, actions);
+                return;
+            }
+        }
+        if self.barred.bars(offset).is_some() {
+            self.set_barred_ready(offset, true);
+            self.unplaced.push(offset);
+        } else {
+            self.released.insert(offset);
+        }
     }
-}
 
-/// How long a message waits after so many attempts: doubling, up to the most, ± 20 %.
-fn retry_delay(config: &QueueConfig, attempts: u32, prng: &mut Prng) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(31);
-    let delay = config.retry_delay.saturating_mul(1 << doublings).min(config.retry_delay_max);
-    let thousandths = 800 + u64::from(prng.below(401));
-    let nanoseconds = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-    Duration::from_nanos((u128::from(nanoseconds) * u128::from(thousandths) / 1000).try_into().unwrap_or(u64::MAX))
+    fn is_barred_from_all(&self, offset: Offset) -> bool {
+        self.barred.bars(offset).is_some_and(|bars| bars.len() == self.consumers.len())
+    }
 }
