@@ -37,7 +37,7 @@ pub struct Client {
     in_flight: Arc<InFlight>,
     outbox: Arc<Outbox>,
     messages: Receiver<Delivery>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Option<JoinHandle<CloseReason>>>,
     reader_alive: Receiver<()>,
     timeout: Duration,
 }
@@ -67,19 +67,15 @@ impl Client {
         };
         let writer_stream = stream.try_clone().map_err(CloseReason::from)?;
         let (writer_outbox, writer_in_flight) = (Arc::clone(&outbox), Arc::clone(&in_flight));
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.to_owned()).spawn(run).map_err(Error::Thread)
-        };
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let read = move || {
             // Nothing is ever sent on it; that it is gone says that the reader has ended.
             let _alive = alive;
             reader.run(inbox);
         };
-        spawn("mqtt-read", Box::new(read))?;
-        let writer = spawn(
-            "mqtt-write",
-            Box::new(move || writer::run(writer_stream, &writer_outbox, &writer_in_flight)),
-        )?;
+        thread("mqtt-read").spawn(read).map_err(Error::Thread)?;
+        let write = move || writer::run(writer_stream, &writer_outbox, &writer_in_flight);
+        let writer = thread("mqtt-write").spawn(write).map_err(Error::Thread)?;
         Ok(Self {
             version: options.version,
             acknowledge: options.acknowledge,
@@ -233,14 +229,16 @@ impl Client {
     /// The connection had ended for another reason before.
     pub fn disconnect(&self, reason_code: ReasonCode) -> Result<(), Error> {
         let Some(writer) = self.writer.lock().take() else { return Ok(()) };
+        // First, so that the server's end of the connection, which follows ours, is not taken for the reason.
+        let reason = self.in_flight.close(CloseReason::Ours);
         let packet = Packet::Disconnect(Disconnect::new(reason_code));
         self.outbox.push(|out| encode(&packet, self.version, out))?;
         self.outbox.close();
-        writer.join().expect("the writer does not panic");
+        let written = writer.join().expect("the writer does not panic");
         // Ends with an error either way: the reader has ended, or the server does not close.
         let _ = self.reader_alive.recv_timeout(CLOSE_TIMEOUT);
-        match self.in_flight.closed() {
-            None | Some(CloseReason::Ours) => Ok(()),
+        match [reason, written].into_iter().find(|reason| !matches!(reason, CloseReason::Ours)) {
+            None => Ok(()),
             Some(reason) => Err(reason.into()),
         }
     }

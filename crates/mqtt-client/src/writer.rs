@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 
 use mqtt_codec::{Packet, encode};
 use mqtt_types::ProtocolVersion;
@@ -13,15 +12,16 @@ use crate::outbox::{Outbox, Work};
 
 /// Writes until the outbox is closed or the connection ends. After an orderly end only our direction is closed, so
 /// that the reader takes what the server still sends: closing on unread bytes would reset the connection, and the
-/// server might never see our DISCONNECT.
-pub fn run(mut stream: TcpStream, outbox: &Arc<Outbox>, in_flight: &Arc<InFlight>) {
+/// server might never see our DISCONNECT. Gives back why it ended; [`CloseReason::Ours`] says that all was written.
+pub fn run(mut stream: TcpStream, outbox: &Outbox, in_flight: &InFlight) -> CloseReason {
     let reason = write_all(&mut stream, outbox);
     let directions =
         if matches!(reason, CloseReason::Ours) { Shutdown::Write } else { Shutdown::Both };
-    in_flight.close(reason);
+    in_flight.close(reason.clone());
     outbox.close();
     // Fails when the other side was faster.
     let _ = stream.shutdown(directions);
+    reason
 }
 
 fn write_all(stream: &mut TcpStream, outbox: &Outbox) -> CloseReason {

@@ -101,3 +101,14 @@ fn no_message_in_time_is_no_error() {
     drop(client);
     server.join().expect("the script holds");
 }
+
+#[test]
+fn a_server_that_closes_at_once_after_disconnect_is_no_failure() {
+    for _ in 0..50 {
+        let (client, server) = connected(|peer| {
+            peer.expect(|packet| assert!(matches!(packet, Packet::Disconnect(_))));
+        });
+        client.disconnect(ReasonCode::SUCCESS).expect("orderly");
+        server.join().expect("the script holds");
+    }
+}
