@@ -121,12 +121,6 @@ impl Queue {
         Ok(())
     }
 
-    /// Whether messages wait that were never dispatched since the start.
-    #[must_use]
-    pub fn has_fresh(&self) -> bool {
-        self.fresh < self.next_offset()
-    }
-
     /// When it wants a tick, if nothing else happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -211,16 +205,10 @@ impl Queue {
         self.index.next()
     }
 
-    /// Whether a message waits that was never dispatched.
+    /// Whether a message waits that was never dispatched since the start.
     #[must_use]
     pub fn has_fresh(&self) -> bool {
         self.index.first_from(self.fresh).is_some()
-    }
-
-    /// Whether the message is the next that was never dispatched, or would be if it were enqueued now.
-    #[must_use]
-    pub fn is_next_fresh(&self, offset: Offset) -> bool {
-        self.index.first_from(self.fresh).unwrap_or_else(|| self.index.next()) == offset
     }
 
     /// Appends the next messages that were never dispatched, in order, at most `max` of those after `after`.
