@@ -53,6 +53,8 @@ pub(crate) struct HostedQueue {
     awaited: Option<Offset>,
     /// The newest offset whose body was kept or asked for.
     fetched_to: Option<Offset>,
+    /// Messages the engine has given up in this input.
+    dead: Vec<Offset>,
     actions: Vec<Action>,
     upcoming: Vec<(Offset, StoredAt)>,
 }
@@ -75,6 +77,7 @@ impl HostedQueue {
             reading: VecDeque::new(),
             awaited: None,
             fetched_to: None,
+            dead: Vec::new(),
             actions: Vec::new(),
             upcoming: Vec::new(),
         }
@@ -91,6 +94,15 @@ impl HostedQueue {
         // An input can be out of date, such as a verdict on a lease that has run out meanwhile.
         if let Err(error) = self.engine.handle(turn.now, input, &mut actions) {
             tracing::trace!(queue = &*self.definition.name, %error, "input refused");
+        }
+        for action in actions.drain(..) {
+            self.perform(action, turn);
+        }
+        for offset in std::mem::take(&mut self.dead) {
+            // Dead-letter queues are not in this version: what would go there is dropped, and counted so.
+            if let Err(error) = self.engine.handle(turn.now, Input::DeadLetterDropped { offset }, &mut actions) {
+                tracing::error!(queue = &*self.definition.name, %error, "a dead letter was not counted as dropped");
+            }
         }
         for action in actions.drain(..) {
             self.perform(action, turn);
@@ -130,6 +142,7 @@ impl HostedQueue {
             Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
             Action::DeadLetter { offset, at, reason, attempts } => {
                 tracing::warn!(queue = &*self.definition.name, offset = offset.0, ?reason, attempts, "message dropped");
+                self.dead.push(offset);
                 self.leaves(Left::Dropped, offset, at, turn);
             }
             Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
