@@ -17,10 +17,10 @@ use crate::property_args::{PropertyArgs, PropertyBlocks};
 #[derive(Clone, Debug, Args)]
 pub struct ConnectionArgs {
     /// The broker's host
-    #[arg(short = 'h', long, default_value = "127.0.0.1", env = "WEIR_HOST")]
+    #[arg(short = 'h', long, default_value = "127.0.0.1")]
     pub host: String,
     /// The broker's port
-    #[arg(short, long, default_value_t = 1883, env = "WEIR_PORT")]
+    #[arg(short, long, default_value_t = 1883)]
     pub port: u16,
     /// The client identifier [default: a new one]
     #[arg(short, long, value_name = "CLIENT_ID")]

@@ -51,7 +51,7 @@ impl Args for PropertyArgs {
                 .long(ID)
                 .num_args(3..=4)
                 .action(ArgAction::Append)
-                .value_name("PACKET NAME VALUE")
+                .value_names(["PACKET", "NAME", "VALUE"])
                 .help(help),
         )
     }

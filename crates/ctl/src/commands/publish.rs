@@ -60,11 +60,13 @@ pub fn run(args: &PubArgs) -> Result<()> {
                     publisher.publish(&payload, &blocks.publish)?;
                 }
             }
-            Next::NotYet => publisher.collect(usize::MAX)?,
+            Next::NotYet => {
+                publisher.collect(usize::MAX)?;
+                if let Some(reason) = client.closed() {
+                    return Err(reason.into());
+                }
+            }
             Next::End => break,
-        }
-        if let Some(reason) = client.closed() {
-            return Err(reason.into());
         }
     }
     publisher.collect(0)?;

@@ -1,0 +1,8 @@
+//! The commands as processes, against servers that follow a script: output, errors, exit codes.
+
+mod broker;
+mod program;
+mod publish;
+mod queue;
+mod rest_server;
+mod subscribe;

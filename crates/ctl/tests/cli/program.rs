@@ -1,0 +1,50 @@
+//! Runs the commands as a process.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// What a process has left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The example `weir-ctl`, which cargo builds beside the tests.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().expect("a test has a path");
+    let program = tests.with_file_name("../examples/weir-ctl");
+    assert!(program.exists(), "{} is missing: cargo build -p ctl --examples", program.display());
+    program
+}
+
+/// Starts it with a clean environment.
+pub fn start(arguments: &[&str]) -> Child {
+    Command::new(program())
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
+/// Gives it that standard input and waits for its end.
+pub fn end(mut child: Child, input: &str) -> Ended {
+    // It may have ended without reading.
+    let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// Runs it to its end.
+pub fn run(arguments: &[&str]) -> Ended {
+    end(start(arguments), "")
+}
