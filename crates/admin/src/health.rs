@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::routes::Shared;
+use crate::shared::Shared;
 
 /// The body of both when all is well.
 #[derive(Serialize)]

@@ -14,6 +14,7 @@ mod queues;
 mod routes;
 mod secret;
 mod server;
+mod shared;
 mod sign_in;
 mod start_page;
 

@@ -12,7 +12,7 @@ use stdx::UnixMillis;
 use crate::access::Peer;
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
-use crate::routes::Shared;
+use crate::shared::Shared;
 use crate::sign_in::LoginRefusal;
 
 const PASSWORD_BYTES_MAX: usize = 1_024;

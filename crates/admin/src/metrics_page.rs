@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use telemetry::{Exposition, Metric};
 
 use crate::failure::Failure;
-use crate::routes::Shared;
+use crate::shared::Shared;
 
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
 

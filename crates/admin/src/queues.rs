@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
-use crate::routes::Shared;
 use crate::secret::{hex, unhex};
+use crate::shared::Shared;
 use crate::sign_in::Identity;
 
 /// The query of a list. Texts, so that a wrong value is refused with the field named.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use admin_api::Backend;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -13,15 +12,8 @@ use tokio::time::timeout;
 
 use crate::access::require_sign_in;
 use crate::failure::Failure;
-use crate::sign_in::SignIn;
-use crate::{Config, health, login, metrics_page, queues, start_page};
-
-/// What the handlers share.
-pub struct Shared {
-    pub config: Config,
-    pub sign_in: Arc<SignIn>,
-    pub backend: Arc<dyn Backend>,
-}
+use crate::shared::Shared;
+use crate::{health, login, metrics_page, queues, start_page};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {

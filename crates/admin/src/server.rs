@@ -10,7 +10,8 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::routes::{Shared, routes};
+use crate::routes::routes;
+use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::{Config, Credentials, connections};
 
