@@ -25,6 +25,8 @@ mod references;
 mod segment;
 mod segments;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use config::{Config, SyncMode};

@@ -34,17 +34,19 @@ impl Writer {
         if self.fits(bytes) {
             return Ok(());
         }
+        if self.is_full() {
+            return self.make_room_for_small(bytes);
+        }
         if bytes as u64 + u64::from(SEGMENT_HEADER_BYTES) > u64::from(self.config.segment_bytes) {
             return self.roll_to_larger(bytes);
         }
-        if !self.is_full() {
-            match self.next_segment() {
-                Ok(next) => return self.switch_to(next),
-                Err(error) => self.become_full(&error),
+        match self.next_segment() {
+            Ok(next) => self.switch_to(next),
+            Err(error) => {
+                self.become_full(&error);
+                self.make_room()
             }
-            self.keep_small();
         }
-        self.make_room_for_small()
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -59,25 +61,24 @@ impl Writer {
     }
 
     /// A full log takes small records still, into what is left and then into the reserve.
-    fn make_room_for_small(&mut self) -> Result<(), AppendError> {
-        let bytes = self.waiting.front().map_or(0, |waiting| waiting.batch.bytes());
-        if self.fits(bytes) {
-            return Ok(());
-        }
+    fn make_room_for_small(&mut self, bytes: usize) -> Result<(), AppendError> {
         // The number of the next segment is free only when none is being made.
-        if self.preparer.settle().is_ok()
-            && let Some(next) = self.preparer.take()
-        {
-            return self.switch_to(next);
-        }
-        let number = self.current.segment.number + 1;
-        let reserve = self.workshop.make_of_reserve(number).map_err(|_| AppendError::Full)?;
-        tracing::warn!(
-            segment = number,
-            "the disk is full: settlements go into the room kept for them"
-        );
-        self.shared.segments.insert(Arc::clone(&reserve.segment));
-        self.switch_to(reserve)?;
+        let prepared = self.preparer.settle().ok().and_then(|()| self.preparer.take());
+        let next = match prepared {
+            Some(next) => next,
+            None => {
+                let number = self.current.segment.number + 1;
+                let reserve =
+                    self.workshop.make_of_reserve(number).map_err(|_| AppendError::Full)?;
+                tracing::warn!(
+                    segment = number,
+                    "the disk is full: settlements go into the room kept for them"
+                );
+                self.shared.segments.insert(Arc::clone(&reserve.segment));
+                reserve
+            }
+        };
+        self.switch_to(next)?;
         if self.fits(bytes) { Ok(()) } else { Err(AppendError::Full) }
     }
 

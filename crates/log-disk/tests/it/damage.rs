@@ -119,8 +119,12 @@ fn a_bit_flipped_anywhere_but_in_the_last_batch_is_refused() {
         let frames_end = (last.offset() as usize + 28 + 500).next_multiple_of(8);
         let end = if number == 1 { whole.len() } else { last_batch.offset() as usize };
         for byte in 0..end {
+            // Every byte of the headers and of the first of each body; every eighth of the long rest of the bodies.
+            if number == 1 && byte >= 64 && (byte - 64) % 528 >= 64 && byte % 8 != 0 {
+                continue;
+            }
             let mut flipped = whole.clone();
-            flipped[byte] ^= 1 << (byte % 8);
+            flipped[byte] ^= 1 << (byte / 8 % 8);
             fs::write(&path, &flipped).unwrap();
             let is_tail = number == 1 && byte >= frames_end;
             let offset =
