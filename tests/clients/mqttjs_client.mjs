@@ -41,15 +41,21 @@ async function publish(client) {
 
 async function subscribe(client) {
   let received = 0;
+  // Messages can come in one piece with the SUBACK, before its promise is settled: they are said after it.
+  let early = [];
   const all = new Promise((resolve) => {
     client.on("message", (topic, payload, packet) => {
-      say({ topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain });
+      const message = { topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain };
+      if (early) early.push(message);
+      else say(message);
       received += 1;
       if (received === count) resolve();
     });
   });
   const granted = await client.subscribeAsync(values.filter, { qos });
   say({ ready: true, granted: granted[0].qos });
+  early.forEach(say);
+  early = null;
   await all;
 }
 

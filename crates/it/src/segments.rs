@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// A segment that was prepared ahead has its header and nothing else.
+const HEADER_BYTES: usize = 64;
+
 /// The segments of a stopped broker, oldest first.
 pub struct Segments(Vec<PathBuf>);
 
@@ -42,7 +45,7 @@ impl Segments {
     #[must_use]
     pub fn end(&self) -> (&Path, usize) {
         let ends = self.0.iter().rev().map(|path| (path.as_path(), used(path)));
-        ends.into_iter().find(|(_, end)| *end > 0).expect("something was written")
+        ends.into_iter().find(|(_, end)| *end > HEADER_BYTES).expect("something was written")
     }
 
     /// How often `needle` stands in all of them.

@@ -13,7 +13,8 @@ fn a_full_disk_is_said_and_gets_better() {
         .set("log.segment_size", "1MiB")
         .set("log.reserve", "2MiB")
         .set("mqtt.publisher_hold", "1s")
-        .expect("space");
+        .expect("space")
+        .expect("the log is full");
     let weir = Weir::start(options);
     let rest = weir.rest();
     rest.create_queue("a", json!({}));
