@@ -256,6 +256,3 @@ impl Queue {
         self.index.get(offset).map(|entry| (entry.at, entry.size, entry.stored))
     }
 }
-
-#[cfg(test)]
-mod tests;

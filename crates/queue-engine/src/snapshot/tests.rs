@@ -1,1 +1,117 @@
+use proptest::prelude::*;
+use stdx::{Instant, UnixMillis};
 
+use super::*;
+use crate::{ConsumerId, Input, Outcome, Queue, QueueConfig, StoredAt, invariants};
+
+/// 1300 messages; 0 to 599 settled but for 7, which was tried once; 600 to 605 in flight; 3 of them again after a release.
+fn queue() -> Queue {
+    let mut queue = Queue::new(QueueConfig { max_inflight: 6, ..QueueConfig::default() }, 3);
+    let mut actions = Vec::new();
+    let mut handle = |input| queue.handle(Instant::from_millis(5), input, &mut actions).unwrap();
+    let consumer = ConsumerId(1);
+    handle(Input::Attach { consumer, max_inflight: 6 });
+    for n in 0..1300 {
+        let at = StoredAt(((n / 500) << 32) | ((n % 500) * 400));
+        handle(Input::Enqueue { at, size: 200 + n as u32 % 3, stored: UnixMillis(1_000_000 + n) });
+    }
+    for offset in (0..600).map(Offset) {
+        let outcome = if offset.0 == 7 { Outcome::Release } else { Outcome::Accept };
+        handle(Input::Settle { consumer, offset, outcome });
+    }
+    queue
+}
+
+fn bytes_of(queue: &Queue) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    queue.snapshot().encode(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_queue_comes_back_with_all_that_was_in_flight_or_delayed() {
+    let queue = queue();
+    let restored = Snapshot::decode(&bytes_of(&queue)).unwrap();
+    assert_eq!((restored.next_offset(), restored.waiting()), (Offset(1300), 701));
+    let restored = Queue::restore(queue.config().clone(), 3, restored);
+    invariants::check(&restored).unwrap();
+    let (before, after) = (queue.ledger(), restored.ledger());
+    assert_eq!((before.ready, before.in_flight, before.delayed), (694, 6, 1));
+    assert_eq!((after.ready, after.in_flight, after.delayed), (701, 0, 0));
+    assert_eq!((after.settled, after.enqueued, after.bytes), (599, 1300, before.bytes));
+    assert_eq!(
+        (after.oldest_offset, after.oldest_stored),
+        (Some(Offset(7)), Some(UnixMillis(1_000_007)))
+    );
+    let attempts: Vec<u32> =
+        [7, 600, 605, 606].map(|offset| restored.attempts(Offset(offset))).into();
+    assert_eq!(attempts, [1, 1, 1, 0], "what was in flight may have been handed over");
+    assert!(restored.stored().eq(queue.stored()));
+}
+
+#[test]
+fn full_chunks_are_shared_and_not_copied() {
+    let queue = queue();
+    let (one, other) = (queue.snapshot(), queue.snapshot());
+    let shared = one.chunks.iter().zip(&other.chunks);
+    let shared = shared.filter(|(one, other)| std::sync::Arc::ptr_eq(&one.chunk, &other.chunk));
+    assert_eq!((shared.count(), one.chunks.len()), (2, 3));
+}
+
+#[test]
+fn the_layout_stays() {
+    let mut queue = Queue::new(QueueConfig::default(), 0);
+    let mut actions = Vec::new();
+    for n in 0..2 {
+        let input =
+            Input::Enqueue { at: StoredAt((5 << 32) | (n * 300)), size: 70, stored: UnixMillis(9) };
+        queue.handle(Instant::ZERO, input, &mut actions).unwrap();
+    }
+    queue.replay_left(Offset(0), crate::Departure::Purged);
+    queue.replay_attempts(Offset(1), 4);
+    let number = |number: u64| number.to_le_bytes();
+    let mut expected = vec![1];
+    let head = [2, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1];
+    head.into_iter().for_each(|word| expected.extend(number(word)));
+    expected.extend([4, 0, 0, 0]);
+    expected.extend([1, 0].map(number).concat());
+    expected.extend([2, 0]);
+    expected.extend([2, 0, 0, 0, 0, 0, 0, 0].map(number).concat());
+    for (base, width) in [(5, 0), (0, 2), (70, 0), (9, 0)] {
+        expected.extend(number(base));
+        expected.push(width);
+    }
+    expected.extend([0, 0, 44, 1]);
+    assert_eq!(bytes_of(&queue), expected);
+}
+
+#[test]
+fn bytes_that_are_cut_or_longer_are_refused() {
+    let mut bytes = bytes_of(&queue());
+    for cut in 0..bytes.len() {
+        assert_eq!(Snapshot::decode(&bytes[..cut]), Err(SnapshotError::EndsEarly), "cut at {cut}");
+    }
+    bytes.push(0);
+    assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
+    bytes[0] = 2;
+    assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(2)));
+}
+
+proptest! {
+    /// Whatever is decoded can be restored: it is in order, or it was refused.
+    #[test]
+    fn damaged_bytes_are_refused_or_make_a_queue_that_is_in_order(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        in_the_head in any::<bool>(),
+    ) {
+        let mut bytes = bytes_of(&queue());
+        let end = if in_the_head { 300 } else { bytes.len() };
+        for (at, byte) in damage {
+            bytes[at.index(end)] = byte;
+        }
+        if let Ok(snapshot) = Snapshot::decode(&bytes) {
+            let restored = Queue::restore(QueueConfig::default(), 0, snapshot);
+            prop_assert_eq!(invariants::check(&restored), Ok(()));
+        }
+    }
+}

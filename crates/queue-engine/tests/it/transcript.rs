@@ -1,0 +1,183 @@
+//! Transcripts: what a queue is told, and what it asks for, line by line.
+//!
+//! ```text
+//! attach a 2          ->
+//! enqueue 2           -> a0 a1            a0: deliver offset 0 to a; a0#2: for the second time
+//! accept a 0          -> settled:0
+//! release a 1         -> tried:1=1        attempts of offset 1 that count: 1
+//! reject a 0          -> dead:0=rejected/1
+//! wait 799ms          ->                  time passes, then a tick
+//! ledger              -> ready=1 settled=1
+//! ```
+
+use queue_engine::{
+    Action, ConsumerId, DispatchStrategy, Input, Ledger, Offset, Outcome, Queue, QueueConfig,
+    StoredAt, invariants,
+};
+use stdx::{Instant, UnixMillis};
+
+/// Runs a transcript; each line must give what stands behind its arrow.
+pub(crate) fn check(config: QueueConfig, transcript: &str) {
+    let mut player = Player { queue: Queue::new(config, 7), now: Instant::from_millis(1_000_000) };
+    for line in transcript.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (command, expected) = line.split_once("->").expect("each line has an arrow");
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(player.play(&words), expected, "in `{line}` of\n{transcript}");
+        invariants::check(&player.queue)
+            .unwrap_or_else(|violation| panic!("{violation} after `{line}`"));
+    }
+}
+
+/// Where the harness stores the body of an offset.
+pub(crate) const fn stored_at(offset: u64) -> StoredAt {
+    StoredAt(((offset / 100) << 32) | (offset % 100 * 512))
+}
+
+struct Player {
+    queue: Queue,
+    now: Instant,
+}
+
+fn consumer(name: &str) -> ConsumerId {
+    ConsumerId(u64::from(name.as_bytes()[0]))
+}
+
+fn offset(text: &str) -> Offset {
+    Offset(text.parse().expect("an offset"))
+}
+
+impl Player {
+    fn play(&mut self, words: &[&str]) -> String {
+        let settle = |name: &str, at: &str, outcome| Input::Settle {
+            consumer: consumer(name),
+            offset: offset(at),
+            outcome,
+        };
+        let config = |change: &dyn Fn(&mut QueueConfig)| {
+            let mut config = self.queue.config().clone();
+            change(&mut config);
+            Input::Reconfigure(config)
+        };
+        let input = match *words {
+            ["enqueue", count] => return self.enqueue(count.parse().expect("a count")),
+            ["ledger"] => return show_ledger(&self.queue.ledger()),
+            ["deadline"] => {
+                let left =
+                    |deadline: Instant| format!("{}ms", deadline.since(self.now).as_millis());
+                return self.queue.next_deadline().map_or("none".to_owned(), left);
+            }
+            ["wait", time] => {
+                let time = stdx::parse_duration(time).expect("a duration");
+                self.now = self.now + time;
+                Input::Tick
+            }
+            ["attach", name, credit] => Input::Attach {
+                consumer: consumer(name),
+                max_inflight: credit.parse().expect("a number"),
+            },
+            ["detach", name, ref written @ ..] => Input::Detach {
+                consumer: consumer(name),
+                written: written.iter().map(|at| offset(at)).collect(),
+            },
+            ["accept", name, at] => settle(name, at, Outcome::Accept),
+            ["release", name, at] => settle(name, at, Outcome::Release),
+            ["busy", name, at] => settle(name, at, Outcome::Busy),
+            ["reject", name, at] => settle(name, at, Outcome::Reject),
+            ["expired", name, at] => settle(name, at, Outcome::Expired),
+            ["too_large", name, at] => {
+                Input::TooLarge { consumer: consumer(name), offset: offset(at) }
+            }
+            ["dropped", at] => Input::DeadLetterDropped { offset: offset(at) },
+            ["pause"] => Input::Pause,
+            ["resume"] => Input::Resume,
+            ["max_inflight", number] => {
+                config(&|config| config.max_inflight = number.parse().expect("a number"))
+            }
+            ["max_attempts", number] => {
+                config(&|config| config.max_attempts = number.parse().expect("a number"))
+            }
+            ["ack_timeout", time] => {
+                config(&|config| config.ack_timeout = stdx::parse_duration(time).expect("a time"))
+            }
+            ["strategy", number] => config(&|config| {
+                let strategy = DispatchStrategy::from_number(number.parse().expect("a number"));
+                config.dispatch_strategy = strategy.expect("a known number");
+            }),
+            _ => panic!("unknown command {words:?}"),
+        };
+        self.handle(input)
+    }
+
+    fn enqueue(&mut self, count: u64) -> String {
+        let mut shown = Vec::new();
+        for _ in 0..count {
+            let at = stored_at(self.queue.next_offset().0);
+            let input = Input::Enqueue { at, size: 100, stored: UnixMillis(self.now.as_millis()) };
+            shown.push(self.handle(input));
+        }
+        shown.retain(|actions| !actions.is_empty());
+        shown.join(" ")
+    }
+
+    fn handle(&mut self, input: Input) -> String {
+        let mut actions = Vec::new();
+        let before = self.queue.ledger();
+        if let Err(error) = self.queue.handle(self.now, input, &mut actions) {
+            assert_eq!(
+                (actions, self.queue.ledger()),
+                (vec![], before),
+                "a refused input changes nothing"
+            );
+            return format!("refused: {error}");
+        }
+        actions.iter().map(show_action).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn show_action(action: &Action) -> String {
+    let body =
+        |offset: Offset, at: StoredAt| assert_eq!(at, stored_at(offset.0), "the body of {offset}");
+    match *action {
+        Action::Deliver { consumer, offset, at, attempt } => {
+            body(offset, at);
+            let again = if attempt == 1 { String::new() } else { format!("#{attempt}") };
+            format!("{}{offset}{again}", char::from(consumer.0 as u8))
+        }
+        Action::Settled { offset, at } => {
+            body(offset, at);
+            format!("settled:{offset}")
+        }
+        Action::Expired { offset, at } => {
+            body(offset, at);
+            format!("expired:{offset}")
+        }
+        Action::DeadLetter { offset, at, reason, attempts } => {
+            body(offset, at);
+            format!("dead:{offset}={}/{attempts}", reason.as_str())
+        }
+        Action::Attempted { offset, attempts } => format!("tried:{offset}={attempts}"),
+    }
+}
+
+/// What is not 0, but for `enqueued` and `consumers`.
+fn show_ledger(ledger: &Ledger) -> String {
+    let terms = [
+        ("ready", ledger.ready),
+        ("in_flight", ledger.in_flight),
+        ("delayed", ledger.delayed),
+        ("settled", ledger.settled),
+        ("expired", ledger.expired),
+        ("dropped", ledger.dropped),
+        ("dead_lettered", ledger.dead_lettered),
+        ("redelivered", ledger.redelivered),
+        ("bytes", ledger.bytes),
+    ];
+    let terms = terms.iter().filter(|(_, number)| *number != 0);
+    terms.map(|(name, number)| format!("{name}={number}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The defaults, with that strategy.
+pub(crate) fn config(strategy: DispatchStrategy) -> QueueConfig {
+    QueueConfig { dispatch_strategy: strategy, ..QueueConfig::default() }
+}
