@@ -25,6 +25,7 @@ pub enum LogEvent {
     /// Records are stored; those whose `notify` has this shard, in log order.
     Committed(Vec<CommittedRecord>),
     /// Records that this shard appended are **not** stored, and will not appear later; their tokens, in the order of appending.
+    /// (Only a disk that fails and loses its power right afterwards may bring some of them back at the next start.)
     Failed {
         /// The marks of the records.
         tokens: Vec<u64>,

@@ -30,13 +30,16 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().map_or_else(|| PathBuf::from("log-bench"), PathBuf::from);
     let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);
-    for in_flight in [1024, 64, 1] {
-        append(&directory, in_flight, Duration::from_secs(seconds));
+    for (in_flight, batch_records) in
+        [(1024, 1024), (1024, 16), (1024, 1), (64, 64), (64, 1), (1, 1)]
+    {
+        append(&directory, in_flight, batch_records, Duration::from_secs(seconds));
     }
     std::fs::remove_dir_all(&directory).expect("the directory of the measurement can be removed");
 }
 
-fn append(directory: &PathBuf, in_flight: usize, time: Duration) {
+/// Keeps so many records in flight, in batches of so many: what one turn of a shard appends.
+fn append(directory: &PathBuf, in_flight: usize, batch_records: usize, time: Duration) {
     // What an earlier round left would be replayed.
     let _ = std::fs::remove_dir_all(directory);
     let (sender, events) = channel();
@@ -48,7 +51,9 @@ fn append(directory: &PathBuf, in_flight: usize, time: Duration) {
     let log = ready.start(Arc::new(Mailbox { events: Mutex::new(sender) }));
     let mut positions = Vec::with_capacity(4 << 20);
     let (begin, cpu) = (Instant::now(), cpu_time());
-    log.append(ShardId(0), batch(in_flight));
+    for _ in 0..in_flight / batch_records {
+        log.append(ShardId(0), batch(batch_records));
+    }
     let mut running = in_flight;
     while running > 0 {
         if let LogEvent::Committed(records) = events.recv().expect("the log answers") {
@@ -56,7 +61,9 @@ fn append(directory: &PathBuf, in_flight: usize, time: Duration) {
             running -= records.len();
             if begin.elapsed() < time {
                 running += records.len();
-                log.append(ShardId(0), batch(records.len()));
+                for _ in 0..records.len() / batch_records {
+                    log.append(ShardId(0), batch(batch_records));
+                }
             }
         }
     }
@@ -64,7 +71,7 @@ fn append(directory: &PathBuf, in_flight: usize, time: Duration) {
     let count = positions.len() as f64;
     let stats = log.stats();
     println!(
-        "append {in_flight:5} in flight: {:8.0}/s  {:5.2} us CPU each  {:6.3} ms a sync  {:5.0} records a sync",
+        "append {in_flight:5} in flight by {batch_records:4}: {:8.0}/s  {:5.2} us CPU each  {:6.3} ms a sync  {:5.0} records a sync",
         count / elapsed.as_secs_f64(),
         cpu.as_secs_f64() * 1e6 / count,
         elapsed.as_secs_f64() * 1e3 / stats.syncs_total as f64,
@@ -90,7 +97,7 @@ fn read(log: &dyn Log, positions: &[Position], events: &std::sync::mpsc::Receive
     }
     let (elapsed, cpu) = (begin.elapsed(), cpu_time() - cpu);
     let (rate, each) = (read as f64 / elapsed.as_secs_f64(), cpu.as_secs_f64() * 1e6 / read as f64);
-    println!("read back             : {rate:8.0}/s  {each:5.2} us CPU each");
+    println!("read back                     : {rate:8.0}/s  {each:5.2} us CPU each");
 }
 
 fn replay(directory: &PathBuf, expected: usize) {
@@ -105,7 +112,7 @@ fn replay(directory: &PathBuf, expected: usize) {
     assert_eq!(count, expected);
     let elapsed = begin.elapsed();
     println!(
-        "replay                : {:8.0}/s  {} in {elapsed:.2?}",
+        "replay                        : {:8.0}/s  {} in {elapsed:.2?}",
         count as f64 / elapsed.as_secs_f64(),
         count
     );

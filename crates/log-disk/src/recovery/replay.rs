@@ -55,7 +55,8 @@ impl Replay {
         self.inventory.require_sequence(self.from, &self.directories.log)?;
         self.verify_older()?;
         let mut walk = Walk {
-            expected: Some(self.from.index),
+            from: self.from,
+            expected: (!self.config.verify_all).then_some(self.from.index),
             counts: self
                 .standing
                 .as_ref()
@@ -69,7 +70,7 @@ impl Replay {
         let mut segments =
             self.inventory.by_number.range(first..).map(|(_, found)| found).peekable();
         while let Some(found) = segments.next() {
-            let start = if found.number == first {
+            let start = if found.number == first && !self.config.verify_all {
                 self.from.position.offset()
             } else {
                 SEGMENT_HEADER_BYTES
@@ -95,7 +96,8 @@ impl Replay {
         if !self.config.verify_all {
             return Ok(());
         }
-        let mut walk = Walk { expected: None, counts: Counts::new(), previous_end: None };
+        let mut walk =
+            Walk { from: self.from, expected: None, counts: Counts::new(), previous_end: None };
         let mut last = None;
         for found in older() {
             if last != found.number.checked_sub(1) {
@@ -111,6 +113,8 @@ impl Replay {
 
 /// Goes through segments one after the other.
 struct Walk {
+    /// What lies before it is checked, and not shown.
+    from: From,
     /// The index that the next record must have.
     expected: Option<u64>,
     counts: Counts,
@@ -144,11 +148,15 @@ impl Walk {
                 Step::Frame { at, header, body } => {
                     self.frame(found, at, &header)?;
                     let kind = kind_of(&found.path, at, &header)?;
+                    if at < self.from.position {
+                        continue;
+                    }
                     visit(kind, at, header.partition, body)
                         .map_err(|source| OpenError::Visit { position: at, source })?;
                 }
             }
         };
+        self.require_checkpoint(found, stop, fault)?;
         self.settle_tail(found, &file, stop, fault, has_successor)?;
         self.previous_end = Some(damage(stop, "records are missing after this"));
         Ok(u32::try_from(stop).unwrap_or(u32::MAX))
@@ -171,7 +179,33 @@ impl Walk {
             _ => {}
         }
         self.expected = Some(header.index + 1);
-        change(&mut self.counts, at.segment(), i64::from(header.references));
+        if at >= self.from.position {
+            change(&mut self.counts, at.segment(), i64::from(header.references));
+        }
+        Ok(())
+    }
+
+    /// Checks that the records reach the checkpoint: what it was made of had been synced before.
+    fn require_checkpoint(
+        &mut self,
+        found: &Found,
+        stop: u64,
+        fault: FrameFault,
+    ) -> Result<(), OpenError> {
+        let From { position, index } = self.from;
+        if found.number != position.segment() {
+            return Ok(());
+        }
+        if stop < u64::from(position.offset()) {
+            return Err(Damage {
+                file: found.path.clone(),
+                offset: stop,
+                what: fault.what().to_owned(),
+            }
+            .into());
+        }
+        // The segment may hold nothing but its header.
+        self.expected.get_or_insert(index);
         Ok(())
     }
 

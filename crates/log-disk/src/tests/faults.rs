@@ -137,6 +137,9 @@ fn without_room_messages_are_refused_settlements_stored_and_it_recovers_by_itsel
     // The first segment, the reserves of both directories, and the second segment.
     files.set_room(Some(2 * (4 << 10) + 2 * (8 << 10)));
     let (log, recorder, _) = start(config.clone(), &files);
+    while !directory.path().join("state/reserve").exists() {
+        std::thread::yield_now();
+    }
     let mut stored = 0;
     while recorder.wait(ME, |events| {
         let of =

@@ -1,21 +1,24 @@
 //! The promises of every log, whatever the size of the segments.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use log_api::EventSink;
 use log_api::testing::conformance::{self, Opened, Replayed, Subject};
-use log_disk::Config;
+use log_disk::{Config, SyncMode};
 use tempfile::TempDir;
 
 struct OnDisk {
     directory: TempDir,
     segment_bytes: u32,
+    sync: SyncMode,
 }
 
 impl Subject for OnDisk {
     fn open(&mut self, shards: u16, sink: Arc<dyn EventSink>) -> Opened {
         let config = Config {
             segment_bytes: self.segment_bytes,
+            sync: self.sync,
             reserve_bytes: 64 << 10,
             verify_all: true,
             ..Config::new(self.directory.path(), shards)
@@ -35,10 +38,10 @@ impl Subject for OnDisk {
 
 #[test]
 fn it_keeps_the_promises_of_a_log() {
-    for segment_bytes in [4 << 10, 64 << 10, 8 << 20] {
-        conformance::run(|| OnDisk {
-            directory: TempDir::new().expect("a directory"),
-            segment_bytes,
-        });
+    let lazy = SyncMode::Within(Duration::from_millis(1));
+    for (segment_bytes, sync) in
+        [(4 << 10, SyncMode::Always), (8 << 20, SyncMode::Always), (16 << 10, lazy)]
+    {
+        conformance::run(|| OnDisk { directory: TempDir::new().unwrap(), segment_bytes, sync });
     }
 }
