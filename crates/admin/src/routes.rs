@@ -1,5 +1,8 @@
 //! Which path leads where, and what every request passes on its way.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -28,8 +28,6 @@ pub enum LoginRefusal {
 /// Turns passwords into tokens and knows the tokens again.
 pub struct SignIn {
     credentials: Credentials,
-    /// What an unknown user's password is checked against, so that the answer takes as long as for a known one.
-    nobody: Option<PasswordHash>,
     tokens: Mutex<Tokens>,
     verifications: Semaphore,
     waiting: Semaphore,
@@ -40,7 +38,6 @@ impl SignIn {
     pub fn new(credentials: Credentials, config: &Config) -> Self {
         Self {
             credentials,
-            nobody: random_token().ok().and_then(|password| PasswordHash::of(&password).ok()),
             tokens: Mutex::new(Tokens::new(config.token_lifetime, config.max_tokens)),
             verifications: Semaphore::new(config.max_verifications),
             waiting: Semaphore::new(config.max_verifications + config.max_waiting_logins),
@@ -63,7 +60,7 @@ impl SignIn {
         let _place = self.waiting.try_acquire().map_err(|_| LoginRefusal::Busy)?;
         let _turn = self.verifications.acquire().await.map_err(|_| LoginRefusal::Failed)?;
         let known = self.credentials.password_of(username);
-        let hash = known.or(self.nobody.as_ref()).cloned().ok_or(LoginRefusal::Wrong)?;
+        let hash = known.cloned().unwrap_or_else(PasswordHash::nobody);
         let verified = tokio::task::spawn_blocking(move || hash.verifies(&password)).await;
         if known.is_none() || !verified.map_err(|_| LoginRefusal::Failed)? {
             return Err(LoginRefusal::Wrong);
@@ -111,6 +108,26 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_beyond_those_that_may_wait_is_told_to_come_again() {
+        let data_dir = tempfile::tempdir().expect("temporary directory");
+        let (credentials, password) =
+            Credentials::load_or_create(data_dir.path()).expect("created");
+        let password = password.expect("first start").reveal().to_owned();
+        let mut config = Config::new(([127, 0, 0, 1], 0).into(), "1");
+        (config.max_verifications, config.max_waiting_logins) = (1, 1);
+        let sign_in = SignIn::new(credentials, &config);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let two_others = sign_in.waiting.try_acquire_many(2).expect("nobody is there yet");
+        assert_eq!(
+            runtime.block_on(sign_in.login("admin", password.clone())),
+            Err(LoginRefusal::Busy)
+        );
+        drop(two_others);
+        let token = runtime.block_on(sign_in.login("admin", password)).expect("now there is room");
+        assert_eq!(sign_in.identify(&token, Instant::now()), Some(Identity(Arc::from("admin"))));
+    }
 
     #[test]
     fn tokens_end_and_the_oldest_makes_room() {

@@ -1,5 +1,6 @@
 //! The command line but for running a broker: publish and subscribe over MQTT, resources over REST.
-//! It must not know how the broker works inside; what it shows came over the wire.
+//! It must not know how the broker works inside; what it shows came over the wire. MQTT goes through `mqtt-client`,
+//! so that nothing here knows a codec.
 
 mod commands;
 mod connection_args;

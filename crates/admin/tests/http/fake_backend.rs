@@ -18,6 +18,8 @@ pub struct FakeBackend {
     pub health: Mutex<Health>,
     /// Set when every request shall be refused for a while.
     pub overloaded: Mutex<bool>,
+    /// Set when the metrics shall never come.
+    pub stuck: Mutex<bool>,
 }
 
 fn answer<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
@@ -91,6 +93,9 @@ impl Backend for FakeBackend {
     }
 
     fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>> {
+        if *self.stuck.lock().expect("not poisoned") {
+            return Box::pin(std::future::pending());
+        }
         let queues = self.queues.lock().expect("not poisoned");
         let queues = queues
             .values()

@@ -17,6 +17,15 @@ fn a_body_beyond_the_limit_is_refused() {
 }
 
 #[test]
+fn a_broker_that_does_not_answer_is_not_waited_for() {
+    let world = World::start_with(|config| config.request_timeout = Duration::from_millis(20));
+    *world.backend.stuck.lock().expect("not poisoned") = true;
+    let reply = world.request("GET", "/metrics", "", None);
+    assert_eq!(reply.outcome(), (503, "unavailable".into(), String::new()));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+#[test]
 fn a_head_that_never_ends_is_cut_off() {
     let world = World::start_with(|config| config.head_timeout = Duration::from_millis(50));
     let mut stream = TcpStream::connect(world.server.local_addr()).expect("connected");

@@ -6,6 +6,7 @@ mod table;
 use admin_api::{Page, QueueView};
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use mqtt_types::QueueName;
 use serde_json::{Map, Value};
 
 use crate::failure::Usage;
@@ -131,9 +132,19 @@ fn create_body(
     match filter {
         Some(filter) => drop(body.insert("topic_filter".to_owned(), filter.into())),
         None if unbound => drop(body.insert("topic_filter".to_owned(), Value::Null)),
-        None => {}
+        None => check_bound_by_name(name.unwrap_or_default())?,
     }
     Ok(body)
+}
+
+/// A simple name says nothing about what the queue is bound to; any other is its filter.
+fn check_bound_by_name(name: &str) -> Result<(), Usage> {
+    match QueueName::new(name) {
+        Ok(_) => Err(Usage(format!(
+            "what is queue '{name}' bound to? give --filter FILTER, or --unbound"
+        ))),
+        Err(_) => Ok(()),
+    }
 }
 
 fn done(view: &QueueView, what: &str, json: bool) -> Result<()> {

@@ -38,8 +38,8 @@ pub struct SubArgs {
     /// End after that many seconds, or with a unit; fails if --count was not reached
     #[arg(short = 'W', long = "timeout", value_name = "DURATION", value_parser = parse_wait)]
     timeout: Option<Duration>,
-    /// Print the topic before each payload
-    #[arg(short, long, conflicts_with = "json")]
+    /// Print the topic before each payload; JSON has it anyway
+    #[arg(short, long)]
     verbose: bool,
     /// Print each message as one line of JSON, with its properties
     #[arg(short, long)]

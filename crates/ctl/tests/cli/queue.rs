@@ -150,6 +150,7 @@ fn what_is_missing_is_said_with_a_next_step() {
         (&["queue", "ls", "--token", "x", "--url", &url], 1, "start one with `weir serve`"),
         (&["queue", "ls", "--token", "x", "--url", "https://x"], 2, "http:// only"),
         (&["queue", "create"], 2, "--filter"),
+        (&["queue", "create", "a"], 2, "give --filter FILTER, or --unbound"),
         (&["queue", "create", "a", "-s", "name=b"], 2, "not with --set"),
     ] {
         let ended = run(arguments);

@@ -1,0 +1,80 @@
+use std::net::SocketAddr;
+
+use admin_api::{
+    ApiError, Backend, BoxFuture, Health, NodeMetrics, QueuePatch, QueueSpec, QueueView,
+};
+use axum::Extension;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+
+use super::*;
+use crate::access::Peer;
+use crate::sign_in::SignIn;
+use crate::{Config, Credentials};
+
+/// Has numbers and nothing else.
+struct Numbers;
+
+fn refused<T: Send + 'static>() -> BoxFuture<'static, Result<T, ApiError>> {
+    Box::pin(std::future::ready(Err(ApiError::no_queue("any"))))
+}
+
+impl Backend for Numbers {
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueView>, ApiError>> {
+        refused()
+    }
+
+    fn queue(&self, _: String) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        refused()
+    }
+
+    fn create_queue(&self, _: QueueSpec) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        refused()
+    }
+
+    fn patch_queue(&self, _: String, _: QueuePatch) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        refused()
+    }
+
+    fn delete_queue(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+
+    fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>> {
+        Box::pin(std::future::ready(Ok(NodeMetrics::default())))
+    }
+}
+
+#[test]
+fn metrics_need_a_sign_in_from_elsewhere_and_health_does_not() {
+    let data_dir = tempfile::tempdir().expect("temporary directory");
+    let (credentials, _) = Credentials::load_or_create(data_dir.path()).expect("created");
+    let token = std::fs::read_to_string(data_dir.path().join("admin.token")).expect("made");
+    let config = Config::new(([127, 0, 0, 1], 0).into(), "1");
+    let sign_in = Arc::new(SignIn::new(credentials, &config));
+    let routes = routes(Arc::new(Shared { config, sign_in, backend: Arc::new(Numbers) }));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    for (peer, path, authorization, expected) in [
+        ("127.0.0.1:1", "/metrics", "", StatusCode::OK),
+        ("10.0.0.1:1", "/metrics", "", StatusCode::UNAUTHORIZED),
+        ("10.0.0.1:1", "/metrics", "Bearer nonsense", StatusCode::UNAUTHORIZED),
+        ("10.0.0.1:1", "/metrics", &format!("Bearer {}", token.trim()), StatusCode::OK),
+        ("10.0.0.1:1", "/healthz", "", StatusCode::OK),
+        ("10.0.0.1:1", "/readyz", "", StatusCode::SERVICE_UNAVAILABLE),
+        ("127.0.0.1:1", "/api/v1/queues", "", StatusCode::UNAUTHORIZED),
+    ] {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let service = TowerToHyperService::new(routes.clone().layer(Extension(Peer(peer))));
+        let request = Request::get(path).header("authorization", authorization);
+        let request = request.body(Body::empty()).expect("a request");
+        let response = runtime.block_on(service.call(request)).expect("an answer");
+        assert_eq!(response.status(), expected, "{path} from {peer}");
+    }
+}
