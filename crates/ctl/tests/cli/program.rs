@@ -1,7 +1,6 @@
 //! Runs the commands as a process.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// What a process has left behind.
@@ -12,17 +11,11 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// The example `weir-ctl`, which cargo builds beside the tests.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().expect("a test has a path");
-    let program = tests.with_file_name("../examples/weir-ctl");
-    assert!(program.exists(), "{} is missing: cargo build -p ctl --examples", program.display());
-    program
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir-ctl");
 
 /// Starts it with a clean environment.
 pub fn start(arguments: &[&str]) -> Child {
-    Command::new(program())
+    Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
         .stdin(Stdio::piped())
