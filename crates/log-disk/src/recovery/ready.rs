@@ -99,6 +99,8 @@ impl Ready {
             }
         }
         let current = current.expect("replay ended in a segment that is there");
+        // What a process wrote and did not live to sync has been shown to the visitor: from here on it must not vanish.
+        replay.files.sync(&current.open).map_err(io_error("sync", &current.open.path))?;
         Ok(Self::assemble(replay, end, counts, segments, current, prepared))
     }
 

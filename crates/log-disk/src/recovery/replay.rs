@@ -65,26 +65,31 @@ impl Replay {
             previous_end: None,
         };
         let first = self.from.position.segment();
+        let last = self.last_started(first)?;
         let mut end =
             End { segment: first, offset: self.from.position.offset(), index: self.from.index };
-        let mut segments =
-            self.inventory.by_number.range(first..).map(|(_, found)| found).peekable();
-        while let Some(found) = segments.next() {
+        for found in self.inventory.by_number.range(first..=last).map(|(_, found)| found) {
             let start = if found.number == first && !self.config.verify_all {
                 self.from.position.offset()
             } else {
                 SEGMENT_HEADER_BYTES
             };
-            let has_successor =
-                segments.peek().is_some_and(|next| is_started(next).unwrap_or(true));
-            let offset = walk.segment(found, start, has_successor, visit)?;
+            let offset = walk.segment(found, start, found.number < last, visit)?;
             let index = walk.expected.unwrap_or(self.from.index);
             end = End { segment: found.number, offset, index };
-            if !has_successor {
-                break;
-            }
         }
         Ready::at(self, end, walk.counts)
+    }
+
+    /// The last segment that something was written to. Those before it are complete, and those after it were only prepared.
+    /// One before it may be empty, when the first record for it was too large for it.
+    fn last_started(&self, first: u32) -> Result<u32, OpenError> {
+        for found in self.inventory.by_number.range(first..).rev().map(|(_, found)| found) {
+            if is_started(found).map_err(io_error("read", &found.path))? {
+                return Ok(found.number);
+            }
+        }
+        Ok(first)
     }
 
     /// Checks what lies before the beginning of the replay: the length of the files, and the frames if that is wanted.
@@ -128,12 +133,12 @@ impl Walk {
         &mut self,
         found: &Found,
         start: u32,
-        has_successor: bool,
+        is_complete: bool,
         visit: &mut Visit<'_>,
     ) -> Result<u32, OpenError> {
         let damage =
             |offset, what: &str| Damage { file: found.path.clone(), offset, what: what.to_owned() };
-        if has_successor {
+        if is_complete {
             require_length(found)?;
         }
         if u64::from(start) > found.file_bytes {
@@ -157,7 +162,7 @@ impl Walk {
             }
         };
         self.require_checkpoint(found, stop, fault)?;
-        self.settle_tail(found, &file, stop, fault, has_successor)?;
+        self.settle_tail(found, &file, stop, fault, is_complete)?;
         self.previous_end = Some(damage(stop, "records are missing after this"));
         Ok(u32::try_from(stop).unwrap_or(u32::MAX))
     }
@@ -216,14 +221,14 @@ impl Walk {
         file: &File,
         stop: u64,
         fault: FrameFault,
-        has_successor: bool,
+        is_complete: bool,
     ) -> Result<(), OpenError> {
         let Found { number, path, header, file_bytes } = found;
         let tail = tail::examine(file, *number, header.salt, stop, *file_bytes)
             .map_err(io_error("read", path))?;
         let end = match tail {
             Tail::Clean => stop,
-            Tail::Torn { end } if !has_successor => end,
+            Tail::Torn { end } if !is_complete => end,
             _ => {
                 return Err(Damage {
                     file: path.clone(),
@@ -271,8 +276,11 @@ fn kind_of(path: &Path, at: Position, header: &FrameHeader) -> Result<RecordKind
     RecordKind::try_from(header.kind).map_err(|unknown| newer(unknown.to_string()))
 }
 
-/// Whether something was written to the segment: it has been in use, and so the one before it is complete.
+/// Whether something was written to the segment. Mostly its beginning tells.
 fn is_started(found: &Found) -> std::io::Result<bool> {
     let file = File::open(&found.path)?;
-    Ok(tail::last_written(&file, u64::from(SEGMENT_HEADER_BYTES), found.file_bytes)?.is_some())
+    let begin = u64::from(SEGMENT_HEADER_BYTES);
+    let middle = found.file_bytes.min(begin + 4096);
+    Ok(tail::last_written(&file, begin, middle)?.is_some()
+        || tail::last_written(&file, middle, found.file_bytes)?.is_some())
 }

@@ -178,7 +178,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_was_acknowledged_is_found_in_order_after_power_cuts(lives in prop::collection::vec(life(), 1..5)) {

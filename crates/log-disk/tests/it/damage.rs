@@ -80,6 +80,31 @@ fn a_tail_torn_at_any_byte_is_cut_and_the_log_goes_on() {
     }
 }
 
+#[test]
+fn a_segment_that_stays_empty_does_not_hide_those_after_it() {
+    let directory = directory();
+    let config = config(directory.path());
+    let mut log = start(config.clone());
+    let first = log.append(&bodies(1, 3000));
+    let torn = log.append(&bodies(1, 3000));
+    assert_eq!((torn[0].position.segment(), torn[0].position.offset()), (2, 64));
+    log.shutdown();
+    let path = segment(directory.path(), 2);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    // The tail is all there was in the segment; and what comes next does not fit into it.
+    let mut log = start(config.clone());
+    let large = log.append(&bodies(1, 10_000));
+    let last = log.append(&bodies(1, 100));
+    assert_eq!((large[0].position.segment(), last[0].position.segment()), (3, 4));
+    log.shutdown();
+    let expected =
+        [first, large, last].map(|records| (records[0].position, records[0].body.to_vec()));
+    let (_, _, replayed) = replay(config).unwrap();
+    assert_eq!(replayed, expected);
+}
+
 /// A log of three segments and a prepared one, each batch in the first two of two records, and three batches in the third.
 fn three_segments(directory: &Path) -> Vec<Position> {
     let mut log = start(config(directory));
