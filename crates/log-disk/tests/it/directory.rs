@@ -101,10 +101,12 @@ fn a_full_disk_refuses_messages_takes_settlements_and_recovers_when_they_free_ro
     let mut stored = Vec::new();
     loop {
         log.log.append(ME, batch(&bodies(4, 16 << 10)));
-        let done = log.recorder.wait(ME, |events| match events.last()? {
-            LogEvent::Committed(records) => Some(Ok(records.clone())),
-            LogEvent::Failed { tokens, error } => Some(Err((tokens.len(), error.clone()))),
-            _ => None,
+        let done = log.recorder.wait(ME, |events| {
+            events.iter().find_map(|event| match event {
+                LogEvent::Committed(records) => Some(Ok(records.clone())),
+                LogEvent::Failed { tokens, error } => Some(Err((tokens.len(), error.clone()))),
+                _ => None,
+            })
         });
         match done {
             Ok(records) => stored.extend(records),
