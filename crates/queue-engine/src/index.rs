@@ -76,7 +76,6 @@ impl Index {
             let gone = Entry { at: crate::StoredAt(0), size: 0, stored: stdx::UnixMillis(0) };
             index.open.resize(open_len, gone);
         }
-        index.drop_empty_front();
         index
     }
 

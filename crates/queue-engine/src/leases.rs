@@ -81,3 +81,41 @@ impl Leases {
         self.consumer_links.iter(held).map(|place| &self.slab[place as usize])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_end_in_any_order_and_their_places_are_taken_anew() {
+        let mut leases = Leases::default();
+        let mut held = [List::default(); 2];
+        let lease = |offset: u64| Lease {
+            offset: Offset(offset),
+            consumer: ConsumerSlot((offset % 2) as u32),
+            attempts: 0,
+            granted: Instant::from_nanos(offset),
+        };
+        let offsets = |leases: &mut dyn Iterator<Item = &Lease>| -> Vec<u64> {
+            leases.map(|lease| lease.offset.0).collect()
+        };
+        for round in 0..100 {
+            let first = round * 6;
+            for offset in first..first + 6 {
+                leases.grant(lease(offset), &mut held[(offset % 2) as usize]);
+            }
+            let ended = leases.end(Offset(first + 2), &mut held[(first % 2) as usize]);
+            assert_eq!(ended, Some(lease(first + 2)));
+            assert_eq!(leases.end(Offset(first + 2), &mut held[(first % 2) as usize]), None);
+            let left = [0, 1, 3, 4, 5].map(|n| first + n);
+            assert_eq!(offsets(&mut leases.iter()), left);
+            assert_eq!(offsets(&mut leases.iter_of(held[1])), [first + 1, first + 3, first + 5]);
+            assert_eq!(leases.oldest(), Some(&lease(first)));
+            assert_eq!(leases.first_of(held[1]), Some(&lease(first + 1)));
+            for offset in left {
+                leases.end(Offset(offset), &mut held[(offset % 2) as usize]);
+            }
+        }
+        assert_eq!((leases.len(), leases.slab.len()), (0, 6));
+    }
+}

@@ -83,6 +83,23 @@ fn the_layout_stays() {
     }
     expected.extend([0, 0, 44, 1]);
     assert_eq!(bytes_of(&queue), expected);
+
+    let present = 1 + 11 * 8 + 4 + 2 * 8 + 2;
+    for (at, byte, refused) in [
+        (present, 0b100, "a chunk holds what never came, or nothing"),
+        (present, 0b000, "a chunk holds what never came, or nothing"),
+        (present, 0b011, "its ledger does not balance"),
+        (present - 2, 3, "a chunk holds what never came, or nothing"),
+        (present - 10, 1, "a chunk holds what never came, or nothing"),
+        (present + 64 + 8, 9, "a chunk does not fit together"),
+        (9, 3, "more was dispatched than came"),
+    ] {
+        let mut bytes = expected.clone();
+        bytes[at] = byte;
+        bytes.resize(bytes.len() + if byte == 9 { 18 } else { 0 }, 0);
+        let illegal = Snapshot::decode(&bytes).unwrap_err();
+        assert_eq!(illegal, SnapshotError::Illegal(refused), "byte {at} as {byte}");
+    }
 }
 
 #[test]

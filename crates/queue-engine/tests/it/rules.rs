@@ -191,6 +191,21 @@ fn a_busy_consumer_rests_and_another_gets_the_message_at_once() {
 }
 
 #[test]
+fn a_rest_is_not_cut_short_by_another() {
+    check(
+        config(ROUND_ROBIN),
+        "attach a 9          ->
+         enqueue 2           -> a0 a1
+         busy a 0            -> tried:0=0
+         retry_delay 100ms   ->
+         busy a 1            -> tried:1=0
+         deadline            -> 1000ms
+         wait 999ms          ->
+         wait 1ms            -> a0 a1",
+    );
+}
+
+#[test]
 fn a_lease_that_runs_out_goes_to_another() {
     check(
         QueueConfig { ack_timeout: std::time::Duration::from_secs(10), ..config(ROUND_ROBIN) },

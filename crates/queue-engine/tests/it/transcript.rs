@@ -100,6 +100,9 @@ impl Player {
             ["ack_timeout", time] => {
                 config(&|config| config.ack_timeout = stdx::parse_duration(time).expect("a time"))
             }
+            ["retry_delay", time] => {
+                config(&|config| config.retry_delay = stdx::parse_duration(time).expect("a time"))
+            }
             ["strategy", number] => config(&|config| {
                 let strategy = DispatchStrategy::from_number(number.parse().expect("a number"));
                 config.dispatch_strategy = strategy.expect("a known number");
