@@ -191,8 +191,10 @@ impl Hosting {
             let hows = [Left::Settled, Left::DeadLettered, Left::Dropped, Left::Expired];
             let taken = queue.left.iter_mut().map(std::mem::take);
             let left = hows.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+            queue.logged_dispatched_to = queue.engine.dispatched_to();
             let record = SettleRecord {
                 sink,
+                dispatched_to: queue.logged_dispatched_to,
                 left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
                 attempts: std::mem::take(&mut queue.attempts),
             };

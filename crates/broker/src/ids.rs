@@ -51,7 +51,10 @@ pub fn owner_of(name: &str, shards: u16) -> ShardId {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    ShardId(((hash >> 32) % u64::from(shards.max(1))) as u16)
+    // FNV alone leaves names that differ in their last digits close together; MurmurHash3's finalizer spreads them.
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    ShardId(((hash ^ (hash >> 33)) % u64::from(shards.max(1))) as u16)
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ impl Recovery {
                 }
             }
         }
+        queue.engine.replay_dispatched(record.dispatched_to);
         for (offset, attempts) in &record.attempts {
             queue.engine.replay_attempts(*offset, *attempts);
         }

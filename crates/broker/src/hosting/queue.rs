@@ -37,6 +37,8 @@ pub(crate) struct HostedQueue {
     /// How offsets left since the last settle record.
     pub(crate) left: [Vec<u64>; 4],
     pub(crate) attempts: Vec<(Offset, u32)>,
+    /// What the newest settle record says was handed to consumers.
+    pub(crate) logged_dispatched_to: Offset,
     /// Whether the host has it on its list of queues to write a settle record for.
     pub(crate) is_listed: bool,
     /// The deadline for which a timer stands.
@@ -63,6 +65,7 @@ impl HostedQueue {
     pub(crate) fn new(definition: Arc<QueueDefinition>, engine: Queue, ahead: ReadAhead) -> Self {
         Self {
             definition,
+            logged_dispatched_to: engine.dispatched_to(),
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
@@ -85,7 +88,9 @@ impl HostedQueue {
 
     /// Whether something waits to be written to a settle record.
     pub(crate) fn has_unlogged(&self) -> bool {
-        !self.attempts.is_empty() || self.left.iter().any(|offsets| !offsets.is_empty())
+        self.engine.dispatched_to() != self.logged_dispatched_to
+            || !self.attempts.is_empty()
+            || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
     /// Feeds the engine and performs what it asks for.

@@ -41,7 +41,7 @@ impl Left {
 ///
 /// ```text
 /// version u8 | sink u32 | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
-/// | attempts varint | { offset varint | attempts varint } ...
+/// | dispatched_to varint | attempts varint | { offset varint | attempts varint } ...
 /// ```
 /// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct SettleRecord {
     pub(crate) sink: SinkId,
     /// Offsets that left, by how, as ranges in ascending order.
     pub(crate) left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
+    /// Offsets below were handed to a consumer: after a crash that delivery counts, so that the next one says so.
+    pub(crate) dispatched_to: Offset,
     /// Deliveries counted of messages that stay.
     pub(crate) attempts: Vec<(Offset, u32)>,
 }
@@ -82,6 +84,7 @@ impl SettleRecord {
                 end = range.end;
             }
         }
+        put_varint(out, self.dispatched_to.0);
         put_varint(out, self.attempts.len() as u64);
         for (offset, attempts) in &self.attempts {
             put_varint(out, offset.0);
@@ -109,6 +112,7 @@ impl SettleRecord {
             }
             left.push((how, ranges));
         }
+        let dispatched_to = Offset(reader.varint()?);
         let count = reader.varint()?;
         let mut attempts = Vec::new();
         for _ in 0..count {
@@ -116,7 +120,7 @@ impl SettleRecord {
             let number = reader.varint()?;
             attempts.push((offset, u32::try_from(number).unwrap_or(u32::MAX)));
         }
-        Ok(Self { sink, left, attempts })
+        Ok(Self { sink, left, dispatched_to, attempts })
     }
 }
 
@@ -129,6 +133,7 @@ mod tests {
         let record = SettleRecord {
             sink: SinkId(7),
             left: vec![(Left::Settled, vec![0..3, 5..6, 1000..5000]), (Left::Dropped, vec![3..4])],
+            dispatched_to: Offset(5001),
             attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],
         };
         let mut body = Vec::new();
