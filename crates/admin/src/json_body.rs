@@ -43,7 +43,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let path = error.path().to_string();
         let message = error.inner().to_string();
         match field_of(&path, &message) {
-            Some(field) if error.inner().is_data() => Failure::field(&field, message),
+            // The field says where it is; the line and column would be those of a body that was made by a program.
+            Some(field) if error.inner().is_data() => {
+                let words = message.split(" at line ").next().unwrap_or(&message);
+                Failure::field(&field, words)
+            }
             _ => malformed(&message),
         }
     })?;

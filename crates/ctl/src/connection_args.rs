@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use clap::{ArgAction, Args};
-use mqtt_client::{Acknowledge, Client, ConnectOptions, Error, Will};
+use mqtt_client::{Acknowledge, Client, CloseReason, ConnectOptions, Error, Will};
 use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode};
 use stdx::parse_duration;
 
@@ -127,6 +127,9 @@ fn next_step(error: &Error) -> &'static str {
     match error {
         Error::Connect { source, .. } if source.kind() == ErrorKind::ConnectionRefused => {
             "; nobody listens there: start a broker with `weir serve`, or name one with -h and -p"
+        }
+        Error::Closed(CloseReason::Malformed(_) | CloseReason::Eof) => {
+            "; is that an MQTT broker? name its address with -h and -p"
         }
         Error::Refused { reason_code: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
             "; try -V 311"

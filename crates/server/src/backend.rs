@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, Backend, BoxFuture, Health, LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec,
-    QueueStats, QueueView,
+    ApiError, Backend, BoxFuture, Health, LogMetrics, NodeMetrics, QueueMetrics, QueuePatch,
+    QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
 use log_api::LogState;
@@ -25,7 +25,9 @@ pub(crate) struct BrokerBackend {
 }
 
 /// Waits for the answer to a request that was given a callback.
-async fn answer<T: Send + 'static>(ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> Result<T, ApiError> {
+async fn answer<T: Send + 'static>(
+    ask: impl FnOnce(Box<dyn FnOnce(T) + Send>),
+) -> Result<T, ApiError> {
     let (sender, receiver) = oneshot::channel();
     // A client that does not wait for the answer drops the receiver.
     ask(Box::new(move |result| drop(sender.send(result))));
@@ -41,9 +43,9 @@ fn api_error(error: ControlError) -> ApiError {
         ControlError::NotStored(_) => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }
-        ControlError::Exists(_) | ControlError::BoundElsewhere { .. } | ControlError::TooMany { .. } => {
-            ApiError::Conflict { message: error.to_string() }
-        }
+        ControlError::Exists(_)
+        | ControlError::BoundElsewhere { .. }
+        | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },
     }
 }
 
@@ -64,7 +66,7 @@ fn stats(state: Option<&QueueState>) -> QueueStats {
         bytes: ledger.bytes,
         oldest_age_ms: *oldest_age_ms,
         lag_ms: *oldest_age_ms,
-        consumers: ledger.consumers as u64,
+        consumers: ledger.consumers,
     }
 }
 
@@ -112,14 +114,25 @@ impl Backend for BrokerBackend {
         })
     }
 
-    fn patch_queue(&self, name: String, patch: QueuePatch) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+    fn patch_queue(
+        &self,
+        name: String,
+        patch: QueuePatch,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
         Box::pin(async move {
             let known = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
             let config = engine_config(&patch.properties(&properties(&known.config))?)?;
             let topic_filter = patch.topic_filter().map(|filter| filter.map(str::to_owned));
             let is_filter_named = known.topic_filter.as_deref() == Some(&*known.name);
-            if is_filter_named && topic_filter.as_ref().is_some_and(|filter| filter.as_deref() != Some(&*known.name)) {
-                return Err(ApiError::invalid("topic_filter", "cannot change: the queue is named by it"));
+            if is_filter_named
+                && topic_filter
+                    .as_ref()
+                    .is_some_and(|filter| filter.as_deref() != Some(&*known.name))
+            {
+                return Err(ApiError::invalid(
+                    "topic_filter",
+                    "cannot change: the queue is named by it",
+                ));
             }
             let change = QueueChange { config: Some(config), topic_filter };
             let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
@@ -128,7 +141,9 @@ impl Backend for BrokerBackend {
     }
 
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
-        Box::pin(async move { answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(api_error) })
+        Box::pin(async move {
+            answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(api_error)
+        })
     }
 
     fn health(&self) -> Health {
@@ -138,7 +153,9 @@ impl Backend for BrokerBackend {
         }
         match self.handle.state().log_state {
             LogState::Writable => {}
-            LogState::Full => reasons.push("the disk is full: messages for queues are refused".to_owned()),
+            LogState::Full => {
+                reasons.push("the disk is full: messages for queues are refused".to_owned())
+            }
             LogState::Failed { reason } => reasons.push(format!("the log has failed: {reason}")),
         }
         Health { ready: reasons.is_empty(), reasons }

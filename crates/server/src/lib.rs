@@ -1,8 +1,10 @@
 //! Builds a node from its settings, runs it until it is told to stop, and drains it without loss.
 
 mod backend;
+mod greeting;
 mod limits;
 mod mapping;
+mod memory;
 mod node;
 mod serve;
 

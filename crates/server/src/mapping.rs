@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
+use anyhow::{Result, anyhow, ensure};
+use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
 use queue_engine::QueueConfig;
@@ -19,21 +21,33 @@ const SUPPORTED: [&str; 7] = [
     "paused",
 ];
 
-/// Number of shards when nothing is said: a core each, but one for the log and the operator's side.
-pub(crate) fn shards(settings: &Settings) -> u16 {
+/// Number of shards; when nothing is said a core each, but one for the log and the operator's side.
+fn shards(settings: &Settings) -> Result<u16> {
+    if let Some(shards) = settings.server.shards {
+        ensure!(
+            shards <= SHARDS_MAX,
+            "server.shards: {shards} is too many; give {SHARDS_MAX} at most, or auto"
+        );
+        return Ok(shards);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shards = settings.server.shards.unwrap_or_else(|| u16::try_from(cores.saturating_sub(1)).unwrap_or(1));
-    shards.clamp(1, log_api::SHARDS_MAX)
+    Ok(u16::try_from(cores.saturating_sub(1)).unwrap_or(SHARDS_MAX).clamp(1, SHARDS_MAX))
 }
 
-pub(crate) fn broker(settings: &Settings) -> Result<broker::Config, ApiError> {
+/// The broker's configuration.
+///
+/// # Errors
+/// The settings ask for what this version does not have, or for too much.
+pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
     let mqtt = &settings.mqtt;
     let session_expiry = u32::try_from(mqtt.session_expiry_max.as_secs()).unwrap_or(u32::MAX);
     let limits = ServerLimits {
         receive_maximum: mqtt.receive_maximum,
         topic_alias_maximum: mqtt.topic_alias_maximum,
         maximum_packet_size: mqtt.max_packet_size,
-        keep_alive_max: mqtt.keep_alive_max.map(|max| u16::try_from(max.as_secs()).unwrap_or(u16::MAX)),
+        keep_alive_max: mqtt
+            .keep_alive_max
+            .map(|max| u16::try_from(max.as_secs()).unwrap_or(u16::MAX)),
         session_expiry_max: session_expiry,
         max_outgoing_inflight: mqtt.max_outgoing_inflight,
         max_pending_messages: mqtt.max_pending_messages as usize,
@@ -41,12 +55,13 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config, ApiError> {
         ..ServerLimits::default()
     };
     Ok(broker::Config {
-        shards: shards(settings),
+        shards: shards(settings)?,
         limits,
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
-        queue_defaults: engine_config(&defaults(settings))?,
+        queue_defaults: engine_config(&defaults(settings))
+            .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
         ..broker::Config::default()
     })
@@ -56,7 +71,10 @@ pub(crate) fn net(settings: &Settings) -> net::Config {
     let enabled = settings.listeners.iter().filter(|listener| listener.enabled);
     net::Config {
         listeners: enabled
-            .map(|listener| net::ListenerConfig { name: listener.name.clone(), bind: listener.bind })
+            .map(|listener| net::ListenerConfig {
+                name: listener.name.clone(),
+                bind: listener.bind,
+            })
             .collect(),
         limits: Limits {
             max_packet_size: settings.mqtt.max_packet_size,
@@ -72,8 +90,8 @@ pub(crate) fn net(settings: &Settings) -> net::Config {
 
 /// The properties a queue has that says nothing, as the edge shows them.
 pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
-    use admin_api::{Durability, Overflow, SizeText};
     use ::settings as from;
+    use admin_api::{Durability, Overflow, SizeText};
     let of = &settings.queues.defaults;
     QueueProperties {
         dispatch_strategy: match of.dispatch_strategy {

@@ -1,18 +1,22 @@
 //! One node: recovered, running, drained. The order in which its parts start and stop is here and nowhere else.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use broker::{Broker, Handle, Post, Recovery};
 use log_api::Log;
+use rustix::fs::Access;
 use settings::Settings;
 
 use crate::backend::BrokerBackend;
-use crate::mapping;
+use crate::{greeting, mapping};
 
 /// A running node.
 pub(crate) struct Node {
@@ -23,22 +27,15 @@ pub(crate) struct Node {
     draining: Arc<AtomicBool>,
 }
 
-/// What a node was started with, to be printed.
-pub(crate) struct Started {
-    pub(crate) node: Node,
-    pub(crate) first_password: Option<admin::FirstPassword>,
-}
-
 /// Starts a node: addresses first, then the log and what it tells, then the threads.
-pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Started> {
+pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> {
     let began = Instant::now();
-    let config = mapping::broker(settings).map_err(|error| anyhow::anyhow!("queues.defaults.{error}"))?;
+    let config = mapping::broker(settings)?;
     let net_config = mapping::net(settings);
-    let bound = net::bind(&net_config)?;
+    let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;
-    let (credentials, first_password) =
-        admin::Credentials::load_or_create(&settings.data_dir).context("cannot use the credentials of data_dir")?;
     let opened = log_disk::open(log_config(settings, config.shards))?;
+    let credentials = credentials(&settings.data_dir)?;
     let mut recovery = Recovery::new(opened.checkpoint.as_ref())?;
     let mut ready =
         opened.replay.run(&mut |kind, position, _, body| recovery.visit(kind, position, body))?;
@@ -48,7 +45,8 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Starte
     let post = Post::new(config.shards);
     let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
     let shards = config.shards;
-    let Broker { handle, shards: built } = broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?);
+    let Broker { handle, shards: built } =
+        broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?);
     let draining = Arc::new(AtomicBool::new(false));
     let backend = BrokerBackend {
         handle: handle.clone(),
@@ -64,13 +62,45 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Starte
     };
     let elapsed_ms = began.elapsed().as_millis();
     tracing::info!(version, shards, queues, waiting, elapsed_ms, "started");
-    Ok(Started { node: Node { net, admin, handle, log, draining }, first_password })
+    Ok(Node { net, admin, handle, log, draining })
 }
 
+/// What the system says of an address, and what to do about it.
+fn cannot_listen(error: &net::BindError) -> anyhow::Error {
+    let next_step = match error.source.kind() {
+        ErrorKind::AddrInUse => {
+            "; another program has that port, perhaps another broker: stop it, or"
+        }
+        ErrorKind::AddrNotAvailable => "; this machine does not have that address:",
+        ErrorKind::PermissionDenied => "; ports below 1024 need a privilege:",
+        _ => ";",
+    };
+    anyhow!("{error}{next_step} set listeners.{}.bind to another address", error.name)
+}
+
+/// Makes the data directory, if need be, for this user alone: messages and secrets lie in it.
 fn make_data_dir(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| {
-        format!("cannot use the data directory {}: give one that this user can write, with --data-dir", path.display())
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let writable = made.and_then(|()| {
+        rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).map_err(Into::into)
+    });
+    writable.with_context(|| {
+        format!(
+            "cannot use the data directory {}: give one that this user can write, with --data-dir",
+            path.display()
+        )
     })
+}
+
+/// The credentials of the data directory, whose lock the log holds by now.
+fn credentials(data_dir: &Path) -> Result<admin::Credentials> {
+    let (credentials, first_password) = admin::Credentials::load_or_create(data_dir)
+        .with_context(|| format!("cannot use the credentials in {}", data_dir.display()))?;
+    if let Some(password) = first_password {
+        // At once: it is kept nowhere, and what follows may fail.
+        greeting::print_password(password.reveal());
+    }
+    Ok(credentials)
 }
 
 fn log_config(settings: &Settings, shards: u16) -> log_disk::Config {

@@ -1,6 +1,6 @@
 //! The commands `serve` and `check`: settings in, exit code out.
 
-use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +11,14 @@ use anyhow::{Context, Result};
 use settings::{LogFormat, LogLevel, Settings, Sources};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::greeting::Greeting;
 use crate::limits::raise_open_files;
-use crate::node;
+use crate::{mapping, memory, node};
 
 /// How often the main thread looks whether all shards live.
 const WATCH: Duration = Duration::from_secs(1);
+/// After how many such looks memory is given back.
+const GIVE_BACK_EVERY: u64 = 10;
 
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
@@ -31,19 +34,23 @@ pub struct Options {
 /// Checks the configuration and prints what is wrong with it.
 #[must_use]
 pub fn check(options: &Options) -> ExitCode {
-    match Sources::of_process(options.config.clone(), options.set.clone()).load() {
-        Ok(loaded) => {
-            for value in loaded.effective() {
-                println!("{} = {}  # {}", value.key, value.value, value.origin);
-            }
-            println!("configuration is valid");
-            ExitCode::SUCCESS
-        }
+    let loaded = match Sources::of_process(options.config.clone(), options.set.clone()).load() {
+        Ok(loaded) => loaded,
         Err(errors) => {
-            eprint!("{errors}");
-            ExitCode::FAILURE
+            eprintln!("{errors}");
+            return ExitCode::FAILURE;
         }
+    };
+    // A value that is right by itself may ask for what this version does not have.
+    if let Err(error) = mapping::broker(&loaded.settings) {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
     }
+    for value in loaded.effective() {
+        println!("{} = {}  # {}", value.key, value.value, value.origin);
+    }
+    println!("configuration is valid");
+    ExitCode::SUCCESS
 }
 
 /// Runs a broker until SIGTERM or SIGINT.
@@ -52,14 +59,14 @@ pub fn serve(options: &Options) -> ExitCode {
     let settings = match Sources::of_process(options.config.clone(), options.set.clone()).load() {
         Ok(loaded) => loaded.settings,
         Err(errors) => {
-            eprint!("{errors}");
+            eprintln!("{errors}");
             return ExitCode::FAILURE;
         }
     };
     match run(&settings, options.version) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", words(&error));
             ExitCode::FAILURE
         }
     }
@@ -70,18 +77,59 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     let signals = Signals::register().context("cannot listen to signals")?;
     let open_files = raise_open_files();
     tracing::debug!(?open_files, "limits");
-    let started = node::start(settings, version)?;
-    let node = started.node;
-    print(settings, &node.addresses(), started.first_password.as_ref())?;
+    let node = node::start(settings, version)?;
+    let addresses = node.addresses();
+    warn_of_open_listeners(&addresses);
+    let greeting = Greeting {
+        addresses: &addresses,
+        data_dir: &settings.data_dir,
+        program: &std::env::args().next().unwrap_or_else(|| "weir".to_owned()),
+    };
+    // Who closes our output, such as `head`, does not end the broker.
+    let _ = greeting.write(&mut std::io::stdout().lock());
+    let mut looks = 0_u64;
     while !signals.wait(WATCH) {
         if node.has_failed() {
-            anyhow::bail!("a shard has stopped: the broker ends, nothing that was acknowledged is lost");
+            anyhow::bail!(
+                "a shard has stopped: the broker ends, nothing that was acknowledged is lost"
+            );
+        }
+        looks += 1;
+        // The first time soon after the start, which takes more than it needs later.
+        if looks % GIVE_BACK_EVERY == 2 {
+            memory::give_back();
         }
     }
     tracing::info!("stopping");
     node.drain(settings.server.shutdown_timeout)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The whole chain of causes, but for those whose words the one before has already.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
+}
+
+/// Without sign-in, an address that others can reach is open to them.
+fn warn_of_open_listeners(addresses: &[(String, SocketAddr)]) {
+    let open =
+        |(name, address): &&(String, SocketAddr)| name != "http" && !address.ip().is_loopback();
+    for (name, address) in addresses.iter().filter(open) {
+        tracing::warn!(
+            listener = %name, %address,
+            "whoever reaches this listener may publish, subscribe and consume: this version signs in no MQTT clients"
+        );
+    }
 }
 
 fn log_config(settings: &Settings) -> telemetry::LogConfig {
@@ -97,32 +145,6 @@ fn log_config(settings: &Settings) -> telemetry::LogConfig {
         LogFormat::Json => telemetry::LogFormat::Json,
     };
     telemetry::LogConfig { level: level.to_owned(), format }
-}
-
-/// Says on standard output where the broker listens, and what to try.
-fn print(
-    settings: &Settings,
-    addresses: &[(String, std::net::SocketAddr)],
-    password: Option<&admin::FirstPassword>,
-) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    for (name, address) in addresses {
-        writeln!(out, "listening {name} {address}")?;
-    }
-    if let Some(password) = password {
-        writeln!(out, "admin password: {}", password.reveal())?;
-        writeln!(out, "  (printed once; the command line on this machine needs none)")?;
-    }
-    let mqtt = addresses.iter().find(|(name, _)| name != "http");
-    if let Some((_, address)) = mqtt {
-        let (host, port) = (address.ip(), address.port());
-        writeln!(out, "data in {}", settings.data_dir.display())?;
-        writeln!(out, "try, in two other terminals:")?;
-        writeln!(out, "  weir sub -h {host} -p {port} -q 1 -t '$q/sensor/+/data' -v")?;
-        writeln!(out, "  weir pub -h {host} -p {port} -q 1 -t sensor/1/data -m hello")?;
-    }
-    out.flush()?;
-    Ok(())
 }
 
 /// The signals that end the process.
@@ -154,8 +176,22 @@ impl Signals {
     /// Waits for a signal to stop, for so long.
     fn wait(&self, timeout: Duration) -> bool {
         if let Ok(SIGHUP) = self.receiver.recv_timeout(timeout) {
-            tracing::warn!("SIGHUP: this version reloads nothing, a changed configuration needs a restart");
+            tracing::warn!(
+                "SIGHUP: this version reloads nothing, a changed configuration needs a restart"
+            );
         }
         self.count.load(Ordering::Relaxed) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let cause = anyhow::anyhow!("no space left");
+        let error = cause.context("cannot make a segment: no space left").context("cannot start");
+        assert_eq!(words(&error), "cannot start: cannot make a segment: no space left");
     }
 }

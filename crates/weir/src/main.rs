@@ -3,26 +3,39 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What [`with_serve`] adds.
+const SERVE_ARGUMENTS: [&str; 3] = ["config", "data-dir", "set"];
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
-    let matches = with_serve(command()).get_matches();
+    let mut command = with_serve(command());
+    let matches = command.get_matches_mut();
     match matches.subcommand() {
-        None => server::serve(&options(&matches)),
-        Some(("serve", matches)) => server::serve(&options(matches)),
-        Some(("check", matches)) => server::check(&options(matches)),
+        None => server::serve(&options(&[&matches])),
+        Some(("serve", inner)) => server::serve(&options(&[&matches, inner])),
+        Some(("check", inner)) => server::check(&options(&[&matches, inner])),
+        Some((name, _)) if SERVE_ARGUMENTS.iter().any(|id| matches.contains_id(id)) => {
+            let message = format!(
+                "--config, --data-dir and --set before '{name}' are the broker's; put options after it"
+            );
+            command.error(ErrorKind::ArgumentConflict, message).exit()
+        }
         Some(_) => ctl::run(&matches),
     }
 }
 
 fn command() -> Command {
-    let serve = with_serve(Command::new("serve").about("Run the broker (also what plain `weir` does)"));
-    let check = with_serve(Command::new("check").about("Check the configuration and print what holds"));
+    let serve =
+        with_serve(Command::new("serve").about("Run the broker (also what plain `weir` does)"));
+    let check =
+        with_serve(Command::new("check").about("Check the configuration and print what holds"));
     ctl::command()
         .about("MQTT broker and durable queues in one binary")
         .version(VERSION)
@@ -42,7 +55,12 @@ fn with_serve(command: Command) -> Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("Configuration file (also WEIR_CONFIG)"),
         )
-        .arg(Arg::new("data-dir").long("data-dir").value_name("DIR").help("Where all data lies [default: weir-data]"))
+        .arg(
+            Arg::new("data-dir")
+                .long("data-dir")
+                .value_name("DIR")
+                .help("Where all data lies [default: weir-data]"),
+        )
         .arg(
             Arg::new("set")
                 .long("set")
@@ -52,10 +70,15 @@ fn with_serve(command: Command) -> Command {
         )
 }
 
-fn options(matches: &ArgMatches) -> server::Options {
-    let mut set: Vec<String> = matches.get_many("set").into_iter().flatten().cloned().collect();
-    if let Some(data_dir) = matches.get_one::<String>("data-dir") {
-        set.push(format!("data_dir={data_dir}"));
+/// What stands before and after the subcommand; the later word wins.
+fn options(levels: &[&ArgMatches]) -> server::Options {
+    let mut options = server::Options { version: VERSION, ..server::Options::default() };
+    for matches in levels {
+        options.set.extend(matches.get_many("set").into_iter().flatten().cloned());
+        if let Some(data_dir) = matches.get_one::<String>("data-dir") {
+            options.set.push(format!("data_dir={data_dir}"));
+        }
+        options.config = matches.get_one("config").cloned().or(options.config);
     }
-    server::Options { config: matches.get_one("config").cloned(), set, version: VERSION }
+    options
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use mqtt_client::{Client, Outgoing, PropertyBlock, PublishOutcome, Ticket};
-use mqtt_types::{QoS, ReasonCode};
+use mqtt_types::{QoS, ReasonCode, TopicName};
 
 use crate::connection_args::{ConnectionArgs, parse_qos};
 use crate::failure::Said;
@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 pub struct PubArgs {
     /// The topic to publish to
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = parse_topic)]
     topic: String,
     #[command(flatten)]
     source: SourceArgs,
@@ -72,6 +72,11 @@ pub fn run(args: &PubArgs) -> Result<()> {
     publisher.collect(0)?;
     client.disconnect(ReasonCode::SUCCESS)?;
     if publisher.refused == 0 { Ok(()) } else { Err(Said.into()) }
+}
+
+/// Refuses what no broker takes: at QoS 0 there would be no answer to say so.
+fn parse_topic(text: &str) -> Result<String, String> {
+    TopicName::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 struct Publisher<'a> {

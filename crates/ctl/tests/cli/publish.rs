@@ -116,6 +116,8 @@ fn what_cannot_be_understood_or_reached_is_said_with_a_next_step() {
     for (arguments, code, words) in [
         (&["pub", "-p", &port, "-t", "a", "-m", "x"][..], 1, "start a broker with `weir serve`"),
         (&["pub", "-t", "a", "-f", "/nonexistent"], 1, "file '/nonexistent' cannot be read"),
+        (&["pub", "-t", "a/+", "-m", "x"], 2, "topic name has a wildcard"),
+        (&["pub", "-t", "", "-m", "x"], 2, "topic name is empty"),
         (&["pub", "-t", "a"], 2, "--message"),
         (
             &["pub", "-t", "a", "-n", "-V", "311", "-D", "publish", "content-type", "x"],
