@@ -232,6 +232,18 @@ impl Hosting {
         self.queues.iter().map(state).collect()
     }
 
+    /// Checks the engines, that accounts balance, and that no more is kept in memory than is waiting.
+    #[cfg(test)]
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.queues.values().try_for_each(HostedQueue::check)
+    }
+
+    /// The account of a queue.
+    #[cfg(test)]
+    pub(crate) fn ledger(&self, sink: SinkId) -> Option<queue_engine::Ledger> {
+        self.queues.get(&sink).map(|queue| queue.engine.ledger())
+    }
+
     /// What a checkpoint must keep of the queues here.
     pub(crate) fn parts(&self) -> Vec<QueuePart> {
         let part = |queue: &HostedQueue| QueuePart {

@@ -18,6 +18,8 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 

@@ -2,6 +2,8 @@
 //! one verb each.
 
 mod acknowledge;
+#[cfg(test)]
+mod checks;
 mod commit;
 mod connect;
 mod consume;

@@ -1,7 +1,6 @@
 //! Starts the shard threads, and stops them.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,6 +9,7 @@ use broker::{Post, Shard};
 use mio::{Poll, Waker};
 use parking_lot::Mutex;
 
+use crate::address::Address;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::listener::Bound;
@@ -17,7 +17,7 @@ use crate::worker::{Door, Worker, waker_token};
 
 /// The threads of a running broker.
 pub struct Running {
-    addresses: Vec<(String, SocketAddr)>,
+    addresses: Vec<(String, Address)>,
     doors: Arc<[Arc<Door>]>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
@@ -50,11 +50,9 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
     }
     let doors: Arc<[Arc<Door>]> = doors.into();
     let clock = Clock::new();
-    let mut listeners = Some(bound.listeners);
+    let mut acceptors = Some(bound.acceptors);
     let mut threads = Vec::new();
     for ((shard, poll), door) in shards.into_iter().zip(polls).zip(doors.iter()) {
-        let listeners = listeners.take().unwrap_or_default();
-        let mine = listeners.into_iter().map(|(name, listener)| (name, mio::net::TcpListener::from_std(listener)));
         let name = format!("shard-{}", shard.id().0);
         let worker = Worker {
             shard,
@@ -63,7 +61,7 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
             doors: Arc::clone(&doors),
             post: post.clone(),
             config: Arc::clone(&config),
-            listeners: mine.collect(),
+            acceptors: acceptors.take().unwrap_or_default(),
             clock,
         };
         threads.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
@@ -78,7 +76,7 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
 impl Running {
     /// The listeners' names and addresses.
     #[must_use]
-    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+    pub fn addresses(&self) -> &[(String, Address)] {
         &self.addresses
     }
 

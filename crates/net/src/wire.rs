@@ -1,11 +1,11 @@
 //! One connection's socket and buffers. It must not know packets.
 
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 
-use mio::net::TcpStream;
 use mqtt_types::ProtocolVersion;
 use stdx::Instant;
+
+use crate::transport::{Input, Transport};
 
 /// How a connection is doing.
 ///
@@ -25,9 +25,9 @@ pub(crate) enum Phase {
     Lingering,
 }
 
-/// A socket and its buffers. At rest it has no buffer.
+/// A transport and its buffers. At rest it has no buffer.
 pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+    pub(crate) transport: Transport,
     pub(crate) generation: u32,
     pub(crate) phase: Phase,
     pub(crate) version: ProtocolVersion,
@@ -41,6 +41,8 @@ pub(crate) struct Wire {
     pub(crate) notify_drained: bool,
     /// The socket took less than was there: the poll says when it takes more.
     pub(crate) is_blocked: bool,
+    /// The client has ended its side: there is an end to read, and the poll has said so.
+    pub(crate) is_half_closed: bool,
     /// What has been written, of `out` and in all.
     pub(crate) sent: usize,
     pub(crate) written: u64,
@@ -63,9 +65,11 @@ pub(crate) enum Flushed {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, generation: u32, deadline: Instant) -> Self {
+    pub(crate) fn new(transport: Transport, generation: u32, deadline: Instant) -> Self {
         Self {
-            stream,
+            // Output of its own that came along from another thread waits for the poll's first word.
+            is_blocked: transport.wants_write(),
+            transport,
             generation,
             phase: Phase::Greeting,
             version: ProtocolVersion::default(),
@@ -73,7 +77,7 @@ impl Wire {
             is_dirty: false,
             is_ready: false,
             notify_drained: false,
-            is_blocked: false,
+            is_half_closed: false,
             sent: 0,
             written: 0,
             out: Vec::new(),
@@ -90,7 +94,7 @@ impl Wire {
     /// Writes what is there, with one call as a rule.
     pub(crate) fn flush(&mut self) -> Flushed {
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
+            match self.transport.write(rest) {
                 Ok(0) => return Flushed::Gone,
                 Ok(count) => {
                     self.sent += count;
@@ -109,27 +113,43 @@ impl Wire {
                 Err(_) => return Flushed::Gone,
             }
         }
+        match self.transport.settle(self.phase == Phase::Closing) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_blocked = true;
+                return Flushed::Blocked;
+            }
+            Err(_) => return Flushed::Gone,
+        }
         self.is_blocked = false;
         self.sent = 0;
         self.out.clear();
         Flushed::All
     }
 
-    /// Reads once. `Ok(None)` when nothing is there, `Ok(Some(0))` at the end.
-    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            match self.stream.read(into) {
-                Ok(count) => return Ok(Some(count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Reads once.
+    #[inline]
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> Input {
+        if self.transport.is_plain() {
+            return self.transport.read(into);
         }
+        if matches!(self.phase, Phase::Closing | Phase::Lingering) {
+            return self.transport.discard(into);
+        }
+        let input = self.transport.read(into);
+        self.is_blocked |= self.transport.wants_write();
+        input
+    }
+
+    /// Whether there is more to read although the poll will not say so.
+    #[inline]
+    pub(crate) fn has_more(&self) -> bool {
+        self.is_half_closed || self.transport.has_more()
     }
 
     /// Ends our side and waits for the client's.
     pub(crate) fn linger(&mut self) {
         self.phase = Phase::Lingering;
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.transport.socket_mut().shutdown_write();
     }
 }

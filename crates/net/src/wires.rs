@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use broker::{CloseReason, ConnId, Outbox};
-use mio::net::TcpStream;
 use stdx::Instant;
 
+use crate::transport::Transport;
 use crate::wire::{Flushed, Phase, Wire};
 
 /// Emptied buffers kept for the next connection that has something to say.
@@ -64,9 +64,9 @@ impl Wires {
         ConnId { slot, generation: self.generation }
     }
 
-    pub(crate) fn insert(&mut self, id: ConnId, stream: TcpStream, deadline: Instant) {
+    pub(crate) fn insert(&mut self, id: ConnId, transport: Transport, deadline: Instant) {
         if let Some(place) = self.slots.get_mut(id.slot as usize) {
-            *place = Some(Wire::new(stream, id.generation, deadline));
+            *place = Some(Wire::new(transport, id.generation, deadline));
             self.deadlines.push(Reverse((deadline, id.slot, id.generation)));
         }
     }
@@ -141,6 +141,11 @@ impl Wires {
                     give_back(&mut self.pool, &mut wire.out);
                     if wire.phase == Phase::Closing {
                         wire.linger();
+                        if !wire.transport.is_plain() && !wire.is_ready {
+                            // The end may have come already, which the poll says once.
+                            wire.is_ready = true;
+                            self.ready.push(slot);
+                        }
                         wire.deadline = Some(now + linger);
                         self.deadlines.push(Reverse((now + linger, slot, wire.generation)));
                     } else if std::mem::take(&mut wire.notify_drained) {

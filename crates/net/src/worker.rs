@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use broker::{ConnId, Mail, Post, Shard};
-use mio::net::{TcpListener, TcpStream};
+use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
+use mio::event::Source;
 use mio::{Events, Interest, Poll, Token, Waker};
 use parking_lot::Mutex;
 use stdx::Instant;
 
+use crate::acceptor::Acceptor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::input::{Taken, take};
+use crate::transport::{Input, Transport};
 use crate::wire::Phase;
 use crate::wires::Wires;
 
@@ -28,7 +30,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// A connection that another thread accepted, with what it has sent so far.
 pub(crate) struct Handover {
-    stream: TcpStream,
+    transport: Transport,
     bytes: Vec<u8>,
 }
 
@@ -48,7 +50,7 @@ pub(crate) struct Worker {
     pub(crate) doors: Arc<[Arc<Door>]>,
     pub(crate) post: Post,
     pub(crate) config: Arc<Config>,
-    pub(crate) listeners: Vec<(String, TcpListener)>,
+    pub(crate) acceptors: Vec<Acceptor>,
     pub(crate) clock: Clock,
 }
 
@@ -71,14 +73,14 @@ impl Worker {
     /// The poll failed.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let registry = self.poll.registry();
-        for (n, (_, listener)) in self.listeners.iter_mut().enumerate() {
-            registry.register(listener, Token(FIRST_LISTENER + n), Interest::READABLE)?;
+        for (n, acceptor) in self.acceptors.iter_mut().enumerate() {
+            acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
         let mut desk = Desk {
             wires: Wires::new(),
             scratch: vec![0; self.config.read_buffer_bytes],
             mail: Vec::new(),
-            accepting: (0..self.listeners.len()).collect(),
+            accepting: (0..self.acceptors.len()).collect(),
             accept_at: None,
             bytes_received: 0,
         };
@@ -120,6 +122,11 @@ impl Worker {
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 desk.wires.set_ready(slot);
             }
+            if event.is_read_closed()
+                && let Some(wire) = desk.wires.at(slot)
+            {
+                wire.is_half_closed = true;
+            }
             if event.is_writable() && desk.wires.at(slot).is_some_and(|wire| wire.is_blocked) {
                 desk.wires.set_dirty(slot);
             }
@@ -150,6 +157,9 @@ impl Worker {
             self.shard.tick(&mut desk.wires);
         }
         while let Some(id) = desk.wires.pop_overdue(now) {
+            if let Some(wire) = desk.wires.wire_mut(id) {
+                wire.transport.note_timeout();
+            }
             self.lose(id, desk);
         }
         let received = std::mem::take(&mut desk.bytes_received);
@@ -165,24 +175,24 @@ impl Worker {
         }
         desk.accept_at = None;
         if self.door.closed_to_new.load(Ordering::Acquire) {
-            self.listeners.clear();
+            self.acceptors.clear();
             desk.accepting.clear();
         }
         for n in std::mem::take(&mut desk.accepting) {
             for turn in 0..=ACCEPTS_PER_TURN {
-                let Some((name, listener)) = self.listeners.get(n) else { break };
+                let Some(acceptor) = self.acceptors.get(n) else { break };
                 if turn == ACCEPTS_PER_TURN || desk.wires.len() >= self.config.max_connections {
                     desk.accepting.push(n);
                     break;
                 }
-                match listener.accept() {
-                    Ok((stream, _)) => {
-                        self.welcome(stream, now, desk)?;
+                match acceptor.accept() {
+                    Ok(transport) => {
+                        self.welcome(transport, now, desk)?;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        tracing::warn!(listener = name, %error, "connection not accepted, trying again soon");
+                        tracing::warn!(listener = %acceptor.name, %error, "connection not accepted, trying again soon");
                         desk.accepting.push(n);
                         desk.accept_at = Some(now + ACCEPT_RETRY);
                         break;
@@ -193,13 +203,17 @@ impl Worker {
         Ok(())
     }
 
-    fn welcome(&self, mut stream: TcpStream, now: Instant, desk: &mut Desk) -> io::Result<ConnId> {
-        // A socket that has gone already refuses; reading it will say so.
-        let _ = stream.set_nodelay(true);
+    fn welcome(
+        &self,
+        mut transport: Transport,
+        now: Instant,
+        desk: &mut Desk,
+    ) -> io::Result<ConnId> {
         let id = desk.wires.reserve();
         let token = Token(FIRST_CONNECTION + id.slot as usize);
-        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        desk.wires.insert(id, stream, now + self.config.connect_timeout);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        transport.socket_mut().register(self.poll.registry(), token, interest)?;
+        desk.wires.insert(id, transport, now + self.config.connect_timeout);
         desk.wires.set_ready(id.slot);
         Ok(id)
     }
@@ -207,8 +221,8 @@ impl Worker {
     /// Takes in connections that other threads accepted for this shard.
     fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         let handovers = std::mem::take(&mut *self.door.handovers.lock());
-        for Handover { stream, bytes } in handovers {
-            let id = self.welcome(stream, now, desk)?;
+        for Handover { transport, bytes } in handovers {
+            let id = self.welcome(transport, now, desk)?;
             if let Some(wire) = desk.wires.wire_mut(id) {
                 wire.partial = bytes;
             }
@@ -234,20 +248,30 @@ impl Worker {
         if let Some(front) = scratch.get_mut(..waiting) {
             front.copy_from_slice(&wire.partial);
         }
-        let count = match wire.read(scratch.get_mut(waiting..).unwrap_or_default()) {
-            Ok(Some(0)) | Err(_) => {
+        let input = wire.read(scratch.get_mut(waiting..).unwrap_or_default());
+        let phase = wire.phase;
+        if wire.has_more() {
+            wires.set_ready(slot);
+        }
+        let count = match input {
+            Input::End => {
                 wires.lost.push(id);
                 return;
             }
+            Input::Over => {
+                self.end_input(id, wires);
+                return;
+            }
             // Resumed connections may have whole packets waiting.
-            Ok(None) if waiting == 0 => return,
-            Ok(None) => 0,
-            Ok(Some(count)) => count,
+            Input::Nothing if waiting == 0 => return,
+            Input::Nothing => 0,
+            Input::Bytes(count) => count,
         };
-        if wire.phase == Phase::Lingering {
+        if phase == Phase::Lingering {
             wires.set_ready(slot);
             return;
         }
+        let Some(wire) = wires.wire_mut(id) else { return };
         *bytes_received += count as u64;
         wire.partial.clear();
         let filled = count == room;
@@ -280,13 +304,21 @@ impl Worker {
         let Desk { wires, scratch, bytes_received, .. } = desk;
         let Some(wire) = wires.wire_mut(id) else { return };
         let mut data = std::mem::take(&mut wire.partial);
-        match wire.read(scratch) {
-            Ok(Some(0)) | Err(_) => {
+        let input = wire.read(scratch);
+        if wire.has_more() {
+            wires.set_ready(id.slot);
+        }
+        match input {
+            Input::End => {
                 wires.lost.push(id);
                 return;
             }
-            Ok(count) => {
-                let count = count.unwrap_or(0);
+            Input::Over => {
+                self.end_input(id, wires);
+                return;
+            }
+            Input::Nothing => {}
+            Input::Bytes(count) => {
                 *bytes_received += count as u64;
                 data.extend_from_slice(scratch.get(..count).unwrap_or_default());
                 if count == scratch.len() {
@@ -307,15 +339,21 @@ impl Worker {
 
     fn hand_over(&self, id: ConnId, owner: log_api::ShardId, bytes: Vec<u8>, wires: &mut Wires) {
         let Some(mut wire) = wires.remove(id.slot) else { return };
-        if self.poll.registry().deregister(&mut wire.stream).is_err() {
+        if wire.transport.socket_mut().deregister(self.poll.registry()).is_err() {
             return;
         }
         if let Some(door) = self.doors.get(usize::from(owner.0)) {
-            door.handovers.lock().push(Handover { stream: wire.stream, bytes });
+            door.handovers.lock().push(Handover { transport: wire.transport, bytes });
             if let Err(error) = door.waker.wake() {
                 tracing::error!(%error, "a shard's thread could not be woken");
             }
         }
+    }
+
+    /// Closes a connection whose input is over, so that its transport's last words go out.
+    fn end_input(&mut self, id: ConnId, wires: &mut Wires) {
+        self.shard.closed(id, wires);
+        wires.close(id, CloseReason::ClientDisconnect);
     }
 
     /// Forgets a connection that is gone or given up.
@@ -325,7 +363,7 @@ impl Worker {
         }
         self.shard.closed(id, &mut desk.wires);
         if let Some(mut wire) = desk.wires.remove(id.slot) {
-            let _ = self.poll.registry().deregister(&mut wire.stream);
+            let _ = wire.transport.socket_mut().deregister(self.poll.registry());
         }
     }
 }

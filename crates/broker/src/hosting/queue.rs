@@ -255,4 +255,22 @@ impl HostedQueue {
             self.fetched_to = None;
         }
     }
+
+    /// Checks the engine, the account, and that each body at hand is of a message that is here.
+    #[cfg(test)]
+    pub(crate) fn check(&self) -> Result<(), String> {
+        queue_engine::invariants::check(&self.engine).map_err(|broken| broken.to_string())?;
+        let name = &self.definition.name;
+        if !self.engine.ledger().balances() {
+            return Err(format!("queue {name} does not balance: {:?}", self.engine.ledger()));
+        }
+        if let Some(offset) = self.bodies.keys().find(|offset| self.engine.message(**offset).is_none()) {
+            return Err(format!("queue {name} keeps the body of offset {offset}, which has left"));
+        }
+        let bytes: usize = self.bodies.values().map(|message| message.bytes().len()).sum();
+        if bytes != self.body_bytes {
+            return Err(format!("queue {name} counts {} bytes of bodies, not {bytes}", self.body_bytes));
+        }
+        Ok(())
+    }
 }

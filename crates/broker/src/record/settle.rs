@@ -132,7 +132,7 @@ mod tests {
     fn settlements_come_out_as_they_went_in() {
         let record = SettleRecord {
             sink: SinkId(7),
-            left: vec![(Left::Settled, vec![0..3, 5..6, 1000..5000]), (Left::Dropped, vec![3..4])],
+            left: vec![(Left::Settled, vec![0..3, 5..6, 1000..5000]), (Left::Dropped, vec![3..4, 9..11])],
             dispatched_to: Offset(5001),
             attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],
         };

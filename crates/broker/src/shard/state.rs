@@ -146,6 +146,11 @@ impl Sessions {
         self.free.push(id.slot() as u32);
         Some(entry)
     }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SessionEntry> {
+        self.slots.iter().flatten()
+    }
 }
 
 /// A queue subscription of a connected session.
@@ -191,6 +196,11 @@ impl Consumers {
 
     pub(crate) fn remove(&mut self, id: ConsumerId) -> Option<Consumer> {
         self.map.remove(&id)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
+        self.map.iter()
     }
 }
 

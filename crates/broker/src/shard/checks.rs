@@ -1,0 +1,44 @@
+//! What must hold in a shard after every step; for tests. It must not change anything.
+
+use mqtt_router::SinkId;
+use mqtt_types::ProtocolVersion;
+use queue_engine::Ledger;
+
+use super::Shard;
+use crate::ids::ConnId;
+
+impl Shard {
+    /// Checks the engines and the tables.
+    pub(crate) fn check_all(&self) -> Result<(), String> {
+        self.hosting.check()?;
+        for entry in self.sessions.iter() {
+            mqtt_session::invariants::check(&entry.session).map_err(|broken| broken.to_string())?;
+            let connected = entry.conn.is_some_and(|conn| self.conns.get(conn).is_some());
+            if entry.session.is_connected() != connected {
+                return Err(format!("session {}: connected or not?", entry.session.client_id()));
+            }
+        }
+        for (_, consumer) in self.consumers.iter() {
+            let session = self.sessions.get(consumer.session);
+            if session.is_none_or(|entry| entry.conn.is_none()) {
+                return Err(format!("a consumer of {} has no client", consumer.queue));
+            }
+        }
+        Ok(())
+    }
+
+    /// The account of a queue that is hosted here.
+    pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
+        self.hosting.ledger(sink)
+    }
+
+    /// The version a connection speaks, once it is past CONNECT.
+    pub(crate) fn version_of(&self, conn: ConnId) -> Option<ProtocolVersion> {
+        self.conns.get(conn).map(|state| state.connection.version())
+    }
+
+    /// Answers that somebody waits for.
+    pub(crate) fn open_ends(&self) -> usize {
+        self.publishes.len() + self.subscribes.len()
+    }
+}

@@ -1,0 +1,48 @@
+//! The broker under test: transcripts of what clients say and hear, over one shard and over three.
+
+mod client;
+mod sockets;
+mod world;
+
+mod connections;
+mod live;
+mod queues;
+mod sessions;
+mod settling;
+mod storage;
+mod subscribing;
+
+use crate::config::Config;
+use world::World;
+
+/// Runs the commands of a transcript and compares what is heard with what it says. Commands stand at the margin, what
+/// is heard of them below, indented; lines with `#` say why.
+fn check(transcript: &str) {
+    check_with(&Config::default(), transcript);
+}
+
+fn check_with(config: &Config, transcript: &str) {
+    for shards in [1, 3] {
+        check_on(shards, config, transcript);
+    }
+}
+
+fn check_on(shards: u16, config: &Config, transcript: &str) {
+    let mut world = World::new(Config { shards, ..config.clone() });
+    let mut actual = String::new();
+    for line in lines(transcript).filter(|line| !line.starts_with("  ")) {
+        actual += &format!("{line}\n");
+        if line.starts_with('#') {
+            continue;
+        }
+        for heard in world.command(line) {
+            actual += &format!("  {heard}\n");
+        }
+    }
+    let expected: String = lines(transcript).map(|line| format!("{line}\n")).collect();
+    assert!(expected == actual, "over {shards} shards:\n{actual}--- expected:\n{expected}");
+}
+
+fn lines(transcript: &str) -> impl Iterator<Item = &str> {
+    transcript.lines().filter(|line| !line.is_empty())
+}

@@ -1,0 +1,256 @@
+//! What a scripted client says and hears: words to packets, packets to words.
+
+use mqtt_codec::{
+    AckKind, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer, PropertyBlock, Subscribe,
+    SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters, Will, decode, encode,
+    encode_ack, encode_publish,
+};
+use mqtt_types::{PacketId, Property, ProtocolVersion, QoS, ReasonCode};
+
+/// The words of a command: the first ones in order, then `key=value` and flags in any order.
+pub(super) struct Words<'a>(pub(super) Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    pub(super) fn of(line: &'a str) -> Self {
+        Self(line.split_whitespace().collect())
+    }
+
+    pub(super) fn at(&self, place: usize) -> &'a str {
+        self.0.get(place).copied().unwrap_or_default()
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    fn number(&self, key: &str) -> Option<u32> {
+        self.value(key).map(|value| value.parse().expect("a number"))
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.0.contains(&flag)
+    }
+}
+
+fn id(text: &str) -> PacketId {
+    PacketId::new(text.parse().expect("a packet id")).expect("not 0")
+}
+
+fn qos(text: &str) -> QoS {
+    QoS::from_u8(text.parse().expect("a QoS")).expect("a QoS")
+}
+
+fn code(text: &str) -> ReasonCode {
+    ReasonCode(u8::from_str_radix(if text.is_empty() { "0" } else { text }, 16).expect("a code"))
+}
+
+/// The version a `connect` asks for.
+pub(super) fn version(words: &Words<'_>) -> ProtocolVersion {
+    match words.value("v") {
+        Some("3.1") => ProtocolVersion::V3_1,
+        Some("3.1.1") => ProtocolVersion::V3_1_1,
+        _ => ProtocolVersion::V5,
+    }
+}
+
+/// `connect [v=] [keep] [expiry=] [rm=] [mps=] [keepalive=] [will=topic:payload:qos] [delay=] [retainwill]`
+pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
+    let mut block = PropertyBlock::new();
+    let mut push = |property: Property<'_>| block.push(&property).expect("fits");
+    words.number("expiry").map(|n| push(Property::SessionExpiryInterval(n)));
+    words.number("rm").map(|n| push(Property::ReceiveMaximum(n as u16)));
+    words.number("mps").map(|n| push(Property::MaximumPacketSize(n)));
+    words.number("aliases").map(|n| push(Property::TopicAliasMaximum(n as u16)));
+    words.value("auth").map(|method| push(Property::AuthenticationMethod(method)));
+    let mut will_block = PropertyBlock::new();
+    if let Some(delay) = words.number("delay") {
+        will_block.push(&Property::WillDelayInterval(delay)).expect("fits");
+    }
+    let will: Option<Vec<&str>> = words.value("will").map(|will| will.split(':').collect());
+    let will = will.as_ref().map(|will| Will {
+        qos: qos(will[2]),
+        retain: words.has("retainwill"),
+        topic: will[0],
+        payload: will[1].as_bytes(),
+        properties: will_block.properties(),
+    });
+    let version = version(words);
+    let connect = Connect {
+        version,
+        clean_start: !words.has("keep"),
+        keep_alive: words.number("keepalive").unwrap_or(0) as u16,
+        client_id: if words.has("noid") { "" } else { name },
+        will,
+        username: None,
+        password: None,
+        properties: block.properties(),
+    };
+    let mut bytes = Vec::new();
+    encode(&Packet::Connect(connect), version, &mut bytes).expect("a legal CONNECT");
+    bytes
+}
+
+/// Any command but `connect` that sends a packet.
+pub(super) fn packet(version: ProtocolVersion, words: &Words<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let ack = |out: &mut Vec<u8>, kind| {
+        encode_ack(out, version, kind, id(words.at(2)), code(words.at(3)), None).expect("legal");
+    };
+    match words.at(1) {
+        "publish" => publish(version, words, &mut out),
+        "subscribe" => subscribe(version, words, &mut out),
+        "unsubscribe" => {
+            let packet = Unsubscribe {
+                packet_id: id(words.at(2)),
+                properties: mqtt_codec::Properties::EMPTY,
+                filters: UnsubscribeFilters::of(&words.0[3..]),
+            };
+            encode(&Packet::Unsubscribe(packet), version, &mut out).expect("legal");
+        }
+        "puback" => ack(&mut out, AckKind::PubAck),
+        "pubrec" => ack(&mut out, AckKind::PubRec),
+        "pubrel" => ack(&mut out, AckKind::PubRel),
+        "pubcomp" => ack(&mut out, AckKind::PubComp),
+        "ping" => out.extend_from_slice(&[0xC0, 0]),
+        "disconnect" => {
+            let packet = Disconnect::new(code(words.at(2)));
+            encode(&Packet::Disconnect(packet), version, &mut out).expect("legal");
+        }
+        // Any bytes at all, as hexadecimal.
+        "raw" => out.extend(
+            words.0[2..].iter().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal")),
+        ),
+        other => panic!("unknown command {other}"),
+    }
+    out
+}
+
+/// `publish <qos> <topic> <payload> [id=] [retain] [dup] [expiry=] [alias=] [size=]`
+fn publish(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
+    let payload = match words.number("size") {
+        Some(size) => vec![b'x'; size as usize],
+        None => words.at(4).as_bytes().to_vec(),
+    };
+    let publish = OutgoingPublish {
+        dup: words.has("dup"),
+        qos: qos(words.at(2)),
+        retain: words.has("retain"),
+        topic: if words.at(3) == "-" { "" } else { words.at(3) },
+        packet_id: words.value("id").map(id),
+        topic_alias: words.number("alias").map(|alias| alias as u16),
+        message_expiry_interval: words.number("expiry"),
+        payload: if payload == b"-" { b"" } else { &payload },
+        ..OutgoingPublish::default()
+    };
+    encode_publish(out, version, &publish).expect("a legal PUBLISH");
+}
+
+/// `subscribe <id> <filter>,<qos>[,nl][,rap][,rh1|rh2] … [sid=] [metadata]`
+fn subscribe(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
+    let mut block = PropertyBlock::new();
+    if let Some(sid) = words.number("sid") {
+        block.push(&Property::SubscriptionIdentifier(sid)).expect("fits");
+    }
+    if words.has("metadata") {
+        block.push(&Property::UserProperty("metadata", "on")).expect("fits");
+    }
+    let of = |word: &'_ str| {
+        let mut parts = word.split(',').skip(1);
+        let mut options = SubscribeOptions::qos(qos(parts.next().unwrap_or("0")));
+        for part in parts {
+            match part {
+                "nl" => options.no_local = true,
+                "rap" => options.retain_as_published = true,
+                "rh1" => options.retain_handling = mqtt_codec::RetainHandling::SendIfNew,
+                "rh2" => options.retain_handling = mqtt_codec::RetainHandling::DoNotSend,
+                other => panic!("unknown option {other}"),
+            }
+        }
+        options
+    };
+    let filters: Vec<(&str, SubscribeOptions)> = words.0[3..]
+        .iter()
+        .filter(|word| word.contains(','))
+        .map(|word| (word.split(',').next().unwrap_or_default(), of(word)))
+        .collect();
+    let packet = Subscribe {
+        packet_id: id(words.at(2)),
+        properties: block.properties(),
+        filters: SubscribeFilters::of(&filters),
+    };
+    encode(&Packet::Subscribe(packet), version, out).expect("a legal SUBSCRIBE");
+}
+
+/// Decodes what came and says it, a line for each packet.
+pub(super) fn heard(bytes: &mut Vec<u8>, version: ProtocolVersion) -> Vec<String> {
+    let limits = Limits { max_packet_size: u32::MAX, ..Limits::default() }.from(Peer::Server);
+    let mut said = Vec::new();
+    let mut at = 0;
+    while let Some((packet, len)) = decode(&bytes[at..], version, &limits).expect("legal") {
+        said.push(words_of(&packet));
+        at += len;
+    }
+    assert_eq!(at, bytes.len(), "whole packets leave the shard");
+    bytes.clear();
+    said
+}
+
+fn words_of(packet: &Packet<'_>) -> String {
+    let reason = |text: Option<&str>| text.map(|text| format!(" {text:?}")).unwrap_or_default();
+    match packet {
+        Packet::ConnAck(ack) => {
+            let present = if ack.session_present { " present" } else { "" };
+            format!("connack {:02x}{present}", ack.reason_code.0)
+        }
+        Packet::Publish(publish) => {
+            let mut text = format!("publish {}", publish.qos.as_u8());
+            if let Some(id) = publish.packet_id {
+                text += &format!(" id={}", id.get());
+            }
+            text += if publish.dup { " dup" } else { "" };
+            text += if publish.retain { " retain" } else { "" };
+            text += &format!(" {}", if publish.topic.is_empty() { "-" } else { publish.topic });
+            let payload = String::from_utf8_lossy(publish.payload);
+            let long = format!("<{} bytes>", payload.len());
+            text += &format!(" {}", if payload.len() > 40 { &long } else { &*payload });
+            let properties = publish.properties;
+            if let Some(expiry) = properties.message_expiry_interval {
+                text += &format!(" expiry={expiry}");
+            }
+            if let Some(alias) = properties.topic_alias {
+                text += &format!(" alias={alias}");
+            }
+            for sid in properties.subscription_identifiers() {
+                text += &format!(" sid={sid}");
+            }
+            for (key, value) in properties.user_properties() {
+                text += &format!(" {key}:{value}");
+            }
+            text
+        }
+        Packet::PubAck(ack) => ack_words("puback", ack),
+        Packet::PubRec(ack) => ack_words("pubrec", ack),
+        Packet::PubRel(ack) => ack_words("pubrel", ack),
+        Packet::PubComp(ack) => ack_words("pubcomp", ack),
+        Packet::SubAck(ack) => {
+            let codes: Vec<String> = ack.reason_codes.iter().map(|c| format!("{c:02x}")).collect();
+            let why = reason(ack.properties.reason_string());
+            format!("suback {} {}{why}", ack.packet_id.get(), codes.join(" "))
+        }
+        Packet::UnsubAck(ack) => {
+            let codes: Vec<String> = ack.reason_codes.iter().map(|c| format!(" {c:02x}")).collect();
+            format!("unsuback {}{}", ack.packet_id.get(), codes.concat())
+        }
+        Packet::PingResp => "pingresp".to_owned(),
+        Packet::Disconnect(disconnect) => {
+            let why = reason(disconnect.properties.reason_string());
+            format!("disconnect {:02x}{why}", disconnect.reason_code.0)
+        }
+        other => format!("{:?}", other.packet_type()),
+    }
+}
+
+fn ack_words(name: &str, ack: &mqtt_codec::Ack<'_>) -> String {
+    let why = ack.properties.reason_string().map(|text| format!(" {text:?}")).unwrap_or_default();
+    format!("{name} {} {:02x}{why}", ack.packet_id.get(), ack.reason_code.0)
+}

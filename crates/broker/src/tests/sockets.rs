@@ -1,0 +1,89 @@
+//! The sockets of a shard as the tests have them: bytes in, bytes out, and what the shard asked for.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ids::ConnId;
+use crate::outbox::{CloseReason, Outbox};
+
+/// One connection's side of the shard.
+#[derive(Default)]
+pub(super) struct Socket {
+    /// What the shard wrote and the client has not got yet.
+    pub(super) out: Vec<u8>,
+    /// What the client got and has not decoded yet.
+    pub(super) received: Vec<u8>,
+    pub(super) written: u64,
+    /// Packets of the client that wait, because it is not read.
+    pub(super) input: VecDeque<Vec<u8>>,
+    pub(super) is_paused: bool,
+    /// The client does not read.
+    pub(super) is_blocked: bool,
+    pub(super) wants_drained: bool,
+    pub(super) closed: Option<CloseReason>,
+}
+
+/// All connections of a shard.
+#[derive(Default)]
+pub(super) struct Sockets {
+    pub(super) open: BTreeMap<u32, Socket>,
+}
+
+impl Sockets {
+    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Socket> {
+        self.open.get_mut(&conn.slot)
+    }
+
+    /// Writes out what can be, and gives the connections whose shard wants to hear of it.
+    pub(super) fn flush(&mut self) -> Vec<ConnId> {
+        let mut drained = Vec::new();
+        for (slot, socket) in &mut self.open {
+            if socket.is_blocked {
+                continue;
+            }
+            socket.written += socket.out.len() as u64;
+            socket.received.append(&mut socket.out);
+            if std::mem::take(&mut socket.wants_drained) {
+                drained.push(ConnId { slot: *slot, generation: *slot });
+            }
+        }
+        drained
+    }
+}
+
+impl Outbox for Sockets {
+    fn buffer(&mut self, conn: ConnId) -> Option<&mut Vec<u8>> {
+        self.get(conn).filter(|socket| socket.closed.is_none()).map(|socket| &mut socket.out)
+    }
+
+    fn mark(&self, conn: ConnId) -> u64 {
+        self.open.get(&conn.slot).map_or(0, |socket| socket.written + socket.out.len() as u64)
+    }
+
+    fn written(&self, conn: ConnId) -> u64 {
+        self.open.get(&conn.slot).map_or(0, |socket| socket.written)
+    }
+
+    fn close(&mut self, conn: ConnId, reason: CloseReason) {
+        if let Some(socket) = self.get(conn) {
+            socket.closed.get_or_insert(reason);
+        }
+    }
+
+    fn pause_reading(&mut self, conn: ConnId) {
+        if let Some(socket) = self.get(conn) {
+            socket.is_paused = true;
+        }
+    }
+
+    fn resume_reading(&mut self, conn: ConnId) {
+        if let Some(socket) = self.get(conn) {
+            socket.is_paused = false;
+        }
+    }
+
+    fn notify_drained(&mut self, conn: ConnId) {
+        if let Some(socket) = self.get(conn) {
+            socket.wants_drained = true;
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A small deterministic world: shards over a log in memory, and clients that say and hear words.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use log_api::testing::{MemoryLog, MemoryStore};
+use log_api::{Log, LogState, ShardId};
+use mqtt_codec::{Limits, Packet, decode};
+use mqtt_types::ProtocolVersion;
+use queue_engine::Ledger;
+use stdx::Instant;
+
+use super::client::{Words, connect, heard, packet, version};
+use super::sockets::{Socket, Sockets};
+use crate::config::Config;
+use crate::control::NewQueue;
+use crate::handle::Handle;
+use crate::ids::{ConnId, owner_of};
+use crate::mail::Mail;
+use crate::post::Post;
+use crate::recovery::Recovery;
+use crate::shard::Shard;
+
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
+struct Client {
+    shard: usize,
+    conn: ConnId,
+    version: ProtocolVersion,
+}
+
+/// Shards, a log, clients, a clock.
+pub(super) struct World {
+    config: Config,
+    store: MemoryStore,
+    pub(super) log: Arc<MemoryLog>,
+    post: Post,
+    pub(super) handle: Handle,
+    pub(super) shards: Vec<Shard>,
+    sockets: Vec<Sockets>,
+    clients: BTreeMap<String, Client>,
+    conns: u32,
+    now_ms: u64,
+}
+
+impl World {
+    pub(super) fn new(config: Config) -> Self {
+        let store = MemoryStore::new();
+        let (log, post, handle, shards) = start(&config, &store);
+        let sockets = shards.iter().map(|_| Sockets::default()).collect();
+        Self {
+            config,
+            store,
+            log,
+            post,
+            handle,
+            shards,
+            sockets,
+            clients: BTreeMap::new(),
+            conns: 0,
+            now_ms: 0,
+        }
+    }
+
+    /// The process dies and starts again over what the log has committed.
+    pub(super) fn crash(&mut self) {
+        (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store);
+        self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
+        self.clients.clear();
+    }
+
+    /// Does one command, and says what the clients heard of it.
+    pub(super) fn command(&mut self, line: &str) -> Vec<String> {
+        let words = Words::of(line);
+        match words.at(0) {
+            "wait" => {
+                self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
+            }
+            "crash" => self.crash(),
+            "checkpoint" => self.log.request_checkpoint(),
+            "log" => match words.at(1) {
+                "hold" => self.log.hold(),
+                "commit" => self.log.commit(),
+                "full" => self.log.set_state(LogState::Full),
+                "well" => self.log.set_state(LogState::Writable),
+                "fails" => self.log.set_state(LogState::Failed { reason: "a test".to_owned() }),
+                other => panic!("unknown word {other}"),
+            },
+            "damage" => {
+                let offset = words.at(1).parse().expect("an offset");
+                self.store.damage(log_api::Position::new(1, offset));
+            }
+            "drain" => self.handle.drain(|| ()),
+            "create" => return self.create(&words),
+            "delete" => return self.delete(words.at(1)),
+            "ends" => return vec![self.open_ends().to_string()],
+            "ledger" => return vec![self.ledger_line(words.at(1))],
+            _ => self.client_command(&words),
+        }
+        self.settle()
+    }
+
+    fn client_command(&mut self, words: &Words<'_>) {
+        let name = words.at(0);
+        if words.at(1) == "connect" {
+            let bytes = connect(name, words);
+            self.open(name, version(words), bytes);
+            return;
+        }
+        let client = self.clients.get(name).unwrap_or_else(|| panic!("{name} never connected"));
+        let (shard, conn) = (client.shard, client.conn);
+        let version = client.version;
+        let Some(socket) = self.sockets[shard].get(conn) else { return };
+        match words.at(1) {
+            "block" => socket.is_blocked = true,
+            "unblock" => socket.is_blocked = false,
+            "lost" => self.lose(name),
+            _ => socket.input.push_back(packet(version, words)),
+        }
+    }
+
+    /// Opens a connection that sends those bytes first.
+    fn open(&mut self, name: &str, version: ProtocolVersion, bytes: Vec<u8>) {
+        let shard = usize::from(owner_of(name, self.config.shards).0);
+        self.conns += 1;
+        let conn = ConnId { slot: self.conns, generation: self.conns };
+        let mut old = self.clients.insert(name.to_owned(), Client { shard, conn, version });
+        if let Some(old) = old.take() {
+            // It stays open until the shard closes it; what it hears then is not of interest.
+            let key = format!("{name}~{}", old.conn.slot);
+            self.clients.insert(key, old);
+        }
+        let socket = Socket { input: [bytes].into(), ..Socket::default() };
+        self.sockets[shard].open.insert(conn.slot, socket);
+    }
+
+    fn lose(&mut self, name: &str) {
+        let Some(client) = self.clients.remove(name) else { return };
+        let shard = &mut self.shards[client.shard];
+        let sockets = &mut self.sockets[client.shard];
+        shard.begin(Instant::from_millis(self.now_ms), EPOCH_MS + self.now_ms);
+        shard.closed(client.conn, sockets);
+        sockets.open.remove(&client.conn.slot);
+        shard.end(sockets);
+    }
+
+    fn create(&mut self, words: &Words<'_>) -> Vec<String> {
+        let mut config = self.config.queue_defaults.clone();
+        if let Some(n) = words.value("max_inflight") {
+            config.max_inflight = n.parse().expect("a number");
+        }
+        if let Some(n) = words.value("strategy") {
+            let number = n.parse().expect("a number");
+            config.dispatch_strategy =
+                queue_engine::DispatchStrategy::from_number(number).expect("a strategy");
+        }
+        let queue = NewQueue {
+            name: words.at(1).to_owned(),
+            topic_filter: Some(words.at(2).to_owned()),
+            config,
+        };
+        let answer = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&answer);
+        let reply = move |result: Result<_, _>| {
+            *keep.lock().expect("not poisoned") = Some(result.map(|_| ()));
+        };
+        self.handle.create_queue(queue, Box::new(reply));
+        let mut said = self.settle();
+        match answer.lock().expect("not poisoned").take() {
+            Some(Ok(())) => {}
+            Some(Err(error)) => said.push(error.to_string()),
+            None => said.push("no answer yet".to_owned()),
+        }
+        said
+    }
+
+    fn delete(&mut self, name: &str) -> Vec<String> {
+        self.handle.delete_queue(name.to_owned(), Box::new(|_| ()));
+        self.settle()
+    }
+
+    /// Lets everything happen that follows, and says what the clients heard.
+    pub(super) fn settle(&mut self) -> Vec<String> {
+        let mut heard = BTreeMap::<String, Vec<String>>::new();
+        for turn in 0.. {
+            assert!(turn < 10_000, "the shards never come to rest");
+            let mut busy = false;
+            for n in 0..self.shards.len() {
+                busy |= self.turn(n);
+            }
+            self.listen(&mut heard);
+            if !busy {
+                break;
+            }
+        }
+        self.check();
+        heard
+            .into_iter()
+            .flat_map(|(name, lines)| lines.into_iter().map(move |line| format!("{name} {line}")))
+            .collect()
+    }
+
+    fn turn(&mut self, n: usize) -> bool {
+        let (shard, sockets) = (&mut self.shards[n], &mut self.sockets[n]);
+        let now = Instant::from_millis(self.now_ms);
+        let mut busy = false;
+        shard.begin(now, EPOCH_MS + self.now_ms);
+        for conn in sockets.flush() {
+            busy = true;
+            shard.drained(conn, sockets);
+        }
+        for slot in sockets.open.keys().copied().collect::<Vec<_>>() {
+            busy |= take_input(shard, sockets, ConnId { slot, generation: slot });
+        }
+        let mut mail: Vec<Mail> = Vec::new();
+        self.post.take(ShardId(n as u16), &mut mail);
+        for letter in mail {
+            busy = true;
+            shard.mail(letter, sockets);
+        }
+        if shard.next_deadline().is_some_and(|at| at <= now) {
+            busy = true;
+            shard.tick(sockets);
+        }
+        shard.end(sockets);
+        busy |= sockets.open.values().any(|socket| !socket.is_blocked && !socket.out.is_empty());
+        busy
+    }
+
+    fn listen(&mut self, said: &mut BTreeMap<String, Vec<String>>) {
+        let mut gone = Vec::new();
+        for (name, client) in &self.clients {
+            let Some(socket) = self.sockets[client.shard].get(client.conn) else { continue };
+            let lines = heard(&mut socket.received, client.version);
+            let is_over = socket.closed.is_some() && (socket.out.is_empty() || socket.is_blocked);
+            let said = said.entry(name.clone()).or_default();
+            said.extend(lines);
+            if is_over && !name.contains('~') {
+                said.push("closed".to_owned());
+            }
+            if is_over {
+                gone.push((name.clone(), client.shard, client.conn));
+            }
+        }
+        for (name, shard, conn) in gone {
+            self.clients.remove(&name);
+            self.sockets[shard].open.remove(&conn.slot);
+        }
+    }
+
+    /// What must hold after every step.
+    pub(super) fn check(&self) {
+        for shard in &self.shards {
+            shard.check_all().unwrap_or_else(|broken| panic!("{broken}"));
+        }
+    }
+
+    /// Answers that somebody waits for, on all shards.
+    pub(super) fn open_ends(&self) -> usize {
+        self.shards.iter().map(Shard::open_ends).sum()
+    }
+
+    /// A queue's account.
+    pub(super) fn ledger(&self, name: &str) -> Option<Ledger> {
+        let definition = self.handle.queue(name)?;
+        let owner = self.shards.get(usize::from(definition.owner.0))?;
+        owner.ledger(definition.sink)
+    }
+
+    fn ledger_line(&self, name: &str) -> String {
+        let Some(ledger) = self.ledger(name) else { return "no such queue".to_owned() };
+        let terms = [
+            ("enqueued", ledger.enqueued),
+            ("settled", ledger.settled),
+            ("ready", ledger.ready),
+            ("in_flight", ledger.in_flight),
+            ("delayed", ledger.delayed),
+            ("expired", ledger.expired),
+            ("dropped", ledger.dropped),
+        ];
+        let terms = terms.iter().filter(|(_, n)| *n > 0).map(|(term, n)| format!("{term}={n}"));
+        terms.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn start(config: &Config, store: &MemoryStore) -> (Arc<MemoryLog>, Post, Handle, Vec<Shard>) {
+    let post = Post::new(config.shards);
+    let log = store.open(config.shards, Arc::new(post.clone()));
+    let mut recovery = Recovery::new(store.checkpoint().as_ref()).expect("a legal checkpoint");
+    store
+        .replay(&mut |kind, position, _, body| recovery.visit(kind, position, body))
+        .expect("legal records");
+    let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
+    let broker =
+        crate::open(config.clone(), post.clone(), log_of_broker, recovery.finish(), [1, 2]);
+    (log, post, broker.handle, broker.shards)
+}
+
+/// Feeds the shard what a client has sent, as long as it is read.
+fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId) -> bool {
+    let mut busy = false;
+    while let Some(socket) = sockets.get(conn)
+        && !socket.is_paused
+        && socket.closed.is_none()
+        && let Some(bytes) = socket.input.pop_front()
+    {
+        busy = true;
+        let limits = Limits { max_packet_size: u32::MAX, check_filters: false, ..Limits::default() };
+        let version = shard.version_of(conn).unwrap_or(ProtocolVersion::V5);
+        match decode(&bytes, version, &limits) {
+            Ok(Some((Packet::Connect(connect), _))) if shard.version_of(conn).is_none() => {
+                shard.connect(conn, &connect, sockets);
+            }
+            Ok(Some((packet, _))) => shard.packet(conn, &packet, sockets),
+            Ok(None) => panic!("a client sends whole packets"),
+            Err(error) => shard.malformed(conn, &error, sockets),
+        }
+    }
+    busy
+}
