@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
+use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
 
 use crate::config::Config;
@@ -41,7 +42,13 @@ pub fn open(config: Config, post: Post, log: Arc<dyn Log>, recovered: Recovered,
         directory.insert(Arc::clone(&definition));
         queues.push((definition, queue.engine));
     }
+    let lease_limits = ServerLimits {
+        max_pending_messages: usize::MAX,
+        max_pending_bytes: usize::MAX,
+        ..config.limits.clone()
+    };
     let shared = Arc::new(Shared {
+        lease_limits,
         routes: Routes::new(router),
         directory,
         retained: RetainedStore::new(config.max_retained_messages, config.max_retained_bytes),

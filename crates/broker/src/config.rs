@@ -29,6 +29,9 @@ pub struct Config {
     pub max_output_buffer_bytes: usize,
     /// Bytes handed to the log and not yet committed, beyond which publishers to queues are not read.
     pub max_log_backlog_bytes: u64,
+    /// Bytes of live messages that may wait for another shard before their publishers are not read. A publisher's packets
+    /// of one read come on top.
+    pub max_mailbox_bytes: usize,
     /// Retained messages kept.
     pub max_retained_messages: usize,
     /// Bytes of retained messages kept (topic, properties, payload).
@@ -56,6 +59,7 @@ impl Default for Config {
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,
+            max_mailbox_bytes: 32 << 20,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 256 << 20,
             settle_interval: Duration::from_millis(15),

@@ -25,6 +25,8 @@ pub(crate) use state::{QueuePart, ShardPart, StoredQueue};
 
 /// The token of records whose commit nobody waits for.
 pub(crate) const NO_TOKEN: u64 = u64::MAX;
+/// The token of settle records, whose failure is told from that of a message.
+pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 
 /// A shard's queues.
 pub(crate) struct Hosting {
@@ -33,6 +35,8 @@ pub(crate) struct Hosting {
     queues: HashMap<SinkId, HostedQueue>,
     /// Letters to queues whose definition has not been applied here yet.
     early: HashMap<SinkId, Vec<Letter>>,
+    /// The newest queue defined here. Numbers ascend in the log, so what is unknown up to here was deleted.
+    newest: Option<SinkId>,
     /// Queues with settlements that wait for a record.
     unlogged: Vec<SinkId>,
     /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
@@ -46,6 +50,7 @@ impl Hosting {
             ahead,
             queues: HashMap::new(),
             early: HashMap::new(),
+            newest: None,
             unlogged: Vec::new(),
             deadlines: BinaryHeap::new(),
         }
@@ -54,10 +59,9 @@ impl Hosting {
     /// Takes a queue in: from recovery, or because its definition was committed.
     pub(crate) fn define(&mut self, definition: Arc<QueueDefinition>, engine: Option<Queue>, turn: &mut Turn) {
         let sink = definition.sink;
+        self.newest = self.newest.max(Some(sink));
         if let Some(queue) = self.queues.get_mut(&sink) {
-            let config = definition.config.clone();
-            queue.definition = definition;
-            queue.handle(Input::Reconfigure(config), turn);
+            queue.reconfigure(definition, turn);
         } else {
             let engine = engine.unwrap_or_else(|| Queue::new(definition.config.clone(), u64::from(sink.0)));
             self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
@@ -88,7 +92,7 @@ impl Hosting {
                 return;
             }
         };
-        let Ok(message) = publish.message() else { return };
+        let mut message = None;
         for sink in publish.sinks() {
             let Some(queue) = self.queues.get_mut(&sink) else {
                 // Deleted since the message was routed.
@@ -102,7 +106,11 @@ impl Hosting {
                 size: publish.counted_bytes(),
                 stored: UnixMillis(publish.received_at_ms()),
             };
-            queue.enqueue(input, &message, turn);
+            let is_wanted = !queue.consumers.is_empty();
+            if is_wanted && message.is_none() {
+                message = publish.message().ok();
+            }
+            queue.enqueue(input, message.as_ref().filter(|_| is_wanted), turn);
             self.note(sink);
         }
     }
@@ -117,10 +125,7 @@ impl Hosting {
             _ => return,
         };
         let Some(queue) = self.queues.get_mut(&sink) else {
-            // An attachment can overtake the commit of the definition on its way here.
-            if matches!(letter, Letter::Attach { .. } | Letter::Detach { .. }) {
-                self.early.entry(sink).or_default().push(letter);
-            }
+            self.letter_to_unknown(sink, letter, turn);
             return;
         };
         match letter {
@@ -144,19 +149,35 @@ impl Hosting {
         self.note(sink);
     }
 
+    /// An attachment can overtake the commit of the definition on its way here, or come after the deletion.
+    fn letter_to_unknown(&mut self, sink: SinkId, letter: Letter, turn: &mut Turn) {
+        let was_deleted = self.newest.is_some_and(|newest| sink <= newest);
+        match letter {
+            Letter::Attach { consumer, at, .. } if was_deleted => turn.mail(at, Letter::QueueGone { consumer }),
+            Letter::Attach { .. } | Letter::Detach { .. } if !was_deleted => {
+                self.early.entry(sink).or_default().push(letter);
+            }
+            _ => {}
+        }
+    }
+
     /// Bodies that a queue asked for.
     pub(crate) fn read(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, turn: &mut Turn) {
         let Some(queue) = u32::try_from(token).ok().and_then(|sink| self.queues.get_mut(&SinkId(sink))) else {
             return;
         };
         for record in records {
+            if record == Err(ReadError::ShutDown) {
+                queue.not_read();
+                continue;
+            }
             let body = record.map_err(|error| error.to_string()).and_then(|body| {
                 PublishRecord::decode(body).and_then(|record| record.message()).map_err(|error| error.to_string())
             });
             if let Err(error) = &body {
                 tracing::error!(queue = &*queue.definition.name, error, "queue stopped: a stored message is damaged");
             }
-            queue.read(body.ok());
+            queue.read(body.ok(), turn);
         }
         queue.reads_done(turn);
         let sink = queue.definition.sink;
@@ -198,7 +219,7 @@ impl Hosting {
                 left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
                 attempts: std::mem::take(&mut queue.attempts),
             };
-            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, NO_TOKEN, |out| record.encode(out));
+            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| record.encode(out));
         }
     }
 

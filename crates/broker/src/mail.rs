@@ -53,6 +53,19 @@ pub(crate) struct Lease {
     pub(crate) message: Message,
 }
 
+/// What a live message in a mailbox counts beyond its bytes.
+const LIVE_OVERHEAD_BYTES: usize = 128;
+
+impl Letter {
+    /// The bytes of a live message, which nothing but its publisher's patience bounds.
+    pub(crate) fn live_bytes(&self) -> usize {
+        match self {
+            Self::Live { message, .. } | Self::Member { message, .. } => message.bytes().len() + LIVE_OVERHEAD_BYTES,
+            _ => 0,
+        }
+    }
+}
+
 /// A queue's numbers at one moment.
 #[derive(Clone, Debug)]
 pub struct QueueState {

@@ -1,5 +1,6 @@
 //! The mailboxes by which shards, the log and the outside reach a shard: one wake for all that gathers while it works.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use log_api::{EventSink, LogEvent, ShardId};
@@ -18,6 +19,8 @@ pub struct Post {
 #[derive(Default)]
 struct Inbox {
     mail: Mutex<Vec<Mail>>,
+    /// Bytes of live messages in `mail`.
+    live_bytes: AtomicUsize,
     wake: OnceLock<Wake>,
 }
 
@@ -55,12 +58,13 @@ impl Post {
     }
 
     /// Puts a turn's letters into a mailbox at once.
-    pub(crate) fn send_all(&self, to: ShardId, letters: &mut Vec<Mail>) {
+    pub(crate) fn send_all(&self, to: ShardId, letters: &mut Vec<Mail>, live_bytes: usize) {
         let Some(inbox) = self.inboxes.get(usize::from(to.0)) else { return };
         let was_empty = {
             let mut queue = inbox.mail.lock();
             let was_empty = queue.is_empty();
             queue.append(letters);
+            inbox.live_bytes.fetch_add(live_bytes, Ordering::Relaxed);
             was_empty
         };
         if was_empty {
@@ -68,10 +72,17 @@ impl Post {
         }
     }
 
+    /// Bytes of live messages that wait in a mailbox.
+    pub(crate) fn live_bytes(&self, shard: ShardId) -> usize {
+        self.inboxes.get(usize::from(shard.0)).map_or(0, |inbox| inbox.live_bytes.load(Ordering::Relaxed))
+    }
+
     /// Takes all that has come. `into` must be empty; its room is left to the mailbox.
     pub fn take(&self, shard: ShardId, into: &mut Vec<Mail>) {
         if let Some(inbox) = self.inboxes.get(usize::from(shard.0)) {
-            std::mem::swap(&mut *inbox.mail.lock(), into);
+            let mut mail = inbox.mail.lock();
+            std::mem::swap(&mut *mail, into);
+            inbox.live_bytes.store(0, Ordering::Relaxed);
         }
     }
 }

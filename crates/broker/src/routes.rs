@@ -13,6 +13,9 @@ use smallvec::SmallVec;
 
 use crate::ids::SessionId;
 
+/// Subscribers that a shard remembers, for each topic that it may remember.
+const WEIGHT_PER_TOPIC: usize = 8;
+
 /// The one router of a node. Every change raises the epoch, which makes remembered routes stale.
 pub(crate) struct Routes {
     epoch: AtomicU64,
@@ -38,6 +41,16 @@ impl Route {
         let rest = self.subscribers.get(from..).unwrap_or_default();
         let len = rest.partition_point(|entry| shard_of(entry) == shard);
         rest.get(..len).unwrap_or_default()
+    }
+
+    /// What it takes of a memory of routes.
+    fn weight(&self) -> usize {
+        self.subscribers.len() + self.groups.len() + self.sinks.len()
+    }
+
+    /// Whether live messages go to another shard, or may.
+    pub(crate) fn leaves(&self, shard: ShardId) -> bool {
+        !self.groups.is_empty() || (!self.shards.is_empty() && self.shards != ShardSet::single(shard))
     }
 
     /// Whether anybody takes the message.
@@ -67,13 +80,15 @@ impl Routes {
 /// What one shard remembers of the router's answers, by topic.
 pub(crate) struct RouteCache {
     capacity: usize,
+    /// Subscribers of all remembered routes.
+    weight: usize,
     entries: HashMap<Box<str>, (u64, Arc<Route>), RandomState>,
     matches: Matches,
 }
 
 impl RouteCache {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, entries: HashMap::default(), matches: Matches::default() }
+        Self { capacity, weight: 0, entries: HashMap::default(), matches: Matches::default() }
     }
 
     /// Where the topic goes now.
@@ -104,9 +119,15 @@ impl RouteCache {
     }
 
     fn remember(&mut self, epoch: u64, topic: &str, route: &Arc<Route>) {
+        // A route to very many is worth more than its topic, and found anew at a fraction of the cost of using it.
+        if self.weight + route.weight() > self.capacity.saturating_mul(WEIGHT_PER_TOPIC) {
+            return;
+        }
         if let Some(entry) = self.entries.get_mut(topic) {
+            self.weight = self.weight + route.weight() - entry.1.weight();
             *entry = (epoch, Arc::clone(route));
         } else if self.entries.len() < self.capacity {
+            self.weight += route.weight();
             self.entries.insert(topic.into(), (epoch, Arc::clone(route)));
         }
     }
@@ -114,5 +135,6 @@ impl RouteCache {
     /// Forgets all, so that topics of today take the place of yesterday's.
     pub(crate) fn clear(&mut self) {
         self.entries = HashMap::default();
+        self.weight = 0;
     }
 }

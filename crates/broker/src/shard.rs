@@ -13,9 +13,11 @@ mod letters;
 mod live;
 mod publish;
 mod replay;
+mod resend;
 mod send;
 mod state;
 mod subscribe;
+mod throttle;
 mod tick;
 
 use std::sync::Arc;
@@ -59,8 +61,11 @@ pub struct Shard {
     publishes: Slab<PendingPublish>,
     /// SUBSCRIBE packets that wait for a queue to be created.
     subscribes: Slab<PendingSubscribe>,
-    /// Connections that are not read because the log is behind.
+    /// Connections that are not read because the log or another shard is behind. Some may be gone.
     throttled: Vec<ConnId>,
+    throttle_timer: bool,
+    /// No session is accepted any more.
+    is_draining: bool,
     settle_timer: bool,
     log_state: LogState,
     counts: Counts,
@@ -85,6 +90,8 @@ impl Shard {
             publishes: Slab::new(),
             subscribes: Slab::new(),
             throttled: Vec::new(),
+            throttle_timer: false,
+            is_draining: false,
             settle_timer: false,
             log_state: shared.log.state(),
             counts: Counts::default(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use log_api::Log;
+use mqtt_session::ServerLimits;
 
 use crate::config::Config;
 use crate::directory::Directory;
@@ -14,6 +15,8 @@ use crate::stats::PublishedCounts;
 /// The shared part of a node.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// Limits for what queues lease, which credit bounds and nothing else.
+    pub(crate) lease_limits: ServerLimits,
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,

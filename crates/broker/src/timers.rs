@@ -12,6 +12,7 @@ use crate::ids::{ConnId, SessionId};
 /// | timer | set | fires |
 /// |---|---|---|
 /// | `KeepAlive` | at CONNECT, again when it fires early | the client has been silent for too long |
+/// | `Throttled` | when the first publisher is not read | others may have caught up |
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
@@ -22,6 +23,7 @@ pub(crate) enum Timer {
     Session(SessionId),
     Hold(ConnId),
     Settlements,
+    Throttled,
     RouteCache,
 }
 

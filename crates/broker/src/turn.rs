@@ -8,6 +8,16 @@ use stdx::Instant;
 use crate::mail::{Letter, Mail};
 use crate::post::Post;
 
+/// Bytes of records from which on they do not wait for the end of the turn.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// Letters to one shard.
+#[derive(Default)]
+struct Letters {
+    mail: Vec<Mail>,
+    live_bytes: usize,
+}
+
 /// One turn's outgoing work, and the time it is.
 pub(crate) struct Turn {
     /// The shard whose turn it is.
@@ -17,7 +27,7 @@ pub(crate) struct Turn {
     /// Records to append. They go to the log as one batch.
     pub(crate) batch: AppendBatch,
     local: VecDeque<Letter>,
-    letters: Vec<Vec<Mail>>,
+    letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
     released: Vec<(u32, u32)>,
 }
@@ -30,7 +40,7 @@ impl Turn {
             unix_ms: 0,
             batch: AppendBatch::new(),
             local: VecDeque::new(),
-            letters: (0..shards).map(|_| Vec::new()).collect(),
+            letters: (0..shards).map(|_| Letters::default()).collect(),
             reads: Vec::new(),
             released: Vec::new(),
         }
@@ -41,7 +51,20 @@ impl Turn {
         if to == self.shard {
             self.local.push_back(letter);
         } else if let Some(letters) = self.letters.get_mut(usize::from(to.0)) {
-            letters.push(Mail(letter));
+            letters.live_bytes += letter.live_bytes();
+            letters.mail.push(Mail(letter));
+        }
+    }
+
+    /// Bytes of live messages to a shard that have not left yet.
+    pub(crate) fn live_bytes(&self, to: ShardId) -> usize {
+        self.letters.get(usize::from(to.0)).map_or(0, |letters| letters.live_bytes)
+    }
+
+    /// Hands records over before the turn ends once they are many: a batch must fit a segment of the log.
+    pub(crate) fn hand_over_long_batch(&mut self, log: &dyn Log) {
+        if self.batch.bytes() > BATCH_BYTES_MAX {
+            log.append(self.shard, std::mem::take(&mut self.batch));
         }
     }
 
@@ -81,8 +104,9 @@ impl Turn {
             log.read(self.shard, token, positions);
         }
         for (shard, letters) in self.letters.iter_mut().enumerate() {
-            if !letters.is_empty() {
-                post.send_all(ShardId(shard as u16), letters);
+            if !letters.mail.is_empty() {
+                let live_bytes = std::mem::take(&mut letters.live_bytes);
+                post.send_all(ShardId(shard as u16), &mut letters.mail, live_bytes);
             }
         }
     }

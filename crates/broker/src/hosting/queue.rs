@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use log_api::{Position, ShardId};
 use mqtt_types::Message;
-use queue_engine::{Action, ConsumerId, Input, Offset, Queue, StoredAt};
+use queue_engine::{Action, ConsumerId, Input, Offset, Queue, QueueConfig, StoredAt};
 use stdx::Instant;
 
 use crate::directory::QueueDefinition;
@@ -49,8 +49,9 @@ pub(crate) struct HostedQueue {
     granted: VecDeque<Granted>,
     bodies: HashMap<Offset, Message>,
     body_bytes: usize,
-    /// Offsets asked of the log, in the order of the answer.
-    reading: VecDeque<Offset>,
+    /// Offsets asked of the log with their bytes, in the order of the answers.
+    reading: VecDeque<(Offset, usize)>,
+    reading_bytes: usize,
     /// The granted offset at the front for whose body an answer is awaited.
     awaited: Option<Offset>,
     /// The newest offset whose body was kept or asked for.
@@ -78,6 +79,7 @@ impl HostedQueue {
             bodies: HashMap::new(),
             body_bytes: 0,
             reading: VecDeque::new(),
+            reading_bytes: 0,
             awaited: None,
             fetched_to: None,
             dead: Vec::new(),
@@ -117,10 +119,20 @@ impl HostedQueue {
         self.read_ahead(turn);
     }
 
-    /// A new message, whose body is at hand.
-    pub(crate) fn enqueue(&mut self, input: Input, message: &Message, turn: &mut Turn) {
+    /// Other properties. They do not make a damaged queue deliver.
+    pub(crate) fn reconfigure(&mut self, definition: Arc<QueueDefinition>, turn: &mut Turn) {
+        let config = definition.config.clone();
+        self.definition = definition;
+        let paused = config.paused || self.damaged;
+        self.handle(Input::Reconfigure(QueueConfig { paused, ..config }), turn);
+    }
+
+    /// A new message, with its body if somebody may want it now.
+    pub(crate) fn enqueue(&mut self, input: Input, message: Option<&Message>, turn: &mut Turn) {
         let offset = self.engine.next_offset();
-        if !self.consumers.is_empty() && self.keeps(offset) {
+        if let Some(message) = message
+            && self.keeps(offset)
+        {
             self.keep(offset, message.clone());
         }
         self.handle(input, turn);
@@ -170,7 +182,9 @@ impl HostedQueue {
 
     /// Sends granted leases on, in order, as far as their bodies are at hand; asks for the first one that is not.
     fn grant(&mut self, turn: &mut Turn) {
-        while let Some(&Granted { consumer, offset, attempt, .. }) = self.granted.front() {
+        while !self.damaged
+            && let Some(&Granted { consumer, offset, attempt, .. }) = self.granted.front()
+        {
             let Some(&at) = self.consumers.get(&consumer) else {
                 // The consumer has gone: the engine released the lease with it.
                 self.granted.pop_front();
@@ -190,48 +204,75 @@ impl HostedQueue {
 
     /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
     fn ask_for_granted(&mut self, turn: &mut Turn) {
-        let asked: hashbrown::HashSet<Offset> = self.reading.iter().copied().collect();
+        let asked: hashbrown::HashSet<Offset> = self.reading.iter().map(|(offset, _)| *offset).collect();
         let missing = |granted: &&Granted| {
             !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
         };
         let missing: Vec<_> = self.granted.iter().filter(missing).map(|granted| (granted.offset, granted.at)).collect();
-        if !missing.is_empty() {
-            self.reading.extend(missing.iter().map(|(offset, _)| *offset));
-            let positions = missing.iter().map(|(_, at)| Position::from_u64(at.0)).collect();
-            turn.read(u64::from(self.definition.sink.0), positions);
-        }
+        self.ask(&missing, turn);
     }
 
     /// Asks the log for what comes next, so that it is at hand when a consumer has credit.
     fn read_ahead(&mut self, turn: &mut Turn) {
         let held = self.bodies.len() + self.reading.len();
-        let has_room = held * 2 <= self.ahead.messages && self.body_bytes * 2 <= self.ahead.bytes;
+        let bytes = self.body_bytes + self.reading_bytes;
+        let has_room = held * 2 <= self.ahead.messages && bytes * 2 <= self.ahead.bytes;
         if self.consumers.is_empty() || self.damaged || !has_room {
             return;
         }
         let mut upcoming = std::mem::take(&mut self.upcoming);
         upcoming.clear();
         self.engine.upcoming(self.fetched_to, self.ahead.messages - held, &mut upcoming);
-        if let Some((newest, _)) = upcoming.last() {
+        let asked = self.ask(&upcoming, turn);
+        if let Some((newest, _)) = asked.checked_sub(1).and_then(|last| upcoming.get(last)) {
             self.fetched_to = Some(*newest);
-            self.reading.extend(upcoming.iter().map(|(offset, _)| *offset));
-            let positions = upcoming.iter().map(|(_, at)| Position::from_u64(at.0)).collect();
-            turn.read(u64::from(self.definition.sink.0), positions);
         }
         self.upcoming = upcoming;
     }
 
-    /// A body that was asked for. `None` when it could not be read unaltered.
-    pub(crate) fn read(&mut self, message: Option<Message>) {
-        let Some(offset) = self.reading.pop_front() else { return };
-        match message {
-            Some(message) if !self.consumers.is_empty() => {
-                self.forget(offset);
-                self.body_bytes += message.bytes().len();
-                self.bodies.insert(offset, message);
+    /// Asks the log for bodies, for one at least and no more than may be kept, and says for how many.
+    fn ask(&mut self, wanted: &[(Offset, StoredAt)], turn: &mut Turn) -> usize {
+        let mut positions = Vec::new();
+        for (offset, at) in wanted {
+            if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes {
+                break;
             }
-            Some(_) => {}
-            None => self.damaged = true,
+            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size as usize);
+            self.reading.push_back((*offset, size));
+            self.reading_bytes += size;
+            positions.push(Position::from_u64(at.0));
+        }
+        let asked = positions.len();
+        if asked > 0 {
+            turn.read(u64::from(self.definition.sink.0), positions);
+        }
+        asked
+    }
+
+    fn answered(&mut self) -> Option<Offset> {
+        let (offset, size) = self.reading.pop_front()?;
+        self.reading_bytes -= size;
+        Some(offset)
+    }
+
+    /// A body that was asked for and will not come, because the log has stopped.
+    pub(crate) fn not_read(&mut self) {
+        self.answered();
+    }
+
+    /// A body that was asked for. `None` when it could not be read unaltered: then the queue stops.
+    pub(crate) fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
+        let Some(offset) = self.answered() else { return };
+        let Some(message) = message else {
+            self.damaged = true;
+            self.handle(Input::Pause, turn);
+            return;
+        };
+        // It may have left while its body was on the way, or all consumers have.
+        if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
+            self.forget(offset);
+            self.body_bytes += message.bytes().len();
+            self.bodies.insert(offset, message);
         }
     }
 

@@ -1,7 +1,7 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP from a client: credit comes back, queues hear the verdict.
 
 use mqtt_codec::{Ack, AckKind};
-use mqtt_session::{Completed, Origin, PubRecVerdict, Resend};
+use mqtt_session::{Completed, Origin, PubRecVerdict};
 use mqtt_types::ReasonCode;
 use queue_engine::{ConsumerId, Offset, Outcome};
 
@@ -18,7 +18,8 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         match entry.session.on_puback(ack.packet_id, reason_of(ack)) {
             Ok(completed) => {
-                let more = entry.session.pending_len() > 0 || entry.session.is_resuming();
+                let session = &entry.session;
+                let more = session.pending_len() > 0 || session.is_resuming() || entry.is_replaying();
                 self.settle(completed);
                 if more {
                     self.pump(id, out);
@@ -110,9 +111,9 @@ impl Shard {
                 out.notify_drained(conn);
                 return;
             }
-            let Some(pending) = entry.session.next_pending() else { return };
+            let Some(pending) = entry.session.next_pending() else { break };
             let delivery = &pending.delivery;
-            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, false, unix_ms);
+            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, unix_ms);
             if sent == Sent::Yes {
                 self.counts.publishes_sent_total += 1;
                 let qos = delivery.qos;
@@ -125,6 +126,7 @@ impl Shard {
                 self.not_sent(pending.origin, sent);
             }
         }
+        self.replay(id, out);
     }
 
     /// A message that could not go to this client.
@@ -138,30 +140,6 @@ impl Shard {
             self.settle_as(consumer, offset, Outcome::Expired);
         } else if let Some(state) = self.consumers.get(consumer) {
             self.turn.mail(state.owner, Letter::TooLarge { sink: state.sink, consumer, offset });
-        }
-    }
-
-    /// Sends again what an earlier connection left unacknowledged, in the original order. `[MQTT-4.4.0-1]`
-    pub(super) fn resend<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.session.is_resuming()) else { return };
-        let Some(conn) = entry.conn else { return };
-        let mut resends = Vec::new();
-        entry.session.resume(&mut resends);
-        for resend in resends {
-            match resend {
-                Resend::PubRel { packet_id } => {
-                    self.send_ack(conn, AckKind::PubRel, packet_id, ReasonCode::SUCCESS, out);
-                }
-                Resend::Publish { packet_id, delivery } => {
-                    let Some(state) = self.conns.get_mut(conn) else { return };
-                    let Some(buffer) = out.buffer(conn) else { return };
-                    let unix_ms = self.turn.unix_ms;
-                    let sent = put_delivery(buffer, &mut state.connection, &delivery, Some(packet_id), true, unix_ms);
-                    if sent == Sent::Yes {
-                        self.counts.publishes_sent_total += 1;
-                    }
-                }
-            }
         }
     }
 }

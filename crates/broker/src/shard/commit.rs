@@ -6,7 +6,7 @@ use mqtt_types::{QoS, ReasonCode};
 use super::Shard;
 use super::control::is_control_token;
 use super::state::PendingPublish;
-use crate::hosting::{NO_TOKEN, ShardPart};
+use crate::hosting::{NO_TOKEN, SETTLE_TOKEN, ShardPart};
 use crate::outbox::Outbox;
 
 impl Shard {
@@ -75,15 +75,19 @@ impl Shard {
     }
 
     fn not_stored<O: Outbox>(&mut self, tokens: &[u64], error: &AppendError, out: &mut O) {
-        tracing::warn!(records = tokens.len(), %error, "records not stored");
+        if self.log_state == LogState::Writable {
+            // Once: from now on the log's state says it.
+            tracing::warn!(records = tokens.len(), %error, "records not stored");
+        }
         let reason = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
             AppendError::Failed { .. } | AppendError::TooLarge { .. } => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
             AppendError::ShutDown => ReasonCode::UNSPECIFIED_ERROR,
         };
         for &token in tokens {
-            if token == NO_TOKEN {
-                // A settlement, or a QoS 0 message. What the next checkpoint holds makes up for the first.
+            if token == SETTLE_TOKEN {
+                // The next checkpoint makes up for it; a crash before that delivers again.
+            } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
             } else if is_control_token(token) {
                 self.control_failed(token, error);
@@ -93,20 +97,6 @@ impl Shard {
             }
         }
         self.resume_throttled(out);
-    }
-
-    fn resume_throttled<O: Outbox>(&mut self, out: &mut O) {
-        if self.throttled.is_empty()
-            || self.shared.log.backlog_bytes() * 2 > self.shared.config.max_log_backlog_bytes
-        {
-            return;
-        }
-        for conn in std::mem::take(&mut self.throttled) {
-            let free = self.conns.get(conn).is_some_and(|state| state.held.is_none() && !state.connection.must_hold());
-            if free {
-                out.resume_reading(conn);
-            }
-        }
     }
 
     fn log_state_changed<O: Outbox>(&mut self, state: LogState, out: &mut O) {

@@ -11,12 +11,15 @@ use super::Shard;
 use super::publish::is_reserved;
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
-use crate::timers::Timer;
 
 impl Shard {
     /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
     pub fn connect<O: Outbox>(&mut self, conn: ConnId, connect: &Connect<'_>, out: &mut O) {
         self.counts.connects_total += 1;
+        if self.is_draining {
+            let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
+            return self.refuse_connect(conn, connect.version, &refusal, out);
+        }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
         let properties = ConnectProperties::of(connect.properties);
         let will_block;
@@ -58,7 +61,7 @@ impl Shard {
         let id = kept.unwrap_or_else(|| self.sessions.insert(Session::new(negotiated), negotiated.send_window));
         let connection = Connection::new(negotiated, self.turn.now);
         if let Some(deadline) = connection.keep_alive_deadline() {
-            self.timers.set(deadline, Timer::KeepAlive(conn));
+            self.watch_keep_alive(conn, deadline);
         }
         self.conns.insert(conn, connection, id, negotiated);
         let Some(entry) = self.sessions.get_mut(id) else { return };

@@ -25,7 +25,10 @@ impl Shard {
         record: SubscriptionRecord,
         definition: &QueueDefinition,
     ) -> ConsumerId {
-        let window = self.sessions.get(id).map_or(1, |entry| entry.send_window);
+        let entry = self.sessions.get(id);
+        let window = entry.map_or(1, |entry| entry.send_window);
+        let extras = entry.and_then(|entry| entry.extras.as_ref());
+        let wants_metadata = extras.is_some_and(|extras| extras.with_metadata.iter().any(|with| &**with == address));
         let (sink, owner) = (definition.sink, definition.owner);
         let consumer = Consumer {
             session: id,
@@ -34,10 +37,11 @@ impl Shard {
             record,
             address: address.into(),
             queue: Arc::clone(&definition.name),
-            wants_metadata: false,
+            wants_metadata,
         };
         let consumer = self.consumers.insert(consumer);
-        let max_inflight = definition.config.max_inflight.min(u32::from(window));
+        // The queue's own limit holds besides, also when it changes.
+        let max_inflight = u32::from(window);
         self.turn.mail(owner, Letter::Attach { sink, consumer, at: self.id, max_inflight });
         consumer
     }
@@ -65,14 +69,15 @@ impl Shard {
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
         let limit = self.shared.config.max_output_buffer_bytes;
-        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit);
+        // Behind those that wait, at any QoS: a queue's first deliveries keep its order.
+        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit) && entry.session.pending_len() == 0;
         let identifiers: SmallVec<[u32; 4]> = record.subscription_identifier.iter().map(|id| id.get()).collect();
         let packet_id = match entry.session.admit(record.qos, open) {
             Admission::Send(packet_id) => packet_id,
             Admission::Queue | Admission::Drop(_) => {
-                // A queue never loses a message to a slow reader: it waits, within the consumer's credit.
+                // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
                 let delivery = Delivery { message, qos: record.qos, retain: false, subscription_identifiers: identifiers };
-                let overflow = entry.session.queue(Arc::new(delivery), origin, &self.shared.config.limits);
+                let overflow = entry.session.queue(Arc::new(delivery), origin, &self.shared.lease_limits);
                 if let Some(conn) = conn {
                     out.notify_drained(conn);
                 }

@@ -52,11 +52,14 @@ impl Shard {
     /// Takes a connection from its session: consumers go, the will and the expiry take their course.
     pub(super) fn leave<O: Outbox>(&mut self, conn: ConnId, closing: Closing, out: &mut O) {
         let Some(state) = self.conns.remove(conn) else { return };
-        self.throttled.retain(|throttled| *throttled != conn);
         let id = state.session;
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
+        if let Some(held) = state.held {
+            // It was never taken: the client may send it again.
+            entry.session.refuse_qos2(held.packet_id);
+        }
         let mut released = Vec::new();
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
@@ -78,8 +81,9 @@ impl Shard {
     fn watch_session(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
         let due = [entry.session.will_due_at(), entry.session.expires_at()].into_iter().flatten().min();
-        if let Some(due) = due {
-            let at = self.instant_of(due);
+        let Some(at) = due.map(|due| self.instant_of(due)) else { return };
+        if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.timer.is_none_or(|timer| at < timer)) {
+            entry.timer = Some(at);
             self.timers.set(at, Timer::Session(id));
         }
     }
@@ -92,7 +96,11 @@ impl Shard {
     /// A session without a connection has something due.
     pub(super) fn session_due<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let now = UnixMillis(self.turn.unix_ms);
-        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn.is_none()) else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        entry.timer = entry.timer.filter(|timer| *timer > self.turn.now);
+        if entry.conn.is_some() {
+            return;
+        }
         let will = entry.session.take_due_will(now);
         let expired = entry.session.is_expired(now);
         if let Some(will) = will {
@@ -128,6 +136,7 @@ impl Shard {
 
     /// Says goodbye to everyone, and writes what is left to write.
     pub(super) fn drain<O: Outbox>(&mut self, out: &mut O) {
+        self.is_draining = true;
         for conn in self.conns.ids() {
             self.say_goodbye(conn, ReasonCode::SERVER_SHUTTING_DOWN, None, out);
             self.leave(conn, Closing::WithWill, out);

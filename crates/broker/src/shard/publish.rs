@@ -127,19 +127,27 @@ impl Shard {
     fn take<O: Outbox>(&mut self, live: &mut Live<'_>, publisher: Option<Publisher>, out: &mut O) {
         let route = self.routes.route(&self.shared.routes, live.topic);
         let stored = !route.sinks.is_empty();
-        if stored && let Some(reason) = self.storage_refusal() {
-            match publisher {
-                Some(publisher) => self.refuse_or_hold(publisher, live, reason, out),
-                None => self.counts.publishes_refused_total += 1,
-            }
+        let refusal = if stored { self.storage_refusal() } else { None };
+        if let Some(reason) = refusal
+            && let Some(publisher) = publisher
+            && let Some(packet_id) = publisher.packet_id
+        {
+            self.refuse_or_hold(publisher, packet_id, live, reason, out);
             return;
         }
         if live.head.retain {
             self.retain(live);
         }
         self.fan_out(&route, live, out);
+        if route.leaves(self.id)
+            && let Some(publisher) = publisher
+        {
+            self.throttle_live(publisher.conn, out);
+        }
         let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
         match (stored, waits) {
+            // Nobody can be told: the live road went on without the stored one.
+            (true, None) if refusal.is_some() => self.counts.unstored_qos0_total += 1,
             (false, None) => {}
             (false, Some((publisher, packet_id))) => {
                 let nobody = ReasonCode::NO_MATCHING_SUBSCRIBERS;
@@ -180,20 +188,9 @@ impl Shard {
             let topic = live.topic.as_str();
             PublishRecord::encode(body, &live.head, &route.sinks, topic, live.properties, live.payload);
         });
+        self.turn.hand_over_long_batch(&*self.shared.log);
     }
 
-    /// Stops reading a publisher while the log is too far behind.
-    fn throttle<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        let backlog = self.shared.log.backlog_bytes() + self.turn.batch.bytes() as u64;
-        let behind = backlog > self.shared.config.max_log_backlog_bytes;
-        let must_hold = self.conns.get(conn).is_some_and(|state| state.connection.must_hold());
-        if behind && !self.throttled.contains(&conn) {
-            self.throttled.push(conn);
-        }
-        if behind || must_hold {
-            out.pause_reading(conn);
-        }
-    }
 
     /// Answers a publish whose outcome is known.
     #[inline]
@@ -210,8 +207,10 @@ impl Shard {
         }
         let ack: Option<ReadyAck> =
             self.conns.get_mut(conn).and_then(|state| state.connection.ack_now(packet_id, qos, reason));
-        if let Some(ack) = ack {
-            self.send_publish_ack(conn, ack, out);
+        match ack {
+            Some(ack) => self.send_publish_ack(conn, ack, out),
+            None if self.conns.get(conn).is_some_and(|state| state.connection.must_hold()) => out.pause_reading(conn),
+            None => {}
         }
     }
 
@@ -227,14 +226,11 @@ impl Shard {
     fn refuse_or_hold<O: Outbox>(
         &mut self,
         publisher: Publisher,
+        packet_id: PacketId,
         live: &mut Live<'_>,
         reason: ReasonCode,
         out: &mut O,
     ) {
-        let Some(packet_id) = publisher.packet_id else {
-            self.counts.unstored_qos0_total += 1;
-            return;
-        };
         let until = self.turn.now + self.shared.config.publisher_hold;
         let Some(state) = self.conns.get_mut(publisher.conn) else { return };
         if state.connection.version().is_v5() {
@@ -252,13 +248,15 @@ impl Shard {
         let refusal = self.storage_refusal();
         let now = self.turn.now;
         let Some(state) = self.conns.get_mut(conn) else { return };
-        let Some(held) = state.held.take_if(|held| refusal.is_none() || held.until <= now) else { return };
-        let session = state.session;
         if let Some(reason) = refusal {
-            self.counts.publishes_refused_total += 1;
-            self.end_connection(conn, reason, None, out);
+            if state.held.as_ref().is_some_and(|held| held.until <= now) {
+                self.counts.publishes_refused_total += 1;
+                self.end_connection(conn, reason, None, out);
+            }
             return;
         }
+        let Some(held) = state.held.take() else { return };
+        let session = state.session;
         let Ok(topic) = TopicName::new(held.message.topic()) else { return };
         let head = *held.message.head();
         let mut live = Live::new(head, topic, held.message.properties(), held.message.payload(), Some(session));

@@ -8,8 +8,12 @@ use mqtt_session::{Connection, Delivery, OutgoingAlias, ReadyAck, version};
 use mqtt_types::{PacketId, Property, QoS, ReasonCode};
 
 use super::Shard;
+use super::state::Conn;
 use crate::ids::ConnId;
 use crate::outbox::{CloseReason, Outbox};
+
+/// What surrounds a Reason String: fixed header, packet id, reason code, lengths.
+const HEADERS_BYTES_MAX: usize = 16;
 
 /// What became of a PUBLISH.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,16 +90,30 @@ pub(super) fn put_delivery(
     connection: &mut Connection,
     delivery: &Delivery,
     packet_id: Option<PacketId>,
-    dup: bool,
     unix_ms: u64,
 ) -> Sent {
-    let expiry = match delivery.message.expiry_left(unix_ms) {
-        Some(None) => return Sent::Expired,
-        Some(left) => left,
-        None => None,
-    };
-    let outgoing = Outgoing {
-        dup,
+    match delivery.message.expiry_left(unix_ms) {
+        Some(None) => Sent::Expired,
+        left => put_publish(buffer, connection, &outgoing_of(delivery, packet_id, left.flatten())),
+    }
+}
+
+/// Appends a delivery that was sent before. Its age is no matter any more: delivery was begun. `[MQTT-3.3.2-5]`
+pub(super) fn put_again(
+    buffer: &mut Vec<u8>,
+    connection: &mut Connection,
+    delivery: &Delivery,
+    packet_id: PacketId,
+    unix_ms: u64,
+) -> Sent {
+    let expiry = delivery.message.expiry_left(unix_ms).map(Option::unwrap_or_default);
+    let outgoing = Outgoing { dup: true, ..outgoing_of(delivery, Some(packet_id), expiry) };
+    put_publish(buffer, connection, &outgoing)
+}
+
+fn outgoing_of(delivery: &Delivery, packet_id: Option<PacketId>, expiry: Option<u32>) -> Outgoing<'_> {
+    Outgoing {
+        dup: false,
         qos: delivery.qos,
         retain: delivery.retain,
         packet_id,
@@ -105,8 +123,7 @@ pub(super) fn put_delivery(
         properties: delivery.message.properties(),
         added: &[],
         payload: delivery.message.payload(),
-    };
-    put_publish(buffer, connection, &outgoing)
+    }
 }
 
 impl Shard {
@@ -119,11 +136,19 @@ impl Shard {
         }
     }
 
-    /// A Reason String, when the client takes one and the version has it. `[MQTT-3.1.2-29]`
-    fn reason_block(&self, conn: ConnId, reason: Option<&str>) -> PropertyBlock {
-        let wanted = self.conns.get(conn).is_some_and(|state| state.connection.problem_information());
+    /// Whether the client takes that Reason String in a packet that has so many other bytes. `[MQTT-3.1.2-29]`; it may
+    /// not make the packet larger than the client takes (§3.9.2.1.2).
+    fn takes_reason(&self, conn: ConnId, text: &str, others: usize) -> bool {
+        self.conns.get(conn).is_some_and(|state| {
+            let len = text.len() + others + HEADERS_BYTES_MAX;
+            state.connection.problem_information() && len <= state.connection.maximum_packet_size() as usize
+        })
+    }
+
+    /// A Reason String, when the client takes one and the version has it.
+    fn reason_block(&self, conn: ConnId, reason: Option<&str>, others: usize) -> PropertyBlock {
         let mut block = PropertyBlock::new();
-        if let Some(text) = reason.filter(|text| wanted && text.len() <= 1024) {
+        if let Some(text) = reason.filter(|text| text.len() <= 1024 && self.takes_reason(conn, text, others)) {
             let _ = block.push(&Property::ReasonString(text));
         }
         block
@@ -147,7 +172,7 @@ impl Shard {
         reason: Option<&str>,
         out: &mut O,
     ) {
-        let block = self.reason_block(conn, reason);
+        let block = self.reason_block(conn, reason, codes.len());
         let suback = SubAck { packet_id, properties: block.properties(), reason_codes: codes };
         self.put(conn, &Packet::SubAck(suback), out);
     }
@@ -170,7 +195,7 @@ impl Shard {
             return;
         };
         let text = if reason.is_error() { self.storage_reason(reason) } else { None };
-        let text = text.filter(|_| state.connection.problem_information());
+        let text = text.filter(|text| self.takes_reason(conn, text, 0));
         if let Some(buffer) = out.buffer(conn) {
             let _ = encode_ack(buffer, version, kind, ack.packet_id, reason, text.as_deref());
         }
@@ -201,7 +226,7 @@ impl Shard {
     ) {
         let version = self.conns.get(conn).map(|state| state.connection.version());
         if let Some(said) = version.and_then(|version| version::disconnect_reason(version, reason)) {
-            let block = self.reason_block(conn, text);
+            let block = self.reason_block(conn, text, 0);
             let disconnect = Disconnect { reason_code: said, properties: block.properties() };
             self.put(conn, &Packet::Disconnect(disconnect), out);
         }
@@ -213,8 +238,7 @@ impl Shard {
         while let Some(ack) = self.conns.get_mut(conn).and_then(|state| state.connection.next_ack()) {
             self.send_publish_ack(conn, ack, out);
         }
-        let free = self.conns.get(conn).is_some_and(|state| state.held.is_none() && !state.connection.must_hold());
-        if free && !self.throttled.contains(&conn) {
+        if self.conns.get(conn).is_some_and(Conn::is_read) {
             out.resume_reading(conn);
         }
     }

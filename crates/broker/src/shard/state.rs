@@ -1,10 +1,13 @@
 //! The tables of a shard: connections, sessions, consumers, and what waits for an answer.
 
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashTable};
 use log_api::ShardId;
-use mqtt_router::SinkId;
+use mqtt_router::{Cursor, SinkId};
 use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
 use mqtt_types::{Message, PacketId, QoS};
 use queue_engine::ConsumerId;
@@ -19,8 +22,17 @@ pub(crate) struct Conn {
     pub(crate) session: SessionId,
     /// Whether the client takes packets of any size and no topic aliases, so that it can share encodings with others.
     pub(crate) shares_encodings: bool,
+    /// Not read because others are behind with what it sends.
+    pub(crate) is_throttled: bool,
     /// A 3.x publisher's message that cannot be stored for now.
     pub(crate) held: Option<Box<Held>>,
+}
+
+impl Conn {
+    /// Whether packets of the client are taken now.
+    pub(crate) fn is_read(&self) -> bool {
+        self.held.is_none() && !self.is_throttled && !self.connection.must_hold()
+    }
 }
 
 /// A message whose publisher is held until it can be stored.
@@ -60,7 +72,9 @@ impl Conns {
         }
         if let Some(place) = self.slots.get_mut(slot) {
             self.len += usize::from(place.is_none());
-            *place = Some(Conn { generation: id.generation, connection, session, shares_encodings, held: None });
+            let generation = id.generation;
+            let is_throttled = false;
+            *place = Some(Conn { generation, connection, session, shares_encodings, is_throttled, held: None });
         }
     }
 
@@ -91,6 +105,37 @@ pub(crate) struct SessionEntry {
     pub(crate) conn: Option<ConnId>,
     /// Messages at QoS 1 and 2 that may be in flight to the client.
     pub(crate) send_window: u16,
+    /// The soonest moment for which a timer stands. Without it each disconnection would add one that lives as long as
+    /// the session.
+    pub(crate) timer: Option<Instant>,
+    /// What few sessions have.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What few sessions have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Subscriptions whose retained messages have not all been sent, in order.
+    pub(crate) replays: VecDeque<Replay>,
+    /// Addresses of queue subscriptions whose deliveries bear metadata.
+    pub(crate) with_metadata: Vec<Box<str>>,
+}
+
+/// A subscription whose retained messages are being sent.
+pub(crate) struct Replay {
+    pub(crate) address: Box<str>,
+    pub(crate) record: SubscriptionRecord,
+    /// What was looked up and is not sent yet.
+    pub(crate) page: VecDeque<Message>,
+    /// Where to look on; `None` when all has been looked up.
+    pub(crate) from: Option<Cursor>,
+}
+
+impl SessionEntry {
+    /// Whether retained messages are still to be sent.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| !extras.replays.is_empty())
+    }
 }
 
 /// Sessions by slot and by client id.
@@ -99,12 +144,21 @@ pub(crate) struct Sessions {
     generation: u16,
     slots: Vec<Option<SessionEntry>>,
     free: Vec<u32>,
-    by_client: HashMap<Box<str>, u32>,
+    /// Slots by the client id of the session there, which alone keeps the text.
+    by_client: HashTable<u32>,
+    hash: RandomState,
 }
 
 impl Sessions {
     pub(crate) fn new(shard: ShardId) -> Self {
-        Self { shard, generation: 0, slots: Vec::new(), free: Vec::new(), by_client: HashMap::new() }
+        Self {
+            shard,
+            generation: 0,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_client: HashTable::new(),
+            hash: RandomState::default(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -122,7 +176,8 @@ impl Sessions {
     }
 
     pub(crate) fn find(&self, client_id: &str) -> Option<SessionId> {
-        let slot = *self.by_client.get(client_id)?;
+        let is_of = |slot: &u32| client_id_at(&self.slots, *slot) == Some(client_id);
+        let slot = *self.by_client.find(self.hash.hash_one(client_id), is_of)?;
         self.slots.get(slot as usize)?.as_ref().map(|entry| entry.id)
     }
 
@@ -133,16 +188,23 @@ impl Sessions {
             self.slots.len() as u32 - 1
         });
         let id = SessionId::new(self.shard, self.generation, slot);
-        self.by_client.insert(session.client_id().into(), slot);
+        let hash = self.hash.hash_one(session.client_id());
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(SessionEntry { id, session, conn: None, send_window });
+            *place = Some(SessionEntry { id, session, conn: None, send_window, timer: None, extras: None });
         }
+        let (hasher, slots) = (&self.hash, &self.slots);
+        let rehash = |slot: &u32| hasher.hash_one(client_id_at(slots, *slot).unwrap_or_default());
+        self.by_client.insert_unique(hash, slot, rehash);
         id
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionEntry> {
         let entry = self.slots.get_mut(id.slot())?.take_if(|entry| entry.id == id)?;
-        self.by_client.remove(entry.session.client_id());
+        let slot = id.slot() as u32;
+        let hash = self.hash.hash_one(entry.session.client_id());
+        if let Ok(known) = self.by_client.find_entry(hash, |at| *at == slot) {
+            known.remove();
+        }
         self.free.push(id.slot() as u32);
         Some(entry)
     }
@@ -151,6 +213,10 @@ impl Sessions {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SessionEntry> {
         self.slots.iter().flatten()
     }
+}
+
+fn client_id_at(slots: &[Option<SessionEntry>], slot: u32) -> Option<&str> {
+    slots.get(slot as usize)?.as_ref().map(|entry| entry.session.client_id())
 }
 
 /// A queue subscription of a connected session.

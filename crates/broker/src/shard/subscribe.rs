@@ -86,8 +86,11 @@ impl Shard {
                 self.turn.mail(CONTROL_SHARD, Letter::Control(request));
             }
         }
-        for (address, record) in replays {
-            self.replay_retained(id, address, record, out);
+        if !replays.is_empty() {
+            for (address, record) in replays {
+                self.begin_replay(id, address, record);
+            }
+            self.replay(id, out);
         }
     }
 
@@ -221,10 +224,16 @@ impl Shard {
 
     /// Whether the deliveries of a queue subscription bear metadata.
     fn set_metadata(&mut self, id: SessionId, address: &str, wants_metadata: bool) {
-        let record = self.sessions.get(id).and_then(|entry| entry.session.subscription(address));
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let record = entry.session.subscription(address);
         let Some(consumer) = record.map(|record| ConsumerId(record.consumer)) else { return };
-        if let Some(state) = self.consumers.get_mut(consumer) {
-            state.wants_metadata = wants_metadata;
+        let Some(state) = self.consumers.get_mut(consumer) else { return };
+        state.wants_metadata = wants_metadata;
+        if let Some(extras) = &mut entry.extras {
+            extras.with_metadata.retain(|with| &**with != address);
+        }
+        if wants_metadata {
+            entry.extras.get_or_insert_default().with_metadata.push(address.into());
         }
     }
 
@@ -284,6 +293,10 @@ impl Shard {
 
     /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.
     pub(super) fn let_go(&mut self, id: SessionId, address: &str, record: SubscriptionRecord, written: u64) {
+        if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
+            extras.replays.retain(|replay| &*replay.address != address);
+            extras.with_metadata.retain(|with| &**with != address);
+        }
         if record.consumer != 0 {
             let mut released = Vec::new();
             if let Some(entry) = self.sessions.get_mut(id) {

@@ -1,12 +1,18 @@
 //! What is due, and what an emptied output buffer lets through.
 
+use std::time::Duration;
+
 use mqtt_types::ReasonCode;
 use queue_engine::{ConsumerId, Offset, Outcome};
+use stdx::Instant;
 
 use super::{ROUTE_CACHE_LIFE, Shard};
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
 use crate::timers::Timer;
+
+/// How long a timer for a keep alive may be set.
+const KEEP_ALIVE_LOOK: Duration = Duration::from_secs(120);
 
 impl Shard {
     /// Does what is due.
@@ -20,6 +26,10 @@ impl Shard {
                     self.settle_timer = false;
                     self.hosting.log_settlements(&mut self.turn);
                 }
+                Timer::Throttled => {
+                    self.throttle_timer = false;
+                    self.resume_throttled(out);
+                }
                 Timer::RouteCache => {
                     self.routes.clear();
                     self.timers.set(self.turn.now + ROUTE_CACHE_LIFE, Timer::RouteCache);
@@ -29,18 +39,24 @@ impl Shard {
         self.hosting.tick(&mut self.turn);
     }
 
+    /// Sets the timer for a silent client. It is not far, because it outlives the connection.
+    pub(super) fn watch_keep_alive(&mut self, conn: ConnId, deadline: Instant) {
+        let at = deadline.min(self.turn.now + KEEP_ALIVE_LOOK);
+        self.timers.set(at, Timer::KeepAlive(conn));
+    }
+
     /// `[MQTT-3.1.2-22]`
     fn keep_alive_due<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
         let Some(deadline) = self.conns.get(conn).and_then(|state| state.connection.keep_alive_deadline()) else {
             return;
         };
         if deadline > self.turn.now {
-            self.timers.set(deadline, Timer::KeepAlive(conn));
+            self.watch_keep_alive(conn, deadline);
             return;
         }
-        // A client that is held cannot be heard.
-        if self.conns.get(conn).is_some_and(|state| state.held.is_some()) || self.throttled.contains(&conn) {
-            self.timers.set(self.turn.now + std::time::Duration::from_secs(1), Timer::KeepAlive(conn));
+        // A client that is not read cannot be heard.
+        if self.conns.get(conn).is_some_and(|state| !state.is_read()) {
+            self.timers.set(self.turn.now + Duration::from_secs(1), Timer::KeepAlive(conn));
             return;
         }
         self.end_connection(conn, ReasonCode::KEEP_ALIVE_TIMEOUT, None, out);

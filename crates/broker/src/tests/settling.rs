@@ -6,63 +6,99 @@ use crate::config::Config;
 #[test]
 fn each_code_has_its_meaning() {
     check(
-        "
+        r#"
 create jobs work
 a connect
+  a connack 00
 a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
 p connect
+  p connack 00
 p publish 1 work accept id=1
+  a publish 1 id=1 work accept queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
 a puback 1
 p publish 1 work reject id=2
+  a publish 1 id=2 work reject queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+  p puback 2 00
 a puback 2 99
 ledger jobs
+  enqueued=2 settled=1 dropped=1
 p publish 1 work busy id=3
+  a publish 1 id=3 work busy queue:jobs offset:2 attempt:1 publish-ts:1700000000000
+  p puback 3 00
 a puback 3 97
 ledger jobs
+  enqueued=3 settled=1 ready=1 dropped=1
 # It rests for a second; another gets the message at once, no attempt counted.
 b connect
+  b connack 00
 b subscribe 1 $queue/jobs,1 metadata
+  b suback 1 01
+  b publish 1 id=1 work busy queue:jobs offset:2 attempt:1 publish-ts:1700000000000
 b puback 1 80
 ledger jobs
+  enqueued=3 settled=1 delayed=1 dropped=1
 wait 799
 wait 402
+  b publish 1 id=2 work busy queue:jobs offset:2 attempt:2 publish-ts:1700000000000
 ledger jobs
-",
+  enqueued=3 settled=1 in_flight=1 dropped=1
+"#,
     );
 }
 
 #[test]
 fn a_message_too_large_for_all_is_dead() {
     check(
-        "
+        r#"
 create jobs work
 a connect mps=100
+  a connack 00
 a subscribe 1 $queue/jobs,1
+  a suback 1 01
 p connect
+  p connack 00
 p publish 1 work - id=1 size=200
+  p puback 1 00
 ledger jobs
+  enqueued=1 dropped=1
 b connect
+  b connack 00
 b subscribe 1 $queue/jobs,1
+  b suback 1 01
 p publish 1 work - id=2 size=200
+  b publish 1 id=1 work <200 bytes>
+  p puback 2 00
 p publish 1 work small id=3
+  a publish 1 id=1 work small
+  p puback 3 00
 ledger jobs
-",
+  enqueued=3 in_flight=2 dropped=1
+"#,
     );
 }
 
 #[test]
 fn a_message_expires_in_a_queue_when_its_turn_comes() {
     check(
-        "
+        r#"
 create jobs work
 p connect
+  p connack 00
 p publish 1 work short id=1 expiry=5
+  p puback 1 00
 p publish 1 work long id=2 expiry=50
+  p puback 2 00
 wait 5000
 a connect
+  a connack 00
 a subscribe 1 $queue/jobs,1
+  a suback 1 01
+  a publish 1 id=1 work long expiry=45
 ledger jobs
-",
+  enqueued=2 in_flight=1 expired=1
+"#,
     );
 }
 
@@ -72,21 +108,31 @@ fn a_lease_that_runs_out_goes_to_another() {
     config.queue_defaults.ack_timeout = std::time::Duration::from_secs(5);
     check_with(
         &config,
-        "
+        r#"
 create jobs work
 a connect
+  a connack 00
 b connect
+  b connack 00
 a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
 p connect
+  p connack 00
 p publish 1 work 1 id=1
+  a publish 1 id=1 work 1 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
 b subscribe 1 $queue/jobs,1 metadata
+  b suback 1 01
 wait 5000
+  b publish 1 id=1 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
 # Too late.
 a puback 1
 ledger jobs
+  enqueued=1 in_flight=1
 b puback 1
 ledger jobs
-",
+  enqueued=1 settled=1
+"#,
     );
 }
 
@@ -97,19 +143,29 @@ fn busy_without_a_delay_comes_to_rest() {
     config.limits.max_pending_bytes = 100;
     check_with(
         &config,
-        "
+        r#"
 create jobs work
 a connect
+  a connack 00
 a subscribe 1 $queue/jobs,1
+  a suback 1 01
 a block
 p connect
+  p connack 00
 p publish 1 work - id=1 size=60
+  p puback 1 00
 p publish 1 work - id=2 size=60
+  p puback 2 00
 p publish 1 work - id=3 size=60
+  p puback 3 00
 a unblock
+  a publish 1 id=1 work <60 bytes>
+  a publish 1 id=2 work <60 bytes>
+  a publish 1 id=3 work <60 bytes>
 a puback 1
 a puback 2
 ledger jobs
-",
+  enqueued=3 settled=2 in_flight=1
+"#,
     );
 }
