@@ -73,7 +73,9 @@ pub enum AddressError {
     #[error("a queue or stream shares by itself; subscribe to it without $share")]
     SharedQueue,
     /// A queue or stream name that is not simple.
-    #[error("name is not simple: a letter or digit, then up to 127 of letters, digits, '-', '.' and '_'")]
+    #[error(
+        "name is not simple: a letter or digit, then up to 127 of letters, digits, '-', '.' and '_'"
+    )]
     Name,
     /// A stream offset that is none of the known forms.
     #[error("stream offset is none of earliest, latest, next, a number, @<unix ms>")]
@@ -88,7 +90,8 @@ impl<'a> QueueName<'a> {
     pub fn new(text: &'a str) -> Result<Self, AddressError> {
         let mut bytes = text.bytes();
         let head = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let tail = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        let tail =
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
         if head && tail && text.len() <= 128 { Ok(Self(text)) } else { Err(AddressError::Name) }
     }
 
@@ -129,7 +132,11 @@ impl<'a> Address<'a> {
             return Ok(Self::FilterStream { offset, filter: TopicFilter::new(filter)? });
         }
         if matches!(text, "$share" | "$q" | "$queue" | "$stream" | "$dead" | "$s") {
-            return Err(if text == "$share" { AddressError::ShareName } else { AddressError::Name });
+            return Err(if text == "$share" {
+                AddressError::ShareName
+            } else {
+                AddressError::Name
+            });
         }
         Ok(Self::Live(TopicFilter::new(text)?))
     }
@@ -182,12 +189,24 @@ mod tests {
             ("$share/g//a", Address::Shared { group: "g", filter: filter("/a") }),
             ("$q/sensor/+/data", Address::FilterQueue(filter("sensor/+/data"))),
             ("$queue/billing", Address::Queue { name: name("billing"), filter: None }),
-            ("$queue/billing/a/#", Address::Queue { name: name("billing"), filter: Some(filter("a/#")) }),
+            (
+                "$queue/billing/a/#",
+                Address::Queue { name: name("billing"), filter: Some(filter("a/#")) },
+            ),
             ("$dead/sensor/+/data", Address::Dead("sensor/+/data")),
             ("$stream/s", Address::Stream { name: name("s"), filter: None }),
-            ("$s/earliest/a/+", Address::FilterStream { offset: StreamOffset::Earliest, filter: filter("a/+") }),
-            ("$s/@17/a", Address::FilterStream { offset: StreamOffset::TimeMs(17), filter: filter("a") }),
-            ("$s/5/a", Address::FilterStream { offset: StreamOffset::Offset(5), filter: filter("a") }),
+            (
+                "$s/earliest/a/+",
+                Address::FilterStream { offset: StreamOffset::Earliest, filter: filter("a/+") },
+            ),
+            (
+                "$s/@17/a",
+                Address::FilterStream { offset: StreamOffset::TimeMs(17), filter: filter("a") },
+            ),
+            (
+                "$s/5/a",
+                Address::FilterStream { offset: StreamOffset::Offset(5), filter: filter("a") },
+            ),
             ("$sport", Address::Live(filter("$sport"))),
         ] {
             assert_eq!(Address::parse(text), Ok(expected), "{text}");

@@ -37,18 +37,33 @@ pub struct Message {
 impl Message {
     /// Copies the parts into one buffer. `None` when the property block does not fit 32 bits.
     #[must_use]
-    pub fn new(head: MessageHead, topic: TopicName<'_>, properties: &[u8], payload: &[u8]) -> Option<Self> {
+    pub fn new(
+        head: MessageHead,
+        topic: TopicName<'_>,
+        properties: &[u8],
+        payload: &[u8],
+    ) -> Option<Self> {
         let topic = topic.as_str().as_bytes();
         let mut bytes = BytesMut::with_capacity(topic.len() + properties.len() + payload.len());
         bytes.extend_from_slice(topic);
         bytes.extend_from_slice(properties);
         bytes.extend_from_slice(payload);
-        Self::from_bytes(head, u16::try_from(topic.len()).ok()?, u32::try_from(properties.len()).ok()?, bytes.freeze())
+        Self::from_bytes(
+            head,
+            u16::try_from(topic.len()).ok()?,
+            u32::try_from(properties.len()).ok()?,
+            bytes.freeze(),
+        )
     }
 
     /// Takes a buffer that holds the three parts. `None` when the lengths do not fit it or the topic is not legal.
     #[must_use]
-    pub fn from_bytes(head: MessageHead, topic_len: u16, properties_len: u32, bytes: Bytes) -> Option<Self> {
+    pub fn from_bytes(
+        head: MessageHead,
+        topic_len: u16,
+        properties_len: u32,
+        bytes: Bytes,
+    ) -> Option<Self> {
         let topic = bytes.get(..usize::from(topic_len))?;
         TopicName::new(std::str::from_utf8(topic).ok()?).ok()?;
         let body_at = usize::from(topic_len).checked_add(usize::try_from(properties_len).ok()?)?;
@@ -105,7 +120,8 @@ mod tests {
     use super::*;
 
     fn message(expiry_interval: Option<u32>) -> Message {
-        let head = MessageHead { expiry_interval, received_at_ms: 10_000, ..MessageHead::default() };
+        let head =
+            MessageHead { expiry_interval, received_at_ms: 10_000, ..MessageHead::default() };
         let topic = TopicName::new("a/b").expect("legal");
         Message::new(head, topic, &[1, 0], b"payload").expect("small")
     }

@@ -26,7 +26,11 @@ pub struct ParseByteSizeError {
 
 impl fmt::Display for ParseByteSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no size; write a whole number of bytes, or with KiB, MiB or GiB, such as 64KiB", self.text)
+        write!(
+            f,
+            "'{}' is no size; write a whole number of bytes, or with KiB, MiB or GiB, such as 64KiB",
+            self.text
+        )
     }
 }
 
@@ -51,7 +55,8 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     /// The shortest form: the largest binary unit that divides the number, else plain bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let binary = UNITS.iter().take(4).find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
+        let binary =
+            UNITS.iter().take(4).find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
         match binary {
             Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),
             None => write!(f, "{}", self.0),

@@ -14,7 +14,11 @@ pub struct ParseDurationError {
 
 impl fmt::Display for ParseDurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no duration; write a whole number and ms, s, m, h or d, such as 30s", self.text)
+        write!(
+            f,
+            "'{}' is no duration; write a whole number and ms, s, m, h or d, such as 30s",
+            self.text
+        )
     }
 }
 
@@ -72,7 +76,17 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused_by_name() {
-        for text in ["", "s", "5", "-1s", "1.5s", "1 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+        for text in [
+            "",
+            "s",
+            "5",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "1w",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             let error = parse_duration(text).expect_err(text);
             assert!(error.to_string().contains(&format!("'{text}'")), "{error}");
         }

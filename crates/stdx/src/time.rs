@@ -92,8 +92,14 @@ mod tests {
     #[test]
     fn instants_saturate_instead_of_wrapping() {
         assert_eq!(Instant::ZERO - Duration::from_secs(1), Instant::ZERO);
-        assert_eq!(Instant::from_nanos(u64::MAX) + Duration::from_secs(1), Instant::from_nanos(u64::MAX));
+        assert_eq!(
+            Instant::from_nanos(u64::MAX) + Duration::from_secs(1),
+            Instant::from_nanos(u64::MAX)
+        );
         assert_eq!(Instant::ZERO.since(Instant::from_millis(5)), Duration::ZERO);
-        assert_eq!(Instant::from_millis(7).since(Instant::from_millis(5)), Duration::from_millis(2));
+        assert_eq!(
+            Instant::from_millis(7).since(Instant::from_millis(5)),
+            Duration::from_millis(2)
+        );
     }
 }
