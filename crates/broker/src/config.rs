@@ -20,6 +20,8 @@ pub struct Config {
     pub max_queues: usize,
     /// Properties of queues that do not say otherwise.
     pub queue_defaults: QueueConfig,
+    /// Whether queues that do not say otherwise drop what they give up.
+    pub drops_dead_letters: bool,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
     /// Levels a topic name or filter may have.
@@ -55,6 +57,7 @@ impl Default for Config {
             auto_create: true,
             max_queues: 10_000,
             queue_defaults: QueueConfig::default(),
+            drops_dead_letters: false,
             max_subscriptions: 100_000,
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,

@@ -22,6 +22,8 @@ pub struct NewQueue {
     pub topic_filter: Option<String>,
     /// Its properties.
     pub config: QueueConfig,
+    /// Whether a message that is given up is dropped and counted; else it is never given up.
+    pub drops_dead_letters: bool,
 }
 
 /// A change to a queue. What is `None` stays.
@@ -29,6 +31,8 @@ pub struct NewQueue {
 pub struct QueueChange {
     /// The properties it shall have.
     pub config: Option<QueueConfig>,
+    /// Whether what is given up shall be dropped.
+    pub drops_dead_letters: Option<bool>,
     /// What to bind it to from now on.
     pub topic_filter: Option<Option<String>>,
 }

@@ -23,6 +23,22 @@ pub struct QueueDefinition {
     pub created_at_ms: u64,
     /// Its properties.
     pub config: QueueConfig,
+    /// Whether a message that is given up is dropped and counted; else it is never given up.
+    pub drops_dead_letters: bool,
+}
+
+impl QueueDefinition {
+    /// What the queue's engine goes by.
+    pub(crate) fn engine_config(&self) -> QueueConfig {
+        engine_config(&self.config, self.drops_dead_letters)
+    }
+}
+
+/// Dead-letter queues are not in this version. Unless a queue is told to drop, nothing is given up: there is no last
+/// attempt.
+pub(crate) fn engine_config(config: &QueueConfig, drops_dead_letters: bool) -> QueueConfig {
+    let max_attempts = if drops_dead_letters { config.max_attempts } else { 0 };
+    QueueConfig { max_attempts, ..config.clone() }
 }
 
 /// All queues by name.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, Queue, StoredAt};
+use queue_engine::{Input, Outcome, Queue, StoredAt};
 use stdx::{Instant, UnixMillis};
 
 use crate::directory::{QueueDefinition, owner_of};
@@ -63,7 +63,7 @@ impl Hosting {
         if let Some(queue) = self.queues.get_mut(&sink) {
             queue.reconfigure(definition, turn);
         } else {
-            let engine = engine.unwrap_or_else(|| Queue::new(definition.config.clone(), u64::from(sink.0)));
+            let engine = engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
             self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
         }
         for letter in self.early.remove(&sink).unwrap_or_default() {
@@ -139,10 +139,15 @@ impl Hosting {
                 queue.trim();
             }
             Letter::Settle { consumer, offset, outcome, .. } => {
+                let outcome = queue.kept(outcome);
                 queue.handle(Input::Settle { consumer, offset, outcome }, turn);
             }
-            Letter::TooLarge { consumer, offset, .. } => {
+            Letter::TooLarge { consumer, offset, .. } if queue.definition.drops_dead_letters => {
                 queue.handle(Input::TooLarge { consumer, offset }, turn);
+            }
+            Letter::TooLarge { consumer, offset, .. } => {
+                // It stays, for a consumer that takes more.
+                queue.handle(Input::Settle { consumer, offset, outcome: Outcome::Busy }, turn);
             }
             _ => {}
         }

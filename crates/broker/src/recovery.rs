@@ -53,7 +53,7 @@ impl Recovery {
             recovery.next_sink = recovery.next_sink.max(next_sink);
             for StoredQueue { definition, snapshot } in queues {
                 let seed = u64::from(definition.sink.0);
-                let engine = Queue::restore(definition.config.clone(), seed, snapshot);
+                let engine = Queue::restore(definition.engine_config(), seed, snapshot);
                 recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
             }
         }
@@ -115,11 +115,11 @@ impl Recovery {
         self.next_sink = self.next_sink.max(definition.sink.0 + 1);
         match self.queues.get_mut(&definition.sink) {
             Some(queue) => {
-                queue.engine.replay_reconfigure(definition.config.clone());
+                queue.engine.replay_reconfigure(definition.engine_config());
                 queue.definition = definition;
             }
             None => {
-                let engine = Queue::new(definition.config.clone(), u64::from(definition.sink.0));
+                let engine = Queue::new(definition.engine_config(), u64::from(definition.sink.0));
                 self.queues.insert(definition.sink, RecoveredQueue { definition, engine });
             }
         }

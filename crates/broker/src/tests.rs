@@ -9,6 +9,7 @@ mod live;
 mod queues;
 mod sessions;
 mod settling;
+mod shards;
 mod storage;
 mod subscribing;
 

@@ -95,6 +95,14 @@ impl HostedQueue {
             || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
+    /// The verdict as this version can carry it out: a rejected message that is not to be dropped is tried again.
+    pub(crate) fn kept(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Reject if !self.definition.drops_dead_letters => Outcome::Release,
+            other => other,
+        }
+    }
+
     /// Feeds the engine and performs what it asks for.
     pub(crate) fn handle(&mut self, input: Input, turn: &mut Turn) {
         let mut actions = std::mem::take(&mut self.actions);

@@ -6,16 +6,17 @@ use mqtt_router::SinkId;
 use queue_engine::{DispatchStrategy, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use crate::directory::{QueueDefinition, owner_of};
+use crate::directory::{QueueDefinition, engine_config, owner_of};
 
 const VERSION: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
 const FLAG_BOUND: u8 = 2;
+const FLAG_DROPS_DEAD_LETTERS: u8 = 4;
 
 /// A queue as it is defined. A later record of the same sink replaces an earlier one.
 ///
 /// ```text
-/// version u8 | sink u32 | flags u8 (paused 0, bound 1) | strategy u8 | max_inflight u32 | max_attempts u32
+/// version u8 | sink u32 | flags u8 (paused 0, bound 1, drops dead letters 2) | strategy u8 | max_inflight u32 | max_attempts u32
 /// | ack_timeout_ms u64 | retry_delay_ms u64 | retry_delay_max_ms u64 | created_at_ms u64
 /// | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
 /// ```
@@ -26,6 +27,7 @@ pub(crate) struct DefinitionRecord {
     pub(crate) topic_filter: Option<String>,
     pub(crate) created_at_ms: u64,
     pub(crate) config: QueueConfig,
+    pub(crate) drops_dead_letters: bool,
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -41,6 +43,7 @@ impl DefinitionRecord {
             topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
             created_at_ms: definition.created_at_ms,
             config: definition.config.clone(),
+            drops_dead_letters: definition.drops_dead_letters,
         }
     }
 
@@ -53,12 +56,19 @@ impl DefinitionRecord {
             owner: owner_of(self.sink, shards),
             created_at_ms: self.created_at_ms,
             config: self.config,
+            drops_dead_letters: self.drops_dead_letters,
         }
+    }
+
+    /// What the queue's engine goes by.
+    pub(crate) fn engine_config(&self) -> QueueConfig {
+        engine_config(&self.config, self.drops_dead_letters)
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = if self.config.paused { FLAG_PAUSED } else { 0 };
         flags |= if self.topic_filter.is_some() { FLAG_BOUND } else { 0 };
+        flags |= if self.drops_dead_letters { FLAG_DROPS_DEAD_LETTERS } else { 0 };
         out.push(VERSION);
         out.extend_from_slice(&self.sink.0.to_le_bytes());
         out.push(flags);
@@ -94,7 +104,8 @@ impl DefinitionRecord {
         let name = reader.text()?.to_owned();
         let filter = reader.text()?.to_owned();
         let topic_filter = (flags & FLAG_BOUND != 0).then_some(filter);
-        Ok(Self { sink, name, topic_filter, created_at_ms, config })
+        let drops_dead_letters = flags & FLAG_DROPS_DEAD_LETTERS != 0;
+        Ok(Self { sink, name, topic_filter, created_at_ms, config, drops_dead_letters })
     }
 }
 
@@ -124,6 +135,7 @@ mod tests {
                 topic_filter,
                 created_at_ms: 99,
                 config: QueueConfig { paused: true, max_inflight: 3, ..QueueConfig::default() },
+                drops_dead_letters: true,
             };
             let mut body = Vec::new();
             record.encode(&mut body);

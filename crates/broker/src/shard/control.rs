@@ -106,6 +106,7 @@ impl Shard {
                     topic_filter: change.topic_filter.clone().unwrap_or(same),
                     created_at_ms: known.created_at_ms,
                     config,
+                    drops_dead_letters: change.drops_dead_letters.unwrap_or(known.drops_dead_letters),
                 })
             }
             (ControlRequest::Delete { .. }, Some(known)) => Check::Delete(known),
@@ -128,6 +129,7 @@ impl Shard {
             topic_filter: queue.topic_filter.clone(),
             created_at_ms: self.turn.unix_ms,
             config: queue.config.clone(),
+            drops_dead_letters: queue.drops_dead_letters,
         })
     }
 

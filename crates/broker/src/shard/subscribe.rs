@@ -177,6 +177,7 @@ impl Shard {
             name: wanted.name.to_owned(),
             topic_filter: Some(filter.as_str().to_owned()),
             config: self.shared.config.queue_defaults.clone(),
+            drops_dead_letters: self.shared.config.drops_dead_letters,
         })
     }
 

@@ -41,6 +41,8 @@ pub(super) struct World {
     clients: BTreeMap<String, Client>,
     conns: u32,
     now_ms: u64,
+    /// Shards that get no turn.
+    stalled: Vec<usize>,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             clients: BTreeMap::new(),
             conns: 0,
             now_ms: 0,
+            stalled: Vec::new(),
         }
     }
 
@@ -77,6 +80,8 @@ impl World {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
             }
             "crash" => self.crash(),
+            "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
+            "run" => self.stalled.clear(),
             "checkpoint" => self.log.request_checkpoint(),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
@@ -185,7 +190,7 @@ impl World {
         for turn in 0.. {
             assert!(turn < 10_000, "the shards never come to rest");
             let mut busy = false;
-            for n in 0..self.shards.len() {
+            for n in (0..self.shards.len()).filter(|n| !self.stalled.contains(n)).collect::<Vec<_>>() {
                 busy |= self.turn(n);
             }
             self.listen(&mut heard);
@@ -253,6 +258,15 @@ impl World {
         for shard in &self.shards {
             shard.check_all().unwrap_or_else(|broken| panic!("{broken}"));
         }
+    }
+
+    /// Letters that wait for a shard.
+    pub(super) fn mail_waiting(&self, shard: u16) -> usize {
+        let mut mail = Vec::new();
+        self.post.take(ShardId(shard), &mut mail);
+        let count = mail.len();
+        mail.into_iter().for_each(|letter| self.post.send(ShardId(shard), letter));
+        count
     }
 
     /// Answers that somebody waits for, on all shards.
