@@ -12,7 +12,7 @@ use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, Queue
 use log_api::LogState;
 use tokio::sync::oneshot;
 
-use crate::mapping::{engine_config, properties};
+use crate::mapping::{drops_dead_letters, engine_config, properties};
 
 /// When a client may ask again while the log takes nothing.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
     QueueView {
         name: definition.name.to_string(),
         topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
-        properties: properties(&definition.config),
+        properties: properties(definition),
         stats: stats(state),
     }
 }
@@ -104,10 +104,12 @@ impl Backend for BrokerBackend {
 
     fn create_queue(&self, spec: QueueSpec) -> BoxFuture<'_, Result<QueueView, ApiError>> {
         Box::pin(async move {
+            let properties = spec.properties(&self.defaults)?;
             let queue = NewQueue {
                 name: spec.name().to_owned(),
                 topic_filter: spec.topic_filter().map(str::to_owned),
-                config: engine_config(&spec.properties(&self.defaults)?)?,
+                config: engine_config(&properties)?,
+                drops_dead_letters: drops_dead_letters(&properties),
             };
             let created = answer(|reply| self.handle.create_queue(queue, reply)).await?;
             self.view_of(created.map_err(api_error)?).await
@@ -121,7 +123,8 @@ impl Backend for BrokerBackend {
     ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
         Box::pin(async move {
             let known = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
-            let config = engine_config(&patch.properties(&properties(&known.config))?)?;
+            let changed = patch.properties(&properties(&known))?;
+            let config = engine_config(&changed)?;
             let topic_filter = patch.topic_filter().map(|filter| filter.map(str::to_owned));
             let is_filter_named = known.topic_filter.as_deref() == Some(&*known.name);
             if is_filter_named
@@ -134,7 +137,11 @@ impl Backend for BrokerBackend {
                     "cannot change: the queue is named by it",
                 ));
             }
-            let change = QueueChange { config: Some(config), topic_filter };
+            let change = QueueChange {
+                config: Some(config),
+                drops_dead_letters: Some(drops_dead_letters(&changed)),
+                topic_filter,
+            };
             let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
             self.view_of(changed.map_err(api_error)?).await
         })

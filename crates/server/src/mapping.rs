@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
 use anyhow::{Result, anyhow, ensure};
+use broker::QueueDefinition;
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
 use queue_engine::QueueConfig;
-use settings::Settings;
+use settings::{ListenAddress, Settings};
 
 /// The properties that this version gives effect to. Any other must have its default.
-const SUPPORTED: [&str; 7] = [
+const SUPPORTED: [&str; 8] = [
     "dispatch_strategy",
     "max_inflight",
     "ack_timeout",
@@ -19,6 +20,7 @@ const SUPPORTED: [&str; 7] = [
     "retry_delay",
     "retry_delay_max",
     "paused",
+    "dead_letter",
 ];
 
 /// Number of shards; when nothing is said a core each, but one for the log and the operator's side.
@@ -54,28 +56,29 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_pending_bytes: usize::try_from(mqtt.max_pending_bytes).unwrap_or(usize::MAX),
         ..ServerLimits::default()
     };
+    let defaults = defaults(settings);
     Ok(broker::Config {
+        drops_dead_letters: drops_dead_letters(&defaults),
         shards: shards(settings)?,
         limits,
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
-        queue_defaults: engine_config(&defaults(settings))
+        queue_defaults: engine_config(&defaults)
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
         ..broker::Config::default()
     })
 }
 
-pub(crate) fn net(settings: &Settings) -> net::Config {
+/// The network side's configuration, with the files of TLS read.
+///
+/// # Errors
+/// A file of TLS cannot be used.
+pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
     let enabled = settings.listeners.iter().filter(|listener| listener.enabled);
-    net::Config {
-        listeners: enabled
-            .map(|listener| net::ListenerConfig {
-                name: listener.name.clone(),
-                bind: listener.bind,
-            })
-            .collect(),
+    Ok(net::Config {
+        listeners: enabled.map(listener).collect::<Result<_>>()?,
         limits: Limits {
             max_packet_size: settings.mqtt.max_packet_size,
             max_topic_levels: settings.mqtt.max_topic_levels,
@@ -85,7 +88,32 @@ pub(crate) fn net(settings: &Settings) -> net::Config {
         },
         connect_timeout: settings.mqtt.connect_timeout,
         ..net::Config::default()
-    }
+    })
+}
+
+fn listener(settings: &settings::ListenerConfig) -> Result<net::ListenerConfig> {
+    let tls = settings.tls.as_ref().map(|tls| {
+        let files = net::TlsFiles {
+            cert: tls.cert.clone(),
+            key: tls.key.clone(),
+            client_ca: tls.client_ca.clone(),
+            require_client_cert: tls.require_client_cert,
+        };
+        files.load().map_err(|error| anyhow!("listener {}: {error}", settings.name))
+    });
+    let websocket = settings.kind.is_websocket().then(|| net::WebSocketConfig {
+        path: settings.path.clone(),
+        ..net::WebSocketConfig::default()
+    });
+    Ok(net::ListenerConfig {
+        name: settings.name.clone(),
+        bind: match &settings.bind {
+            ListenAddress::Ip(address) => net::Address::Ip(*address),
+            ListenAddress::Unix(path) => net::Address::Unix(path.clone()),
+        },
+        tls: tls.transpose()?,
+        websocket,
+    })
 }
 
 /// The properties a queue has that says nothing, as the edge shows them.
@@ -134,12 +162,22 @@ pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
     }
 }
 
+/// Whether a queue with these properties drops what it gives up.
+pub(crate) fn drops_dead_letters(properties: &QueueProperties) -> bool {
+    properties.dead_letter == DeadLetter::None
+}
+
 /// The engine's configuration of a queue with these properties.
 ///
 /// # Errors
 /// A property asks for what this version does not have.
 pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig, ApiError> {
     properties.refuse_unsupported(&SUPPORTED)?;
+    if matches!(properties.dead_letter, DeadLetter::Queue(_)) {
+        let message =
+            "this version has no dead-letter queues: own keeps a message for ever, none drops it";
+        return Err(ApiError::unsupported("dead_letter", message));
+    }
     let dispatch_strategy = match properties.dispatch_strategy {
         DispatchStrategy::RoundRobin => queue_engine::DispatchStrategy::RoundRobin,
         DispatchStrategy::Random => queue_engine::DispatchStrategy::Random,
@@ -161,7 +199,8 @@ pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig,
 }
 
 /// A queue's properties as the edge shows them.
-pub(crate) fn properties(config: &QueueConfig) -> QueueProperties {
+pub(crate) fn properties(definition: &QueueDefinition) -> QueueProperties {
+    let config = &definition.config;
     let dispatch_strategy = match config.dispatch_strategy {
         queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
         queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
@@ -175,6 +214,7 @@ pub(crate) fn properties(config: &QueueConfig) -> QueueProperties {
         retry_delay: DurationText(config.retry_delay),
         retry_delay_max: DurationText(config.retry_delay_max),
         paused: config.paused,
+        dead_letter: if definition.drops_dead_letters { DeadLetter::None } else { DeadLetter::Own },
         ..QueueProperties::default()
     }
 }

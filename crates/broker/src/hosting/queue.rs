@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use log_api::{Position, ShardId};
 use mqtt_types::Message;
+use queue_engine::Outcome;
 use queue_engine::{Action, ConsumerId, Input, Offset, Queue, QueueConfig, StoredAt};
 use stdx::Instant;
 
@@ -115,7 +116,9 @@ impl HostedQueue {
         }
         for offset in std::mem::take(&mut self.dead) {
             // Dead-letter queues are not in this version: what would go there is dropped, and counted so.
-            if let Err(error) = self.engine.handle(turn.now, Input::DeadLetterDropped { offset }, &mut actions) {
+            if let Err(error) =
+                self.engine.handle(turn.now, Input::DeadLetterDropped { offset }, &mut actions)
+            {
                 tracing::error!(queue = &*self.definition.name, %error, "a dead letter was not counted as dropped");
             }
         }
@@ -148,7 +151,8 @@ impl HostedQueue {
 
     /// Whether the body of a new message is worth keeping: no gap before it, and room.
     fn keeps(&self, offset: Offset) -> bool {
-        let contiguous = !self.engine.has_fresh() || self.fetched_to.is_some_and(|to| to.0 + 1 == offset.0);
+        let contiguous =
+            !self.engine.has_fresh() || self.fetched_to.is_some_and(|to| to.0 + 1 == offset.0);
         contiguous && self.bodies.len() < self.ahead.messages && self.body_bytes < self.ahead.bytes
     }
 
@@ -166,7 +170,13 @@ impl HostedQueue {
             Action::Settled { offset, at } => self.leaves(Left::Settled, offset, at, turn),
             Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
             Action::DeadLetter { offset, at, reason, attempts } => {
-                tracing::warn!(queue = &*self.definition.name, offset = offset.0, ?reason, attempts, "message dropped");
+                tracing::warn!(
+                    queue = &*self.definition.name,
+                    offset = offset.0,
+                    ?reason,
+                    attempts,
+                    "message dropped"
+                );
                 self.dead.push(offset);
                 self.leaves(Left::Dropped, offset, at, turn);
             }
@@ -212,11 +222,17 @@ impl HostedQueue {
 
     /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
     fn ask_for_granted(&mut self, turn: &mut Turn) {
-        let asked: hashbrown::HashSet<Offset> = self.reading.iter().map(|(offset, _)| *offset).collect();
+        let asked: hashbrown::HashSet<Offset> =
+            self.reading.iter().map(|(offset, _)| *offset).collect();
         let missing = |granted: &&Granted| {
             !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
         };
-        let missing: Vec<_> = self.granted.iter().filter(missing).map(|granted| (granted.offset, granted.at)).collect();
+        let missing: Vec<_> = self
+            .granted
+            .iter()
+            .filter(missing)
+            .map(|granted| (granted.offset, granted.at))
+            .collect();
         self.ask(&missing, turn);
     }
 
@@ -313,12 +329,17 @@ impl HostedQueue {
         if !self.engine.ledger().balances() {
             return Err(format!("queue {name} does not balance: {:?}", self.engine.ledger()));
         }
-        if let Some(offset) = self.bodies.keys().find(|offset| self.engine.message(**offset).is_none()) {
+        if let Some(offset) =
+            self.bodies.keys().find(|offset| self.engine.message(**offset).is_none())
+        {
             return Err(format!("queue {name} keeps the body of offset {offset}, which has left"));
         }
         let bytes: usize = self.bodies.values().map(|message| message.bytes().len()).sum();
         if bytes != self.body_bytes {
-            return Err(format!("queue {name} counts {} bytes of bodies, not {bytes}", self.body_bytes));
+            return Err(format!(
+                "queue {name} counts {} bytes of bodies, not {bytes}",
+                self.body_bytes
+            ));
         }
         Ok(())
     }
