@@ -29,14 +29,22 @@ pub struct Broker {
 /// Builds a broker over a log. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
 /// hash tables of what clients name, and must not be guessable.
 #[must_use]
-pub fn open(config: Config, post: Post, log: Arc<dyn Log>, recovered: Recovered, seed: [u64; 2]) -> Broker {
+pub fn open(
+    config: Config,
+    post: Post,
+    log: Arc<dyn Log>,
+    recovered: Recovered,
+    seed: [u64; 2],
+) -> Broker {
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();
     let mut queues = Vec::new();
     for queue in recovered.queues {
         let definition = Arc::new(queue.definition.into_definition(shards));
-        if let Some(filter) = definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok()) {
+        if let Some(filter) =
+            definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok())
+        {
             router.bind(filter, definition.sink);
         }
         directory.insert(Arc::clone(&definition));
@@ -57,8 +65,9 @@ pub fn open(config: Config, post: Post, log: Arc<dyn Log>, recovered: Recovered,
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });
-    let mut built: Vec<Shard> =
-        (0..shards).map(|n| Shard::new(ShardId(n), Arc::clone(&shared), recovered.next_sink)).collect();
+    let mut built: Vec<Shard> = (0..shards)
+        .map(|n| Shard::new(ShardId(n), Arc::clone(&shared), recovered.next_sink))
+        .collect();
     for (definition, engine) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
             shard.host(definition, engine);

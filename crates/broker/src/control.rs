@@ -67,11 +67,26 @@ pub enum ControlError {
 
 /// What is asked.
 pub(crate) enum ControlRequest {
-    Create { queue: NewQueue, reply: Reply<Result<Arc<QueueDefinition>, ControlError>> },
+    Create {
+        queue: NewQueue,
+        reply: Reply<Result<Arc<QueueDefinition>, ControlError>>,
+    },
     /// A subscription's: answers with the queue that exists, or creates it.
-    Ensure { queue: NewQueue, shard: ShardId, subscribe: usize, filter: usize },
-    Change { name: String, change: QueueChange, reply: Reply<Result<Arc<QueueDefinition>, ControlError>> },
-    Delete { name: String, reply: Reply<Result<(), ControlError>> },
+    Ensure {
+        queue: NewQueue,
+        shard: ShardId,
+        subscribe: usize,
+        filter: usize,
+    },
+    Change {
+        name: String,
+        change: QueueChange,
+        reply: Reply<Result<Arc<QueueDefinition>, ControlError>>,
+    },
+    Delete {
+        name: String,
+        reply: Reply<Result<(), ControlError>>,
+    },
 }
 
 impl ControlRequest {

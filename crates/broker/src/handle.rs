@@ -59,7 +59,11 @@ impl Handle {
     }
 
     /// Creates a queue. It takes messages from when the answer comes.
-    pub fn create_queue(&self, queue: NewQueue, reply: Reply<Result<Arc<QueueDefinition>, ControlError>>) {
+    pub fn create_queue(
+        &self,
+        queue: NewQueue,
+        reply: Reply<Result<Arc<QueueDefinition>, ControlError>>,
+    ) {
         self.control(ControlRequest::Create { queue, reply });
     }
 

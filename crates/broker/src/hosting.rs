@@ -57,13 +57,19 @@ impl Hosting {
     }
 
     /// Takes a queue in: from recovery, or because its definition was committed.
-    pub(crate) fn define(&mut self, definition: Arc<QueueDefinition>, engine: Option<Queue>, turn: &mut Turn) {
+    pub(crate) fn define(
+        &mut self,
+        definition: Arc<QueueDefinition>,
+        engine: Option<Queue>,
+        turn: &mut Turn,
+    ) {
         let sink = definition.sink;
         self.newest = self.newest.max(Some(sink));
         if let Some(queue) = self.queues.get_mut(&sink) {
             queue.reconfigure(definition, turn);
         } else {
-            let engine = engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
+            let engine =
+                engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
             self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
         }
         for letter in self.early.remove(&sink).unwrap_or_default() {
@@ -158,7 +164,9 @@ impl Hosting {
     fn letter_to_unknown(&mut self, sink: SinkId, letter: Letter, turn: &mut Turn) {
         let was_deleted = self.newest.is_some_and(|newest| sink <= newest);
         match letter {
-            Letter::Attach { consumer, at, .. } if was_deleted => turn.mail(at, Letter::QueueGone { consumer }),
+            Letter::Attach { consumer, at, .. } if was_deleted => {
+                turn.mail(at, Letter::QueueGone { consumer })
+            }
             Letter::Attach { .. } | Letter::Detach { .. } if !was_deleted => {
                 self.early.entry(sink).or_default().push(letter);
             }
@@ -167,8 +175,15 @@ impl Hosting {
     }
 
     /// Bodies that a queue asked for.
-    pub(crate) fn read(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, turn: &mut Turn) {
-        let Some(queue) = u32::try_from(token).ok().and_then(|sink| self.queues.get_mut(&SinkId(sink))) else {
+    pub(crate) fn read(
+        &mut self,
+        token: u64,
+        records: Vec<Result<Bytes, ReadError>>,
+        turn: &mut Turn,
+    ) {
+        let Some(queue) =
+            u32::try_from(token).ok().and_then(|sink| self.queues.get_mut(&SinkId(sink)))
+        else {
             return;
         };
         for record in records {
@@ -177,10 +192,16 @@ impl Hosting {
                 continue;
             }
             let body = record.map_err(|error| error.to_string()).and_then(|body| {
-                PublishRecord::decode(body).and_then(|record| record.message()).map_err(|error| error.to_string())
+                PublishRecord::decode(body)
+                    .and_then(|record| record.message())
+                    .map_err(|error| error.to_string())
             });
             if let Err(error) = &body {
-                tracing::error!(queue = &*queue.definition.name, error, "queue stopped: a stored message is damaged");
+                tracing::error!(
+                    queue = &*queue.definition.name,
+                    error,
+                    "queue stopped: a stored message is damaged"
+                );
             }
             queue.read(body.ok(), turn);
         }
@@ -224,7 +245,9 @@ impl Hosting {
                 left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
                 attempts: std::mem::take(&mut queue.attempts),
             };
-            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| record.encode(out));
+            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| {
+                record.encode(out)
+            });
         }
     }
 
@@ -240,7 +263,10 @@ impl Hosting {
                 return;
             }
             self.deadlines.pop();
-            let Some(queue) = self.queues.get_mut(&sink).filter(|queue| queue.timer == Some(at)) else { continue };
+            let Some(queue) = self.queues.get_mut(&sink).filter(|queue| queue.timer == Some(at))
+            else {
+                continue;
+            };
             queue.timer = None;
             queue.handle(Input::Tick, turn);
             self.note(sink);

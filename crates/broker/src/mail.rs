@@ -60,7 +60,9 @@ impl Letter {
     /// The bytes of a live message, which nothing but its publisher's patience bounds.
     pub(crate) fn live_bytes(&self) -> usize {
         match self {
-            Self::Live { message, .. } | Self::Member { message, .. } => message.bytes().len() + LIVE_OVERHEAD_BYTES,
+            Self::Live { message, .. } | Self::Member { message, .. } => {
+                message.bytes().len() + LIVE_OVERHEAD_BYTES
+            }
             _ => 0,
         }
     }

@@ -74,7 +74,9 @@ impl Post {
 
     /// Bytes of live messages that wait in a mailbox.
     pub(crate) fn live_bytes(&self, shard: ShardId) -> usize {
-        self.inboxes.get(usize::from(shard.0)).map_or(0, |inbox| inbox.live_bytes.load(Ordering::Relaxed))
+        self.inboxes
+            .get(usize::from(shard.0))
+            .map_or(0, |inbox| inbox.live_bytes.load(Ordering::Relaxed))
     }
 
     /// Takes all that has come. `into` must be empty; its room is left to the mailbox.

@@ -64,7 +64,12 @@ impl Recovery {
     ///
     /// # Errors
     /// Its body is not legal.
-    pub fn visit(&mut self, kind: RecordKind, position: Position, body: &[u8]) -> Result<(), VisitError> {
+    pub fn visit(
+        &mut self,
+        kind: RecordKind,
+        position: Position,
+        body: &[u8],
+    ) -> Result<(), VisitError> {
         match kind {
             RecordKind::Publish => self.publish(position, body)?,
             RecordKind::Settle => self.settle(&SettleRecord::decode(body)?),
@@ -87,7 +92,11 @@ impl Recovery {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
                     let stored = UnixMillis(record.received_at_ms());
-                    queue.engine.replay_enqueue(StoredAt(position.as_u64()), record.counted_bytes(), stored);
+                    queue.engine.replay_enqueue(
+                        StoredAt(position.as_u64()),
+                        record.counted_bytes(),
+                        stored,
+                    );
                 }
                 None => release(&mut self.released, position),
             }

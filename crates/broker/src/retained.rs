@@ -25,7 +25,12 @@ pub(crate) struct RetainedStore {
 
 impl RetainedStore {
     pub(crate) fn new(max_messages: usize, max_bytes: u64) -> Self {
-        Self { max_messages, max_bytes, bytes: AtomicU64::new(0), index: RwLock::new(RetainedIndex::new()) }
+        Self {
+            max_messages,
+            max_bytes,
+            bytes: AtomicU64::new(0),
+            index: RwLock::new(RetainedIndex::new()),
+        }
     }
 
     /// Keeps the message, or with an empty payload removes what its topic has. `[MQTT-3.3.1-6]`

@@ -50,7 +50,8 @@ impl Route {
 
     /// Whether live messages go to another shard, or may.
     pub(crate) fn leaves(&self, shard: ShardId) -> bool {
-        !self.groups.is_empty() || (!self.shards.is_empty() && self.shards != ShardSet::single(shard))
+        !self.groups.is_empty()
+            || (!self.shards.is_empty() && self.shards != ShardSet::single(shard))
     }
 
     /// Whether anybody takes the message.

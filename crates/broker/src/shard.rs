@@ -74,7 +74,8 @@ pub struct Shard {
 impl Shard {
     pub(crate) fn new(id: ShardId, shared: Arc<Shared>, next_sink: u32) -> Self {
         let config = &shared.config;
-        let ahead = ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
+        let ahead =
+            ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         Self {

@@ -5,6 +5,7 @@ mod sockets;
 mod world;
 
 mod connections;
+mod crashes;
 mod live;
 mod queues;
 mod sessions;

@@ -7,7 +7,9 @@ use std::path::Path;
 /// What a started broker tells of itself.
 pub(crate) struct Greeting<'a> {
     /// The listeners' names and addresses.
-    pub(crate) addresses: &'a [(String, SocketAddr)],
+    pub(crate) addresses: &'a [(String, net::Address)],
+    /// Where plain MQTT over TCP is served, if it is.
+    pub(crate) mqtt: Option<SocketAddr>,
     pub(crate) data_dir: &'a Path,
     /// How this program was called, so that the commands work as pasted.
     pub(crate) program: &'a str,
@@ -28,8 +30,8 @@ impl Greeting<'_> {
             writeln!(out, "listening {name} {address}")?;
         }
         writeln!(out, "data in {}", self.data_dir.display())?;
-        if let Some((_, mqtt)) = self.addresses.iter().find(|(name, _)| name != "http") {
-            let (program, at) = (self.program, flags(*mqtt));
+        if let Some(mqtt) = self.mqtt {
+            let (program, at) = (self.program, flags(mqtt));
             writeln!(out, "try, in two other terminals:")?;
             writeln!(out, "  {program} sub{at} -q 1 -t '$q/sensor/+/data' -v")?;
             writeln!(out, "  {program} pub{at} -q 1 -t sensor/1/data -m hello")?;
@@ -75,10 +77,11 @@ mod tests {
     #[test]
     fn it_shows_where_it_listens_and_what_to_try() {
         let addresses = [("mqtt", 1883), ("http", 18083)]
-            .map(|(name, port)| (name.to_owned(), ([127, 0, 0, 1], port).into()));
+            .map(|(name, port)| (name.to_owned(), SocketAddr::from(([127, 0, 0, 1], port)).into()));
         let mut out = Vec::new();
         let greeting = Greeting {
             addresses: &addresses,
+            mqtt: addresses[0].1.ip(),
             data_dir: Path::new("weir-data"),
             program: "target/release/weir",
         };

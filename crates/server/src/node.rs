@@ -31,7 +31,7 @@ pub(crate) struct Node {
 pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> {
     let began = Instant::now();
     let config = mapping::broker(settings)?;
-    let net_config = mapping::net(settings);
+    let net_config = mapping::net(settings)?;
     let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;
     let opened = log_disk::open(log_config(settings, config.shards))?;
@@ -122,9 +122,11 @@ fn seed() -> Result<[u64; 2]> {
 
 impl Node {
     /// The listeners' names and addresses, the HTTP one last.
-    pub(crate) fn addresses(&self) -> Vec<(String, std::net::SocketAddr)> {
+    pub(crate) fn addresses(&self) -> Vec<(String, net::Address)> {
         let mut addresses = self.net.addresses().to_vec();
-        addresses.extend(self.admin.as_ref().map(|admin| ("http".to_owned(), admin.local_addr())));
+        addresses.extend(
+            self.admin.as_ref().map(|admin| ("http".to_owned(), admin.local_addr().into())),
+        );
         addresses
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use settings::{LogFormat, LogLevel, Settings, Sources};
+use settings::{ListenerConfig, ListenerKind, LogFormat, LogLevel, Settings, Sources};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::greeting::Greeting;
@@ -42,7 +42,9 @@ pub fn check(options: &Options) -> ExitCode {
         }
     };
     // A value that is right by itself may ask for what this version does not have.
-    if let Err(error) = mapping::broker(&loaded.settings) {
+    let settings = &loaded.settings;
+    let refusal = mapping::broker(settings).err().or_else(|| mapping::net(settings).err());
+    if let Some(error) = refusal {
         eprintln!("error: {error:#}");
         return ExitCode::FAILURE;
     }
@@ -82,6 +84,7 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     warn_of_open_listeners(&addresses);
     let greeting = Greeting {
         addresses: &addresses,
+        mqtt: plain_mqtt(settings, &addresses),
         data_dir: &settings.data_dir,
         program: &std::env::args().next().unwrap_or_else(|| "weir".to_owned()),
     };
@@ -120,10 +123,19 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
+/// The address of the first listener that needs neither certificate nor WebSocket.
+fn plain_mqtt(settings: &Settings, addresses: &[(String, net::Address)]) -> Option<SocketAddr> {
+    let is_plain =
+        |listener: &&ListenerConfig| listener.enabled && listener.kind == ListenerKind::Tcp;
+    let plain = settings.listeners.iter().find(is_plain)?;
+    addresses.iter().find(|(name, _)| *name == plain.name)?.1.ip()
+}
+
 /// Without sign-in, an address that others can reach is open to them.
-fn warn_of_open_listeners(addresses: &[(String, SocketAddr)]) {
-    let open =
-        |(name, address): &&(String, SocketAddr)| name != "http" && !address.ip().is_loopback();
+fn warn_of_open_listeners(addresses: &[(String, net::Address)]) {
+    let open = |(name, address): &&(String, net::Address)| {
+        name != "http" && address.ip().is_some_and(|address| !address.ip().is_loopback())
+    };
     for (name, address) in addresses.iter().filter(open) {
         tracing::warn!(
             listener = %name, %address,

@@ -60,8 +60,10 @@ impl ShardPart {
         for _ in 0..count {
             let len = reader.u32()? as usize;
             let definition = DefinitionRecord::decode(reader.take(len)?)?;
-            let len = usize::try_from(reader.u64()?).map_err(|_| illegal("a length is too large"))?;
-            let snapshot = Snapshot::decode(reader.take(len)?).map_err(|_| illegal("a queue's state is not legal"))?;
+            let len =
+                usize::try_from(reader.u64()?).map_err(|_| illegal("a length is too large"))?;
+            let snapshot = Snapshot::decode(reader.take(len)?)
+                .map_err(|_| illegal("a queue's state is not legal"))?;
             queues.push(StoredQueue { definition, snapshot });
         }
         Ok((next_sink, queues))

@@ -83,12 +83,16 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub(crate) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
         let list = self.body.as_ref().get(HEAD_BYTES..).unwrap_or_default();
         let (numbers, _) = list.as_chunks::<4>();
-        numbers.iter().take(usize::from(self.sinks)).map(|number| SinkId(u32::from_le_bytes(*number)))
+        numbers
+            .iter()
+            .take(usize::from(self.sinks))
+            .map(|number| SinkId(u32::from_le_bytes(*number)))
     }
 
     /// What the message counts towards a queue's byte limit: payload, topic, properties and 64 (contract §3).
     pub(crate) fn counted_bytes(&self) -> u32 {
-        let message = self.body.as_ref().len().saturating_sub(HEAD_BYTES + usize::from(self.sinks) * 4);
+        let message =
+            self.body.as_ref().len().saturating_sub(HEAD_BYTES + usize::from(self.sinks) * 4);
         u32::try_from(message + 64).unwrap_or(u32::MAX)
     }
 
@@ -97,7 +101,6 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
         let bytes = self.body.as_ref().get(8..16).and_then(|bytes| bytes.try_into().ok());
         u64::from_le_bytes(bytes.unwrap_or_default())
     }
-
 }
 
 impl PublishRecord {
@@ -128,16 +131,30 @@ mod tests {
 
     #[test]
     fn a_message_comes_out_as_it_went_in() {
-        let head =
-            MessageHead { qos: QoS::ExactlyOnce, retain: true, received_at_ms: 77, expiry_interval: Some(9) };
+        let head = MessageHead {
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            received_at_ms: 77,
+            expiry_interval: Some(9),
+        };
         let mut body = Vec::new();
-        PublishRecord::encode(&mut body, &head, &[SinkId(3), SinkId(9)], "a/b", &[1, 1], b"payload");
+        PublishRecord::encode(
+            &mut body,
+            &head,
+            &[SinkId(3), SinkId(9)],
+            "a/b",
+            &[1, 1],
+            b"payload",
+        );
         let record = PublishRecord::decode(Bytes::from(body)).expect("legal");
         assert_eq!(record.sinks().collect::<Vec<_>>(), [SinkId(3), SinkId(9)]);
         assert_eq!(record.counted_bytes(), 3 + 2 + 7 + 64);
         assert_eq!(record.received_at_ms(), 77);
         let message = record.message().expect("legal");
-        assert_eq!((message.topic(), message.properties(), message.payload()), ("a/b", &[1, 1][..], &b"payload"[..]));
+        assert_eq!(
+            (message.topic(), message.properties(), message.payload()),
+            ("a/b", &[1, 1][..], &b"payload"[..])
+        );
         assert_eq!(message.head(), &head);
     }
 

@@ -33,7 +33,9 @@ impl Left {
     }
 
     fn from_u8(number: u8) -> Option<Self> {
-        [Self::Settled, Self::DeadLettered, Self::Dropped, Self::Expired].into_iter().find(|left| *left as u8 == number)
+        [Self::Settled, Self::DeadLettered, Self::Dropped, Self::Expired]
+            .into_iter()
+            .find(|left| *left as u8 == number)
     }
 }
 
@@ -99,15 +101,19 @@ impl SettleRecord {
         let groups = reader.varint()?;
         let mut left = Vec::new();
         for _ in 0..groups {
-            let how = Left::from_u8(reader.u8()?).ok_or_else(|| reader.error("a way to leave is unknown"))?;
+            let how = Left::from_u8(reader.u8()?)
+                .ok_or_else(|| reader.error("a way to leave is unknown"))?;
             let runs = reader.varint()?;
             let mut ranges = Vec::new();
             let mut end = 0_u64;
             for _ in 0..runs {
                 let gap = reader.varint()?;
                 let length = reader.varint()?;
-                let start = end.checked_add(gap).ok_or_else(|| reader.error("an offset is too large"))?;
-                end = start.checked_add(length).ok_or_else(|| reader.error("an offset is too large"))?;
+                let start =
+                    end.checked_add(gap).ok_or_else(|| reader.error("an offset is too large"))?;
+                end = start
+                    .checked_add(length)
+                    .ok_or_else(|| reader.error("an offset is too large"))?;
                 ranges.push(start..end);
             }
             left.push((how, ranges));
@@ -132,7 +138,10 @@ mod tests {
     fn settlements_come_out_as_they_went_in() {
         let record = SettleRecord {
             sink: SinkId(7),
-            left: vec![(Left::Settled, vec![0..3, 5..6, 1000..5000]), (Left::Dropped, vec![3..4, 9..11])],
+            left: vec![
+                (Left::Settled, vec![0..3, 5..6, 1000..5000]),
+                (Left::Dropped, vec![3..4, 9..11]),
+            ],
             dispatched_to: Offset(5001),
             attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],
         };

@@ -19,7 +19,8 @@ impl Shard {
         match entry.session.on_puback(ack.packet_id, reason_of(ack)) {
             Ok(completed) => {
                 let session = &entry.session;
-                let more = session.pending_len() > 0 || session.is_resuming() || entry.is_replaying();
+                let more =
+                    session.pending_len() > 0 || session.is_resuming() || entry.is_replaying();
                 self.settle(completed);
                 if more {
                     self.pump(id, out);
@@ -76,7 +77,12 @@ impl Shard {
     /// An acknowledgement of nothing is harmless after a lost session; one of the wrong kind is a protocol error.
     fn after_unknown<O: Outbox>(&mut self, conn: ConnId, reason: ReasonCode, out: &mut O) {
         if reason == ReasonCode::PROTOCOL_ERROR {
-            self.end_connection(conn, reason, Some("acknowledgement of another kind than the PUBLISH needs"), out);
+            self.end_connection(
+                conn,
+                reason,
+                Some("acknowledgement of another kind than the PUBLISH needs"),
+                out,
+            );
         }
     }
 
@@ -113,7 +119,8 @@ impl Shard {
             }
             let Some(pending) = entry.session.next_pending() else { break };
             let delivery = &pending.delivery;
-            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, unix_ms);
+            let sent =
+                put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, unix_ms);
             if sent == Sent::Yes {
                 self.counts.publishes_sent_total += 1;
                 let qos = delivery.qos;

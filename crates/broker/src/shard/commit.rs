@@ -23,7 +23,8 @@ impl Shard {
             LogEvent::CheckpointRequested { id, .. } => {
                 // What waits for a settle record is in the part, and the record would come after the checkpoint.
                 self.hosting.log_settlements(&mut self.turn);
-                let part = ShardPart { next_sink: self.control.next_sink(), queues: self.hosting.parts() };
+                let part =
+                    ShardPart { next_sink: self.control.next_sink(), queues: self.hosting.parts() };
                 // What this turn has released so far is gone from the part: the log must hear of it first.
                 self.turn.hand_over_releases(&*self.shared.log);
                 self.shared.log.checkpoint_part(self.id, id, part.encode());
@@ -48,7 +49,9 @@ impl Shard {
 
     /// Tells a publisher what became of its message.
     fn answer_commit<O: Outbox>(&mut self, token: u64, reason: ReasonCode, out: &mut O) {
-        let Some(pending) = usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token)) else {
+        let Some(pending) =
+            usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token))
+        else {
             return;
         };
         let PendingPublish { conn, session, ticket, packet_id, qos } = pending;
@@ -81,7 +84,9 @@ impl Shard {
         }
         let reason = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
-            AppendError::Failed { .. } | AppendError::TooLarge { .. } => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+            AppendError::Failed { .. } | AppendError::TooLarge { .. } => {
+                ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+            }
             AppendError::ShutDown => ReasonCode::UNSPECIFIED_ERROR,
         };
         for &token in tokens {
@@ -125,10 +130,14 @@ impl Shard {
     pub(super) fn storage_reason(&self, reason: ReasonCode) -> Option<String> {
         let storage = matches!(
             reason,
-            ReasonCode::QUOTA_EXCEEDED | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR | ReasonCode::UNSPECIFIED_ERROR
+            ReasonCode::QUOTA_EXCEEDED
+                | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+                | ReasonCode::UNSPECIFIED_ERROR
         );
         match &self.log_state {
-            LogState::Full if storage => Some("message not stored: the broker's disk is full".to_owned()),
+            LogState::Full if storage => {
+                Some("message not stored: the broker's disk is full".to_owned())
+            }
             LogState::Failed { .. } if storage => {
                 Some("message not stored: the broker's log has failed, see its messages".to_owned())
             }

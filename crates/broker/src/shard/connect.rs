@@ -2,7 +2,8 @@
 
 use mqtt_codec::{ConnAck, Connect, ConnectProperties, PropertyBlock, WillProperties};
 use mqtt_session::{
-    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest, negotiate,
+    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest,
+    negotiate,
 };
 use mqtt_types::{ProtocolVersion, ReasonCode};
 use stdx::UnixMillis;
@@ -42,7 +43,8 @@ impl Shard {
             }
         };
         let request = request_of(connect, &properties, will);
-        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref()) {
+        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref())
+        {
             Ok(negotiated) => negotiated,
             Err(refusal) => return self.refuse_connect(conn, connect.version, &refusal, out),
         };
@@ -54,11 +56,19 @@ impl Shard {
         self.accept(conn, &negotiated, will, out);
     }
 
-    fn accept<O: Outbox>(&mut self, conn: ConnId, negotiated: &Negotiated, will: Option<Box<Will>>, out: &mut O) {
+    fn accept<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        negotiated: &Negotiated,
+        will: Option<Box<Will>>,
+        out: &mut O,
+    ) {
         let now = UnixMillis(self.turn.unix_ms);
         let kept = self.find_session(negotiated, out);
         let session_present = kept.is_some();
-        let id = kept.unwrap_or_else(|| self.sessions.insert(Session::new(negotiated), negotiated.send_window));
+        let id = kept.unwrap_or_else(|| {
+            self.sessions.insert(Session::new(negotiated), negotiated.send_window)
+        });
         let connection = Connection::new(negotiated, self.turn.now);
         if let Some(deadline) = connection.keep_alive_deadline() {
             self.watch_keep_alive(conn, deadline);
@@ -72,7 +82,11 @@ impl Shard {
         for property in negotiated.connack_properties() {
             let _ = block.push(&property);
         }
-        let connack = ConnAck { session_present, reason_code: ReasonCode::SUCCESS, properties: block.properties() };
+        let connack = ConnAck {
+            session_present,
+            reason_code: ReasonCode::SUCCESS,
+            properties: block.properties(),
+        };
         self.send_connack(conn, &connack, out);
         if let Some(will) = overdue {
             self.publish_message(&will.into_message(now), Some(id), out);
@@ -86,7 +100,11 @@ impl Shard {
 
     /// The session to go on with: an earlier connection is taken over, a clean start ends the earlier session.
     /// `[MQTT-3.1.4-3]`, `[MQTT-3.1.2-4]`, `[MQTT-3.1.2-5]`
-    fn find_session<O: Outbox>(&mut self, negotiated: &Negotiated, out: &mut O) -> Option<SessionId> {
+    fn find_session<O: Outbox>(
+        &mut self,
+        negotiated: &Negotiated,
+        out: &mut O,
+    ) -> Option<SessionId> {
         let id = self.sessions.find(&negotiated.client_id)?;
         if let Some(old) = self.sessions.get(id).and_then(|entry| entry.conn) {
             self.say_goodbye(old, ReasonCode::SESSION_TAKEN_OVER, None, out);
@@ -94,7 +112,8 @@ impl Shard {
         }
         // It may have ended with its connection.
         let entry = self.sessions.get(id)?;
-        let is_over = negotiated.clean_start || entry.session.is_expired(UnixMillis(self.turn.unix_ms));
+        let is_over =
+            negotiated.clean_start || entry.session.is_expired(UnixMillis(self.turn.unix_ms));
         if is_over {
             self.end_session(id, out);
             return None;
@@ -106,7 +125,8 @@ impl Shard {
     fn reattach_consumers(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
-        let addresses: Vec<_> = consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
+        let addresses: Vec<_> =
+            consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
         for (address, record) in addresses {
             let name = match mqtt_types::Address::parse(&address) {
                 Ok(mqtt_types::Address::FilterQueue(filter)) => filter.as_str(),
@@ -116,7 +136,10 @@ impl Shard {
             match self.shared.directory.get(name) {
                 Some(definition) => self.consume(id, &address, record, &definition),
                 None => {
-                    tracing::warn!(queue = name, "subscription ended: its queue was deleted while the client was away");
+                    tracing::warn!(
+                        queue = name,
+                        "subscription ended: its queue was deleted while the client was away"
+                    );
                     if let Some(entry) = self.sessions.get_mut(id) {
                         entry.session.unsubscribe(&address);
                     }
@@ -137,8 +160,11 @@ impl Shard {
             && let Some(buffer) = out.buffer(conn)
         {
             let block = PropertyBlock::new();
-            let connack =
-                ConnAck { session_present: false, reason_code: refusal.reason, properties: block.properties() };
+            let connack = ConnAck {
+                session_present: false,
+                reason_code: refusal.reason,
+                properties: block.properties(),
+            };
             let _ = mqtt_codec::encode(&mqtt_codec::Packet::ConnAck(connack), version, buffer);
         }
         out.close(conn, CloseReason::Server(refusal.reason));
@@ -150,7 +176,9 @@ impl Shard {
         loop {
             let (now, slot) = (self.turn.unix_ms, conn.slot);
             let id = format!("weir-{now:x}-{}-{slot:x}-{:x}-{salt:x}", self.id.0, conn.generation);
-            if owner_of(&id, self.shared.config.shards) == self.id && self.sessions.find(&id).is_none() {
+            if owner_of(&id, self.shared.config.shards) == self.id
+                && self.sessions.find(&id).is_none()
+            {
                 return id;
             }
             salt += 1;

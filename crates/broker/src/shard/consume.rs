@@ -28,7 +28,8 @@ impl Shard {
         let entry = self.sessions.get(id);
         let window = entry.map_or(1, |entry| entry.send_window);
         let extras = entry.and_then(|entry| entry.extras.as_ref());
-        let wants_metadata = extras.is_some_and(|extras| extras.with_metadata.iter().any(|with| &**with == address));
+        let wants_metadata =
+            extras.is_some_and(|extras| extras.with_metadata.iter().any(|with| &**with == address));
         let (sink, owner) = (definition.sink, definition.owner);
         let consumer = Consumer {
             session: id,
@@ -70,14 +71,22 @@ impl Shard {
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
         let limit = self.shared.config.max_output_buffer_bytes;
         // Behind those that wait, at any QoS: a queue's first deliveries keep its order.
-        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit) && entry.session.pending_len() == 0;
-        let identifiers: SmallVec<[u32; 4]> = record.subscription_identifier.iter().map(|id| id.get()).collect();
+        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit)
+            && entry.session.pending_len() == 0;
+        let identifiers: SmallVec<[u32; 4]> =
+            record.subscription_identifier.iter().map(|id| id.get()).collect();
         let packet_id = match entry.session.admit(record.qos, open) {
             Admission::Send(packet_id) => packet_id,
             Admission::Queue | Admission::Drop(_) => {
                 // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
-                let delivery = Delivery { message, qos: record.qos, retain: false, subscription_identifiers: identifiers };
-                let overflow = entry.session.queue(Arc::new(delivery), origin, &self.shared.lease_limits);
+                let delivery = Delivery {
+                    message,
+                    qos: record.qos,
+                    retain: false,
+                    subscription_identifiers: identifiers,
+                };
+                let overflow =
+                    entry.session.queue(Arc::new(delivery), origin, &self.shared.lease_limits);
                 if let Some(conn) = conn {
                     out.notify_drained(conn);
                 }
@@ -123,13 +132,22 @@ impl Shard {
                 Origin::Live => {
                     self.counts.session_overflow_total += 1;
                     if self.counts.session_overflow_total.is_power_of_two() {
-                        let client_id = self.sessions.get(id).map(|entry| entry.session.client_id());
+                        let client_id =
+                            self.sessions.get(id).map(|entry| entry.session.client_id());
                         let dropped = self.counts.session_overflow_total;
-                        tracing::warn!(client_id, dropped, "session full: its oldest waiting messages are dropped");
+                        tracing::warn!(
+                            client_id,
+                            dropped,
+                            "session full: its oldest waiting messages are dropped"
+                        );
                     }
                 }
                 Origin::Queue { consumer, offset } => {
-                    self.settle_as(ConsumerId(consumer), Offset(offset), queue_engine::Outcome::Busy);
+                    self.settle_as(
+                        ConsumerId(consumer),
+                        Offset(offset),
+                        queue_engine::Outcome::Busy,
+                    );
                 }
             }
         }
@@ -153,13 +171,15 @@ impl Shard {
 fn with_metadata(message: &Message, queue: &str, offset: Offset, attempt: u32) -> Message {
     let (offset, attempt) = (offset.0.to_string(), attempt.to_string());
     let published = message.head().received_at_ms.to_string();
-    let added = [("queue", queue), ("offset", &offset), ("attempt", &attempt), ("publish-ts", &published)];
+    let added =
+        [("queue", queue), ("offset", &offset), ("attempt", &attempt), ("publish-ts", &published)];
     let mut properties = message.properties().to_vec();
     let block = PropertyBlock::of(&added.map(|(key, value)| Property::UserProperty(key, value)));
     if let Ok(block) = block {
         properties.extend_from_slice(block.properties().raw());
     }
     let topic = TopicName::new(message.topic()).ok();
-    let marked = topic.and_then(|topic| Message::new(*message.head(), topic, &properties, message.payload()));
+    let marked = topic
+        .and_then(|topic| Message::new(*message.head(), topic, &properties, message.payload()));
     marked.unwrap_or_else(|| message.clone())
 }

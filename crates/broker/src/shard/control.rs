@@ -70,13 +70,17 @@ impl Shard {
                 let shards = self.shared.config.shards;
                 let notify = ShardSet::single(owner_of(record.sink, shards)).with(CONTROL_SHARD);
                 let token = self.control_under_way(request);
-                self.turn.batch.push(RecordKind::QueueDefined, 0, 0, notify, token, |out| record.encode(out));
+                self.turn
+                    .batch
+                    .push(RecordKind::QueueDefined, 0, 0, notify, token, |out| record.encode(out));
             }
             Check::Delete(definition) => {
                 let notify = ShardSet::single(definition.owner).with(CONTROL_SHARD);
                 let token = self.control_under_way(request);
                 let sink = definition.sink;
-                self.turn.batch.push(RecordKind::QueueDeleted, 0, 0, notify, token, |out| encode_deleted(out, sink));
+                self.turn.batch.push(RecordKind::QueueDeleted, 0, 0, notify, token, |out| {
+                    encode_deleted(out, sink)
+                });
             }
         }
     }
@@ -96,7 +100,9 @@ impl Shard {
             (ControlRequest::Create { queue, .. }, Some(_)) => {
                 Check::Answer(Err(ControlError::Exists(queue.name.clone())))
             }
-            (ControlRequest::Create { queue, .. } | ControlRequest::Ensure { queue, .. }, None) => self.define(queue),
+            (ControlRequest::Create { queue, .. } | ControlRequest::Ensure { queue, .. }, None) => {
+                self.define(queue)
+            }
             (ControlRequest::Change { change, .. }, Some(known)) => {
                 let config = change.config.clone().unwrap_or_else(|| known.config.clone());
                 let same = known.topic_filter.as_deref().map(str::to_owned);
@@ -106,7 +112,9 @@ impl Shard {
                     topic_filter: change.topic_filter.clone().unwrap_or(same),
                     created_at_ms: known.created_at_ms,
                     config,
-                    drops_dead_letters: change.drops_dead_letters.unwrap_or(known.drops_dead_letters),
+                    drops_dead_letters: change
+                        .drops_dead_letters
+                        .unwrap_or(known.drops_dead_letters),
                 })
             }
             (ControlRequest::Delete { .. }, Some(known)) => Check::Delete(known),
@@ -156,7 +164,11 @@ impl Shard {
         }
         if old.is_none() {
             self.control.creating = self.control.creating.saturating_sub(1);
-            tracing::info!(queue = &*definition.name, filter = definition.topic_filter.as_deref(), "queue created");
+            tracing::info!(
+                queue = &*definition.name,
+                filter = definition.topic_filter.as_deref(),
+                "queue created"
+            );
         }
         self.control_done(record.token, Ok(definition));
     }
@@ -196,7 +208,9 @@ impl Shard {
     fn control_done(&mut self, token: u64, result: Result<Arc<QueueDefinition>, ControlError>) {
         let key = usize::try_from(token & !CONTROL_TOKEN).unwrap_or(usize::MAX);
         let Some(request) = self.control.under_way.try_remove(key) else { return };
-        if result.is_err() && matches!(request, ControlRequest::Create { .. } | ControlRequest::Ensure { .. }) {
+        if result.is_err()
+            && matches!(request, ControlRequest::Create { .. } | ControlRequest::Ensure { .. })
+        {
             self.control.creating = self.control.creating.saturating_sub(1);
         }
         let waiting = self.control.waiting.remove(request.name()).unwrap_or_default();
@@ -206,9 +220,15 @@ impl Shard {
         }
     }
 
-    fn answer_control(&mut self, request: ControlRequest, result: Result<Arc<QueueDefinition>, ControlError>) {
+    fn answer_control(
+        &mut self,
+        request: ControlRequest,
+        result: Result<Arc<QueueDefinition>, ControlError>,
+    ) {
         match request {
-            ControlRequest::Create { reply, .. } | ControlRequest::Change { reply, .. } => reply(result),
+            ControlRequest::Create { reply, .. } | ControlRequest::Change { reply, .. } => {
+                reply(result)
+            }
             ControlRequest::Delete { reply, .. } => reply(result.map(|_| ())),
             ControlRequest::Ensure { shard, subscribe, filter, .. } => {
                 self.turn.mail(shard, Letter::Ensured { subscribe, filter, result });

@@ -12,11 +12,17 @@ use crate::outbox::{CloseReason, Outbox};
 use crate::timers::Timer;
 
 impl Shard {
-    pub(super) fn on_disconnect<O: Outbox>(&mut self, conn: ConnId, disconnect: &Disconnect<'_>, out: &mut O) {
+    pub(super) fn on_disconnect<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        disconnect: &Disconnect<'_>,
+        out: &mut O,
+    ) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         if let Some(interval) = disconnect.properties.session_expiry_interval() {
             let max = self.shared.config.limits.session_expiry_max;
-            let changed = self.sessions.get_mut(id).map(|entry| entry.session.change_expiry(interval, max));
+            let changed =
+                self.sessions.get_mut(id).map(|entry| entry.session.change_expiry(interval, max));
             if let Some(Err(reason)) = changed {
                 let text = "session expiry interval given in DISCONNECT, but 0 in CONNECT";
                 self.end_connection(conn, reason, Some(text), out);
@@ -63,7 +69,8 @@ impl Shard {
         let mut released = Vec::new();
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
-        let consumers: Vec<ConsumerId> = consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();
+        let consumers: Vec<ConsumerId> =
+            consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();
         for consumer in consumers {
             self.detach_consumer(consumer, &released);
         }
@@ -80,9 +87,12 @@ impl Shard {
     /// Sets a timer for what is due first of a session without a connection: its will or its end.
     fn watch_session(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
-        let due = [entry.session.will_due_at(), entry.session.expires_at()].into_iter().flatten().min();
+        let due =
+            [entry.session.will_due_at(), entry.session.expires_at()].into_iter().flatten().min();
         let Some(at) = due.map(|due| self.instant_of(due)) else { return };
-        if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.timer.is_none_or(|timer| at < timer)) {
+        if let Some(entry) =
+            self.sessions.get_mut(id).filter(|entry| entry.timer.is_none_or(|timer| at < timer))
+        {
             entry.timer = Some(at);
             self.timers.set(at, Timer::Session(id));
         }
@@ -123,7 +133,9 @@ impl Shard {
                 for address in addresses {
                     match Address::parse(address) {
                         Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
-                        Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
+                        Ok(Address::Shared { group, filter }) => {
+                            router.leave(group, filter, id.subscriber())
+                        }
                         _ => false,
                     };
                 }

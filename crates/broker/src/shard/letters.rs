@@ -16,7 +16,9 @@ impl Shard {
     pub(super) fn letter<O: Outbox>(&mut self, letter: Letter, out: &mut O) {
         match letter {
             Letter::Live { route, message, publisher } => {
-                let Some(mut live) = Live::of(&message, publisher, self.turn.unix_ms) else { return };
+                let Some(mut live) = Live::of(&message, publisher, self.turn.unix_ms) else {
+                    return;
+                };
                 let here = route.subscribers_of(self.id);
                 for entry in here {
                     self.deliver_live(entry, &mut live, here.len() > 1, out);
@@ -27,12 +29,17 @@ impl Shard {
                 self.deliver_live(&member_match(session, options), &mut live, false, out);
             }
             Letter::Lease(lease) => self.lease(lease, out),
-            Letter::Settle { .. } | Letter::TooLarge { .. } | Letter::Attach { .. } | Letter::Detach { .. } => {
+            Letter::Settle { .. }
+            | Letter::TooLarge { .. }
+            | Letter::Attach { .. }
+            | Letter::Detach { .. } => {
                 self.hosting.letter(letter, &mut self.turn);
             }
             Letter::QueueGone { consumer } => self.queue_gone(consumer, out),
             Letter::Control(request) => self.control_request(request),
-            Letter::Ensured { subscribe, filter, result } => self.ensured(subscribe, filter, result, out),
+            Letter::Ensured { subscribe, filter, result } => {
+                self.ensured(subscribe, filter, result, out)
+            }
             Letter::Log(event) => self.log_event(event, out),
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
             Letter::Drain(reply) => {

@@ -46,18 +46,32 @@ impl<'a> Live<'a> {
         publisher: Option<SessionId>,
     ) -> Self {
         let expiry = head.expiry_interval;
-        Self { head, topic, properties, payload, publisher, expiry, owned: None, forms: SmallVec::new() }
+        Self {
+            head,
+            topic,
+            properties,
+            payload,
+            publisher,
+            expiry,
+            owned: None,
+            forms: SmallVec::new(),
+        }
     }
 
     /// A message that has its own bytes. `None` when it has expired.
-    pub(super) fn of(message: &'a Message, publisher: Option<SessionId>, unix_ms: u64) -> Option<Self> {
+    pub(super) fn of(
+        message: &'a Message,
+        publisher: Option<SessionId>,
+        unix_ms: u64,
+    ) -> Option<Self> {
         let expiry = match message.expiry_left(unix_ms) {
             Some(None) => return None,
             Some(left) => left,
             None => None,
         };
         let topic = TopicName::new(message.topic()).ok()?;
-        let mut live = Self::new(*message.head(), topic, message.properties(), message.payload(), publisher);
+        let mut live =
+            Self::new(*message.head(), topic, message.properties(), message.payload(), publisher);
         live.expiry = expiry;
         live.owned = Some(message.clone());
         Some(live)
@@ -75,7 +89,12 @@ impl<'a> Live<'a> {
 impl Shard {
     /// Sends a message to everyone on its live route: sessions here, and shards that have others.
     #[inline]
-    pub(super) fn fan_out<O: Outbox>(&mut self, route: &Arc<Route>, live: &mut Live<'_>, out: &mut O) {
+    pub(super) fn fan_out<O: Outbox>(
+        &mut self,
+        route: &Arc<Route>,
+        live: &mut Live<'_>,
+        out: &mut O,
+    ) {
         let here = route.subscribers_of(self.id);
         let many = here.len() > 1;
         for entry in here {
@@ -93,33 +112,50 @@ impl Shard {
         let publisher = live.publisher;
         let Some(message) = live.message() else { return };
         for shard in route.shards.iter().filter(|shard| *shard != self.id) {
-            let letter = Letter::Live { route: Arc::clone(route), message: message.clone(), publisher };
+            let letter =
+                Letter::Live { route: Arc::clone(route), message: message.clone(), publisher };
             self.turn.mail(shard, letter);
         }
     }
 
     /// One member of the group takes the message: the next in turn that is connected, else the next in turn.
-    fn deliver_shared<O: Outbox>(&mut self, group: &Arc<SharedGroup>, live: &mut Live<'_>, out: &mut O) {
+    fn deliver_shared<O: Outbox>(
+        &mut self,
+        group: &Arc<SharedGroup>,
+        live: &mut Live<'_>,
+        out: &mut O,
+    ) {
         let turn = group.next_turn();
         let members = group.members().len();
         let can_take = |member: &SessionId| {
             // Of sessions elsewhere only their shard knows.
-            member.shard() != self.id || self.sessions.get(*member).is_some_and(|entry| entry.conn.is_some())
+            member.shard() != self.id
+                || self.sessions.get(*member).is_some_and(|entry| entry.conn.is_some())
         };
         let session_at = |n: usize| group.pick(turn.wrapping_add(n));
-        let found = (0..members).filter_map(session_at).find(|one| can_take(&one.subscriber.into()));
+        let found =
+            (0..members).filter_map(session_at).find(|one| can_take(&one.subscriber.into()));
         let Some(member) = found.or_else(|| session_at(0)) else { return };
         let (session, options) = (SessionId::from(member.subscriber), member.options);
         if session.shard() == self.id {
             self.deliver_live(&member_match(session, options), live, false, out);
         } else if let Some(message) = live.message() {
-            self.turn.mail(session.shard(), Letter::Member { session, options, message: message.clone() });
+            self.turn.mail(
+                session.shard(),
+                Letter::Member { session, options, message: message.clone() },
+            );
         }
     }
 
     /// Sends a message to one session here, or keeps it there.
     #[inline]
-    pub(super) fn deliver_live<O: Outbox>(&mut self, to: &Match, live: &mut Live<'_>, many: bool, out: &mut O) {
+    pub(super) fn deliver_live<O: Outbox>(
+        &mut self,
+        to: &Match,
+        live: &mut Live<'_>,
+        many: bool,
+        out: &mut O,
+    ) {
         let id = SessionId::from(to.subscriber);
         if to.no_local && live.publisher == Some(id) {
             return; // `[MQTT-3.8.3-3]`
@@ -135,7 +171,8 @@ impl Shard {
             Admission::Send(packet_id) => {
                 let state = conn.and_then(|conn| self.conns.get_mut(conn));
                 let (Some(buffer), Some(state)) = (buffer.take(), state) else { return };
-                let identifiers: SmallVec<[u32; 4]> = to.identifiers.iter().map(|id| id.get()).collect();
+                let identifiers: SmallVec<[u32; 4]> =
+                    to.identifiers.iter().map(|id| id.get()).collect();
                 let outgoing = Outgoing {
                     dup: false,
                     qos,
@@ -150,7 +187,12 @@ impl Shard {
                 };
                 let shares = many && identifiers.is_empty() && state.shares_encodings;
                 let sent = if shares {
-                    put_shared(buffer, state.connection.version().is_v5(), &mut live.forms, &outgoing)
+                    put_shared(
+                        buffer,
+                        state.connection.version().is_v5(),
+                        &mut live.forms,
+                        &outgoing,
+                    )
                 } else {
                     put_publish(buffer, &mut state.connection, &outgoing)
                 };
@@ -183,8 +225,18 @@ impl Shard {
     }
 }
 
-fn delivery(message: &Message, qos: QoS, retain: bool, identifiers: SmallVec<[u32; 4]>) -> Arc<Delivery> {
-    Arc::new(Delivery { message: message.clone(), qos, retain, subscription_identifiers: identifiers })
+fn delivery(
+    message: &Message,
+    qos: QoS,
+    retain: bool,
+    identifiers: SmallVec<[u32; 4]>,
+) -> Arc<Delivery> {
+    Arc::new(Delivery {
+        message: message.clone(),
+        qos,
+        retain,
+        subscription_identifiers: identifiers,
+    })
 }
 
 /// A member of a shared subscription as a route entry.
@@ -210,7 +262,11 @@ fn put_shared(
     let at = match known {
         Some(at) => at,
         None => {
-            let version = if is_v5 { mqtt_types::ProtocolVersion::V5 } else { mqtt_types::ProtocolVersion::V3_1_1 };
+            let version = if is_v5 {
+                mqtt_types::ProtocolVersion::V5
+            } else {
+                mqtt_types::ProtocolVersion::V3_1_1
+            };
             let publish = OutgoingPublish {
                 dup: false,
                 qos: outgoing.qos,
@@ -221,11 +277,15 @@ fn put_shared(
                 payload: outgoing.payload,
                 ..OutgoingPublish::default()
             };
-            let Ok(template) = PublishTemplate::new(version, &publish) else { return Sent::TooLarge };
+            let Ok(template) = PublishTemplate::new(version, &publish) else {
+                return Sent::TooLarge;
+            };
             forms.push((form, template));
             forms.len() - 1
         }
     };
-    let written = forms.get(at).map(|(_, template)| template.write_to(buffer, outgoing.packet_id, outgoing.dup));
+    let written = forms
+        .get(at)
+        .map(|(_, template)| template.write_to(buffer, outgoing.packet_id, outgoing.dup));
     if written.is_some_and(|written| written.is_ok()) { Sent::Yes } else { Sent::TooLarge }
 }

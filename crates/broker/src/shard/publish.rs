@@ -19,7 +19,8 @@ use crate::routes::Route;
 use crate::timers::Timer;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
-const RESERVED: [&str; 8] = ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
+const RESERVED: [&str; 8] =
+    ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
 
 /// Whether a topic is one that clients cannot publish to.
 pub(super) fn is_reserved(topic: &str) -> bool {
@@ -97,7 +98,8 @@ impl Shard {
         let Publisher { conn, session, packet_id, qos } = publisher;
         let Some(packet_id) = packet_id else { return true };
         if qos == QoS::ExactlyOnce {
-            let incoming = self.sessions.get_mut(session).map(|entry| entry.session.receive_qos2(packet_id));
+            let incoming =
+                self.sessions.get_mut(session).map(|entry| entry.session.receive_qos2(packet_id));
             let Some(state) = self.conns.get_mut(conn) else { return false };
             match incoming {
                 Some(Incoming2::New) | None => {}
@@ -155,7 +157,8 @@ impl Shard {
                 self.answer(publisher, packet_id, reason, out);
             }
             (true, waits) => {
-                let token = waits.map_or(NO_TOKEN, |(publisher, packet_id)| self.expect(publisher, packet_id));
+                let token = waits
+                    .map_or(NO_TOKEN, |(publisher, packet_id)| self.expect(publisher, packet_id));
                 self.store(&route, live, token);
                 if let Some(publisher) = publisher {
                     self.throttle(publisher.conn, out);
@@ -186,15 +189,27 @@ impl Shard {
         let references = route.sinks.len() as u32;
         self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
             let topic = live.topic.as_str();
-            PublishRecord::encode(body, &live.head, &route.sinks, topic, live.properties, live.payload);
+            PublishRecord::encode(
+                body,
+                &live.head,
+                &route.sinks,
+                topic,
+                live.properties,
+                live.payload,
+            );
         });
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
 
-
     /// Answers a publish whose outcome is known.
     #[inline]
-    fn answer<O: Outbox>(&mut self, publisher: Publisher, packet_id: PacketId, reason: ReasonCode, out: &mut O) {
+    fn answer<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        packet_id: PacketId,
+        reason: ReasonCode,
+        out: &mut O,
+    ) {
         let Publisher { conn, session, qos, .. } = publisher;
         if qos == QoS::ExactlyOnce
             && let Some(entry) = self.sessions.get_mut(session)
@@ -205,11 +220,15 @@ impl Shard {
                 entry.session.stored_qos2(packet_id);
             }
         }
-        let ack: Option<ReadyAck> =
-            self.conns.get_mut(conn).and_then(|state| state.connection.ack_now(packet_id, qos, reason));
+        let ack: Option<ReadyAck> = self
+            .conns
+            .get_mut(conn)
+            .and_then(|state| state.connection.ack_now(packet_id, qos, reason));
         match ack {
             Some(ack) => self.send_publish_ack(conn, ack, out),
-            None if self.conns.get(conn).is_some_and(|state| state.connection.must_hold()) => out.pause_reading(conn),
+            None if self.conns.get(conn).is_some_and(|state| state.connection.must_hold()) => {
+                out.pause_reading(conn)
+            }
             None => {}
         }
     }
@@ -259,7 +278,13 @@ impl Shard {
         let session = state.session;
         let Ok(topic) = TopicName::new(held.message.topic()) else { return };
         let head = *held.message.head();
-        let mut live = Live::new(head, topic, held.message.properties(), held.message.payload(), Some(session));
+        let mut live = Live::new(
+            head,
+            topic,
+            held.message.properties(),
+            held.message.payload(),
+            Some(session),
+        );
         let publisher = Publisher { conn, session, packet_id: Some(held.packet_id), qos: head.qos };
         self.take(&mut live, Some(publisher), out);
         self.flush_acks(conn, out);
@@ -285,7 +310,10 @@ impl Shard {
     fn retain(&mut self, live: &mut Live<'_>) {
         let Some(message) = live.message().cloned() else { return };
         if self.shared.retained.store(message) == crate::retained::Retained::Full {
-            tracing::warn!(topic = live.topic.as_str(), "retained message not kept: the limit is reached");
+            tracing::warn!(
+                topic = live.topic.as_str(),
+                "retained message not kept: the limit is reached"
+            );
         }
     }
 }

@@ -17,7 +17,12 @@ const PAGE_MESSAGES: usize = 64;
 
 impl Shard {
     /// Notes that the retained messages that match a new subscription are to be sent. `[MQTT-3.3.1-9]`
-    pub(super) fn begin_replay(&mut self, id: SessionId, address: &str, record: SubscriptionRecord) {
+    pub(super) fn begin_replay(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+    ) {
         // A shared subscription brings none (MQTT 5.0 §4.8.2), nor does a queue.
         let Ok(Address::Live(_)) = Address::parse(address) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
@@ -28,7 +33,11 @@ impl Shard {
 
     /// Sends retained messages as far as the window and the output go. What waits in the session goes first.
     pub(super) fn replay<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        if !self.sessions.get(id).is_some_and(|entry| entry.is_replaying() && entry.session.pending_len() == 0) {
+        if !self
+            .sessions
+            .get(id)
+            .is_some_and(|entry| entry.is_replaying() && entry.session.pending_len() == 0)
+        {
             return;
         }
         self.refresh_replay(id);
@@ -69,7 +78,9 @@ impl Shard {
             if let Ok(Address::Live(filter)) = Address::parse(&replay.address) {
                 let page = &mut replay.page;
                 replay.from = self.shared.retained.read(|index| {
-                    index.matching(filter, &from, PAGE_MESSAGES, |_, message| page.push_back(message.clone()))
+                    index.matching(filter, &from, PAGE_MESSAGES, |_, message| {
+                        page.push_back(message.clone())
+                    })
                 });
             }
         }
@@ -98,7 +109,11 @@ impl Shard {
             message: message.clone(),
             qos: flags.qos,
             retain: flags.retain,
-            subscription_identifiers: record.subscription_identifier.iter().map(|id| id.get()).collect(),
+            subscription_identifiers: record
+                .subscription_identifier
+                .iter()
+                .map(|id| id.get())
+                .collect(),
         });
         let Some(state) = self.conns.get_mut(conn) else { return false };
         let unix_ms = self.turn.unix_ms;
@@ -113,6 +128,11 @@ impl Shard {
 
 impl Replay {
     fn new(address: &str, record: SubscriptionRecord) -> Self {
-        Self { address: address.into(), record, from: Some(Cursor::default()), page: Default::default() }
+        Self {
+            address: address.into(),
+            record,
+            from: Some(Cursor::default()),
+            page: Default::default(),
+        }
     }
 }

@@ -15,7 +15,9 @@ impl Shard {
     /// Sends again what an earlier connection left unacknowledged, in the original order. `[MQTT-4.4.0-1]`
     pub(super) fn resend<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let mut resends = Vec::new();
-        while let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.session.is_resuming()) {
+        while let Some(entry) =
+            self.sessions.get_mut(id).filter(|entry| entry.session.is_resuming())
+        {
             let Some(conn) = entry.conn else { return };
             entry.session.resume(&mut resends);
             let mut frees_place = false;
@@ -46,7 +48,9 @@ impl Shard {
     ) -> bool {
         let Some(state) = self.conns.get_mut(conn) else { return true };
         let Some(buffer) = out.buffer(conn) else { return true };
-        if put_again(buffer, &mut state.connection, delivery, packet_id, self.turn.unix_ms) == Sent::Yes {
+        if put_again(buffer, &mut state.connection, delivery, packet_id, self.turn.unix_ms)
+            == Sent::Yes
+        {
             self.counts.publishes_sent_total += 1;
             return true;
         }

@@ -1,8 +1,8 @@
 //! Puts packets into a connection's output.
 
 use mqtt_codec::{
-    Ack, AckKind, ConnAck, Disconnect, OutgoingPublish, Packet, PropertyBlock, SubAck, UnsubAck, encode, encode_ack,
-    encode_publish, encoded_publish_len,
+    Ack, AckKind, ConnAck, Disconnect, OutgoingPublish, Packet, PropertyBlock, SubAck, UnsubAck,
+    encode, encode_ack, encode_publish, encoded_publish_len,
 };
 use mqtt_session::{Connection, Delivery, OutgoingAlias, ReadyAck, version};
 use mqtt_types::{PacketId, Property, QoS, ReasonCode};
@@ -43,7 +43,11 @@ pub(super) struct Outgoing<'a> {
 
 /// Appends a PUBLISH, by topic alias if the client allows.
 #[inline]
-pub(super) fn put_publish(buffer: &mut Vec<u8>, connection: &mut Connection, outgoing: &Outgoing<'_>) -> Sent {
+pub(super) fn put_publish(
+    buffer: &mut Vec<u8>,
+    connection: &mut Connection,
+    outgoing: &Outgoing<'_>,
+) -> Sent {
     let version = connection.version();
     let mut publish = OutgoingPublish {
         dup: outgoing.dup,
@@ -111,7 +115,11 @@ pub(super) fn put_again(
     put_publish(buffer, connection, &outgoing)
 }
 
-fn outgoing_of(delivery: &Delivery, packet_id: Option<PacketId>, expiry: Option<u32>) -> Outgoing<'_> {
+fn outgoing_of(
+    delivery: &Delivery,
+    packet_id: Option<PacketId>,
+    expiry: Option<u32>,
+) -> Outgoing<'_> {
     Outgoing {
         dup: false,
         qos: delivery.qos,
@@ -141,14 +149,17 @@ impl Shard {
     fn takes_reason(&self, conn: ConnId, text: &str, others: usize) -> bool {
         self.conns.get(conn).is_some_and(|state| {
             let len = text.len() + others + HEADERS_BYTES_MAX;
-            state.connection.problem_information() && len <= state.connection.maximum_packet_size() as usize
+            state.connection.problem_information()
+                && len <= state.connection.maximum_packet_size() as usize
         })
     }
 
     /// A Reason String, when the client takes one and the version has it.
     fn reason_block(&self, conn: ConnId, reason: Option<&str>, others: usize) -> PropertyBlock {
         let mut block = PropertyBlock::new();
-        if let Some(text) = reason.filter(|text| text.len() <= 1024 && self.takes_reason(conn, text, others)) {
+        if let Some(text) =
+            reason.filter(|text| text.len() <= 1024 && self.takes_reason(conn, text, others))
+        {
             let _ = block.push(&Property::ReasonString(text));
         }
         block
@@ -160,7 +171,12 @@ impl Shard {
         }
     }
 
-    pub(super) fn send_connack<O: Outbox>(&mut self, conn: ConnId, connack: &ConnAck<'_>, out: &mut O) {
+    pub(super) fn send_connack<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        connack: &ConnAck<'_>,
+        out: &mut O,
+    ) {
         self.put(conn, &Packet::ConnAck(*connack), out);
     }
 
@@ -177,7 +193,13 @@ impl Shard {
         self.put(conn, &Packet::SubAck(suback), out);
     }
 
-    pub(super) fn send_unsuback<O: Outbox>(&mut self, conn: ConnId, packet_id: PacketId, codes: &[u8], out: &mut O) {
+    pub(super) fn send_unsuback<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        packet_id: PacketId,
+        codes: &[u8],
+        out: &mut O,
+    ) {
         let block = PropertyBlock::new();
         let unsuback = UnsubAck { packet_id, properties: block.properties(), reason_codes: codes };
         self.put(conn, &Packet::UnsubAck(unsuback), out);
@@ -225,7 +247,8 @@ impl Shard {
         out: &mut O,
     ) {
         let version = self.conns.get(conn).map(|state| state.connection.version());
-        if let Some(said) = version.and_then(|version| version::disconnect_reason(version, reason)) {
+        if let Some(said) = version.and_then(|version| version::disconnect_reason(version, reason))
+        {
             let block = self.reason_block(conn, text, 0);
             let disconnect = Disconnect { reason_code: said, properties: block.properties() };
             self.put(conn, &Packet::Disconnect(disconnect), out);
@@ -235,7 +258,8 @@ impl Shard {
 
     /// Sends all acknowledgements whose turn has come.
     pub(super) fn flush_acks<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        while let Some(ack) = self.conns.get_mut(conn).and_then(|state| state.connection.next_ack()) {
+        while let Some(ack) = self.conns.get_mut(conn).and_then(|state| state.connection.next_ack())
+        {
             self.send_publish_ack(conn, ack, out);
         }
         if self.conns.get(conn).is_some_and(Conn::is_read) {

@@ -55,7 +55,10 @@ impl Conns {
     }
 
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.slots.get_mut(id.slot as usize)?.as_mut().filter(|conn| conn.generation == id.generation)
+        self.slots
+            .get_mut(id.slot as usize)?
+            .as_mut()
+            .filter(|conn| conn.generation == id.generation)
     }
 
     pub(crate) fn insert(
@@ -66,7 +69,8 @@ impl Conns {
         negotiated: &Negotiated,
     ) {
         let slot = id.slot as usize;
-        let shares_encodings = negotiated.outgoing_topic_aliases == 0 && negotiated.maximum_packet_size == u32::MAX;
+        let shares_encodings =
+            negotiated.outgoing_topic_aliases == 0 && negotiated.maximum_packet_size == u32::MAX;
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
@@ -74,12 +78,22 @@ impl Conns {
             self.len += usize::from(place.is_none());
             let generation = id.generation;
             let is_throttled = false;
-            *place = Some(Conn { generation, connection, session, shares_encodings, is_throttled, held: None });
+            *place = Some(Conn {
+                generation,
+                connection,
+                session,
+                shares_encodings,
+                is_throttled,
+                held: None,
+            });
         }
     }
 
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<Conn> {
-        let conn = self.slots.get_mut(id.slot as usize)?.take_if(|conn| conn.generation == id.generation)?;
+        let conn = self
+            .slots
+            .get_mut(id.slot as usize)?
+            .take_if(|conn| conn.generation == id.generation)?;
         self.len -= 1;
         Some(conn)
     }
@@ -190,7 +204,14 @@ impl Sessions {
         let id = SessionId::new(self.shard, self.generation, slot);
         let hash = self.hash.hash_one(session.client_id());
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(SessionEntry { id, session, conn: None, send_window, timer: None, extras: None });
+            *place = Some(SessionEntry {
+                id,
+                session,
+                conn: None,
+                send_window,
+                timer: None,
+                extras: None,
+            });
         }
         let (hasher, slots) = (&self.hash, &self.slots);
         let rehash = |slot: &u32| hasher.hash_one(client_id_at(slots, *slot).unwrap_or_default());

@@ -48,7 +48,12 @@ struct Wanted<'a> {
 }
 
 impl Shard {
-    pub(super) fn subscribe<O: Outbox>(&mut self, conn: ConnId, subscribe: &Subscribe<'_>, out: &mut O) {
+    pub(super) fn subscribe<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        subscribe: &Subscribe<'_>,
+        out: &mut O,
+    ) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let identifier = subscribe.subscription_identifier().and_then(std::num::NonZeroU32::new);
         let wants_metadata = subscribe.properties.user_property("metadata") == Some("on");
@@ -59,7 +64,10 @@ impl Shard {
         let mut replays = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
             let record = record_of(options, identifier);
-            let is_new = self.sessions.get(id).is_some_and(|entry| entry.session.subscription(address).is_none());
+            let is_new = self
+                .sessions
+                .get(id)
+                .is_some_and(|entry| entry.session.subscription(address).is_none());
             match self.subscribe_one(id, address, record, is_new) {
                 Outcome::Known(verdict) => {
                     if !verdict.code.is_error() && record.retain_handling.sends(is_new) {
@@ -79,10 +87,18 @@ impl Shard {
         if open.is_empty() {
             self.send_suback(conn, subscribe.packet_id, &codes, reason.as_deref(), out);
         } else {
-            let pending = PendingSubscribe { conn, packet_id: subscribe.packet_id, codes, reason, open, wants_metadata };
+            let pending = PendingSubscribe {
+                conn,
+                packet_id: subscribe.packet_id,
+                codes,
+                reason,
+                open,
+                wants_metadata,
+            };
             let key = self.subscribes.insert(pending);
             for (filter, queue) in create {
-                let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
+                let request =
+                    ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
                 self.turn.mail(CONTROL_SHARD, Letter::Control(request));
             }
         }
@@ -94,19 +110,31 @@ impl Shard {
         }
     }
 
-    fn subscribe_one(&mut self, id: SessionId, address: &str, record: SubscriptionRecord, is_new: bool) -> Outcome {
+    fn subscribe_one(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        is_new: bool,
+    ) -> Outcome {
         let config = &self.shared.config;
-        let invalid = |reason: &str| Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason));
+        let invalid = |reason: &str| {
+            Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason))
+        };
         let parsed = match Address::parse(address) {
             Ok(parsed) => parsed,
             Err(error) => return invalid(&error.to_string()),
         };
         if address.split('/').count() > config.max_topic_levels {
-            return invalid(&format!("topic filter has more than {} levels", config.max_topic_levels));
+            return invalid(&format!(
+                "topic filter has more than {} levels",
+                config.max_topic_levels
+            ));
         }
         let count = self.sessions.get(id).map_or(0, |entry| entry.session.subscription_count());
         if is_new && count >= config.max_subscriptions {
-            let reason = format!("the session has {count} subscriptions, as many as a session may have");
+            let reason =
+                format!("the session has {count} subscriptions, as many as a session may have");
             return Outcome::Known(Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason));
         }
         let wanted = match parsed {
@@ -168,10 +196,15 @@ impl Shard {
         };
         let Some(filter) = wanted.filter else {
             let name = wanted.name;
-            return unknown(format!("there is no queue '{name}'; subscribe to $queue/{name}/<filter> to create it"));
+            return unknown(format!(
+                "there is no queue '{name}'; subscribe to $queue/{name}/<filter> to create it"
+            ));
         };
         if !self.shared.config.auto_create {
-            return unknown(format!("there is no queue '{}' and queues.auto_create is off", wanted.name));
+            return unknown(format!(
+                "there is no queue '{}' and queues.auto_create is off",
+                wanted.name
+            ));
         }
         Outcome::Create(NewQueue {
             name: wanted.name.to_owned(),
@@ -270,16 +303,28 @@ impl Shard {
         }
         if pending.open.is_empty() {
             let pending = self.subscribes.remove(subscribe);
-            self.send_suback(conn, pending.packet_id, &pending.codes, pending.reason.as_deref(), out);
+            self.send_suback(
+                conn,
+                pending.packet_id,
+                &pending.codes,
+                pending.reason.as_deref(),
+                out,
+            );
         }
     }
 
-    pub(super) fn unsubscribe<O: Outbox>(&mut self, conn: ConnId, unsubscribe: &Unsubscribe<'_>, out: &mut O) {
+    pub(super) fn unsubscribe<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        unsubscribe: &Unsubscribe<'_>,
+        out: &mut O,
+    ) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let written = out.written(conn);
         let mut codes = Vec::new();
         for address in unsubscribe.filters.iter() {
-            let record = self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
+            let record =
+                self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
             let code = match record {
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
                 Some(record) => {
@@ -293,7 +338,13 @@ impl Shard {
     }
 
     /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.
-    pub(super) fn let_go(&mut self, id: SessionId, address: &str, record: SubscriptionRecord, written: u64) {
+    pub(super) fn let_go(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        written: u64,
+    ) {
         if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
             extras.replays.retain(|replay| &*replay.address != address);
             extras.with_metadata.retain(|with| &**with != address);
@@ -314,7 +365,10 @@ impl Shard {
     }
 }
 
-fn record_of(options: SubscribeOptions, identifier: Option<std::num::NonZeroU32>) -> SubscriptionRecord {
+fn record_of(
+    options: SubscribeOptions,
+    identifier: Option<std::num::NonZeroU32>,
+) -> SubscriptionRecord {
     SubscriptionRecord {
         qos: options.qos,
         no_local: options.no_local,

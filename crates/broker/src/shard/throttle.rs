@@ -28,7 +28,8 @@ impl Shard {
     pub(super) fn throttle_live<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
         let shards = self.shared.config.shards;
         let max = self.shared.config.max_mailbox_bytes;
-        let is_behind = |shard| self.shared.post.live_bytes(shard) + self.turn.live_bytes(shard) > max;
+        let is_behind =
+            |shard| self.shared.post.live_bytes(shard) + self.turn.live_bytes(shard) > max;
         if (0..shards).map(ShardId).any(is_behind) {
             self.hold_back(conn, out);
         }
@@ -36,7 +37,9 @@ impl Shard {
 
     fn hold_back<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
         out.pause_reading(conn);
-        let Some(state) = self.conns.get_mut(conn).filter(|state| !state.is_throttled) else { return };
+        let Some(state) = self.conns.get_mut(conn).filter(|state| !state.is_throttled) else {
+            return;
+        };
         state.is_throttled = true;
         self.throttled.push(conn);
         self.look_later();

@@ -47,7 +47,9 @@ impl Shard {
 
     /// `[MQTT-3.1.2-22]`
     fn keep_alive_due<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        let Some(deadline) = self.conns.get(conn).and_then(|state| state.connection.keep_alive_deadline()) else {
+        let Some(deadline) =
+            self.conns.get(conn).and_then(|state| state.connection.keep_alive_deadline())
+        else {
             return;
         };
         if deadline > self.turn.now {

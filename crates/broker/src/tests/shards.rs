@@ -112,7 +112,8 @@ fn a_shared_subscription_spans_shards() {
     for name in [&a, &b] {
         world.command(&format!("{name} subscribe 1 $share/g/t,0"));
     }
-    let heard: Vec<String> = (0..4).flat_map(|n| world.command(&format!("{p} publish 0 t {n}"))).collect();
+    let heard: Vec<String> =
+        (0..4).flat_map(|n| world.command(&format!("{p} publish 0 t {n}"))).collect();
     let turns = [(&a, 0), (&b, 1), (&a, 2), (&b, 3)];
     assert_eq!(heard, turns.map(|(name, n)| format!("{name} publish 0 t {n}")));
 }

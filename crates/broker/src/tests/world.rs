@@ -163,6 +163,7 @@ impl World {
             name: words.at(1).to_owned(),
             topic_filter: Some(words.at(2).to_owned()),
             config,
+            drops_dead_letters: words.value("dead_letter") != Some("own"),
         };
         let answer = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&answer);
@@ -190,7 +191,9 @@ impl World {
         for turn in 0.. {
             assert!(turn < 10_000, "the shards never come to rest");
             let mut busy = false;
-            for n in (0..self.shards.len()).filter(|n| !self.stalled.contains(n)).collect::<Vec<_>>() {
+            for n in
+                (0..self.shards.len()).filter(|n| !self.stalled.contains(n)).collect::<Vec<_>>()
+            {
                 busy |= self.turn(n);
             }
             self.listen(&mut heard);
@@ -319,7 +322,8 @@ fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId) -> bool {
         && let Some(bytes) = socket.input.pop_front()
     {
         busy = true;
-        let limits = Limits { max_packet_size: u32::MAX, check_filters: false, ..Limits::default() };
+        let limits =
+            Limits { max_packet_size: u32::MAX, check_filters: false, ..Limits::default() };
         let version = shard.version_of(conn).unwrap_or(ProtocolVersion::V5);
         match decode(&bytes, version, &limits) {
             Ok(Some((Packet::Connect(connect), _))) if shard.version_of(conn).is_none() => {
