@@ -55,7 +55,8 @@ impl TlsFiles {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let chain = certificates("the certificate", &self.cert)?;
         let key_error = |why| TlsFileError { what: "the key", path: self.key.clone(), why };
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| key_error(words(&error)))?;
+        let key =
+            PrivateKeyDer::from_pem_file(&self.key).map_err(|error| key_error(words(&error)))?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| key_error(error.to_string()))?;

@@ -128,6 +128,3 @@ fn read_raw(socket: &mut Socket, into: &mut [u8]) -> Input {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -103,7 +103,8 @@ impl Wire {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
                     // What is written goes, so that a slow reader's buffer holds what waits and no more.
-                    if self.sent > 64 * 1024 {
+                    // Not before it is the larger part: each byte is moved once then, however slow the reader.
+                    if self.sent > 64 * 1024 && self.sent * 2 > self.out.len() {
                         self.out.drain(..self.sent);
                         self.sent = 0;
                     }

@@ -104,7 +104,15 @@ impl Wires {
     }
 
     pub(crate) fn wire_mut(&mut self, id: ConnId) -> Option<&mut Wire> {
-        self.slots.get_mut(id.slot as usize)?.as_mut().filter(|wire| wire.generation == id.generation)
+        self.slots
+            .get_mut(id.slot as usize)?
+            .as_mut()
+            .filter(|wire| wire.generation == id.generation)
+    }
+
+    /// Whether nothing is taken from a connection for now.
+    pub(crate) fn is_paused(&self, id: ConnId) -> bool {
+        self.wire(id).is_some_and(|wire| wire.is_paused)
     }
 
     /// Puts a connection on the list of those to read.
@@ -128,7 +136,9 @@ impl Wires {
     /// Writes what the turn has put into buffers.
     pub(crate) fn flush(&mut self, now: Instant, linger: std::time::Duration) {
         for slot in std::mem::take(&mut self.dirty) {
-            let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
+            let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
             wire.is_dirty = false;
             if wire.phase == Phase::Lingering {
                 continue;
@@ -174,7 +184,9 @@ impl Outbox for Wires {
     #[inline]
     fn buffer(&mut self, conn: ConnId) -> Option<&mut Vec<u8>> {
         let wire = self.slots.get_mut(conn.slot as usize)?.as_mut()?;
-        if wire.generation != conn.generation || !matches!(wire.phase, Phase::Open | Phase::Greeting) {
+        if wire.generation != conn.generation
+            || !matches!(wire.phase, Phase::Open | Phase::Greeting)
+        {
             return None;
         }
         if !wire.is_dirty {

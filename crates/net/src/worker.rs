@@ -181,7 +181,12 @@ impl Worker {
         for n in std::mem::take(&mut desk.accepting) {
             for turn in 0..=ACCEPTS_PER_TURN {
                 let Some(acceptor) = self.acceptors.get(n) else { break };
-                if turn == ACCEPTS_PER_TURN || desk.wires.len() >= self.config.max_connections {
+                if desk.wires.len() >= self.config.max_connections {
+                    desk.accept_at = Some(now + ACCEPT_RETRY);
+                    desk.accepting.push(n);
+                    break;
+                }
+                if turn == ACCEPTS_PER_TURN {
                     desk.accepting.push(n);
                     break;
                 }
@@ -253,15 +258,14 @@ impl Worker {
         if wire.has_more() {
             wires.set_ready(slot);
         }
+        let is_over = matches!(input, Input::End | Input::Over);
+        if is_over && waiting == 0 {
+            self.end_input(id, input, wires);
+            return;
+        }
         let count = match input {
-            Input::End => {
-                wires.lost.push(id);
-                return;
-            }
-            Input::Over => {
-                self.end_input(id, wires);
-                return;
-            }
+            // What came before the end is taken first: a DISCONNECT, perhaps, that had to wait.
+            Input::End | Input::Over => 0,
             // Resumed connections may have whole packets waiting.
             Input::Nothing if waiting == 0 => return,
             Input::Nothing => 0,
@@ -278,6 +282,10 @@ impl Worker {
         let data = scratch.get(..waiting + count).unwrap_or_default();
         let taken = take(&mut self.shard, wires, id, data, &self.config.limits, self.post.shards());
         match taken {
+            Taken::Bytes(0) if is_over && !wires.is_paused(id) => {
+                self.end_input(id, input, wires);
+                return;
+            }
             Taken::Bytes(taken) => {
                 let rest = data.get(taken..).unwrap_or_default();
                 if let Some(wire) = wires.wire_mut(id) {
@@ -294,7 +302,7 @@ impl Worker {
                 return;
             }
         }
-        if filled {
+        if filled || is_over {
             wires.set_ready(slot);
         }
     }
@@ -308,16 +316,9 @@ impl Worker {
         if wire.has_more() {
             wires.set_ready(id.slot);
         }
+        let is_over = matches!(input, Input::End | Input::Over);
         match input {
-            Input::End => {
-                wires.lost.push(id);
-                return;
-            }
-            Input::Over => {
-                self.end_input(id, wires);
-                return;
-            }
-            Input::Nothing => {}
+            Input::Nothing | Input::End | Input::Over => {}
             Input::Bytes(count) => {
                 *bytes_received += count as u64;
                 data.extend_from_slice(scratch.get(..count).unwrap_or_default());
@@ -327,8 +328,13 @@ impl Worker {
             }
         }
         match take(&mut self.shard, wires, id, &data, &self.config.limits, self.post.shards()) {
+            Taken::Bytes(0) if is_over && !wires.is_paused(id) => self.end_input(id, input, wires),
             Taken::Bytes(taken) => {
                 data.drain(..taken.min(data.len()));
+                data.shrink_to(data.len().saturating_mul(2));
+                if is_over {
+                    wires.set_ready(id.slot);
+                }
                 if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
                     wire.partial = data;
                 }
@@ -350,8 +356,12 @@ impl Worker {
         }
     }
 
-    /// Closes a connection whose input is over, so that its transport's last words go out.
-    fn end_input(&mut self, id: ConnId, wires: &mut Wires) {
+    /// Forgets a connection that is gone; closes one whose input is over, so that its transport's last words go out.
+    fn end_input(&mut self, id: ConnId, input: Input, wires: &mut Wires) {
+        if input == Input::End {
+            wires.lost.push(id);
+            return;
+        }
         self.shard.closed(id, wires);
         wires.close(id, CloseReason::ClientDisconnect);
     }

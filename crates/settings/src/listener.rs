@@ -1,7 +1,15 @@
 //! Listeners: their kinds, what their names let one guess, and which kinds this version serves.
 //! It must not know keys or sources.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the address of a Unix socket begins with.
+pub(crate) const UNIX: &str = "unix:";
+
+/// Where WebSocket is served when nothing else is said.
+pub(crate) const WEBSOCKET_PATH: &str = "/mqtt";
 
 /// One MQTT listener.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,10 +18,45 @@ pub struct ListenerConfig {
     pub name: String,
     /// What is spoken.
     pub kind: ListenerKind,
-    /// The address and port.
-    pub bind: SocketAddr,
+    /// Where it listens.
+    pub bind: ListenAddress,
     /// Whether it is served.
     pub enabled: bool,
+    /// The files of TLS, for the kinds that speak it.
+    pub tls: Option<TlsSettings>,
+    /// The path of WebSocket, for the kinds that speak it.
+    pub path: String,
+}
+
+/// Where a listener listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Ip(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+/// The files of a listener that speaks TLS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsSettings {
+    /// The certificate with its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Roots of clients' certificates.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client needs a certificate.
+    pub require_client_cert: bool,
 }
 
 /// What a listener speaks.
@@ -53,7 +96,18 @@ impl ListenerKind {
 
     /// Whether this version serves it.
     pub(crate) const fn is_served(self) -> bool {
-        matches!(self, Self::Tcp)
+        !matches!(self, Self::Quic)
+    }
+
+    /// Whether it speaks TLS over a stream.
+    pub(crate) const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether it speaks WebSocket.
+    #[must_use]
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
     }
 }
 
@@ -73,16 +127,34 @@ pub(crate) struct Draft {
     pub(crate) kind: Option<ListenerKind>,
     pub(crate) bind: Option<String>,
     pub(crate) enabled: bool,
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) require_client_cert: bool,
+    pub(crate) path: Option<String>,
 }
 
 impl Draft {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), kind: None, bind: None, enabled: true }
+        Self {
+            name: name.to_owned(),
+            kind: None,
+            bind: None,
+            enabled: true,
+            cert: None,
+            key: None,
+            client_ca: None,
+            require_client_cert: false,
+            path: None,
+        }
     }
 
-    /// The kind that was given, or that the name stands for.
+    /// The kind that was given, or that the address or the name stands for.
     pub(crate) fn kind(&self) -> Option<ListenerKind> {
-        self.kind.or_else(|| self.well_known().map(|(_, kind, _)| *kind))
+        let is_unix = self.bind.as_deref().is_some_and(|bind| bind.starts_with(UNIX));
+        let by_address = is_unix.then_some(ListenerKind::Unix);
+        let by_name = || self.well_known().map(|(_, kind, _)| *kind);
+        self.kind.or(by_address).or_else(by_name)
     }
 
     /// The address that was given, or that the name stands for.

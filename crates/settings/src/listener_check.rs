@@ -2,13 +2,14 @@
 //! It must not know how sources are read.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use crate::error::ConfigError;
-use crate::listener::{Draft, ListenerConfig};
+use crate::listener::{
+    Draft, ListenAddress, ListenerConfig, ListenerKind, TlsSettings, UNIX, WEBSOCKET_PATH,
+};
 use crate::settings::HttpSettings;
 use crate::source::Place;
-use crate::value::address;
+use crate::value::{self, BadValue};
 
 /// Where keys and listeners stand, for the faults to point at.
 pub(crate) struct ListenerCheck<'a> {
@@ -25,16 +26,16 @@ impl ListenerCheck<'_> {
     ) -> (Vec<ListenerConfig>, Vec<ConfigError>) {
         let mut listeners = Vec::new();
         let mut errors = Vec::new();
-        let mut taken: Vec<(String, SocketAddr)> = Vec::new();
+        let mut taken: Vec<(String, ListenAddress)> = Vec::new();
         if http.enabled {
-            taken.push(("http".to_owned(), http.bind));
+            taken.push(("http".to_owned(), ListenAddress::Ip(http.bind)));
         }
         for draft in drafts.values() {
             match self.build(draft) {
                 Ok(Some(listener)) => {
                     errors.extend(self.clash(&listener, &taken));
                     if listener.enabled {
-                        taken.push((format!("listeners.{}", listener.name), listener.bind));
+                        taken.push((format!("listeners.{}", listener.name), listener.bind.clone()));
                     }
                     listeners.push(listener);
                 }
@@ -58,7 +59,7 @@ impl ListenerCheck<'_> {
                 return Ok(None);
             }
             let message = format!(
-                "the listener `{name}` is of kind {}, and this version serves only tcp",
+                "the listener `{name}` is of kind {}, and this version serves tcp, tls, ws, wss and unix",
                 kind.as_str()
             );
             let help = format!("set listeners.{name}.enabled = false, or leave it out");
@@ -67,24 +68,84 @@ impl ListenerCheck<'_> {
         }
         let Some(bind) = draft.bind() else {
             let error = ConfigError::new(format!("the listener `{name}` needs an address"));
-            let help = "add bind = \"127.0.0.1:1883\"".to_owned();
-            return Err(self.point(error, draft, "bind", "bound to what?").help(Some(help)));
+            let help = match kind {
+                ListenerKind::Unix => "add bind = \"unix:/run/weir/mqtt.sock\"",
+                _ => "add bind = \"127.0.0.1:1883\"",
+            };
+            return Err(self
+                .point(error, draft, "bind", "bound to what?")
+                .help(Some(help.to_owned())));
         };
-        let bind = address(bind).map_err(|bad| {
+        let bind = address(kind, bind).map_err(|bad| {
             let error = ConfigError::new(format!("bad value for `listeners.{name}.bind`"));
             self.point(error, draft, "bind", &bad.message).help(bad.help)
         })?;
-        Ok(Some(ListenerConfig { name: name.clone(), kind, bind, enabled: *enabled }))
+        self.refuse_useless_keys(draft, kind)?;
+        let tls = if kind.is_tls() && *enabled { Some(self.tls(draft)?) } else { None };
+        let path = draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned();
+        Ok(Some(ListenerConfig { name: name.clone(), kind, bind, enabled: *enabled, tls, path }))
+    }
+
+    /// Keys that the listener's kind has no use for are slips that must not pass: a certificate on a plain listener.
+    fn refuse_useless_keys(&self, draft: &Draft, kind: ListenerKind) -> Result<(), ConfigError> {
+        let tls = [
+            ("cert", draft.cert.is_some()),
+            ("key", draft.key.is_some()),
+            ("client_ca", draft.client_ca.is_some()),
+            ("require_client_cert", draft.require_client_cert),
+        ];
+        let tls = tls.into_iter().filter(|_| !kind.is_tls());
+        let path = [("path", draft.path.is_some())];
+        let path = path.into_iter().filter(|_| !kind.is_websocket());
+        let Some((key, _)) = tls.chain(path).find(|(_, is_given)| *is_given) else { return Ok(()) };
+        let message = format!(
+            "the listener `{}` is of kind {}, which has no use for `{key}`",
+            draft.name,
+            kind.as_str()
+        );
+        let help = match key {
+            "path" => "the kinds ws and wss have a path",
+            _ => "the kinds tls and wss speak TLS",
+        };
+        let error = ConfigError::new(message);
+        Err(self.point(error, draft, key, "of no use here").help(Some(help.to_owned())))
+    }
+
+    fn tls(&self, draft: &Draft) -> Result<TlsSettings, ConfigError> {
+        let missing = |key: &str, what: &str| {
+            let message = format!("the listener `{}` needs {what}", draft.name);
+            let help = "add cert = \"server.pem\" and key = \"server.key\", both PEM".to_owned();
+            self.point(ConfigError::new(message), draft, key, "speaks TLS").help(Some(help))
+        };
+        let Some(cert) = draft.cert.clone() else { return Err(missing("cert", "a certificate")) };
+        let Some(key) = draft.key.clone() else { return Err(missing("key", "a private key")) };
+        if draft.require_client_cert && draft.client_ca.is_none() {
+            let message = format!(
+                "the listener `{}` requires certificates that nothing can prove",
+                draft.name
+            );
+            let help = "add client_ca = \"clients-ca.pem\"".to_owned();
+            let error = ConfigError::new(message);
+            return Err(self
+                .point(error, draft, "require_client_cert", "needs client_ca")
+                .help(Some(help)));
+        }
+        Ok(TlsSettings {
+            cert,
+            key,
+            client_ca: draft.client_ca.clone(),
+            require_client_cert: draft.require_client_cert,
+        })
     }
 
     fn clash(
         &self,
         listener: &ListenerConfig,
-        taken: &[(String, SocketAddr)],
+        taken: &[(String, ListenAddress)],
     ) -> Option<ConfigError> {
         let ListenerConfig { name, bind, enabled, .. } = listener;
-        let same =
-            |(_, other): &&(String, SocketAddr)| *enabled && bind.port() != 0 && other == bind;
+        let is_any = matches!(bind, ListenAddress::Ip(address) if address.port() == 0);
+        let same = |(_, other): &&(String, ListenAddress)| *enabled && !is_any && other == bind;
         let (other, _) = taken.iter().find(same)?;
         let error =
             ConfigError::new(format!("`{other}` and `listeners.{name}` are both bound to {bind}"));
@@ -104,5 +165,17 @@ impl ListenerCheck<'_> {
             Some(place) => error.at(place, label),
             None => error,
         }
+    }
+}
+
+/// The address of a listener of that kind.
+fn address(kind: ListenerKind, text: &str) -> Result<ListenAddress, BadValue> {
+    match (kind, text.strip_prefix(UNIX)) {
+        (ListenerKind::Unix, Some(path)) => value::path(path).map(ListenAddress::Unix),
+        (ListenerKind::Unix, None) => Err(BadValue {
+            message: format!("'{text}' is no Unix socket"),
+            help: Some("write it as unix:/run/weir/mqtt.sock".to_owned()),
+        }),
+        _ => value::address(text).map(ListenAddress::Ip),
     }
 }

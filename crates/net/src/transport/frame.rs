@@ -99,7 +99,9 @@ impl Decoder {
                     data.copy_within(at..at + len, kept);
                     kept += len;
                 }
-                Opcode::Close | Opcode::Ping | Opcode::Pong => self.control.extend_from_slice(piece),
+                Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                    self.control.extend_from_slice(piece)
+                }
             }
             at += len;
             if is_done && let Err(stop) = self.end_frame() {

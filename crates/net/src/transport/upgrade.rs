@@ -98,7 +98,8 @@ fn value<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
 /// Whether a header of that name lists the word.
 fn has_word(headers: &[httparse::Header<'_>], name: &str, word: &str) -> bool {
     let same_name = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
-    let mut words = headers.iter().filter(same_name).flat_map(|h| h.value.split(|byte| *byte == b','));
+    let mut words =
+        headers.iter().filter(same_name).flat_map(|h| h.value.split(|byte| *byte == b','));
     words.any(|found| found.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }
 

@@ -141,7 +141,9 @@ impl WebSocket {
         let before = request.len();
         request.extend_from_slice(data.get(..count).unwrap_or_default());
         let outcome = match upgrade::answer(request, &self.config.path) {
-            Upgrade::Partial if request.len() > self.config.request_bytes_max => upgrade::too_large(),
+            Upgrade::Partial if request.len() > self.config.request_bytes_max => {
+                upgrade::too_large()
+            }
             outcome => outcome,
         };
         match outcome {

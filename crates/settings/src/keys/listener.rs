@@ -1,19 +1,24 @@
 //! Keys of each MQTT listener.
 
+use std::path::PathBuf;
+
 use super::Section;
 use crate::key::{Key, Slot};
 use crate::listener::{Draft, ListenerKind};
+use crate::value;
 
 pub(super) const SECTION: Section<Draft> = Section {
     name: "listeners.<name>",
     doc: "One section for each MQTT listener. `<name>` is any name of letters, digits, `-` and `_`; the well-known \
           names `mqtt`, `mqtts`, `ws`, `wss` and `quic` have a kind and a port of their own. The listener `mqtt` is \
-          there without being named. This version serves only the kind `tcp`.",
+          there without being named. The kinds `tls` and `wss` need `cert` and `key`. This version does not serve the \
+          kind `quic`.",
     keys: &[
         Key {
             name: "kind",
             default: "by the name",
-            doc: "What is spoken; needed only when the name is not well known.",
+            doc: "What is spoken; needed only when the name is not well known. `ws` is WebSocket, `wss` WebSocket over \
+                  TLS.",
             slot: Slot::Word {
                 words: ListenerKind::WORDS,
                 set: |draft, word| draft.kind = Some(ListenerKind::ALL[word]),
@@ -22,9 +27,10 @@ pub(super) const SECTION: Section<Draft> = Section {
         Key {
             name: "bind",
             default: "by the name",
-            doc: "The address and port; for `mqtt` 127.0.0.1:1883. Port 0 takes any free port.",
+            doc: "The address and port; for `mqtt` 127.0.0.1:1883. Port 0 takes any free port. A Unix socket is \
+                  written `unix:/run/weir/mqtt.sock`, and makes the kind `unix`.",
             slot: Slot::Text {
-                what: "address and port",
+                what: "address and port, or `unix:` and a path",
                 set: |draft, text| {
                     draft.bind = Some(text.to_owned());
                     Ok(())
@@ -37,5 +43,54 @@ pub(super) const SECTION: Section<Draft> = Section {
             doc: "Whether it is served.",
             slot: Slot::Switch(|draft| &mut draft.enabled),
         },
+        Key {
+            name: "cert",
+            default: "none",
+            doc: "For `tls` and `wss`: the PEM file of the certificate, followed by those between it and its root.",
+            slot: Slot::Text { what: "path", set: |draft, text| set_path(&mut draft.cert, text) },
+        },
+        Key {
+            name: "key",
+            default: "none",
+            doc: "For `tls` and `wss`: the PEM file of the certificate's private key (PKCS #8, PKCS #1 or SEC 1), \
+                  not encrypted.",
+            slot: Slot::Text { what: "path", set: |draft, text| set_path(&mut draft.key, text) },
+        },
+        Key {
+            name: "client_ca",
+            default: "none",
+            doc: "For `tls` and `wss`: the PEM file of the roots that clients' certificates are checked against. \
+                  Without it no client is asked for a certificate.",
+            slot: Slot::Text {
+                what: "path",
+                set: |draft, text| set_path(&mut draft.client_ca, text),
+            },
+        },
+        Key {
+            name: "require_client_cert",
+            default: "false",
+            doc: "Whether a client without a certificate of `client_ca` is refused. A wrong one always is.",
+            slot: Slot::Switch(|draft| &mut draft.require_client_cert),
+        },
+        Key {
+            name: "path",
+            default: "/mqtt",
+            doc: "For `ws` and `wss`: the path that clients ask for.",
+            slot: Slot::Text {
+                what: "path of a URL",
+                set: |draft, text| {
+                    let is_legal = text.starts_with('/') && !text.contains(['?', '#', ' ']);
+                    draft.path = Some(text.to_owned());
+                    is_legal
+                        .then_some(())
+                        .ok_or_else(|| format!("'{text}' is no path of a URL, such as /mqtt"))
+                },
+            },
+        },
     ],
 };
+
+fn set_path(field: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
+    *field = Some(value::path(text).map_err(|bad| bad.message)?);
+    Ok(())
+}

@@ -129,6 +129,44 @@ enabled = false
         ("lab", "tcp", "[::1]:0".to_owned(), true),
         ("mqtt", "tcp", "127.0.0.1:1883".to_owned(), false),
         ("plant", "tcp", "0.0.0.0:1884".to_owned(), true),
+        ("ws", "ws", "127.0.0.1:8083".to_owned(), false),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn listeners_of_each_kind_have_what_they_need() {
+    let file = "\
+[listeners.local]
+bind = \"unix:/run/weir/mqtt.sock\"
+[listeners.mqtts]
+cert = \"server.pem\"
+key = \"server.key\"
+client_ca = \"ca.pem\"
+require_client_cert = true
+[listeners.ws]
+[listeners.wss]
+cert = \"web.pem\"
+key = \"web.key\"
+path = \"/other\"
+";
+    let settings = load(file, &[], &[]).expect("valid").settings;
+    let listener = |name| {
+        settings.listeners.iter().find(|listener| listener.name == name).expect("it is there")
+    };
+    let local = listener("local");
+    assert_eq!((local.kind, &local.tls), (ListenerKind::Unix, &None));
+    assert_eq!(local.bind, ListenAddress::Unix("/run/weir/mqtt.sock".into()));
+    let tls = TlsSettings {
+        cert: "server.pem".into(),
+        key: "server.key".into(),
+        client_ca: Some("ca.pem".into()),
+        require_client_cert: true,
+    };
+    assert_eq!(listener("mqtts").tls, Some(tls));
+    assert_eq!((listener("ws").path.as_str(), listener("ws").kind), ("/mqtt", ListenerKind::Ws));
+    let wss = listener("wss");
+    assert_eq!((wss.path.as_str(), wss.kind), ("/other", ListenerKind::Wss));
+    let tls = wss.tls.as_ref().expect("wss speaks TLS");
+    assert!(tls.client_ca.is_none() && !tls.require_client_cert);
 }

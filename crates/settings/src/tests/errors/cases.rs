@@ -117,18 +117,18 @@ error: this is no TOML
 "#,
     },
     Case {
-        file: r#"[listeners.ws]
+        file: r#"[listeners.quic]
 "#,
         environment: &[],
         flags: &[],
         text: r#"
-error: the listener `ws` is of kind ws, and this version serves only tcp
+error: the listener `quic` is of kind quic, and this version serves tcp, tls, ws, wss and unix
  --> weir.toml:1:12
   |
-1 | [listeners.ws]
-  |            ^^ not served yet
+1 | [listeners.quic]
+  |            ^^^^ not served yet
   |
-  = help: set listeners.ws.enabled = false, or leave it out
+  = help: set listeners.quic.enabled = false, or leave it out
 "#,
     },
     Case {
@@ -138,13 +138,107 @@ kind = "tls"
         environment: &[],
         flags: &[],
         text: r#"
-error: the listener `mqtt` is of kind tls, and this version serves only tcp
+error: the listener `mqtt` needs a certificate
+ --> weir.toml:1:12
+  |
+1 | [listeners.mqtt]
+  |            ^^^^ speaks TLS
+  |
+  = help: add cert = "server.pem" and key = "server.key", both PEM
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtts]
+cert = "server.pem"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtts` needs a private key
+ --> weir.toml:1:12
+  |
+1 | [listeners.mqtts]
+  |            ^^^^^ speaks TLS
+  |
+  = help: add cert = "server.pem" and key = "server.key", both PEM
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtts]
+cert = "server.pem"
+key = "server.key"
+require_client_cert = true
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtts` requires certificates that nothing can prove
+ --> weir.toml:4:23
+  |
+4 | require_client_cert = true
+  |                       ^^^^ needs client_ca
+  |
+  = help: add client_ca = "clients-ca.pem"
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+cert = "server.pem"
+
+[listeners.mqtts]
+cert = "server.pem"
+key = "server.key"
+path = "/mqtt"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtt` is of kind tcp, which has no use for `cert`
  --> weir.toml:2:8
   |
-2 | kind = "tls"
-  |        ^^^^^ not served yet
+2 | cert = "server.pem"
+  |        ^^^^^^^^^^^^ of no use here
   |
-  = help: set listeners.mqtt.enabled = false, or leave it out
+  = help: the kinds tls and wss speak TLS
+
+error: the listener `mqtts` is of kind tls, which has no use for `path`
+ --> weir.toml:7:8
+  |
+7 | path = "/mqtt"
+  |        ^^^^^^^ of no use here
+  |
+  = help: the kinds ws and wss have a path
+"#,
+    },
+    Case {
+        file: r#"[listeners.local]
+kind = "unix"
+bind = "/run/mqtt.sock"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `listeners.local.bind`
+ --> weir.toml:3:8
+  |
+3 | bind = "/run/mqtt.sock"
+  |        ^^^^^^^^^^^^^^^^ '/run/mqtt.sock' is no Unix socket
+  |
+  = help: write it as unix:/run/weir/mqtt.sock
+"#,
+    },
+    Case {
+        file: r#"[listeners.ws]
+path = "mqtt"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `listeners.ws.path`
+ --> weir.toml:2:8
+  |
+2 | path = "mqtt"
+  |        ^^^^^^ 'mqtt' is no path of a URL, such as /mqtt
 "#,
     },
     Case {

@@ -1,0 +1,10 @@
+//! The broker's listeners over real sockets: TLS, WebSocket, Unix.
+
+mod certificates;
+mod client;
+mod refusals;
+mod server;
+mod streams;
+mod tls;
+mod unix;
+mod websocket;

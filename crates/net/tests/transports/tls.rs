@@ -1,0 +1,194 @@
+//! TLS: versions, pieces, clients' certificates, readers that do not read, ends of all kinds.
+
+use std::io::{Read, Write};
+
+use net::{ListenerConfig, TlsFiles};
+use rustls::version::{TLS12, TLS13};
+use socket2::SockRef;
+use tempfile::TempDir;
+
+use crate::certificates::Authority;
+use crate::client::{Client, DISCONNECT, echo, pattern, publish};
+use crate::server::{Server, any_port};
+use crate::streams::{Trickle, tcp, tls};
+
+/// A listener with these files.
+pub fn listener(files: &TlsFiles) -> ListenerConfig {
+    let tls = Some(files.load().expect("good files"));
+    ListenerConfig { tls, ..ListenerConfig::plain("mqtts", any_port()) }
+}
+
+/// A server, and who signed its certificate.
+pub fn serve() -> (Server, Authority, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    (Server::start(listener(&authority.server())), authority, folder)
+}
+
+#[test]
+fn both_versions_carry_mqtt_on_both_shards() {
+    let (server, authority, _folder) = serve();
+    for version in [&TLS12, &TLS13] {
+        let config = authority.client(&[version], None);
+        // Client ids spread over the shards: some connections move to the other thread.
+        for n in 0..6 {
+            let id = format!("client-{n}-{:?}", version.version);
+            let mut client = Client::connect(tls(tcp(server.ip()), &config), &id);
+            assert_eq!(client.0.conn.protocol_version(), Some(version.version));
+            echo(&mut client, &format!("echo/{id}"));
+        }
+    }
+}
+
+#[test]
+fn a_second_connection_resumes_the_session() {
+    let (server, authority, _folder) = serve();
+    for version in [&TLS12, &TLS13] {
+        let config = authority.client(&[version], None);
+        for turn in 0..2 {
+            let mut client = Client::connect(tls(tcp(server.ip()), &config), "again");
+            echo(&mut client, "echo");
+            let kind = client.0.conn.handshake_kind();
+            let expected = [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed][turn];
+            assert_eq!(kind, Some(expected), "{version:?}");
+            client.send(&DISCONNECT).expect("sent");
+        }
+    }
+}
+
+#[test]
+fn records_come_in_any_pieces() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    for size in [1, 7, 1000] {
+        let stream = tls(Trickle(tcp(server.ip()), size), &config);
+        let mut client = Client::connect(stream, &format!("trickle-{size}"));
+        client.subscribe("trickle");
+        let payload = pattern(20_000);
+        client.publish("trickle", &payload);
+        assert!(client.message() == ("trickle".to_owned(), payload), "pieces of {size}");
+    }
+}
+
+#[test]
+fn many_packets_of_one_record_are_all_served() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    let mut client = Client::connect(tls(tcp(server.ip()), &config), "pings");
+    let pings = [0xC0, 0].repeat(100_000);
+    // The answers are more than the sockets hold, so both sides have to keep on.
+    let mut sent = 0;
+    while sent < pings.len() {
+        let end = (sent + 16_000).min(pings.len());
+        client.send(&pings[sent..end]).expect("sent");
+        for _ in (sent..end).step_by(2) {
+            assert_eq!(client.packet().expect("an answer"), (0xD0, vec![]));
+        }
+        sent = end;
+    }
+}
+
+#[test]
+fn a_reader_that_waits_gets_everything_in_the_end() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS12, &TLS13], None);
+    let mut publisher = Client::connect(tls(tcp(server.ip()), &config), "publisher");
+    let payload = |n: usize| [n.to_string().into_bytes(), pattern(100_000)].concat();
+    for n in 0..100 {
+        let packet = publish(&format!("kept/{n:03}"), &payload(n), true);
+        publisher.send(&packet).expect("sent");
+    }
+    // An answer: all before it is done.
+    publisher.subscribe("nothing");
+    let socket = tcp(server.ip());
+    SockRef::from(&socket).set_recv_buffer_size(64 * 1024).expect("set");
+    let mut reader = Client::connect(tls(socket, &config), "reader");
+    reader.subscribe("kept/#");
+    // Others are served while the reader's socket is full.
+    echo(&mut publisher, "meanwhile");
+    let mut found: Vec<_> = (0..100).map(|_| reader.message()).collect();
+    found.sort();
+    for (n, (topic, body)) in found.into_iter().enumerate() {
+        assert_eq!(topic, format!("kept/{n:03}"));
+        assert!(body == payload(n), "message {n}");
+    }
+}
+
+#[test]
+fn certificates_of_clients_are_asked_for_as_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    let stranger = Authority::new(folder.path(), "stranger");
+    let good = authority.issue("device-1");
+    let foreign = stranger.issue("device-2");
+    for (require, identity, accepted) in [
+        (false, None, true),
+        (false, Some(&good), true),
+        (false, Some(&foreign), false),
+        (true, None, false),
+        (true, Some(&good), true),
+        (true, Some(&foreign), false),
+    ] {
+        let client_ca = Some(authority.ca());
+        let files = TlsFiles { client_ca, require_client_cert: require, ..authority.server() };
+        let server = Server::start(listener(&files));
+        for version in [&TLS12, &TLS13] {
+            let config = authority.client(&[version], identity);
+            let outcome = Client::try_connect(tls(tcp(server.ip()), &config), "device", None);
+            match outcome {
+                Ok(_) => assert!(accepted, "required: {require}, {version:?}"),
+                Err(error) => {
+                    assert!(!accepted, "required: {require}, {version:?}: {error}");
+                    // The alert arrives, not only the end of the connection.
+                    assert!(error.to_string().contains("fatal alert"), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_is_said_and_heard() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    let mut watcher = Client::connect(tls(tcp(server.ip()), &config), "watcher");
+    watcher.subscribe("gone/#");
+    // Without DISCONNECT the will is published, whether TLS was closed properly or not, and at once although data
+    // came with it.
+    for (name, is_proper) in [("proper", true), ("torn", false)] {
+        let topic = format!("gone/{name}");
+        let stream = tls(tcp(server.ip()), &config);
+        let mut client =
+            Client::try_connect(stream, name, Some((&topic, "will"))).expect("accepted");
+        client.publish("data", b"last");
+        if is_proper {
+            client.0.conn.send_close_notify();
+            client.0.flush().expect("sent");
+            let mut rest = Vec::new();
+            client.0.read_to_end(&mut rest).expect("close_notify comes back");
+            assert!(rest.is_empty());
+        }
+        drop(client);
+        assert_eq!(watcher.message(), (topic, b"will".to_vec()));
+    }
+    // After DISCONNECT the server closes, properly.
+    watcher.send(&DISCONNECT).expect("sent");
+    let mut rest = Vec::new();
+    watcher.0.read_to_end(&mut rest).expect("close_notify");
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn what_is_no_tls_ends_with_an_alert_and_harms_nobody() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    let mut client = Client::connect(tls(tcp(server.ip()), &config), "steady");
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x10, 0x10, 0, 4], &[0xFF; 5000]] {
+        let mut stream = tcp(server.ip());
+        stream.write_all(garbage).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an end");
+        assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+    }
+    echo(&mut client, "echo");
+}
