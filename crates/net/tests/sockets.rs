@@ -19,12 +19,12 @@ struct Server {
 
 impl Server {
     fn start(shards: u16, change: impl FnOnce(&mut net::Config)) -> Self {
-        let listener = net::ListenerConfig::tcp("mqtt", ([127, 0, 0, 1], 0).into());
+        let listener = net::ListenerConfig::plain("mqtt", SocketAddr::from(([127, 0, 0, 1], 0)));
         let mut config = net::Config { listeners: vec![listener], ..net::Config::default() };
         config.limits.max_packet_size = 16 << 20;
         change(&mut config);
         let bound = net::bind(&config).expect("a free port");
-        let address = bound.addresses()[0].1.to_string().parse().expect("a TCP address");
+        let address = bound.addresses()[0].1.ip().expect("a TCP address");
         let post = Post::new(shards);
         let log: Arc<dyn Log> = MemoryStore::new().open(shards, Arc::new(post.clone()));
         let recovered = Recovery::new(None).expect("nothing to recover").finish();
