@@ -251,8 +251,7 @@ impl Twin {
             for message in &self.acknowledged {
                 let is_of = queue == "one" || TOPICS[self.topics[message]] == "t/both";
                 let key = (queue.to_owned(), *message);
-                let accepted =
-                    self.accepted.contains_key(&key) || self.forgotten.contains(&key);
+                let accepted = self.accepted.contains_key(&key) || self.forgotten.contains(&key);
                 assert!(
                     !is_of || accepted || came.contains(message),
                     "message {message} of {queue} is lost"
