@@ -10,9 +10,12 @@ import command_line
 def client(options):
     """A client that connects when it is entered."""
     version = aiomqtt.ProtocolVersion.V5 if options.version == "5" else aiomqtt.ProtocolVersion.V311
+    transport = "websockets" if options.transport in ("ws", "wss") else "tcp"
+    tls_params = aiomqtt.TLSParameters(ca_certs=options.cafile) if options.cafile else None
     return aiomqtt.Client(
-        options.host, options.port, identifier=options.client_id, protocol=version, timeout=options.timeout
-    )
+        options.host, options.port, identifier=options.client_id, protocol=version, timeout=options.timeout,
+        transport=transport, websocket_path="/mqtt", tls_params=tls_params,
+    )  # fmt: skip
 
 
 async def publish(options):

@@ -13,7 +13,10 @@ def parse(arguments=None):
     subscribe = verbs.add_parser("subscribe")
     for verb in (publish, subscribe):
         verb.add_argument("--host", default="127.0.0.1")
-        verb.add_argument("--port", type=int, required=True)
+        verb.add_argument("--port", type=int)
+        verb.add_argument("--transport", choices=["tcp", "tls", "ws", "wss", "unix"], default="tcp")
+        verb.add_argument("--cafile")
+        verb.add_argument("--socket")
         verb.add_argument("--version", choices=["3", "5"], default="5")
         verb.add_argument("--client-id", required=True)
         verb.add_argument("--qos", type=int, choices=[0, 1, 2], default=1)

@@ -10,8 +10,10 @@ VERSIONS = {"3": "mqttv311", "5": "mqttv5"}
 
 def common(program, options):
     """The arguments that both programs take."""
+    where = ["--unix", options.socket] if options.socket else ["-h", options.host, "-p", str(options.port)]
+    trust = ["--cafile", options.cafile] if options.cafile else []
     return [
-        program, "-h", options.host, "-p", str(options.port), "-V", VERSIONS[options.version],
+        program, *where, *trust, "-V", VERSIONS[options.version],
         "-i", options.client_id, "-q", str(options.qos),
     ]  # fmt: skip
 

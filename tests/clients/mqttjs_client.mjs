@@ -1,5 +1,6 @@
 // MQTT.js behind the shared command line.
 
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import mqtt from "mqtt";
 
@@ -9,6 +10,8 @@ const { values, positionals } = parseArgs({
   options: {
     host: { ...text, default: "127.0.0.1" },
     port: text,
+    transport: { ...text, default: "tcp" },
+    cafile: text,
     version: { ...text, default: "5" },
     "client-id": text,
     qos: { ...text, default: "1" },
@@ -63,7 +66,9 @@ setTimeout(() => fail("not done in time"), Number(values.timeout) * 1000).unref(
 const client = await mqtt.connectAsync({
   host: values.host,
   port: Number(values.port),
-  protocol: "mqtt",
+  protocol: { tcp: "mqtt", tls: "mqtts", ws: "ws", wss: "wss" }[values.transport],
+  path: "/mqtt",
+  ca: values.cafile && readFileSync(values.cafile),
   protocolVersion: values.version === "5" ? 5 : 4,
   clientId: values["client-id"],
   reconnectPeriod: 0,

@@ -11,7 +11,12 @@ import command_line
 def connected(options):
     """A client whose CONNACK has come; its events come out of the queue."""
     protocol = paho.MQTTv5 if options.version == "5" else paho.MQTTv311
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=options.client_id, protocol=protocol)
+    transport = {"ws": "websockets", "wss": "websockets", "unix": "unix"}.get(options.transport, "tcp")
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2, client_id=options.client_id, protocol=protocol, transport=transport
+    )
+    if options.cafile:
+        client.tls_set(ca_certs=options.cafile)
     client.max_queued_messages_set(0)
     events = queue.SimpleQueue()
     client.on_connect = lambda _c, _u, _f, code, _p: events.put(("connected", code))
@@ -19,7 +24,7 @@ def connected(options):
     client.on_publish = lambda _c, _u, mid, code, _p: events.put(("published", (mid, code)))
     client.on_message = lambda _c, _u, message: events.put(("message", message))
     client.on_disconnect = lambda _c, _u, _f, code, _p: events.put(("disconnected", code))
-    client.connect(options.host, options.port)
+    client.connect(options.socket or options.host, options.port or 1883)
     client.loop_start()
     code = wait(events, "connected", options)
     if code.is_failure:

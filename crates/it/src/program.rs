@@ -1,12 +1,12 @@
 //! Other people's clients as child processes; see `tests/clients`.
 
 use std::io::{BufRead as _, BufReader, Lines};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::reach::Reach;
 use crate::wire::Version;
 
 /// One of the programs.
@@ -41,8 +41,15 @@ impl Program {
     ///
     /// # Panics
     /// The program does not report all as done.
-    pub fn publish(self, to: SocketAddr, version: Version, topic: &str, qos: u8, count: usize) {
-        let mut run = self.spawn(to, version, qos, count, &["publish", "--topic", topic]);
+    pub fn publish(
+        self,
+        to: impl Into<Reach>,
+        version: Version,
+        topic: &str,
+        qos: u8,
+        count: usize,
+    ) {
+        let mut run = self.spawn(&to.into(), version, qos, count, &["publish", "--topic", topic]);
         let mut acked: Vec<u64> =
             (0..count).filter_map(|_| run.line()?["acked"].as_u64()).collect();
         acked.sort_unstable();
@@ -58,19 +65,20 @@ impl Program {
     #[must_use]
     pub fn subscribe(
         self,
-        to: SocketAddr,
+        to: impl Into<Reach>,
         version: Version,
         filter: &str,
         qos: u8,
         count: usize,
     ) -> Run {
-        let mut run = self.spawn(to, version, qos, count, &["subscribe", "--filter", filter]);
+        let mut run =
+            self.spawn(&to.into(), version, qos, count, &["subscribe", "--filter", filter]);
         let ready = run.line().unwrap_or_else(|| panic!("{self:?} cannot subscribe to {filter}"));
         assert_eq!(ready["granted"].as_u64(), Some(qos.into()), "{self:?} at {filter}");
         run
     }
 
-    fn spawn(self, to: SocketAddr, version: Version, qos: u8, count: usize, verb: &[&str]) -> Run {
+    fn spawn(self, to: &Reach, version: Version, qos: u8, count: usize, verb: &[&str]) -> Run {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients");
         let python = folder.join("../../.venv/bin/python");
         let (interpreter, file) = match self {
@@ -83,7 +91,8 @@ impl Program {
         let mut child = Command::new(interpreter)
             .arg(folder.join(file))
             .args(verb)
-            .args(["--port", &to.port().to_string(), "--version", version])
+            .args(&to.arguments)
+            .args(["--version", version])
             .args(["--client-id", &format!("{self:?}-{}-{version}", verb[0])])
             .args(["--qos", &qos.to_string(), "--count", &count.to_string()])
             .stdin(Stdio::null())

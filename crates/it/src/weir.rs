@@ -121,6 +121,16 @@ impl Weir {
         self.child.id()
     }
 
+    /// The address of that listener.
+    ///
+    /// # Panics
+    /// It has none.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        let address = self.output.wait_for(|line| listening(line, name));
+        address.unwrap_or_else(|| panic!("no listener {name} in {DEADLINE:?}"))
+    }
+
     /// Ends it as a power cut would end a process, and gives what starts it again.
     #[must_use]
     pub fn kill(mut self) -> Stopped {

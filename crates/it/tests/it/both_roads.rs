@@ -1,6 +1,6 @@
 //! A publish arrives live and waits in a queue, with each client and beside every kind of backlog.
 
-use it::{Client, Connect, Options, Program, Version, Weir};
+use it::{Client, Connect, Options, Program, Reach, Version, Weir};
 use serde_json::json;
 
 const COUNT: usize = 50;
@@ -10,18 +10,29 @@ fn check(publisher: Program, version: Version) {
     let at = Program::ALL.iter().position(|program| *program == publisher).expect("listed");
     let subscriber = Program::ALL[(at + 1) % Program::ALL.len()];
     let weir = Weir::start(Options::new());
+    exchange(&weir, &weir.mqtt.into(), publisher, subscriber, version);
+}
+
+/// Publishes live and into a queue, which is then drained.
+pub fn exchange(
+    weir: &Weir,
+    reach: &Reach,
+    publisher: Program,
+    subscriber: Program,
+    version: Version,
+) {
     let rest = weir.rest();
     rest.create_queue("plant/+/data", json!({}));
 
-    let mut live = subscriber.subscribe(weir.mqtt, version, "plant/+/data", 1, COUNT);
-    publisher.publish(weir.mqtt, version, "plant/{}/data", 1, COUNT);
+    let mut live = subscriber.subscribe(reach.clone(), version, "plant/+/data", 1, COUNT);
+    publisher.publish(reach.clone(), version, "plant/{}/data", 1, COUNT);
     let numbers: Vec<String> = (0..COUNT).map(|_| live.message().payload).collect();
     live.end();
     assert_all(numbers);
     let ledger = rest.until("plant/+/data", "all ready", |ledger| ledger.ready == COUNT as u64);
     assert_eq!(ledger.enqueued, COUNT as u64, "{ledger:?}");
 
-    let mut consumer = subscriber.subscribe(weir.mqtt, version, "$q/plant/+/data", 1, COUNT);
+    let mut consumer = subscriber.subscribe(reach.clone(), version, "$q/plant/+/data", 1, COUNT);
     let messages: Vec<_> = (0..COUNT).map(|_| consumer.message()).collect();
     consumer.end();
     for message in &messages {

@@ -11,9 +11,12 @@ fn a_wrong_setting_is_shown_and_nothing_is_served() {
             ["unknown key `mqtt.publsher_hold`", "did you mean `mqtt.publisher_hold`?"],
         ),
         (
-            "listeners.ws.enabled",
+            "listeners.quic.enabled",
             "true",
-            ["the listener `ws` is of kind ws", "this version serves only tcp"],
+            [
+                "the listener `quic` is of kind quic",
+                "this version serves tcp, tls, ws, wss and unix",
+            ],
         ),
     ] {
         let Err(refused) = Weir::try_start(Options::new().set(key, value)) else {

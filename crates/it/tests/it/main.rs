@@ -8,3 +8,4 @@ mod full_disk;
 mod overlap;
 mod shutdown;
 mod strategies;
+mod transports;

@@ -74,7 +74,7 @@ fn files_that_are_no_use_are_named() {
     let with = |change: &dyn Fn(&mut TlsFiles)| {
         let mut files = good.clone();
         change(&mut files);
-        files.load().err().expect("refused").to_string()
+        files.load().expect_err("refused").to_string()
     };
     let cases = [
         (with(&|f| f.cert = missing.clone()), "the certificate", &missing, "No such file"),

@@ -1,0 +1,37 @@
+//! How a client of others reaches the broker, as their common command line says it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// A transport with all that it needs.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Reach {
+    /// By one of `tcp`, `tls`, `ws`, `wss`; over TLS the CA to trust is given.
+    #[must_use]
+    pub fn new(transport: &str, to: SocketAddr, ca: Option<&Path>) -> Self {
+        let port = to.port().to_string();
+        let mut arguments = vec!["--transport".to_owned(), transport.to_owned()];
+        arguments.extend(["--port".to_owned(), port]);
+        if let Some(ca) = ca {
+            arguments.extend(["--cafile".to_owned(), ca.display().to_string()]);
+        }
+        Self { arguments }
+    }
+
+    /// By a Unix socket.
+    #[must_use]
+    pub fn unix(path: &Path) -> Self {
+        let path = path.display().to_string();
+        Self { arguments: ["--transport", "unix", "--socket", &path].map(str::to_owned).to_vec() }
+    }
+}
+
+impl From<SocketAddr> for Reach {
+    fn from(to: SocketAddr) -> Self {
+        Self::new("tcp", to, None)
+    }
+}
