@@ -57,11 +57,21 @@ pub(super) fn version(words: &Words<'_>) -> ProtocolVersion {
 pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     let mut block = PropertyBlock::new();
     let mut push = |property: Property<'_>| block.push(&property).expect("fits");
-    words.number("expiry").map(|n| push(Property::SessionExpiryInterval(n)));
-    words.number("rm").map(|n| push(Property::ReceiveMaximum(n as u16)));
-    words.number("mps").map(|n| push(Property::MaximumPacketSize(n)));
-    words.number("aliases").map(|n| push(Property::TopicAliasMaximum(n as u16)));
-    words.value("auth").map(|method| push(Property::AuthenticationMethod(method)));
+    if let Some(n) = words.number("expiry") {
+        push(Property::SessionExpiryInterval(n));
+    }
+    if let Some(n) = words.number("rm") {
+        push(Property::ReceiveMaximum(n as u16));
+    }
+    if let Some(n) = words.number("mps") {
+        push(Property::MaximumPacketSize(n));
+    }
+    if let Some(n) = words.number("aliases") {
+        push(Property::TopicAliasMaximum(n as u16));
+    }
+    if let Some(method) = words.value("auth") {
+        push(Property::AuthenticationMethod(method));
+    }
     let mut will_block = PropertyBlock::new();
     if let Some(delay) = words.number("delay") {
         will_block.push(&Property::WillDelayInterval(delay)).expect("fits");
