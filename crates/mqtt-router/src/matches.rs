@@ -26,6 +26,8 @@ pub struct Match {
     pub retain_as_published: bool,
     /// All their identifiers, in order; one is here twice if two subscriptions have it. `[MQTT-3.3.4-4]`
     pub identifiers: SmallVec<[NonZeroU32; 4]>,
+    /// Where only some have No Local: the others merged, which is what its own messages take. `[MQTT-3.8.3-3]`
+    pub own: Option<Box<Self>>,
 }
 
 impl From<Subscription> for Match {
@@ -41,12 +43,23 @@ impl From<Subscription> for Match {
             no_local: one.options.no_local,
             retain_as_published: one.options.retain_as_published,
             identifiers,
+            own: None,
         }
     }
 }
 
 impl Match {
     fn add(&mut self, other: Subscription) {
+        match &mut self.own {
+            Some(own) if !other.options.no_local => own.add(other),
+            None if self.no_local && !other.options.no_local => {
+                self.own = Some(Box::new(other.into()));
+            }
+            None if !self.no_local && other.options.no_local => {
+                self.own = Some(Box::new(self.clone()));
+            }
+            _ => {}
+        }
         self.qos = self.qos.max(other.options.qos);
         self.no_local &= other.options.no_local;
         self.retain_as_published |= other.options.retain_as_published;

@@ -97,12 +97,22 @@ fn overlapping_subscriptions_of_one_subscriber_are_merged() {
         no_local: true,
         retain_as_published: true,
         identifiers: identifiers(&[3, 9, 9]),
+        own: None,
     };
     assert_eq!(found(&router), [merged.clone()]);
 
-    // One without No Local: the subscriber's own messages reach it.
+    // One without No Local: the subscriber's own messages reach it, by that one alone.
     router.subscribe(filter("#"), me, options(QoS::AtMostOnce, 0));
     merged.no_local = false;
+    let mut own = Match {
+        subscriber: me,
+        qos: QoS::AtMostOnce,
+        no_local: false,
+        retain_as_published: false,
+        identifiers: identifiers(&[]),
+        own: None,
+    };
+    merged.own = Some(Box::new(own.clone()));
     assert_eq!(found(&router), [merged.clone()]);
 
     // Subscribing again replaces. [MQTT-3.8.4-3]
@@ -110,6 +120,8 @@ fn overlapping_subscriptions_of_one_subscriber_are_merged() {
     merged.qos = QoS::AtLeastOnce;
     merged.retain_as_published = false;
     merged.identifiers = identifiers(&[4, 9, 9]);
+    own.identifiers = identifiers(&[4]);
+    merged.own = Some(Box::new(own));
     assert_eq!(found(&router), [merged]);
 }
 

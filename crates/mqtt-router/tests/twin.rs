@@ -64,16 +64,10 @@ impl Twin {
             subscribers.entry(*who).or_default().push(*options);
         }
         let merged = subscribers.into_iter().map(|(who, all)| {
-            let mut identifiers: Vec<NonZeroU32> =
-                all.iter().filter_map(|one| one.identifier).collect();
-            identifiers.sort_unstable();
-            Match {
-                subscriber: SubscriberId(who),
-                qos: all.iter().map(|one| one.qos).max().unwrap_or_default(),
-                no_local: all.iter().all(|one| one.no_local),
-                retain_as_published: all.iter().any(|one| one.retain_as_published),
-                identifiers: identifiers.into(),
-            }
+            let not_local: Vec<_> = all.iter().filter(|one| !one.no_local).copied().collect();
+            let mixed = !not_local.is_empty() && not_local.len() < all.len();
+            let own = mixed.then(|| Box::new(merge(who, &not_local)));
+            Match { own, ..merge(who, &all) }
         });
         let groups = self.members.iter().filter(|((_, filter), _)| hit(filter));
         let groups = groups
@@ -96,6 +90,19 @@ impl Twin {
             bindings: self.bindings.len(),
             nodes,
         }
+    }
+}
+
+fn merge(who: u64, all: &[SubscriptionOptions]) -> Match {
+    let mut identifiers: Vec<NonZeroU32> = all.iter().filter_map(|one| one.identifier).collect();
+    identifiers.sort_unstable();
+    Match {
+        subscriber: SubscriberId(who),
+        qos: all.iter().map(|one| one.qos).max().unwrap_or_default(),
+        no_local: all.iter().all(|one| one.no_local),
+        retain_as_published: all.iter().any(|one| one.retain_as_published),
+        identifiers: identifiers.into(),
+        own: None,
     }
 }
 

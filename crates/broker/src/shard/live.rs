@@ -157,9 +157,11 @@ impl Shard {
         out: &mut O,
     ) {
         let id = SessionId::from(to.subscriber);
-        if to.no_local && live.publisher == Some(id) {
+        let is_own = live.publisher == Some(id);
+        if to.no_local && is_own {
             return; // `[MQTT-3.8.3-3]`
         }
+        let to = to.own.as_deref().filter(|_| is_own).unwrap_or(to);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let qos = live.head.qos.min(to.qos);
         let retain = live.head.retain && to.retain_as_published;
@@ -247,6 +249,7 @@ pub(super) fn member_match(session: SessionId, options: SubscriptionOptions) -> 
         no_local: false,
         retain_as_published: options.retain_as_published,
         identifiers: options.identifier.into_iter().collect(),
+        own: None,
     }
 }
 

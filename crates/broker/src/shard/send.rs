@@ -15,6 +15,9 @@ use crate::outbox::{CloseReason, Outbox};
 /// What surrounds a Reason String: fixed header, packet id, reason code, lengths.
 const HEADERS_BYTES_MAX: usize = 16;
 
+/// What a Topic Alias adds to a PUBLISH: itself, and a byte more for each of the two lengths around it.
+const ALIAS_BYTES_MAX: usize = 5;
+
 /// What became of a PUBLISH.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sent {
@@ -63,13 +66,18 @@ pub(super) fn put_publish(
         payload: outgoing.payload,
     };
     let maximum = connection.maximum_packet_size();
+    let mut room = usize::MAX;
     if maximum < u32::MAX {
         let len = encoded_publish_len(version, &publish).unwrap_or(usize::MAX);
-        if len.saturating_add(3) > maximum as usize {
-            return Sent::TooLarge;
-        }
+        let Some(left) = (maximum as usize).checked_sub(len) else { return Sent::TooLarge };
+        room = left;
     }
-    match connection.outgoing_alias(outgoing.topic) {
+    let alias = if room < ALIAS_BYTES_MAX {
+        OutgoingAlias::None
+    } else {
+        connection.outgoing_alias(outgoing.topic)
+    };
+    match alias {
         OutgoingAlias::None => {}
         OutgoingAlias::First(alias) => publish.topic_alias = Some(alias),
         OutgoingAlias::Known(alias) => {

@@ -106,9 +106,50 @@ a publish 1 own yours id=1
   a puback 1 00
   b publish 1 id=1 own yours
 b puback 1
+# Its own message comes by the subscription without No Local alone. `[MQTT-3.8.3-3]`
+b subscribe 2 own/#,0 sid=4
+  b suback 2 00
+b publish 1 own mine id=2
+  b publish 0 own mine sid=4
+  b puback 2 00
+a publish 1 own yours id=2
+  a puback 2 00
+  b publish 1 id=2 own yours sid=4
+b puback 2
 b publish 1 x/y yours id=1
   a publish 1 id=1 x/y yours sid=1 sid=2 sid=3
   b puback 1 00
+"#,
+    );
+}
+
+#[test]
+fn a_packet_as_large_as_the_client_takes_is_sent() {
+    check(
+        r#"
+a connect mps=40
+  a connack 00
+a subscribe 1 room/+,0
+  a suback 1 00
+b connect mps=40 aliases=1
+  b connack 00
+b subscribe 1 room/+,0
+  b suback 1 00
+# 40 bytes are taken, and leave no room for an alias; 41 are not. `[MQTT-3.1.2-24]`
+b publish 0 room/1 - size=29
+  a publish 0 room/1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+  b publish 0 room/1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+b publish 0 room/1 - size=30
+b publish 0 room/1 - size=24
+  a publish 0 room/1 xxxxxxxxxxxxxxxxxxxxxxxx
+  b publish 0 room/1 xxxxxxxxxxxxxxxxxxxxxxxx alias=1
+# Of 127 bytes; an alias would make its length a byte longer too, and it 131.
+c connect mps=130 aliases=1
+  c connack 00
+c subscribe 1 hall/+,0
+  c suback 1 00
+a publish 0 hall/1 - size=116
+  c publish 0 hall/1 <116 bytes>
 "#,
     );
 }
