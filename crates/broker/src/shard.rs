@@ -130,7 +130,10 @@ impl Shard {
             Packet::PubComp(ack) => self.on_pubcomp(conn, ack, out),
             Packet::Subscribe(subscribe) => self.subscribe(conn, subscribe, out),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, unsubscribe, out),
-            Packet::PingReq => self.send_pingresp(conn, out),
+            Packet::PingReq => {
+                self.send_pingresp(conn, out);
+                self.shrink(conn);
+            }
             Packet::Disconnect(disconnect) => self.on_disconnect(conn, disconnect, out),
             // A second CONNECT `[MQTT-3.1.0-2]`, packets that only a server sends, and AUTH without a method.
             _ => self.end_connection(conn, ReasonCode::PROTOCOL_ERROR, None, out),

@@ -6,6 +6,7 @@ use mqtt_types::ReasonCode;
 use queue_engine::{ConsumerId, Offset, Outcome};
 use stdx::Instant;
 
+use super::state::Extras;
 use super::{ROUTE_CACHE_LIFE, Shard};
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
@@ -37,6 +38,18 @@ impl Shard {
             }
         }
         self.hosting.tick(&mut self.turn);
+    }
+
+    /// Gives back what a busy spell took: who sends PINGREQ has been silent for a while.
+    pub(super) fn shrink(&mut self, conn: ConnId) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.connection.shrink();
+        let session = state.session;
+        let Some(entry) = self.sessions.get_mut(session) else { return };
+        entry.session.shrink();
+        let is_idle =
+            |extras: &Extras| extras.replays.is_empty() && extras.with_metadata.is_empty();
+        entry.extras.take_if(|extras| is_idle(extras));
     }
 
     /// Sets the timer for a silent client. It is not far, because it outlives the connection.
