@@ -152,6 +152,14 @@ impl Weir {
         self.stopped()
     }
 
+    /// Sends SIGHUP.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).expect("it runs");
+    }
+
     /// Waits for a line of the log that holds all of `parts`.
     ///
     /// # Panics

@@ -63,13 +63,13 @@ impl Acceptor {
     }
 
     fn dress(&self, socket: Socket, peer: Peer) -> io::Result<Transport> {
-        let Some(TlsServer(config)) = &self.tls else {
+        let Some(tls) = &self.tls else {
             return Ok(match &self.websocket {
                 Some(config) => over(Under::Plain(socket), config, peer),
                 None => Transport::Plain(socket),
             });
         };
-        let tls = Tls::new(socket, Arc::clone(config), peer.clone()).map_err(io::Error::other)?;
+        let tls = Tls::new(socket, tls.current(), peer.clone()).map_err(io::Error::other)?;
         Ok(match &self.websocket {
             Some(config) => over(Under::Tls(Box::new(tls)), config, peer),
             None => Transport::Tls(Box::new(tls)),

@@ -13,11 +13,13 @@ use crate::address::Address;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::listener::Bound;
+use crate::tls_server::{TlsFileError, TlsServer};
 use crate::worker::{Door, Worker, waker_token};
 
 /// The threads of a running broker.
 pub struct Running {
     addresses: Vec<(String, Address)>,
+    tls: Vec<(String, TlsServer)>,
     doors: Arc<[Arc<Door>]>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
@@ -28,6 +30,11 @@ pub struct Running {
 /// A thread or its poll could not be made.
 pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> io::Result<Running> {
     let addresses = bound.addresses().to_vec();
+    let tls = config
+        .listeners
+        .iter()
+        .filter_map(|listener| listener.tls.clone().map(|tls| (listener.name.clone(), tls)));
+    let tls = tls.collect();
     let config = Arc::new(config);
     let mut polls = Vec::new();
     let mut doors = Vec::new();
@@ -70,7 +77,7 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
     for door in doors.iter() {
         door.waker.wake()?;
     }
-    Ok(Running { addresses, doors, threads })
+    Ok(Running { addresses, tls, doors, threads })
 }
 
 impl Running {
@@ -78,6 +85,11 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[(String, Address)] {
         &self.addresses
+    }
+
+    /// Reads the certificates of all listeners again, for the connections to come.
+    pub fn reload_tls(&self) -> impl Iterator<Item = (&str, Result<(), TlsFileError>)> {
+        self.tls.iter().map(|(listener, tls)| (listener.as_str(), tls.reload()))
     }
 
     /// Accepts nobody any more.

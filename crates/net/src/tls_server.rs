@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,9 +25,28 @@ pub struct TlsFiles {
     pub require_client_cert: bool,
 }
 
-/// A TLS listener's certificate, key and rules.
+/// A TLS listener's certificate, key and rules. Clones are the same one.
 #[derive(Clone)]
-pub struct TlsServer(pub(crate) Arc<ServerConfig>);
+pub struct TlsServer {
+    files: TlsFiles,
+    config: Arc<ArcSwap<ServerConfig>>,
+}
+
+impl TlsServer {
+    /// Reads the files again, for the connections to come. When one is of no use, all stays as it was.
+    ///
+    /// # Errors
+    /// As for [`TlsFiles::load`].
+    pub fn reload(&self) -> Result<(), TlsFileError> {
+        self.config.store(self.files.read()?);
+        Ok(())
+    }
+
+    /// What a new connection is served with.
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+}
 
 impl fmt::Debug for TlsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,6 +72,11 @@ impl TlsFiles {
     /// # Errors
     /// A file cannot be read or is not what it should be, or key and certificate do not belong together.
     pub fn load(&self) -> Result<TlsServer, TlsFileError> {
+        let config = Arc::new(ArcSwap::new(self.read()?));
+        Ok(TlsServer { files: self.clone(), config })
+    }
+
+    fn read(&self) -> Result<Arc<ServerConfig>, TlsFileError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let chain = certificates("the certificate", &self.cert)?;
         let key_error = |why| TlsFileError { what: "the key", path: self.key.clone(), why };
@@ -70,7 +95,7 @@ impl TlsFiles {
         // Sessions are resumed without keeping anything for each of them.
         config.ticketer =
             aws_lc_rs::Ticketer::new().map_err(|error| key_error(error.to_string()))?;
-        Ok(TlsServer(Arc::new(config)))
+        Ok(Arc::new(config))
     }
 
     fn verifier(

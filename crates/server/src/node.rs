@@ -130,6 +130,19 @@ impl Node {
         addresses
     }
 
+    /// Reads again what can be read again while serving: the certificates.
+    pub(crate) fn reload(&self) {
+        tracing::info!("certificates are read again; any other change needs a restart");
+        for (listener, outcome) in self.net.reload_tls() {
+            match outcome {
+                Ok(()) => tracing::info!(listener, "certificate in use for new connections"),
+                Err(error) => {
+                    tracing::error!(listener, "{error}; the certificate from before stays in use");
+                }
+            }
+        }
+    }
+
     /// Whether a thread has ended that should not have.
     pub(crate) fn has_failed(&self) -> bool {
         self.net.has_failed()

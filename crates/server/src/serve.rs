@@ -91,7 +91,12 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     // Who closes our output, such as `head`, does not end the broker.
     let _ = greeting.write(&mut std::io::stdout().lock());
     let mut looks = 0_u64;
-    while !signals.wait(WATCH) {
+    loop {
+        match signals.wait(WATCH) {
+            Heard::Stop => break,
+            Heard::Reload => node.reload(),
+            Heard::Nothing => {}
+        }
         if node.has_failed() {
             anyhow::bail!(
                 "a shard has stopped: the broker ends, nothing that was acknowledged is lost"
@@ -159,7 +164,14 @@ fn log_config(settings: &Settings) -> telemetry::LogConfig {
     telemetry::LogConfig { level: level.to_owned(), format }
 }
 
-/// The signals that end the process.
+/// What a signal asks for.
+enum Heard {
+    Nothing,
+    Reload,
+    Stop,
+}
+
+/// The signals that the process listens to.
 struct Signals {
     count: Arc<AtomicUsize>,
     receiver: std::sync::mpsc::Receiver<i32>,
@@ -185,14 +197,13 @@ impl Signals {
         Ok(Self { count, receiver })
     }
 
-    /// Waits for a signal to stop, for so long.
-    fn wait(&self, timeout: Duration) -> bool {
-        if let Ok(SIGHUP) = self.receiver.recv_timeout(timeout) {
-            tracing::warn!(
-                "SIGHUP: this version reloads nothing, a changed configuration needs a restart"
-            );
+    /// Waits for a signal, for so long.
+    fn wait(&self, timeout: Duration) -> Heard {
+        let signal = self.receiver.recv_timeout(timeout);
+        if self.count.load(Ordering::Relaxed) > 0 {
+            return Heard::Stop;
         }
-        self.count.load(Ordering::Relaxed) > 0
+        if signal == Ok(SIGHUP) { Heard::Reload } else { Heard::Nothing }
     }
 }
 

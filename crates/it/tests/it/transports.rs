@@ -83,3 +83,19 @@ fn a_certificate_that_is_not_there_is_named_with_its_listener() {
     let words = "listener mqtts: cannot use the certificate /nowhere/server.pem: No such file";
     assert!(text.contains(words), "{text}");
 }
+
+#[test]
+fn a_hangup_reads_certificates_again() {
+    let (first, second) = (Certificate::new(), Certificate::new());
+    let options = Options::new()
+        .set("listeners.mqtts.bind", "127.0.0.1:0")
+        .set("listeners.mqtts.cert", &first.cert.display().to_string())
+        .set("listeners.mqtts.key", &first.key.display().to_string());
+    let weir = Weir::start(options);
+    std::fs::copy(&second.cert, &first.cert).expect("copied");
+    std::fs::copy(&second.key, &first.key).expect("copied");
+    weir.hang_up();
+    weir.wait_for_line(&["certificate in use for new connections", "mqtts"]);
+    let reach = Reach::new("tls", weir.listener("mqtts"), Some(&second.ca));
+    exchange(&weir, &reach, Program::Paho, Program::Mosquitto, Version::V5);
+}

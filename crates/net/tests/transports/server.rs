@@ -30,6 +30,12 @@ impl Server {
         Self { running: Some(running), address }
     }
 
+    /// Reads the certificate again; says what is wrong with it.
+    pub fn reload(&self) -> Result<(), String> {
+        let running = self.running.as_ref().expect("it runs");
+        running.reload_tls().try_for_each(|(_, outcome)| outcome.map_err(|error| error.to_string()))
+    }
+
     pub fn ip(&self) -> SocketAddr {
         self.address.ip().expect("an IP address")
     }

@@ -148,6 +148,30 @@ fn certificates_of_clients_are_asked_for_as_configured() {
 }
 
 #[test]
+fn a_new_certificate_is_for_new_connections() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Authority::new(folder.path(), "first");
+    let second = Authority::new(folder.path(), "second");
+    let files = first.server();
+    let server = Server::start(listener(&files));
+    let trusts_first = first.client(&[&TLS13], None);
+    let trusts_second = second.client(&[&TLS13], None);
+    let mut old = Client::connect(tls(tcp(server.ip()), &trusts_first), "old");
+    std::fs::write(&files.cert, "no certificate").expect("written");
+    let error = server.reload().expect_err("a file of no use");
+    assert!(error.contains("cannot use the certificate"), "{error}");
+    echo(&mut Client::connect(tls(tcp(server.ip()), &trusts_first), "still"), "echo/still");
+    let other = second.server();
+    std::fs::copy(&other.cert, &files.cert).expect("copied");
+    std::fs::copy(&other.key, &files.key).expect("copied");
+    server.reload().expect("good files");
+    echo(&mut Client::connect(tls(tcp(server.ip()), &trusts_second), "new"), "echo/new");
+    echo(&mut old, "echo/old");
+    let fresh = first.client(&[&TLS13], None);
+    assert!(Client::try_connect(tls(tcp(server.ip()), &fresh), "late", None).is_err());
+}
+
+#[test]
 fn the_end_is_said_and_heard() {
     let (server, authority, _folder) = serve();
     let config = authority.client(&[&TLS13], None);

@@ -46,7 +46,8 @@ pub(super) const SECTION: Section<Draft> = Section {
         Key {
             name: "cert",
             default: "none",
-            doc: "For `tls` and `wss`: the PEM file of the certificate, followed by those between it and its root.",
+            doc: "For `tls` and `wss`: the PEM file of the certificate, followed by those between it and its root. \
+                  SIGHUP reads it, `key` and `client_ca` again, for the connections to come.",
             slot: Slot::Text { what: "path", set: |draft, text| set_path(&mut draft.cert, text) },
         },
         Key {
