@@ -157,11 +157,7 @@ impl Shard {
         out: &mut O,
     ) {
         let id = SessionId::from(to.subscriber);
-        let is_own = live.publisher == Some(id);
-        if to.no_local && is_own {
-            return; // `[MQTT-3.8.3-3]`
-        }
-        let to = to.own.as_deref().filter(|_| is_own).unwrap_or(to);
+        let Some(to) = match_for(to, live.publisher == Some(id)) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let qos = live.head.qos.min(to.qos);
         let retain = live.head.retain && to.retain_as_published;
@@ -173,8 +169,7 @@ impl Shard {
             Admission::Send(packet_id) => {
                 let state = conn.and_then(|conn| self.conns.get_mut(conn));
                 let (Some(buffer), Some(state)) = (buffer.take(), state) else { return };
-                let identifiers: SmallVec<[u32; 4]> =
-                    to.identifiers.iter().map(|id| id.get()).collect();
+                let identifiers = identifiers_of(to);
                 let outgoing = Outgoing {
                     dup: false,
                     qos,
@@ -188,13 +183,9 @@ impl Shard {
                     payload: live.payload,
                 };
                 let shares = many && identifiers.is_empty() && state.shares_encodings;
+                let is_v5 = state.connection.version().is_v5();
                 let sent = if shares {
-                    put_shared(
-                        buffer,
-                        state.connection.version().is_v5(),
-                        &mut live.forms,
-                        &outgoing,
-                    )
+                    put_shared(buffer, is_v5, &mut live.forms, &outgoing)
                 } else {
                     put_publish(buffer, &mut state.connection, &outgoing)
                 };
@@ -213,9 +204,8 @@ impl Shard {
                 }
             }
             Admission::Queue => {
-                let identifiers = to.identifiers.iter().map(|id| id.get()).collect();
                 let Some(message) = live.message() else { return };
-                let kept = delivery(message, qos, retain, identifiers);
+                let kept = delivery(message, qos, retain, identifiers_of(to));
                 let overflow = entry.session.queue(kept, Origin::Live, &self.shared.config.limits);
                 if let Some(conn) = conn.filter(|_| !open) {
                     out.notify_drained(conn);
@@ -225,6 +215,21 @@ impl Shard {
             Admission::Drop(_) => self.counts.live_dropped_total += 1,
         }
     }
+}
+
+/// What of a session's subscriptions a message comes by: its own message not by those with No Local.
+/// `[MQTT-3.8.3-3]`
+#[inline]
+fn match_for(to: &Match, is_own: bool) -> Option<&Match> {
+    match &to.own {
+        _ if !is_own => Some(to),
+        Some(own) => Some(own),
+        None => Some(to).filter(|to| !to.no_local),
+    }
+}
+
+fn identifiers_of(to: &Match) -> SmallVec<[u32; 4]> {
+    to.identifiers.iter().map(|id| id.get()).collect()
 }
 
 fn delivery(
