@@ -1,8 +1,11 @@
 //! MQTT 3.1.1 spelled out, over any stream.
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 
-use crate::streams::Stream;
+use socket2::SockRef;
+
+use crate::streams::{Stream, tcp};
 
 pub struct Client<S>(pub S);
 
@@ -127,5 +130,30 @@ pub fn echo<S: Stream>(client: &mut Client<S>, topic: &str) {
     client.send(&many).expect("sent");
     for n in 0..200_u32 {
         assert_eq!(client.message(), (topic.to_owned(), n.to_string().into_bytes()));
+    }
+}
+
+/// More than the sockets hold waits for a reader that does not read yet; others are served meanwhile, and in the end it
+/// has everything.
+pub fn late_reader<S: Stream>(server: SocketAddr, over: impl Fn(TcpStream) -> S) {
+    let mut publisher = Client::connect(over(tcp(server)), "publisher");
+    let payload = |n: usize| [n.to_string().into_bytes(), pattern(100_000)].concat();
+    for n in 0..100 {
+        let packet = publish(&format!("kept/{n:03}"), &payload(n), true);
+        publisher.send(&packet).expect("sent");
+    }
+    // An answer: all before it is done.
+    publisher.subscribe("nothing");
+    let socket = tcp(server);
+    SockRef::from(&socket).set_recv_buffer_size(64 * 1024).expect("set");
+    let mut reader = Client::connect(over(socket), "reader");
+    reader.subscribe("kept/#");
+    // Others are served while the reader's socket is full.
+    echo(&mut publisher, "meanwhile");
+    let mut found: Vec<_> = (0..100).map(|_| reader.message()).collect();
+    found.sort();
+    for (n, (topic, body)) in found.into_iter().enumerate() {
+        assert_eq!(topic, format!("kept/{n:03}"));
+        assert!(body == payload(n), "message {n}");
     }
 }

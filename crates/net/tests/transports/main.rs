@@ -2,9 +2,9 @@
 
 mod certificates;
 mod client;
+mod plain;
 mod refusals;
 mod server;
 mod streams;
 mod tls;
-mod unix;
 mod websocket;

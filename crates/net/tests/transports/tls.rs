@@ -4,11 +4,10 @@ use std::io::{Read, Write};
 
 use net::{ListenerConfig, TlsFiles};
 use rustls::version::{TLS12, TLS13};
-use socket2::SockRef;
 use tempfile::TempDir;
 
 use crate::certificates::Authority;
-use crate::client::{Client, DISCONNECT, echo, pattern, publish};
+use crate::client::{Client, DISCONNECT, echo, late_reader, pattern};
 use crate::server::{Server, any_port};
 use crate::streams::{Trickle, tcp, tls};
 
@@ -92,26 +91,7 @@ fn many_packets_of_one_record_are_all_served() {
 fn a_reader_that_waits_gets_everything_in_the_end() {
     let (server, authority, _folder) = serve();
     let config = authority.client(&[&TLS12, &TLS13], None);
-    let mut publisher = Client::connect(tls(tcp(server.ip()), &config), "publisher");
-    let payload = |n: usize| [n.to_string().into_bytes(), pattern(100_000)].concat();
-    for n in 0..100 {
-        let packet = publish(&format!("kept/{n:03}"), &payload(n), true);
-        publisher.send(&packet).expect("sent");
-    }
-    // An answer: all before it is done.
-    publisher.subscribe("nothing");
-    let socket = tcp(server.ip());
-    SockRef::from(&socket).set_recv_buffer_size(64 * 1024).expect("set");
-    let mut reader = Client::connect(tls(socket, &config), "reader");
-    reader.subscribe("kept/#");
-    // Others are served while the reader's socket is full.
-    echo(&mut publisher, "meanwhile");
-    let mut found: Vec<_> = (0..100).map(|_| reader.message()).collect();
-    found.sort();
-    for (n, (topic, body)) in found.into_iter().enumerate() {
-        assert_eq!(topic, format!("kept/{n:03}"));
-        assert!(body == payload(n), "message {n}");
-    }
+    late_reader(server.ip(), |socket| tls(socket, &config));
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! WebSocket, plain and over TLS: frames of all shapes, control frames, closes.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use net::{ListenerConfig, WebSocketConfig};
+use rustls::ClientConfig;
 use rustls::version::TLS13;
+use tempfile::TempDir;
 
 use crate::certificates::Authority;
-use crate::client::{Client, DISCONNECT, connect, echo, pattern, publish};
+use crate::client::{Client, DISCONNECT, connect, echo, late_reader, pattern, publish};
 use crate::server::{Server, any_port};
 use crate::streams::{REQUEST, WebSocket, frame, http_answer, tcp, tls};
 
@@ -31,15 +34,28 @@ fn packets_come_in_frames_of_any_size_on_both_shards() {
     }
 }
 
-#[test]
-fn tls_below_carries_it_too() {
+/// A server that speaks WebSocket over TLS, and what its clients need.
+fn serve_secure() -> (Server, Arc<ClientConfig>, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::new(folder.path(), "authority");
-    let tls_server = Some(authority.server().load().expect("good files"));
+    let tls = Some(authority.server().load().expect("good files"));
     let websocket = Some(WebSocketConfig::default());
     let plain = ListenerConfig::plain("wss", any_port());
-    let server = Server::start(ListenerConfig { tls: tls_server, websocket, ..plain });
-    let config = authority.client(&[&TLS13], None);
+    let server = Server::start(ListenerConfig { tls, websocket, ..plain });
+    (server, authority.client(&[&TLS13], None), folder)
+}
+
+#[test]
+fn a_reader_that_waits_gets_everything_in_the_end() {
+    let server = serve();
+    late_reader(server.ip(), |socket| WebSocket::open(socket, 10_000));
+    let (server, config, _folder) = serve_secure();
+    late_reader(server.ip(), |socket| WebSocket::open(tls(socket, &config), 10_000));
+}
+
+#[test]
+fn tls_below_carries_it_too() {
+    let (server, config, _folder) = serve_secure();
     for n in 0..4 {
         let stream = WebSocket::open(tls(tcp(server.ip()), &config), 3000);
         let mut client = Client::connect(stream, &format!("client-{n}"));
