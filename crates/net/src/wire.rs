@@ -154,3 +154,6 @@ impl Wire {
         self.transport.socket_mut().shutdown_write();
     }
 }
+
+#[cfg(test)]
+mod tests;
