@@ -14,6 +14,8 @@ use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
 use crate::reader::{Reader, ReaderCommand, refuse_reads};
 use crate::recovery::Ready;
+use crate::references::References;
+use crate::segments::Segments;
 use crate::shared::{Shared, Totals};
 use crate::writer::{Checkpoints, Writer, refuse_all};
 
@@ -49,19 +51,8 @@ impl Ready {
         let Self {
             config, files, directories, lock, store, segments, references, standing, ..
         } = self;
-        let shared = Arc::new(Shared {
-            sink,
-            shards: config.shards,
-            segments,
-            references: Mutex::new(references),
-            state: Mutex::default(),
-            checkpoint: Mutex::new(standing.as_ref().map(|standing| standing.position)),
-            dead_bytes: AtomicU64::new(0),
-            backlog_bytes: AtomicU64::new(0),
-            writer_ended: AtomicBool::new(false),
-            reader_ended: AtomicBool::new(false),
-            totals: Totals::default(),
-        });
+        let checkpoint = standing.as_ref().map(|standing| standing.position);
+        let shared = share(sink, config.shards, segments, references, checkpoint);
         let (writer, unanswered) = unbounded();
         let (reader, unread) = unbounded();
         let (maker, maker_commands) = unbounded();
@@ -90,6 +81,8 @@ impl Ready {
             standing,
             making: None,
         };
+        let (newest, unchecked) = (self.newest_id, self.unchecked_bytes);
+        let checkpoints = Checkpoints::new(checkpoint_every_bytes, newest, unchecked);
         let writing = Writer {
             shared: Arc::clone(&shared),
             config,
@@ -104,11 +97,7 @@ impl Ready {
             next_index: self.end.index,
             waiting: Default::default(),
             unsynced_since: None,
-            checkpoints: Checkpoints::new(
-                checkpoint_every_bytes,
-                self.newest_id,
-                self.unchecked_bytes,
-            ),
+            checkpoints,
         };
         let running = Running {
             writer: spawn("log", move || writing.run()),
@@ -117,7 +106,6 @@ impl Ready {
             maker: spawn("log-checkpoint", move || making.run()),
             _lock: lock,
         };
-        let running = Mutex::new(Some(running));
         Arc::new(DiskLog {
             shared,
             writer,
@@ -126,9 +114,32 @@ impl Ready {
             unread,
             maker,
             checkpoint_every_bytes,
-            running,
+            running: Mutex::new(Some(running)),
         })
     }
+}
+
+/// What the threads share at the start.
+fn share(
+    sink: Arc<dyn EventSink>,
+    shards: u16,
+    segments: Segments,
+    references: References,
+    checkpoint: Option<Position>,
+) -> Arc<Shared> {
+    Arc::new(Shared {
+        sink,
+        shards,
+        segments,
+        references: Mutex::new(references),
+        state: Mutex::default(),
+        checkpoint: Mutex::new(checkpoint),
+        dead_bytes: AtomicU64::new(0),
+        backlog_bytes: AtomicU64::new(0),
+        writer_ended: AtomicBool::new(false),
+        reader_ended: AtomicBool::new(false),
+        totals: Totals::default(),
+    })
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
