@@ -1,11 +1,11 @@
 # WeirMQ: the few commands one needs. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs bench clean
+.PHONY: help run test lint fmt docs bench conformance clean
 
 CARGO ?= cargo
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## build the broker and serve with the embedded defaults
 	@$(CARGO) build --release --package weir
@@ -26,6 +26,9 @@ docs: ## write the generated pages anew
 
 bench: ## the micro-benchmarks of all crates
 	@$(CARGO) bench --workspace --benches
+
+conformance: ## other people's conformance suites, found in SUITES=<folder> (docs/conformance.md)
+	@scripts/conformance.sh "$(SUITES)"
 
 clean: ## remove what was built
 	@$(CARGO) clean
