@@ -9,6 +9,7 @@ mod connect;
 mod consume;
 mod control;
 mod disconnect;
+mod hold;
 mod letters;
 mod live;
 mod publish;

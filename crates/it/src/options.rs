@@ -17,9 +17,11 @@ impl Options {
         Self::default()
     }
 
-    /// Passes `--set key=value`.
+    /// Passes `--set key=value`, in place of what was passed for that key before.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
+        let is_of_key = |setting: &str| setting.split_once('=').is_some_and(|(of, _)| of == key);
+        self.settings.retain(|setting| !is_of_key(setting));
         self.settings.push(format!("{key}={value}"));
         self
     }

@@ -204,6 +204,13 @@ impl Stopped {
         self
     }
 
+    /// Passes `--set key=value`, from now on.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.options = self.options.set(key, value);
+        self
+    }
+
     /// Starts a broker on the same data.
     #[must_use]
     pub fn restart(self) -> Weir {

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::{RecordKind, ShardSet};
+use bytes::Bytes;
+
+use crate::{FailedRecord, RecordKind, ShardSet};
 
 /// Room kept before each body, for the log to fill in.
 pub const FRAME_HEADER_BYTES: usize = 28;
@@ -133,27 +135,29 @@ impl AppendBatch {
         &self.buffer[record.body_start()..record.body_start() + record.body_bytes]
     }
 
-    /// Keeps the small records (see [`PendingRecord::is_small`]), and gives the tokens of the others.
-    pub fn keep_small(&mut self) -> Vec<u64> {
-        let (small, large): (Vec<_>, Vec<_>) =
-            self.records.iter().partition(|record| record.is_small());
-        if !large.is_empty() {
-            let mut kept = Self::new();
-            for record in small {
-                let PendingRecord { kind, partition, references, notify, token, .. } = record;
-                let body = self.body(&record);
-                kept.push(kind, partition, references, notify, token, |out| {
-                    out.extend_from_slice(body)
-                });
-            }
-            *self = kept;
+    /// Keeps the small records (see [`PendingRecord::is_small`]), and gives the others back.
+    pub fn keep_small(&mut self) -> Vec<FailedRecord> {
+        if self.records.iter().all(PendingRecord::is_small) {
+            return Vec::new();
         }
-        large.iter().map(|record| record.token).collect()
+        let mut kept = Self::new();
+        for record in self.records.iter().filter(|record| record.is_small()) {
+            let PendingRecord { kind, partition, references, notify, token, .. } = *record;
+            let body = self.body(record);
+            kept.push(kind, partition, references, notify, token, |out| {
+                out.extend_from_slice(body)
+            });
+        }
+        let (buffer, mut records) = std::mem::replace(self, kept).into_parts();
+        records.retain(|record| !record.is_small());
+        failed_records(buffer, &records)
     }
 
-    /// The marks of all records in order.
-    pub fn tokens(&self) -> impl Iterator<Item = u64> {
-        self.records.iter().map(|record| record.token)
+    /// All records, to be told that they are not stored.
+    #[must_use]
+    pub fn into_failed(self) -> Vec<FailedRecord> {
+        let (buffer, records) = self.into_parts();
+        failed_records(buffer, &records)
     }
 
     /// The buffer and the records, for a log to write.
@@ -161,6 +165,18 @@ impl AppendBatch {
     pub fn into_parts(self) -> (Vec<u8>, Vec<PendingRecord>) {
         (self.buffer, self.records)
     }
+}
+
+/// Records of a batch's buffer that are not stored.
+#[must_use]
+pub fn failed_records(buffer: Vec<u8>, records: &[PendingRecord]) -> Vec<FailedRecord> {
+    let buffer = Bytes::from(buffer);
+    let failed = |record: &PendingRecord| FailedRecord {
+        kind: record.kind,
+        token: record.token,
+        body: buffer.slice(record.body_start()..record.body_start() + record.body_bytes),
+    };
+    records.iter().map(failed).collect()
 }
 
 impl fmt::Debug for AppendBatch {
@@ -176,6 +192,10 @@ impl fmt::Debug for AppendBatch {
 mod tests {
     use super::*;
     use crate::ShardId;
+
+    fn tokens(batch: &AppendBatch) -> Vec<u64> {
+        batch.records().iter().map(|record| record.token).collect()
+    }
 
     #[test]
     fn bodies_lie_between_room_for_headers_and_zeros() {
@@ -198,7 +218,7 @@ mod tests {
             assert_eq!(batch.body(record), body);
             end = record.frame_end();
         }
-        assert_eq!(batch.tokens().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(tokens(&batch), [0, 1, 2, 3, 4]);
         let (buffer, records) = batch.into_parts();
         assert_eq!(buffer.len(), end);
         let zeros = |range: std::ops::Range<usize>| buffer[range].iter().all(|byte| *byte == 0);
@@ -218,8 +238,13 @@ mod tests {
                 out.resize(out.len() + bytes, token as u8);
             });
         }
-        assert_eq!(batch.keep_small(), [1, 3]);
-        assert_eq!(batch.tokens().collect::<Vec<_>>(), [0, 2, 4]);
+        let refused = batch.keep_small();
+        for (record, token) in refused.iter().zip([1, 3]) {
+            assert_eq!(record.token, token);
+            assert_eq!(record.body, vec![token as u8; sizes[token as usize].1]);
+        }
+        assert_eq!(refused.len(), 2);
+        assert_eq!(tokens(&batch), [0, 2, 4]);
         for record in batch.records() {
             assert!(batch.body(record).iter().all(|byte| u64::from(*byte) == record.token));
             assert_eq!(record.body_bytes, sizes[record.token as usize].1);

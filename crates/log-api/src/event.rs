@@ -19,16 +19,27 @@ pub struct CommittedRecord {
     pub token: u64,
 }
 
+/// A record that is not stored. Its appender may need the body once more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FailedRecord {
+    /// What it is.
+    pub kind: RecordKind,
+    /// The appender's own mark.
+    pub token: u64,
+    /// Its body.
+    pub body: Bytes,
+}
+
 /// What a log tells one shard.
 #[derive(Debug)]
 pub enum LogEvent {
     /// Records are stored; those whose `notify` has this shard, in log order.
     Committed(Vec<CommittedRecord>),
-    /// Records that this shard appended are **not** stored, and will not appear later; their tokens, in the order of appending.
+    /// Records that this shard appended are **not** stored, and will not appear later; in the order of appending.
     /// (Only a disk that fails and loses its power right afterwards may bring some of them back at the next start.)
     Failed {
-        /// The marks of the records.
-        tokens: Vec<u64>,
+        /// The records.
+        records: Vec<FailedRecord>,
         /// Why.
         error: AppendError,
     },

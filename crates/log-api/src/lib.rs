@@ -23,10 +23,10 @@ pub mod testing;
 
 pub use batch::{
     AppendBatch, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, PendingRecord, SMALL_BODY_BYTES_MAX,
-    frame_bytes,
+    failed_records, frame_bytes,
 };
 pub use error::{AppendError, ReadError, VisitError};
-pub use event::{CommittedRecord, EventSink, LogEvent};
+pub use event::{CommittedRecord, EventSink, FailedRecord, LogEvent};
 pub use log::Log;
 pub use position::Position;
 pub use record::{RecordKind, UnknownRecordKind};

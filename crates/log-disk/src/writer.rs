@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use log_api::{AppendBatch, AppendError, LogEvent, LogState, ShardId};
+use log_api::{AppendBatch, AppendError, FailedRecord, LogEvent, LogState, ShardId};
 
 use crate::checkpoint::MakerCommand;
 use crate::command::Command;
@@ -182,7 +182,7 @@ impl Writer {
     fn refuse_first(&mut self, error: AppendError) {
         let Some(Waiting { from, batch, backlog_bytes }) = self.waiting.pop_front() else { return };
         self.shared.backlog_bytes.fetch_sub(backlog_bytes, Ordering::Relaxed);
-        refuse(&self.shared, from, batch.tokens().collect(), error);
+        refuse(&self.shared, from, batch.into_failed(), error);
     }
 }
 
@@ -201,10 +201,15 @@ impl Drop for Writer {
 }
 
 /// Tells an appender that records are not stored.
-pub(crate) fn refuse(shared: &Shared, from: ShardId, tokens: Vec<u64>, error: AppendError) {
-    if !tokens.is_empty() {
-        shared.totals.failed_records.add(tokens.len() as u64);
-        shared.deliver(from, LogEvent::Failed { tokens, error });
+pub(crate) fn refuse(
+    shared: &Shared,
+    from: ShardId,
+    records: Vec<FailedRecord>,
+    error: AppendError,
+) {
+    if !records.is_empty() {
+        shared.totals.failed_records.add(records.len() as u64);
+        shared.deliver(from, LogEvent::Failed { records, error });
     }
 }
 
@@ -214,7 +219,7 @@ pub(crate) fn refuse_all(shared: &Shared, commands: &Receiver<Command>) {
     while let Ok(command) = commands.try_recv() {
         if let Command::Append { from, batch } = command {
             shared.backlog_bytes.fetch_sub(batch.bytes() as u64, Ordering::Relaxed);
-            refuse(shared, from, batch.tokens().collect(), AppendError::ShutDown);
+            refuse(shared, from, batch.into_failed(), AppendError::ShutDown);
         }
     }
 }

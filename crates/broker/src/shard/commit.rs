@@ -1,6 +1,6 @@
 //! What the log did: commits turn into answers and into new messages of queues, failures into refusals.
 
-use log_api::{AppendError, CommittedRecord, LogEvent, LogState, RecordKind};
+use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
 use mqtt_types::{QoS, ReasonCode};
 
 use super::Shard;
@@ -8,6 +8,7 @@ use super::control::is_control_token;
 use super::state::PendingPublish;
 use crate::hosting::{NO_TOKEN, SETTLE_TOKEN, ShardPart};
 use crate::outbox::Outbox;
+use crate::record::PublishRecord;
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -18,7 +19,7 @@ impl Shard {
                 }
                 self.resume_throttled(out);
             }
-            LogEvent::Failed { tokens, error } => self.not_stored(&tokens, &error, out),
+            LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
             LogEvent::Read { token, records } => self.hosting.read(token, records, &mut self.turn),
             LogEvent::CheckpointRequested { id, .. } => {
                 // What waits for a settle record is in the part, and the record would come after the checkpoint.
@@ -48,7 +49,7 @@ impl Shard {
     }
 
     /// Tells a publisher what became of its message.
-    fn answer_commit<O: Outbox>(&mut self, token: u64, reason: ReasonCode, out: &mut O) {
+    pub(super) fn answer_commit<O: Outbox>(&mut self, token: u64, reason: ReasonCode, out: &mut O) {
         let Some(pending) =
             usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token))
         else {
@@ -77,10 +78,15 @@ impl Shard {
         }
     }
 
-    fn not_stored<O: Outbox>(&mut self, tokens: &[u64], error: &AppendError, out: &mut O) {
+    fn not_stored<O: Outbox>(
+        &mut self,
+        records: Vec<FailedRecord>,
+        error: &AppendError,
+        out: &mut O,
+    ) {
         if self.log_state == LogState::Writable {
             // Once: from now on the log's state says it.
-            tracing::warn!(records = tokens.len(), %error, "records not stored");
+            tracing::warn!(records = records.len(), %error, "records not stored");
         }
         let reason = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
@@ -89,19 +95,46 @@ impl Shard {
             }
             AppendError::ShutDown => ReasonCode::UNSPECIFIED_ERROR,
         };
-        for &token in tokens {
+        for record in records {
+            let token = record.token;
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
             } else if is_control_token(token) {
                 self.control_failed(token, error);
-            } else {
+            } else if !self.hold_not_stored(&record, error, out) {
                 self.counts.publishes_refused_total += 1;
                 self.answer_commit(token, reason, out);
             }
         }
         self.resume_throttled(out);
+    }
+
+    /// Holds a 3.x publisher whose message failed on its way to the disk: there may be room again (contract, promise
+    /// 1). False when its publisher can be told, or waits no more.
+    fn hold_not_stored<O: Outbox>(
+        &mut self,
+        record: &FailedRecord,
+        error: &AppendError,
+        out: &mut O,
+    ) -> bool {
+        if !matches!(error, AppendError::Full | AppendError::Failed { .. }) {
+            return false;
+        }
+        let Some(key) = usize::try_from(record.token).ok() else { return false };
+        let Some(&pending) = self.publishes.get(key) else { return false };
+        let is_held =
+            self.conns.get(pending.conn).is_some_and(|state| !state.connection.version().is_v5());
+        let message = PublishRecord::decode(record.body.clone()).and_then(|body| body.message());
+        match message {
+            Ok(message) if is_held => {
+                self.publishes.remove(key);
+                self.hold(pending.conn, message, pending.packet_id, Some(pending.ticket), out);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn log_state_changed<O: Outbox>(&mut self, state: LogState, out: &mut O) {
@@ -111,7 +144,7 @@ impl Shard {
         }
         self.shared.log.request_checkpoint();
         for conn in self.conns.ids() {
-            if self.conns.get(conn).is_some_and(|state| state.held.is_some()) {
+            if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
                 self.end_hold(conn, out);
             }
         }

@@ -1,11 +1,13 @@
 //! CONNECT: negotiation, takeover, resumption.
 
-use mqtt_codec::{ConnAck, Connect, ConnectProperties, PropertyBlock, WillProperties};
+use mqtt_codec::{
+    ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
+};
 use mqtt_session::{
     Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest,
     negotiate,
 };
-use mqtt_types::{ProtocolVersion, ReasonCode};
+use mqtt_types::ReasonCode;
 use stdx::UnixMillis;
 
 use super::Shard;
@@ -19,7 +21,7 @@ impl Shard {
         self.counts.connects_total += 1;
         if self.is_draining {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
-            return self.refuse_connect(conn, connect.version, &refusal, out);
+            return self.refuse_connect(conn, connect, &refusal, out);
         }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
         let properties = ConnectProperties::of(connect.properties);
@@ -46,11 +48,16 @@ impl Shard {
         let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref())
         {
             Ok(negotiated) => negotiated,
-            Err(refusal) => return self.refuse_connect(conn, connect.version, &refusal, out),
+            Err(refusal) => return self.refuse_connect(conn, connect, &refusal, out),
         };
         if request.will.is_some_and(|will| is_reserved(will.topic)) {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::TOPIC_NAME_INVALID);
-            return self.refuse_connect(conn, connect.version, &refusal, out);
+            return self.refuse_connect(conn, connect, &refusal, out);
+        }
+        if connack_len(&negotiated) > negotiated.maximum_packet_size as usize {
+            // The session is not touched for a client that could not be told so. `[MQTT-3.1.2-24]`
+            let refusal = ConnectRefusal::new(connect.version, ReasonCode::PACKET_TOO_LARGE);
+            return self.refuse_connect(conn, connect, &refusal, out);
         }
         let will = request.will.as_ref().and_then(Will::new).map(Box::new);
         self.accept(conn, &negotiated, will, out);
@@ -78,16 +85,8 @@ impl Shard {
         entry.conn = Some(conn);
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
-        let mut block = PropertyBlock::new();
-        for property in negotiated.connack_properties() {
-            let _ = block.push(&property);
-        }
-        let connack = ConnAck {
-            session_present,
-            reason_code: ReasonCode::SUCCESS,
-            properties: block.properties(),
-        };
-        self.send_connack(conn, &connack, out);
+        let block = connack_block(negotiated);
+        self.send_connack(conn, &welcome(session_present, &block), out);
         if let Some(will) = overdue {
             self.publish_message(&will.into_message(now), Some(id), out);
         }
@@ -151,10 +150,13 @@ impl Shard {
     fn refuse_connect<O: Outbox>(
         &mut self,
         conn: ConnId,
-        version: ProtocolVersion,
+        connect: &Connect<'_>,
         refusal: &ConnectRefusal,
         out: &mut O,
     ) {
+        let version = connect.version;
+        let maximum = ConnectProperties::of(connect.properties).maximum_packet_size;
+        let maximum = maximum.unwrap_or(u32::MAX);
         tracing::info!(reason = %refusal.reason, "connection refused");
         if refusal.connack_code.is_some()
             && let Some(buffer) = out.buffer(conn)
@@ -165,7 +167,11 @@ impl Shard {
                 reason_code: refusal.reason,
                 properties: block.properties(),
             };
-            let _ = mqtt_codec::encode(&mqtt_codec::Packet::ConnAck(connack), version, buffer);
+            let start = buffer.len();
+            let _ = encode(&Packet::ConnAck(connack), version, buffer);
+            if buffer.len() - start > maximum as usize {
+                buffer.truncate(start); // `[MQTT-3.1.2-24]`
+            }
         }
         out.close(conn, CloseReason::Server(refusal.reason));
     }
@@ -183,6 +189,28 @@ impl Shard {
             }
             salt += 1;
         }
+    }
+}
+
+fn connack_block(negotiated: &Negotiated) -> PropertyBlock {
+    let mut block = PropertyBlock::new();
+    for property in negotiated.connack_properties() {
+        let _ = block.push(&property);
+    }
+    block
+}
+
+fn welcome(session_present: bool, block: &PropertyBlock) -> ConnAck<'_> {
+    ConnAck { session_present, reason_code: ReasonCode::SUCCESS, properties: block.properties() }
+}
+
+/// Bytes of the CONNACK that a client will get.
+fn connack_len(negotiated: &Negotiated) -> usize {
+    let block = connack_block(negotiated);
+    let mut bytes = Vec::new();
+    match encode(&Packet::ConnAck(welcome(false, &block)), negotiated.version, &mut bytes) {
+        Ok(()) => bytes.len(),
+        Err(_) => usize::MAX,
     }
 }
 

@@ -62,9 +62,9 @@ impl Shard {
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
-        if let Some(held) = state.held {
-            // It was never taken: the client may send it again.
-            entry.session.refuse_qos2(held.packet_id);
+        for held in state.held.packet_ids() {
+            // It was not stored: the client may send it again.
+            entry.session.refuse_qos2(held);
         }
         let mut released = Vec::new();
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);

@@ -9,14 +9,13 @@ use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
 use super::live::Live;
-use super::state::{Held, PendingPublish};
+use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 use crate::record::PublishRecord;
 use crate::routes::Route;
-use crate::timers::Timer;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
 const RESERVED: [&str; 8] =
@@ -29,12 +28,12 @@ pub(super) fn is_reserved(topic: &str) -> bool {
 
 /// Who waits for the answer to a publish.
 #[derive(Clone, Copy)]
-struct Publisher {
-    conn: ConnId,
-    session: SessionId,
+pub(super) struct Publisher {
+    pub(super) conn: ConnId,
+    pub(super) session: SessionId,
     /// `None` at QoS 0, when nobody waits.
-    packet_id: Option<PacketId>,
-    qos: QoS,
+    pub(super) packet_id: Option<PacketId>,
+    pub(super) qos: QoS,
 }
 
 impl Shard {
@@ -126,7 +125,12 @@ impl Shard {
 
     /// Takes a message: stores it where queues want it, sends it to who is subscribed, answers.
     #[inline]
-    fn take<O: Outbox>(&mut self, live: &mut Live<'_>, publisher: Option<Publisher>, out: &mut O) {
+    pub(super) fn take<O: Outbox>(
+        &mut self,
+        live: &mut Live<'_>,
+        publisher: Option<Publisher>,
+        out: &mut O,
+    ) {
         let route = self.routes.route(&self.shared.routes, live.topic);
         let stored = !route.sinks.is_empty();
         let refusal = if stored { self.storage_refusal() } else { None };
@@ -177,7 +181,7 @@ impl Shard {
     }
 
     /// Puts the message into the turn's batch, once for all queues that take it.
-    fn store(&mut self, route: &Arc<Route>, live: &Live<'_>, token: u64) {
+    pub(super) fn store(&mut self, route: &Arc<Route>, live: &Live<'_>, token: u64) {
         let shards = self.shared.config.shards;
         let mut notify = ShardSet::EMPTY;
         for sink in &route.sinks {
@@ -234,60 +238,16 @@ impl Shard {
     }
 
     /// Says no to a publisher.
-    fn refuse<O: Outbox>(&mut self, publisher: Publisher, reason: ReasonCode, out: &mut O) {
+    pub(super) fn refuse<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        reason: ReasonCode,
+        out: &mut O,
+    ) {
         self.counts.publishes_refused_total += 1;
         if let Some(packet_id) = publisher.packet_id {
             self.answer(publisher, packet_id, reason, out);
         }
-    }
-
-    /// Says no to a 5.0 publisher; holds one of 3.x, who could not be told (contract, promise 1).
-    fn refuse_or_hold<O: Outbox>(
-        &mut self,
-        publisher: Publisher,
-        packet_id: PacketId,
-        live: &mut Live<'_>,
-        reason: ReasonCode,
-        out: &mut O,
-    ) {
-        let until = self.turn.now + self.shared.config.publisher_hold;
-        let Some(state) = self.conns.get_mut(publisher.conn) else { return };
-        if state.connection.version().is_v5() {
-            self.refuse(publisher, reason, out);
-            return;
-        }
-        let Some(message) = live.message().cloned() else { return };
-        state.held = Some(Box::new(Held { message, packet_id, until }));
-        out.pause_reading(publisher.conn);
-        self.timers.set(until, Timer::Hold(publisher.conn));
-    }
-
-    /// Takes a held message after all: there is room, or the hold has lasted long enough.
-    pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        let refusal = self.storage_refusal();
-        let now = self.turn.now;
-        let Some(state) = self.conns.get_mut(conn) else { return };
-        if let Some(reason) = refusal {
-            if state.held.as_ref().is_some_and(|held| held.until <= now) {
-                self.counts.publishes_refused_total += 1;
-                self.end_connection(conn, reason, None, out);
-            }
-            return;
-        }
-        let Some(held) = state.held.take() else { return };
-        let session = state.session;
-        let Ok(topic) = TopicName::new(held.message.topic()) else { return };
-        let head = *held.message.head();
-        let mut live = Live::new(
-            head,
-            topic,
-            held.message.properties(),
-            held.message.payload(),
-            Some(session),
-        );
-        let publisher = Publisher { conn, session, packet_id: Some(held.packet_id), qos: head.qos };
-        self.take(&mut live, Some(publisher), out);
-        self.flush_acks(conn, out);
     }
 
     /// Publishes a message that no connection waits for: a will, or one of the broker's own.

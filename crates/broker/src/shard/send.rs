@@ -147,8 +147,17 @@ impl Shard {
     fn put<O: Outbox>(&mut self, conn: ConnId, packet: &Packet<'_>, out: &mut O) {
         let Some(state) = self.conns.get(conn) else { return };
         let Some(buffer) = out.buffer(conn) else { return };
+        let start = buffer.len();
         if let Err(error) = encode(packet, state.connection.version(), buffer) {
             tracing::error!(%error, packet = ?packet.packet_type(), "packet could not be written");
+        }
+        if buffer.len() - start <= state.connection.maximum_packet_size() as usize {
+            return;
+        }
+        buffer.truncate(start); // `[MQTT-3.1.2-24]`
+        if !matches!(packet, Packet::Disconnect(_)) {
+            // An answer that cannot be given: the client would wait for it for ever.
+            self.end_connection(conn, ReasonCode::PACKET_TOO_LARGE, None, out);
         }
     }
 

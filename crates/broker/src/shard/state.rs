@@ -13,6 +13,7 @@ use mqtt_types::{Message, PacketId, QoS};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
+use super::hold::HeldMessages;
 use crate::ids::{ConnId, SessionId};
 
 /// A connection past CONNECT.
@@ -24,22 +25,15 @@ pub(crate) struct Conn {
     pub(crate) shares_encodings: bool,
     /// Not read because others are behind with what it sends.
     pub(crate) is_throttled: bool,
-    /// A 3.x publisher's message that cannot be stored for now.
-    pub(crate) held: Option<Box<Held>>,
+    /// A 3.x publisher's messages that cannot be stored for now, in order.
+    pub(crate) held: HeldMessages,
 }
 
 impl Conn {
     /// Whether packets of the client are taken now.
     pub(crate) fn is_read(&self) -> bool {
-        self.held.is_none() && !self.is_throttled && !self.connection.must_hold()
+        self.held.is_empty() && !self.is_throttled && !self.connection.must_hold()
     }
-}
-
-/// A message whose publisher is held until it can be stored.
-pub(crate) struct Held {
-    pub(crate) message: Message,
-    pub(crate) packet_id: PacketId,
-    pub(crate) until: Instant,
 }
 
 /// Connections by slot.
@@ -84,7 +78,7 @@ impl Conns {
                 session,
                 shares_encodings,
                 is_throttled,
-                held: None,
+                held: HeldMessages::default(),
             });
         }
     }
@@ -292,6 +286,7 @@ impl Consumers {
 }
 
 /// A publish that waits for its commit.
+#[derive(Clone, Copy)]
 pub(crate) struct PendingPublish {
     pub(crate) conn: ConnId,
     pub(crate) session: SessionId,

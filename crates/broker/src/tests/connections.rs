@@ -204,3 +204,30 @@ a connect keep expiry=100
 "#,
     );
 }
+
+#[test]
+fn no_packet_is_larger_than_the_client_takes() {
+    check(
+        r#"
+# A CONNACK of ours has 16 bytes or so: before there is a session, the client hears that it cannot be had.
+s connect mps=200 expiry=100
+  s connack 00
+s connect mps=8 expiry=100
+  s connack 95
+  s closed
+s connect keep mps=200 expiry=100
+  s connack 00 present
+  s~1 disconnect 8e
+s connect mps=4 keep
+  s closed
+# A SUBACK has a byte for each filter.
+f connect mps=20
+  f connack 00
+f subscribe 1 a,0 b,0 c,0
+  f suback 1 00 00 00
+f subscribe 2 a,0 b,0 c,0 d,0 e,0 f,0 g,0 h,0 i,0 j,0 k,0 l,0 m,0 n,0 o,0 p,0 q,0 r,0
+  f disconnect 95
+  f closed
+"#,
+    );
+}

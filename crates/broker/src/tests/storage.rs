@@ -197,3 +197,60 @@ log commit
 "#,
     );
 }
+
+#[test]
+fn a_client_of_3_x_is_held_when_its_message_fails_on_its_way_to_the_disk() {
+    check(
+        r#"
+create jobs work
+l connect
+  l connack 00
+l subscribe 1 #,0
+  l suback 1 00
+p connect v=3.1.1
+  p connack 00
+log hold
+p publish 1 work one id=1
+  l publish 0 work one
+p publish 2 work two id=2
+  l publish 0 work two
+p publish 1 elsewhere three id=3
+  l publish 0 elsewhere three
+log full
+p publish 1 work four id=4
+log commit
+p ping
+wait 29000
+log well
+  l publish 0 work four
+  p pingresp
+  p puback 1 00
+  p pubrec 2 00
+  p puback 3 00
+  p puback 4 00
+ledger jobs
+  enqueued=3 ready=3
+ends
+  0
+c connect
+  c connack 00
+c subscribe 1 $queue/jobs,1
+  c suback 1 01
+  c publish 1 id=1 work one
+  c publish 1 id=2 work two
+  c publish 1 id=3 work four
+# It does not wait for ever, and may send again what was not stored.
+log hold
+q connect v=3.1.1 keep
+  q connack 00
+q publish 2 work five id=5
+  l publish 0 work five
+log fails
+log commit
+wait 30000
+  q closed
+ends
+  0
+"#,
+    );
+}

@@ -92,6 +92,15 @@ fn mosquitto_5() {
     check(Program::Mosquitto, Version::V5);
 }
 
+/// Connections, sessions and queues spread over shards, which nobody outside can tell.
+#[test]
+fn on_several_shards() {
+    for shards in ["2", "4"] {
+        let weir = Weir::start(Options::new().set("server.shards", shards));
+        exchange(&weir, &weir.mqtt.into(), Program::Paho, Program::Mosquitto, Version::V5);
+    }
+}
+
 /// Each publish of QoS 0 must come out live before the next one is sent.
 fn assert_live(weir: &Weir, topic: &str) {
     let mut subscriber = weir.connect(&Connect::new("live"));

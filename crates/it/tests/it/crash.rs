@@ -20,11 +20,23 @@ const SETTLED_FOR: Duration = Duration::from_millis(100);
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_settled_comes_again() {
+    check(KILLS, &[1]);
+}
+
+/// The same with more shards than one, and other ones after each restart: what is where is not written on the disk.
+#[test]
+fn nothing_is_lost_when_the_number_of_shards_changes() {
+    check(8, &[2, 4, 1, 3]);
+}
+
+fn check(kills: usize, shards: &[u16]) {
     let mut random = Random::seeded();
     let mut story = Story::default();
-    let mut weir = Weir::start(Options::new());
+    let mut shards = shards.iter().cycle().map(u16::to_string);
+    let mut shards = || shards.next().expect("they come round");
+    let mut weir = Weir::start(Options::new().set("server.shards", &shards()));
     weir.rest().create_queue(QUEUE, json!({}));
-    for round in 0..KILLS {
+    for round in 0..kills {
         let consumer = consume(weir.mqtt, round);
         let publishers: Vec<_> =
             (0..PUBLISHERS).map(|number| publish(weir.mqtt, round, number)).collect();
@@ -37,12 +49,12 @@ fn nothing_acknowledged_is_lost_and_nothing_settled_comes_again() {
             story.acknowledged.extend(publisher.join().expect("it published"));
         }
         story.take(round, consumer.join().expect("it consumed"), killed);
-        weir = stopped.restart();
+        weir = stopped.set("server.shards", &shards()).restart();
     }
-    drain(&weir, &mut story);
+    drain(&weir, &mut story, kills);
     let acknowledged = story.acknowledged.len();
     println!("{acknowledged} acknowledged, {} delivered", story.delivered.len());
-    assert!(acknowledged > KILLS * 10, "there was hardly any load: {acknowledged}");
+    assert!(acknowledged > kills * 10, "there was hardly any load: {acknowledged}");
     let lost: Vec<_> = story.acknowledged.difference(&story.delivered).take(10).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
 }
@@ -143,13 +155,13 @@ fn consume(to: SocketAddr, round: usize) -> JoinHandle<Consumed> {
 }
 
 /// Takes all that is left.
-fn drain(weir: &Weir, story: &mut Story) {
-    let consumer = consume(weir.mqtt, KILLS);
+fn drain(weir: &Weir, story: &mut Story, round: usize) {
+    let consumer = consume(weir.mqtt, round);
     let left = |ledger: &it::Ledger| ledger.waiting() == 0;
     weir.rest().until(QUEUE, "an empty queue", left);
     // A second connection of the same client id ends the consumer's.
     let takeover = weir.connect(&Connect::new("consumer"));
-    story.take(KILLS, consumer.join().expect("it consumed"), Instant::now());
+    story.take(round, consumer.join().expect("it consumed"), Instant::now());
     takeover.disconnect();
 }
 

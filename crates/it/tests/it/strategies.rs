@@ -18,7 +18,12 @@ const QUEUE: &str = "sensor/+/data";
 /// Runs all through a queue of that strategy and gives how many messages each consumer had. Nothing is settled before
 /// everything is delivered, so that the choice depends on the strategy alone and not on who is fast.
 fn drain(strategy: &str) -> Vec<usize> {
-    let weir = Weir::start(Options::new().set("mqtt.max_outgoing_inflight", "65535"));
+    drain_on("1", strategy)
+}
+
+fn drain_on(shards: &str, strategy: &str) -> Vec<usize> {
+    let options = Options::new().set("mqtt.max_outgoing_inflight", "65535");
+    let weir = Weir::start(options.set("server.shards", shards));
     let rest = weir.rest();
     rest.create_queue(QUEUE, json!({ "dispatch_strategy": strategy, "max_inflight": 65_535 }));
     let delivered = Arc::new(AtomicUsize::new(0));
@@ -111,6 +116,13 @@ fn round_robin_deals_out_evenly() {
 #[test]
 fn least_inflight_evens_out_what_is_unsettled() {
     assert_eq!(drain("least_inflight"), [TOTAL / 3; 3]);
+}
+
+/// Publishers and consumers are on other shards than the queue.
+#[test]
+fn several_shards_deal_out_as_one_does() {
+    assert_eq!(drain_on("4", "round_robin"), [TOTAL / 3; 3]);
+    assert_eq!(drain_on("2", "least_inflight"), [TOTAL / 3; 3]);
 }
 
 /// 30,000 fair draws of three: six standard deviations are 490.

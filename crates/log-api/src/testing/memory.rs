@@ -137,13 +137,13 @@ impl MemoryLog {
             LogState::Full => Some((batch.keep_small(), AppendError::Full)),
             LogState::Failed { reason } => {
                 let batch = std::mem::take(&mut batch);
-                Some((batch.tokens().collect(), AppendError::Failed { reason: reason.clone() }))
+                Some((batch.into_failed(), AppendError::Failed { reason: reason.clone() }))
             }
         };
         self.commit_batch(turn, from, batch);
-        if let Some((tokens, error)) = failed.filter(|(tokens, _)| !tokens.is_empty()) {
-            turn.stats.failed_records_total += tokens.len() as u64;
-            self.sink.deliver(from, LogEvent::Failed { tokens, error });
+        if let Some((records, error)) = failed.filter(|(records, _)| !records.is_empty()) {
+            turn.stats.failed_records_total += records.len() as u64;
+            self.sink.deliver(from, LogEvent::Failed { records, error });
         }
     }
 
@@ -201,8 +201,8 @@ impl Log for MemoryLog {
         let turn = &mut *self.turn.lock();
         if batch.is_empty() {
         } else if turn.shut_down {
-            let tokens = batch.tokens().collect();
-            self.sink.deliver(from, LogEvent::Failed { tokens, error: AppendError::ShutDown });
+            let records = batch.into_failed();
+            self.sink.deliver(from, LogEvent::Failed { records, error: AppendError::ShutDown });
         } else if turn.held {
             turn.waiting.push((from, batch));
         } else {

@@ -70,8 +70,8 @@ impl Recorder {
     pub fn failed(&self, shard: ShardId, at_least: usize) -> Vec<(u64, AppendError)> {
         self.wait(shard, |events| {
             let failed = events.iter().filter_map(|event| match event {
-                LogEvent::Failed { tokens, error } => {
-                    Some(tokens.iter().map(|token| (*token, error.clone())))
+                LogEvent::Failed { records, error } => {
+                    Some(records.iter().map(|record| (record.token, error.clone())))
                 }
                 _ => None,
             });

@@ -64,7 +64,7 @@ fn told(recorder: &Recorder, until: impl Fn(&Told) -> bool) -> Told {
         for event in events {
             match event {
                 LogEvent::Committed(records) => told.committed += records.len(),
-                LogEvent::Failed { tokens, .. } => told.failed += tokens.len(),
+                LogEvent::Failed { records, .. } => told.failed += records.len(),
                 LogEvent::CheckpointRequested { id, .. } => told.checkpoints.push(*id),
                 LogEvent::State(LogState::Failed { .. }) => told.is_failed = true,
                 LogEvent::State(_) | LogEvent::Read { .. } => {}

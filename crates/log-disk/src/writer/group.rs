@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use log_api::{
     AppendBatch, AppendError, CommittedRecord, FRAME_HEADER_BYTES, LogEvent, PendingRecord,
-    Position, ShardId,
+    Position, ShardId, failed_records,
 };
 
 use super::{Writer, refuse};
@@ -43,8 +43,9 @@ impl Writer {
             Ok(()) => self.tell(group),
             Err(error) => {
                 for batch in group.batches {
-                    let tokens = batch.records.iter().map(|record| record.token).collect();
-                    refuse(&self.shared, batch.from, tokens, error.clone());
+                    let Sealed { from, buffer, records, .. } = batch;
+                    let records = failed_records(buffer, &records);
+                    refuse(&self.shared, from, records, error.clone());
                 }
             }
         }

@@ -104,7 +104,7 @@ fn a_full_disk_refuses_messages_takes_settlements_and_recovers_when_they_free_ro
         let done = log.recorder.wait(ME, |events| {
             events.iter().find_map(|event| match event {
                 LogEvent::Committed(records) => Some(Ok(records.clone())),
-                LogEvent::Failed { tokens, error } => Some(Err((tokens.len(), error.clone()))),
+                LogEvent::Failed { records, error } => Some(Err((records.len(), error.clone()))),
                 _ => None,
             })
         });

@@ -1,0 +1,140 @@
+//! Publishers of 3.x whose messages cannot be stored for now. They cannot be told, so they are neither read nor answered
+//! until there is room, or until they have waited long enough (contract, promise 1).
+
+use std::collections::VecDeque;
+
+use mqtt_session::AckTicket;
+use mqtt_types::{Message, PacketId, ReasonCode, TopicName};
+use stdx::Instant;
+
+use super::Shard;
+use super::live::Live;
+use super::publish::Publisher;
+use super::state::PendingPublish;
+use crate::ids::ConnId;
+use crate::outbox::Outbox;
+use crate::timers::Timer;
+
+/// A message that cannot be stored for now.
+pub(crate) struct Held {
+    message: Message,
+    packet_id: PacketId,
+    until: Instant,
+    /// Its place among the acknowledgements, when it failed on its way to the disk: it has run live already. Without
+    /// one it was not taken at all.
+    ticket: Option<AckTicket>,
+}
+
+/// What a connection is held for, in the order of its PUBLISH packets.
+#[derive(Default)]
+pub(crate) struct HeldMessages(Option<Box<VecDeque<Held>>>);
+
+impl HeldMessages {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn push(&mut self, held: Held) {
+        let queue = self.0.get_or_insert_default();
+        // What failed on its way was sent before what was not taken.
+        let at = match held.ticket {
+            Some(_) => queue.iter().position(|other| other.ticket.is_none()),
+            None => None,
+        };
+        queue.insert(at.unwrap_or(queue.len()), held);
+    }
+
+    fn pop(&mut self) -> Option<Held> {
+        let held = self.0.as_mut()?.pop_front();
+        self.0.take_if(|queue| queue.is_empty());
+        held
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.0.iter().flat_map(|queue| queue.iter()).any(|held| held.until <= now)
+    }
+
+    /// The packet ids of what is held.
+    pub(crate) fn packet_ids(&self) -> impl Iterator<Item = PacketId> {
+        self.0.iter().flat_map(|queue| queue.iter()).map(|held| held.packet_id)
+    }
+}
+
+impl Shard {
+    /// Says no to a 5.0 publisher; holds one of 3.x, who could not be told.
+    pub(super) fn refuse_or_hold<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        packet_id: PacketId,
+        live: &mut Live<'_>,
+        reason: ReasonCode,
+        out: &mut O,
+    ) {
+        let conn = publisher.conn;
+        let Some(state) = self.conns.get(conn) else { return };
+        if state.connection.version().is_v5() {
+            self.refuse(publisher, reason, out);
+        } else if let Some(message) = live.message().cloned() {
+            self.hold(conn, message, packet_id, None, out);
+        }
+    }
+
+    /// Holds a publisher for a message.
+    pub(super) fn hold<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        message: Message,
+        packet_id: PacketId,
+        ticket: Option<AckTicket>,
+        out: &mut O,
+    ) {
+        let until = self.turn.now + self.shared.config.publisher_hold;
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if state.held.is_empty() {
+            out.pause_reading(conn);
+            self.timers.set(until, Timer::Hold(conn));
+        }
+        state.held.push(Held { message, packet_id, until, ticket });
+    }
+
+    /// Takes held messages after all: there is room, or the hold has lasted long enough.
+    pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        let now = self.turn.now;
+        let refusal = self.storage_refusal();
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if let Some(reason) = refusal {
+            if state.held.is_over(now) {
+                self.counts.publishes_refused_total += 1;
+                self.end_connection(conn, reason, None, out);
+            }
+            return;
+        }
+        while let Some(held) = self.conns.get_mut(conn).and_then(|state| state.held.pop()) {
+            self.take_held(conn, &held, out);
+        }
+        self.flush_acks(conn, out);
+    }
+
+    fn take_held<O: Outbox>(&mut self, conn: ConnId, held: &Held, out: &mut O) {
+        let Some(session) = self.conns.get(conn).map(|state| state.session) else { return };
+        let message = &held.message;
+        let Ok(topic) = TopicName::new(message.topic()) else { return };
+        let (head, packet_id) = (*message.head(), held.packet_id);
+        let mut live =
+            Live::new(head, topic, message.properties(), message.payload(), Some(session));
+        let Some(ticket) = held.ticket else {
+            let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
+            self.take(&mut live, Some(publisher), out);
+            return;
+        };
+        let pending = PendingPublish { conn, session, ticket, packet_id, qos: head.qos };
+        let token = self.publishes.insert(pending) as u64;
+        let route = self.routes.route(&self.shared.routes, topic);
+        if route.sinks.is_empty() {
+            // The queues that wanted it are gone meanwhile.
+            self.answer_commit(token, ReasonCode::SUCCESS, out);
+        } else {
+            self.store(&route, &live, token);
+        }
+    }
+}
