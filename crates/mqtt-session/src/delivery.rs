@@ -34,6 +34,13 @@ impl Delivery {
 pub enum Origin {
     /// The live road: nobody waits for the outcome.
     Live,
+    /// The session's inbox, which storage need not keep it in any longer.
+    Inbox {
+        /// Its number in the inbox.
+        sequence: u64,
+        /// Where storage has it.
+        at: u64,
+    },
     /// A queue or stream: the outcome settles the message there.
     Queue {
         /// The consumer that holds the lease.

@@ -16,8 +16,9 @@ pub(crate) use slot::{Awaiting, Slot};
 /// How far the ring may stretch beyond the window before its oldest message moves aside.
 const SPAN_PER_WINDOW: usize = 4;
 const SPAN_MIN: usize = 64;
-const SPAN_MAX: usize = 32_768;
-const PACKET_IDS: u16 = u16::MAX;
+const SPAN_MAX: usize = 8_192;
+/// Packet ids that are never all in use at once, so that there is always a next one.
+const SPARE_IDS: usize = 64;
 
 /// A packet to send again on a new connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,19 +49,70 @@ pub(crate) struct InFlight {
     ring: VecDeque<Slot>,
     carried: Option<Box<Carried>>,
     head: PacketId,
+    /// The first packet id; they go on to 65,535, and from the start again.
+    lowest: PacketId,
     /// Slots in the ring that are not done.
     live: u16,
 }
 
 impl Default for InFlight {
     fn default() -> Self {
-        Self { ring: VecDeque::new(), carried: None, head: PacketId::MIN, live: 0 }
+        Self::above(0)
     }
 }
 
 impl InFlight {
-    pub(crate) fn starting_at(next: PacketId) -> Self {
-        Self { head: next, ..Self::default() }
+    /// With packet ids above that one only, which must be less than 65,535.
+    pub(crate) fn above(id: u16) -> Self {
+        let lowest = PacketId::new(id + 1).expect("one more than an id is not 0");
+        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0 }
+    }
+
+    /// Begins at another packet id than the first, so many after it.
+    pub(crate) fn starting_after(mut self, count: u64) -> Self {
+        let count = count % self.ids() as u64;
+        self.head = self.plus(self.lowest, usize::try_from(count).unwrap_or_default());
+        self
+    }
+
+    /// How many packet ids there are.
+    #[inline]
+    fn ids(&self) -> usize {
+        usize::from(u16::MAX - self.lowest.get()) + 1
+    }
+
+    /// The packet id so many after another one.
+    #[inline]
+    fn plus(&self, id: PacketId, count: usize) -> PacketId {
+        let number = usize::from(id.get()) + count;
+        let end = usize::from(u16::MAX);
+        let number = if number > end { number - self.ids() } else { number };
+        u16::try_from(number)
+            .ok()
+            .and_then(PacketId::new)
+            .expect("the ring is shorter than the packet ids")
+    }
+
+    #[inline]
+    fn next(&self, id: PacketId) -> PacketId {
+        self.plus(id, 1)
+    }
+
+    /// How many ids the one lies after the head; the ring has no place for ids that are not its.
+    #[inline]
+    fn place_of(&self, id: PacketId) -> usize {
+        let (from, to) = (usize::from(self.head.get()), usize::from(id.get()));
+        match to.checked_sub(from) {
+            Some(place) => place,
+            None if id < self.lowest => usize::MAX,
+            None => to + self.ids() - from,
+        }
+    }
+
+    /// Whether a packet id is free.
+    #[inline]
+    pub(crate) fn has_ids(&self) -> bool {
+        self.len() + SPARE_IDS < self.ids()
     }
 
     /// How many messages count against the client's Receive Maximum on this connection.
@@ -85,7 +137,7 @@ impl InFlight {
         let mut id = self.after_ring();
         if let Some(carried) = &self.carried {
             while carried.find(id).is_some() {
-                id = id.next();
+                id = self.next(id);
             }
         }
         id
@@ -93,16 +145,7 @@ impl InFlight {
 
     #[inline]
     fn after_ring(&self) -> PacketId {
-        let number = usize::from(self.head.get()) + self.ring.len();
-        let number = if number > usize::from(PACKET_IDS) {
-            number - usize::from(PACKET_IDS)
-        } else {
-            number
-        };
-        u16::try_from(number)
-            .ok()
-            .and_then(PacketId::new)
-            .expect("the ring is shorter than the packet ids")
+        self.plus(self.head, self.ring.len())
     }
 
     /// A PUBLISH with the id of [`Self::next_id`] goes out.
@@ -138,7 +181,7 @@ impl InFlight {
                 self.carried.get_or_insert_default().push_on_the_wire(self.head, slot);
                 self.live -= 1;
             }
-            self.head = self.head.next();
+            self.head = self.next(self.head);
         }
         self.pop_done();
     }
@@ -146,7 +189,7 @@ impl InFlight {
     /// PUBACK: the message is delivered, whatever the reason code. `[MQTT-4.3.2-3]`
     #[inline]
     pub(crate) fn puback(&mut self, id: PacketId) -> Result<Origin, ReasonCode> {
-        let at = distance(self.head, id);
+        let at = self.place_of(id);
         match self.ring.get_mut(at) {
             Some(slot) if slot.awaiting == Awaiting::PubAck => {
                 let origin = slot.origin;
@@ -209,7 +252,7 @@ impl InFlight {
     #[inline]
     fn find(&mut self, id: PacketId) -> Result<&mut Slot, ReasonCode> {
         let unknown = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
-        match self.ring.get_mut(distance(self.head, id)).filter(|slot| !slot.is_done()) {
+        match self.ring.get_mut(self.place_of(id)).filter(|slot| !slot.is_done()) {
             Some(slot) => Ok(slot),
             None => self.carried.as_mut().and_then(|carried| carried.get_mut(id)).ok_or(unknown),
         }
@@ -217,7 +260,7 @@ impl InFlight {
 
     /// Frees the id of a slot that was found.
     fn finish(&mut self, id: PacketId) {
-        let at = distance(self.head, id);
+        let at = self.place_of(id);
         match self.ring.get(at).filter(|slot| !slot.is_done()) {
             Some(_) => self.finish_at(at),
             None => self.finish_carried(id),
@@ -230,7 +273,7 @@ impl InFlight {
         self.live -= 1;
         if at == 0 {
             self.ring.pop_front();
-            self.head = self.head.next();
+            self.head = self.next(self.head);
             self.pop_done();
         } else if let Some(slot) = self.ring.get_mut(at) {
             *slot = Slot::done();
@@ -250,7 +293,7 @@ impl InFlight {
     fn pop_done(&mut self) {
         while self.ring.front().is_some_and(Slot::is_done) {
             self.ring.pop_front();
-            self.head = self.head.next();
+            self.head = self.next(self.head);
         }
     }
 
@@ -265,12 +308,8 @@ impl InFlight {
     ) {
         let next = self.next_id();
         let carried = self.carried.take().map(|carried| carried.slots).unwrap_or_default();
-        let mut id = self.head;
-        let ring = std::mem::take(&mut self.ring).into_iter().map(|slot| {
-            let this = id;
-            id = id.next();
-            (this, slot)
-        });
+        let slots = std::mem::take(&mut self.ring).into_iter().enumerate();
+        let ring: Vec<_> = slots.map(|(n, slot)| (self.plus(self.head, n), slot)).collect();
         let mut kept = VecDeque::new();
         for (id, mut slot) in carried.into_iter().chain(ring) {
             released.extend(slot.release(written));
@@ -319,23 +358,8 @@ impl InFlight {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PacketId, &Slot)> {
         let carried =
             self.carried.iter().flat_map(|carried| &carried.slots).map(|(id, slot)| (*id, slot));
-        let mut id = self.head;
-        let ring = self.ring.iter().map(move |slot| {
-            let this = id;
-            id = id.next();
-            (this, slot)
-        });
+        let ring = self.ring.iter().enumerate().map(|(n, slot)| (self.plus(self.head, n), slot));
         carried.chain(ring).filter(|(_, slot)| !slot.is_done())
-    }
-
-    /// Takes a message back from an image; they come in the order they were sent.
-    pub(crate) fn restore(&mut self, id: PacketId, slot: Slot) -> bool {
-        let carried = self.carried.get_or_insert_default();
-        let is_new = carried.find(id).is_none();
-        if is_new {
-            carried.slots.push_back((id, slot));
-        }
-        is_new
     }
 
     /// How many PUBLISH packets of this connection are unacknowledged, at least.
@@ -362,13 +386,6 @@ impl InFlight {
             && live == usize::from(self.live)
             && self.ring.front().is_none_or(|slot| !slot.is_done())
     }
-}
-
-/// How many ids lie from one to the other, 1 following 65,535.
-#[inline]
-fn distance(from: PacketId, to: PacketId) -> usize {
-    let (from, to) = (usize::from(from.get()), usize::from(to.get()));
-    if to >= from { to - from } else { to + usize::from(PACKET_IDS) - from }
 }
 
 #[inline]

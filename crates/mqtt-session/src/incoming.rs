@@ -30,6 +30,8 @@ pub enum Incoming2 {
 pub(crate) struct IncomingQos2 {
     known: PacketIdSet,
     storing: PacketIdSet,
+    /// Those that storage has.
+    kept: PacketIdSet,
 }
 
 impl IncomingQos2 {
@@ -52,13 +54,29 @@ impl IncomingQos2 {
     pub(crate) fn refuse(&mut self, id: PacketId) {
         if self.storing.remove(id) {
             self.known.remove(id);
+            self.kept.remove(id);
         }
+    }
+
+    pub(crate) fn is_kept(&self, id: PacketId) -> bool {
+        self.kept.contains(id)
+    }
+
+    pub(crate) fn keep(&mut self, id: PacketId) {
+        self.known.insert(id);
+        self.kept.insert(id);
+    }
+
+    /// The ids that storage has, or will have with the commit of what was handed to it.
+    pub(crate) fn kept_ids(&self) -> impl Iterator<Item = PacketId> {
+        self.kept.iter().filter(|id| !self.storing.contains(*id))
     }
 
     pub(crate) fn pubrel(&mut self, id: PacketId) -> ReasonCode {
         if self.storing.contains(id) {
             return ReasonCode::PROTOCOL_ERROR;
         }
+        self.kept.remove(id);
         if self.known.remove(id) {
             ReasonCode::SUCCESS
         } else {
@@ -66,20 +84,10 @@ impl IncomingQos2 {
         }
     }
 
-    /// The ids whose message is stored and whose PUBREL has not come.
-    pub(crate) fn stored_ids(&self) -> impl Iterator<Item = PacketId> {
-        self.known.iter().filter(|id| !self.storing.contains(*id))
-    }
-
-    /// Takes an id back from an image.
-    pub(crate) fn restore(&mut self, id: PacketId) {
-        self.known.insert(id);
-    }
-
     pub(crate) fn is_sound(&self) -> bool {
         self.known.is_sound()
             && self.storing.is_sound()
-            && self.storing.iter().all(|id| self.known.contains(id))
+            && self.storing.iter().chain(self.kept.iter()).all(|id| self.known.contains(id))
     }
 }
 
@@ -95,7 +103,8 @@ mod tests {
         assert_eq!(incoming.receive(id), Incoming2::New);
         assert_eq!(incoming.receive(id), Incoming2::InProgress);
         assert_eq!(incoming.pubrel(id), ReasonCode::PROTOCOL_ERROR);
-        assert_eq!(incoming.stored_ids().count(), 0);
+        incoming.keep(id);
+        assert_eq!(incoming.kept_ids().count(), 0, "not yet");
         incoming.stored(id);
         // `[MQTT-4.3.3-10]`: until PUBREL it is the same message.
         assert_eq!(incoming.receive(id), Incoming2::Duplicate);
@@ -105,7 +114,7 @@ mod tests {
             Incoming2::Duplicate,
             "what is stored cannot be refused any more"
         );
-        assert_eq!(incoming.stored_ids().collect::<Vec<_>>(), [id]);
+        assert_eq!(incoming.kept_ids().collect::<Vec<_>>(), [id]);
         assert_eq!(incoming.pubrel(id), ReasonCode::SUCCESS);
         // `[MQTT-4.3.3-12]`: after PUBCOMP it is a new one.
         assert_eq!(incoming.receive(id), Incoming2::New);

@@ -1,5 +1,6 @@
 //! What always holds of a session. It must not change it.
 
+use crate::inbox::Inbox;
 use crate::session::Session;
 
 /// A broken invariant: a defect of ours, never of a client.
@@ -15,10 +16,12 @@ pub fn check(session: &Session) -> Result<(), Violation> {
     let parts = session.parts();
     let outstanding = parts.in_flight.outstanding();
     let in_flight = parts.in_flight;
+    let on_the_wire = in_flight.published() + parts.inbox.map_or(0, Inbox::outstanding);
     let rules = [
         (parts.subscriptions.is_sound(), "subscriptions are sorted, each filter once"),
         (in_flight.is_sound(), "each packet id is in flight once, and the counts are right"),
-        (in_flight.published() <= usize::from(parts.window), "no more in flight than the window"),
+        (on_the_wire <= usize::from(parts.window), "no more in flight than the window"),
+        (parts.inbox.is_none_or(Inbox::is_sound), "the inbox adds up"),
         (outstanding <= in_flight.len(), "no more on the wire than held"),
         (session.is_connected() || outstanding == 0, "nothing on the wire of no connection"),
         (parts.pending.is_none_or(|pending| pending.is_sound()), "waiting bytes add up"),

@@ -74,10 +74,6 @@ impl Pending {
         });
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &PendingDelivery> {
-        self.queue.iter()
-    }
-
     pub(crate) fn is_sound(&self) -> bool {
         self.bytes == self.queue.iter().map(|pending| pending.delivery.size()).sum::<usize>()
     }

@@ -10,8 +10,9 @@ use mqtt_types::{PacketId, QoS, ReasonCode};
 use stdx::UnixMillis;
 
 use crate::delivery::{Delivery, Origin, Released};
-use crate::image::{ImageError, SessionImage};
+use crate::image::SessionImage;
 use crate::in_flight::{InFlight, Resend, Slot, awaiting};
+use crate::inbox::{INBOX_IDS, Inbox, KeptPubRec};
 use crate::incoming::{Incoming2, IncomingQos2};
 use crate::limits::ServerLimits;
 use crate::pending::{Overflow, Pending, PendingDelivery};
@@ -30,6 +31,8 @@ pub struct Session {
     client_id: Box<str>,
     subscriptions: Subscriptions,
     in_flight: InFlight,
+    /// Only of a session that outlives its connections.
+    inbox: Option<Box<Inbox>>,
     pending: Option<Box<Pending>>,
     incoming: Option<Box<IncomingQos2>>,
     unwritten: Option<Box<Unwritten>>,
@@ -103,7 +106,7 @@ impl Session {
             (None, Origin::Queue { consumer, offset }) => {
                 self.unwritten.get_or_insert_default().push(mark, consumer, offset);
             }
-            (None, Origin::Live) => {}
+            (None, Origin::Live | Origin::Inbox { .. }) => {}
         }
     }
 
@@ -158,8 +161,37 @@ impl Session {
         packet_id: PacketId,
         reason: ReasonCode,
     ) -> Result<Completed, ReasonCode> {
-        let origin = self.in_flight.puback(packet_id)?;
+        let origin = match self.inbox_of(packet_id) {
+            Some(inbox) => inbox.puback(packet_id)?.origin(),
+            None => self.in_flight.puback(packet_id)?,
+        };
         Ok(Completed { origin, reason })
+    }
+
+    /// The inbox, when the packet id is one of its.
+    #[inline]
+    fn inbox_of(&mut self, packet_id: PacketId) -> Option<&mut Inbox> {
+        self.inbox.as_deref_mut().filter(|_| packet_id.get() <= INBOX_IDS)
+    }
+
+    /// What storage keeps for the client; `None` for a session that ends with its connection.
+    #[must_use]
+    pub fn inbox(&self) -> Option<&Inbox> {
+        self.inbox.as_deref()
+    }
+
+    /// See [`Self::inbox`].
+    pub fn inbox_mut(&mut self) -> Option<&mut Inbox> {
+        self.inbox.as_deref_mut()
+    }
+
+    /// How many messages of the inbox could go out now.
+    #[must_use]
+    pub fn inbox_window(&self) -> usize {
+        if self.is_resuming() {
+            return 0;
+        }
+        usize::from(self.window).saturating_sub(self.outstanding())
     }
 
     /// PUBREC from the client.
@@ -172,6 +204,16 @@ impl Session {
         packet_id: PacketId,
         reason: ReasonCode,
     ) -> Result<PubRecVerdict, ReasonCode> {
+        if let Some(inbox) = self.inbox_of(packet_id) {
+            return Ok(match inbox.pubrec(packet_id, reason)? {
+                KeptPubRec::Received(gone) => PubRecVerdict::Store(gone),
+                KeptPubRec::BeingStored => PubRecVerdict::BeingStored,
+                KeptPubRec::Stored => PubRecVerdict::SendPubRel { settled: None },
+                KeptPubRec::Refused(gone) => {
+                    PubRecVerdict::Completed(Completed { origin: gone.origin(), reason })
+                }
+            });
+        }
         Ok(match self.in_flight.pubrec(packet_id, reason)? {
             None => PubRecVerdict::SendPubRel { settled: None },
             Some(origin) if reason.is_error() => {
@@ -183,12 +225,15 @@ impl Session {
         })
     }
 
-    /// PUBCOMP from the client; its packet id is free again.
+    /// PUBCOMP from the client; its packet id is free again. Gives the number of a message of the inbox.
     ///
     /// # Errors
     /// 0x92 when the packet id is not in flight, which is harmless; 0x82 when PUBREC has not come before.
-    pub fn on_pubcomp(&mut self, packet_id: PacketId) -> Result<(), ReasonCode> {
-        self.in_flight.pubcomp(packet_id)
+    pub fn on_pubcomp(&mut self, packet_id: PacketId) -> Result<Option<u64>, ReasonCode> {
+        match self.inbox_of(packet_id) {
+            Some(inbox) => inbox.pubcomp(packet_id).map(Some),
+            None => self.in_flight.pubcomp(packet_id).map(|()| None),
+        }
     }
 
     /// After `attach`, and after each acknowledgement while [`Self::is_resuming`]: what must be sent again now, in
@@ -211,13 +256,24 @@ impl Session {
         if self.is_resuming() {
             return 0;
         }
-        usize::from(self.window).saturating_sub(self.in_flight.outstanding() + self.pending_len())
+        usize::from(self.window).saturating_sub(self.outstanding() + self.pending_len())
+    }
+
+    /// Messages on the wire that count against the client's Receive Maximum.
+    #[inline]
+    fn outstanding(&self) -> usize {
+        self.in_flight.outstanding() + self.inbox.as_ref().map_or(0, |inbox| inbox.outstanding())
     }
 
     /// How many messages at QoS 1 and 2 are in flight.
     #[must_use]
     pub fn in_flight_len(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// The packet ids of deliveries that the inbox does not keep.
+    pub fn in_flight_ids(&self) -> impl Iterator<Item = PacketId> {
+        self.in_flight.iter().map(|(id, _)| id)
     }
 
     /// How many messages wait.
@@ -270,6 +326,25 @@ impl Session {
         self.incoming.as_mut().map_or(unknown, |incoming| incoming.pubrel(packet_id))
     }
 
+    /// Whether a crash would not make the packet id of an incoming message at QoS 2 forgotten, so that its end must be
+    /// stored too.
+    #[must_use]
+    pub fn keeps_qos2(&self, packet_id: PacketId) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| incoming.is_kept(packet_id))
+    }
+
+    /// Storage has the packet id with its message.
+    pub fn kept_qos2(&mut self, packet_id: PacketId) {
+        self.incoming.get_or_insert_default().keep(packet_id);
+    }
+
+    /// Storage says that a PUBREL freed the packet id.
+    pub fn replay_pubrel(&mut self, packet_id: PacketId) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.pubrel(packet_id);
+        }
+    }
+
     // Subscriptions.
 
     /// Adds or replaces a subscription; gives the one replaced. `[MQTT-3.8.4-3]`
@@ -306,6 +381,9 @@ impl Session {
     /// Gives back memory that a busy spell took.
     pub fn shrink(&mut self) {
         self.in_flight.shrink();
+        if let Some(inbox) = &mut self.inbox {
+            inbox.shrink();
+        }
         self.pending = self.pending.take().filter(|pending| pending.len() > 0);
         self.incoming = self.incoming.take().filter(|incoming| !incoming.is_empty());
         self.unwritten = self.unwritten.take().filter(|unwritten| !unwritten.is_empty());
@@ -314,7 +392,9 @@ impl Session {
     /// `[MQTT-3.3.4-9]`, `[MQTT-4.9.0-2]`
     #[inline]
     fn has_room(&self) -> bool {
-        usize::from(self.window) > self.in_flight.outstanding() && !self.in_flight.is_resuming()
+        usize::from(self.window) > self.outstanding()
+            && !self.in_flight.is_resuming()
+            && self.in_flight.has_ids()
     }
 
     fn release_pending(&mut self, released: &mut Vec<Released>, is_released: impl Fn(u64) -> bool) {

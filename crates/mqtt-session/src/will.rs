@@ -33,6 +33,12 @@ impl Will {
         self.delay_interval
     }
 
+    /// The message as it was given at CONNECT.
+    #[must_use]
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
     /// The topic it will be published to.
     #[must_use]
     pub fn topic(&self) -> &str {

@@ -146,6 +146,9 @@ impl World {
                 };
                 match incoming {
                     Incoming2::New => {
+                        if qos == QoS::ExactlyOnce {
+                            self.session.kept_qos2(id);
+                        }
                         assert_eq!(connection.begin_incoming(qos), Ok(()), "the client keeps to 8");
                         let ticket = connection.ack_begin(id, qos);
                         self.storing.push(Storing {

@@ -233,7 +233,7 @@ impl World {
                     settled.into_iter().for_each(|completed| self.settle(completed));
                     self.send(Packet::PubRel(id));
                 }
-                PubRecVerdict::Completed(_) => panic!("the client refuses nothing"),
+                other => panic!("the client refuses nothing, the inbox has nothing: {other:?}"),
             },
             Some(Packet::PubComp(id)) => {
                 self.session.on_pubcomp(id).expect("in flight");
@@ -268,7 +268,7 @@ impl World {
         }
         assert!(self.leased.is_empty(), "all went back");
         // Of those that went back only the ones at QoS 2 that were written keep their packet id.
-        self.open = self.session.image().in_flight.iter().map(|one| one.packet_id()).collect();
+        self.open = self.session.in_flight_ids().collect();
         self.to_client.clear();
         self.to_server.clear();
         self.unacknowledged.clear();

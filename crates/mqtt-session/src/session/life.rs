@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    AfterDisconnect, Closing, ImageError, InFlight, IncomingQos2, PacketId, PendingDelivery,
-    ReasonCode, Released, Session, SessionImage, Subscriptions, UnixMillis, Will, WillVerdict,
+    AfterDisconnect, Closing, INBOX_IDS, InFlight, Inbox, IncomingQos2, ReasonCode, Released,
+    Session, SessionImage, SubscriptionRecord, Subscriptions, UnixMillis, Will, WillVerdict,
 };
-use crate::image::InFlightImage;
-use crate::in_flight::{Awaiting, Slot};
 use crate::negotiate::Negotiated;
-use crate::{Origin, pending::Pending};
+use crate::pending::Pending;
 
 /// A session expiry interval of that many seconds never ends (§3.1.2.11.2).
 const NEVER: u32 = u32::MAX;
@@ -18,10 +16,13 @@ impl Session {
     /// A new session, with nobody connected yet.
     #[must_use]
     pub fn new(negotiated: &Negotiated) -> Self {
+        // Half of the packet ids are for what storage keeps for the session.
+        let outlives = negotiated.session_expiry_interval > 0;
         Self {
             client_id: negotiated.client_id.clone(),
             subscriptions: Subscriptions::default(),
-            in_flight: InFlight::default(),
+            in_flight: InFlight::above(if outlives { INBOX_IDS } else { 0 }),
+            inbox: outlives.then(Box::default),
             pending: None,
             incoming: None,
             unwritten: None,
@@ -86,6 +87,9 @@ impl Session {
     ) -> AfterDisconnect {
         let survives = self.outlives_connection();
         self.in_flight.carry_over(survives, written, released);
+        if let Some(inbox) = &mut self.inbox {
+            inbox.disconnect();
+        }
         if let Some(unwritten) = &mut self.unwritten {
             unwritten.release(written, released, |_| true);
         }
@@ -108,6 +112,18 @@ impl Session {
     pub fn expires_at(&self) -> Option<UnixMillis> {
         let expires = !self.is_connected() && self.expiry_interval != NEVER;
         expires.then(|| self.disconnected_at + Duration::from_secs(u64::from(self.expiry_interval)))
+    }
+
+    /// Whether a will waits for its delay or the end of the session.
+    #[must_use]
+    pub fn has_will(&self) -> bool {
+        self.will.is_some()
+    }
+
+    /// The will, while it has not been published or forgotten.
+    #[must_use]
+    pub fn will(&self) -> Option<&Will> {
+        self.will.as_deref()
     }
 
     /// Whether the session is over.
@@ -135,10 +151,10 @@ impl Session {
         self.will.take()
     }
 
-    /// The session's durable facts. Deliveries of queues are not among them: their queue has them.
+    /// The session's durable facts.
     #[must_use]
     pub fn image(&self) -> SessionImage {
-        let live = |pending: &&PendingDelivery| pending.origin == Origin::Live;
+        let incoming = self.incoming.iter().flat_map(|incoming| incoming.kept_ids());
         SessionImage {
             client_id: self.client_id.clone(),
             expiry_interval: self.expiry_interval,
@@ -146,24 +162,8 @@ impl Session {
                 .subscriptions()
                 .map(|(filter, record)| (filter.into(), *record))
                 .collect(),
-            next_packet_id: self.in_flight.next_id(),
-            in_flight: self
-                .in_flight
-                .iter()
-                .filter_map(|(id, slot)| in_flight_image(id, slot))
-                .collect(),
-            pending: self
-                .pending
-                .iter()
-                .flat_map(|p| p.iter())
-                .filter(live)
-                .map(|p| p.delivery.clone())
-                .collect(),
-            incoming_qos2: self
-                .incoming
-                .iter()
-                .flat_map(|incoming| incoming.stored_ids())
-                .collect(),
+            inbox: self.inbox.as_ref().map(|inbox| inbox.image()).unwrap_or_default(),
+            incoming_qos2: incoming.collect(),
             will: self.will.as_deref().cloned(),
             disconnected_at: (!self.is_connected()).then_some(self.disconnected_at),
         }
@@ -171,54 +171,37 @@ impl Session {
 
     /// The session of an image, with nobody connected: since the image's time, or since `now` when a client was.
     ///
-    /// # Errors
-    /// The image names a packet id twice, or a message in flight at QoS 0.
-    pub fn from_image(image: SessionImage, now: UnixMillis) -> Result<Self, ImageError> {
-        let mut in_flight = InFlight::starting_at(image.next_packet_id);
-        let mut images = image.in_flight;
-        images.sort_by_key(|one| matches!(one, InFlightImage::Publish { .. }));
-        for one in images {
-            let id = one.packet_id();
-            if !in_flight.restore(id, slot_of(one)?) {
-                return Err(ImageError::PacketIdTwice(id));
-            }
-        }
+    /// Packet ids of the inbox go on where they were. Those of other deliveries begin anywhere: the client may still
+    /// hold some, and it is not known which.
+    #[must_use]
+    pub fn from_image(image: &SessionImage, now: UnixMillis) -> Self {
         let mut subscriptions = Subscriptions::default();
-        for (filter, record) in image.subscriptions {
-            subscriptions.insert(&filter, record);
+        for (filter, record) in &image.subscriptions {
+            subscriptions.insert(filter, SubscriptionRecord { consumer: 0, ..*record });
         }
         let mut incoming = IncomingQos2::default();
-        image.incoming_qos2.into_iter().for_each(|id| incoming.restore(id));
-        let mut pending = Pending::default();
-        for delivery in image.pending {
-            // The limits held when the messages were queued.
-            let _ = pending.push(
-                PendingDelivery { delivery, origin: Origin::Live },
-                usize::MAX,
-                usize::MAX,
-            );
-        }
-        let mut session = Self {
-            client_id: image.client_id,
+        image.incoming_qos2.iter().for_each(|id| incoming.keep(*id));
+        Self {
+            client_id: image.client_id.clone(),
             subscriptions,
-            in_flight,
-            pending: Some(Box::new(pending)),
-            incoming: Some(Box::new(incoming)),
+            in_flight: InFlight::above(INBOX_IDS).starting_after(now.0),
+            inbox: Some(Box::new(Inbox::from_image(&image.inbox))),
+            pending: None,
+            incoming: (!incoming.is_empty()).then(|| Box::new(incoming)),
             unwritten: None,
-            will: image.will.map(Box::new),
+            will: image.will.clone().map(Box::new),
             disconnected_at: image.disconnected_at.unwrap_or(now),
             expiry_interval: image.expiry_interval,
             window: 0,
             queue_qos0_offline: false,
-        };
-        session.shrink();
-        Ok(session)
+        }
     }
 
     pub(crate) fn parts(&self) -> Parts<'_> {
         Parts {
             subscriptions: &self.subscriptions,
             in_flight: &self.in_flight,
+            inbox: self.inbox.as_deref(),
             pending: self.pending.as_deref(),
             incoming: self.incoming.as_deref(),
             window: self.window,
@@ -230,32 +213,8 @@ impl Session {
 pub(crate) struct Parts<'a> {
     pub(crate) subscriptions: &'a Subscriptions,
     pub(crate) in_flight: &'a InFlight,
+    pub(crate) inbox: Option<&'a Inbox>,
     pub(crate) pending: Option<&'a Pending>,
     pub(crate) incoming: Option<&'a IncomingQos2>,
     pub(crate) window: u16,
-}
-
-fn in_flight_image(packet_id: PacketId, slot: &Slot) -> Option<InFlightImage> {
-    match (slot.awaiting, &slot.delivery) {
-        (Awaiting::PubComp, _) => Some(InFlightImage::PubRel { packet_id }),
-        (Awaiting::PubAck | Awaiting::PubRec, Some(delivery)) => {
-            Some(InFlightImage::Publish { packet_id, delivery: delivery.clone() })
-        }
-        // Given back when its connection goes, as it does when the process does. The client may have it.
-        (Awaiting::PubRec, None) => Some(InFlightImage::PubRel { packet_id }),
-        (Awaiting::PubAck | Awaiting::Nothing, _) => None,
-    }
-}
-
-fn slot_of(image: InFlightImage) -> Result<Slot, ImageError> {
-    let slot = |delivery, awaiting| Slot { origin: Origin::Live, mark: 0, delivery, awaiting };
-    match image {
-        InFlightImage::PubRel { .. } => Ok(slot(None, Awaiting::PubComp)),
-        InFlightImage::Publish { packet_id, delivery } => {
-            match crate::in_flight::awaiting(delivery.qos) {
-                Awaiting::Nothing => Err(ImageError::InFlightAtQos0(packet_id)),
-                awaiting => Ok(slot(Some(delivery), awaiting)),
-            }
-        }
-    }
 }

@@ -1,12 +1,18 @@
 use mqtt_types::{Message, MessageHead, ProtocolVersion, TopicName};
 
 use super::*;
+use crate::inbox::Kept;
 use crate::invariants;
 use crate::negotiate::{ConnectRequest, Negotiated, WillRequest, negotiate};
 
 const OK: ReasonCode = ReasonCode::SUCCESS;
 
+/// Packet ids of a session that outlives its connections begin above those of its inbox; here they count from 1.
 fn id(number: u16) -> PacketId {
+    PacketId::new(INBOX_IDS + number).expect("not 0")
+}
+
+fn inbox_id(number: u16) -> PacketId {
     PacketId::new(number).expect("not 0")
 }
 
@@ -42,8 +48,8 @@ fn resume(session: &mut Session) -> Vec<(&'static str, u16)> {
     session.resume(&mut out);
     invariants::check(session).expect("sound");
     let short = |resend: Resend| match resend {
-        Resend::Publish { packet_id, .. } => ("PUBLISH", packet_id.get()),
-        Resend::PubRel { packet_id } => ("PUBREL", packet_id.get()),
+        Resend::Publish { packet_id, .. } => ("PUBLISH", packet_id.get() - INBOX_IDS),
+        Resend::PubRel { packet_id } => ("PUBREL", packet_id.get() - INBOX_IDS),
     };
     out.into_iter().map(short).collect()
 }
@@ -145,7 +151,7 @@ fn what_was_unacknowledged_is_sent_again_in_order() {
     assert!(!session.is_resuming());
     assert_eq!(session.admit(q1, true), Admission::Send(Some(id(6))));
     // And again on the next connection, but for what was answered here.
-    assert_eq!(session.on_pubcomp(id(2)), Ok(()));
+    assert_eq!(session.on_pubcomp(id(2)), Ok(None));
     assert!(session.on_pubrec(id(1), ReasonCode::QUOTA_EXCEEDED).is_ok());
     lose(&mut session, 0);
     session.attach(&negotiated(10, 60), None, UnixMillis(0));
@@ -166,14 +172,14 @@ fn a_lower_receive_maximum_on_resume_is_kept() {
     session.attach(&negotiated(1, 60), None, UnixMillis(0));
     assert_eq!(resume(&mut session), [("PUBREL", 1), ("PUBREL", 4)]);
     assert_eq!((session.is_resuming(), session.window_free()), (true, 0));
-    assert_eq!(session.on_pubcomp(id(1)), Ok(()));
+    assert_eq!(session.on_pubcomp(id(1)), Ok(None));
     assert_eq!(resume(&mut session), []);
-    assert_eq!(session.on_pubcomp(id(4)), Ok(()));
+    assert_eq!(session.on_pubcomp(id(4)), Ok(None));
     for number in [2, 3, 5] {
         assert_eq!(resume(&mut session), [("PUBLISH", number)]);
         assert!(session.on_pubrec(id(number), OK).is_ok());
         assert_eq!(resume(&mut session), []);
-        assert_eq!(session.on_pubcomp(id(number)), Ok(()));
+        assert_eq!(session.on_pubcomp(id(number)), Ok(None));
     }
     assert_eq!((session.is_resuming(), session.window_free()), (false, 1));
 }
@@ -182,6 +188,7 @@ fn a_lower_receive_maximum_on_resume_is_kept() {
 fn deliveries_of_queues_go_back_when_the_connection_goes() {
     for survives in [true, false] {
         let mut session = connected(10, if survives { 60 } else { 0 });
+        let id = if survives { id } else { inbox_id };
         let (q0, q1, q2) = (QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce);
         for (qos, offset) in [(q1, 10), (q2, 20), (q2, 30), (q1, 40), (q2, 50), (q0, 60), (q0, 70)]
         {
@@ -334,27 +341,23 @@ fn a_session_survives_as_an_image() {
     let (q1, q2) = (QoS::AtLeastOnce, QoS::ExactlyOnce);
     let mut session = connected(10, 60);
     session.subscribe("b/#", SubscriptionRecord::plain(q1));
-    session.subscribe("a/+", SubscriptionRecord::plain(q2));
-    for (qos, origin) in [
-        (q1, Origin::Live),
-        (q2, Origin::Live),
-        (q1, queue(1, 2)),
-        (q2, queue(1, 3)),
-        (q2, Origin::Live),
-    ] {
-        send(&mut session, qos, origin, 1);
-    }
-    assert!(session.on_pubrec(id(2), OK).is_ok());
-    let _ = session.queue(delivery(q1, b"waits"), Origin::Live, &ServerLimits::default());
-    let _ = session.queue(delivery(q1, b"goes back"), queue(1, 4), &ServerLimits::default());
+    session.subscribe("a/+", SubscriptionRecord { consumer: 7, ..SubscriptionRecord::plain(q2) });
     for number in [9, 5, 7] {
         assert_eq!(session.receive_qos2(id(number)), Incoming2::New);
     }
+    session.kept_qos2(id(5));
+    session.kept_qos2(id(7));
     session.stored_qos2(id(9));
     session.stored_qos2(id(5));
+    let inbox = session.inbox_mut().expect("it outlives its connection");
+    for (at, qos) in [(10, q1), (20, q2), (30, q2), (40, q1)] {
+        inbox.push(Kept { at, size: 1, qos, retain: false, has_identifiers: false });
+        inbox.sent(at / 10 - 1);
+    }
+    assert!(matches!(session.on_pubrec(inbox_id(2), OK), Ok(PubRecVerdict::Store(_))));
+    assert!(session.on_puback(inbox_id(4), OK).is_ok());
 
-    let image = session.image();
-    let mut restored = Session::from_image(image.clone(), UnixMillis(500)).expect("sound");
+    let mut restored = Session::from_image(&session.image(), UnixMillis(500));
     invariants::check(&restored).expect("sound");
     let again = restored.image();
     assert_eq!(
@@ -362,35 +365,29 @@ fn a_session_survives_as_an_image() {
         Some(UnixMillis(500)),
         "the connection went with the process"
     );
-    let settled = Session::from_image(again.clone(), UnixMillis(900)).expect("sound").image();
-    assert_eq!(settled, again, "an image of an image");
-    assert_eq!(
-        restored.subscriptions().map(|(filter, _)| filter).collect::<Vec<_>>(),
-        ["a/+", "b/#"]
-    );
+    assert_eq!(Session::from_image(&again, UnixMillis(900)).image(), again, "an image of an image");
+    let consumers: Vec<_> =
+        restored.subscriptions().map(|(filter, record)| (filter, record.consumer)).collect();
+    assert_eq!(consumers, [("a/+", 0), ("b/#", 0)], "a consumer is a thing of one connection");
     assert_eq!(restored.receive_qos2(id(5)), Incoming2::Duplicate);
     assert_eq!(restored.receive_qos2(id(7)), Incoming2::New, "was not stored");
+    assert_eq!(restored.receive_qos2(id(9)), Incoming2::New, "storage never had it");
     restored.attach(&negotiated(10, 60), None, UnixMillis(600));
-    assert_eq!(
-        resume(&mut restored),
-        [("PUBREL", 2), ("PUBREL", 4), ("PUBLISH", 1), ("PUBLISH", 5)]
-    );
-    let next = restored.next_pending().expect("one waits");
-    assert_eq!((next.packet_id, next.delivery.message.payload()), (Some(id(6)), &b"waits"[..]));
+    let inbox = restored.inbox().expect("it outlives its connection");
+    assert_eq!(inbox.pubrels().collect::<Vec<_>>(), [inbox_id(2)]);
+    let upcoming: Vec<_> =
+        inbox.upcoming(0, 9).map(|next| (next.packet_id.get(), next.kept.at, next.dup)).collect();
+    assert_eq!(upcoming, [(1, 10, true), (3, 30, true)]);
+}
 
-    let mut twice = image.clone();
-    twice.in_flight.extend(image.in_flight.first().cloned());
-    assert_eq!(
-        Session::from_image(twice, UnixMillis(0)).err(),
-        Some(ImageError::PacketIdTwice(id(1)))
-    );
-    let mut qos0 = image;
-    qos0.in_flight = vec![crate::InFlightImage::Publish {
-        packet_id: id(3),
-        delivery: delivery(QoS::AtMostOnce, b""),
-    }];
-    assert_eq!(
-        Session::from_image(qos0, UnixMillis(0)).err(),
-        Some(ImageError::InFlightAtQos0(id(3)))
-    );
+#[test]
+fn packet_ids_of_the_inbox_are_no_others() {
+    let mut session = connected(10, 60);
+    for _ in 0..70_000 {
+        send(&mut session, QoS::AtLeastOnce, Origin::Live, 1);
+        let one = session.in_flight_ids().next().expect("it is in flight");
+        assert!(one.get() > 32_767);
+        assert!(session.on_puback(one, OK).is_ok());
+    }
+    assert_eq!(session.on_puback(inbox_id(5), OK), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
 }

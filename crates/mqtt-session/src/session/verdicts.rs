@@ -6,6 +6,7 @@ use mqtt_types::{PacketId, ReasonCode};
 use stdx::UnixMillis;
 
 use crate::delivery::{Delivery, Origin};
+use crate::inbox::Gone;
 use crate::will::Will;
 
 /// What to do with an outgoing message.
@@ -56,6 +57,11 @@ pub enum PubRecVerdict {
         /// The outcome.
         settled: Option<Completed>,
     },
+    /// The client has a message of the inbox: store that, then say [`received_stored`](crate::Inbox::received_stored)
+    /// and send PUBREL.
+    Store(Gone),
+    /// That is being stored already: send nothing now.
+    BeingStored,
     /// The client refused the message: report it, send nothing. `[MQTT-4.4.0-2]`
     Completed(Completed),
 }

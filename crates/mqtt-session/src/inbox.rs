@@ -1,0 +1,366 @@
+//! The messages that storage keeps for a session until its client has them: where each lies and how far its handshake
+//! is. It must not know bodies, storage or the connection's output.
+
+mod entry;
+mod image;
+
+use std::collections::VecDeque;
+
+use mqtt_types::{PacketId, QoS, ReasonCode};
+
+use crate::delivery::Origin;
+use entry::{Entry, State};
+pub use image::{InboxEntryImage, InboxImage};
+
+/// Packet ids from 1 up to this one are the inbox's. The upper half is for deliveries that are not kept here.
+pub(crate) const INBOX_IDS: u16 = 32_767;
+
+/// A message to keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// Where storage has it; the caller's own mark.
+    pub at: u64,
+    /// What it counts against byte limits.
+    pub size: u32,
+    /// The QoS to send it with: 1 or 2.
+    pub qos: QoS,
+    /// The RETAIN flag to send it with.
+    pub retain: bool,
+    /// Whether Subscription Identifiers go along, which storage has too.
+    pub has_identifiers: bool,
+}
+
+/// The next message to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NextKept {
+    /// Its number in the inbox.
+    pub sequence: u64,
+    /// Its packet id, the same after every restart.
+    pub packet_id: PacketId,
+    /// The message.
+    pub kept: Kept,
+    /// Whether it may have been sent before. `[MQTT-3.3.1-1]`
+    pub dup: bool,
+}
+
+/// A message that storage need not keep any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gone {
+    /// Its number in the inbox.
+    pub sequence: u64,
+    /// Where storage has it.
+    pub at: u64,
+}
+
+impl Gone {
+    pub(crate) const fn origin(self) -> Origin {
+        Origin::Inbox { sequence: self.sequence, at: self.at }
+    }
+}
+
+/// What a PUBREC for a kept message leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeptPubRec {
+    /// The client has it. That must be stored before PUBREL goes out, or a crash would send the message twice; then say
+    /// [`Inbox::received_stored`]. The body is not needed any more.
+    Received(Gone),
+    /// The client said so before, and it is being stored: nothing to do.
+    BeingStored,
+    /// The client said so before, and it is stored: send PUBREL.
+    Stored,
+    /// The client refused it. `[MQTT-4.4.0-2]`
+    Refused(Gone),
+}
+
+/// Numbers are given in the order of storage, and the packet id follows from the number: so a restart finds the ids that
+/// the client knows without any of them being written down.
+///
+/// ```text
+/// entries:   | 17 gone | 18 sent | 19 received | 20 sent | 21 waiting | 22 waiting |
+///              first                                       ▲ next       end = first + 6
+/// packet id: number mod 32,767 + 1
+/// ```
+#[derive(Debug, Default)]
+pub struct Inbox {
+    entries: VecDeque<Entry>,
+    /// The number of the front entry, which is not gone.
+    first: u64,
+    /// The number of the next to send on this connection.
+    next: u64,
+    /// Messages below that number have been sent at some time.
+    sent_to: u64,
+    /// Messages that wait or are sent, and their sizes.
+    messages: usize,
+    bytes: u64,
+    /// Messages on the wire of this connection that count against the client's Receive Maximum.
+    outstanding: usize,
+}
+
+impl Inbox {
+    /// Adds a message, and gives its number.
+    pub fn push(&mut self, kept: Kept) -> u64 {
+        let sequence = self.end();
+        self.entries.push_back(Entry::new(kept));
+        self.messages += 1;
+        self.bytes += u64::from(kept.size);
+        sequence
+    }
+
+    /// The number that the next message gets.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// How many messages wait or are on their way.
+    #[must_use]
+    pub const fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// What they count against byte limits.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many count against the client's Receive Maximum on this connection.
+    #[must_use]
+    pub const fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// Whether there is nothing to remember at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The messages from `from` on that could be sent next, as many as `count` and as far as packet ids are free.
+    pub fn upcoming(&self, from: u64, count: usize) -> impl Iterator<Item = NextKept> + '_ {
+        let from = from.max(self.next);
+        let at = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let end = self.first + u64::from(INBOX_IDS);
+        let numbered = (from.max(self.first)..end).zip(self.entries.iter().skip(at));
+        let waiting = numbered.filter(|(_, entry)| entry.state == State::Waiting);
+        waiting.take(count).map(|(sequence, entry)| NextKept {
+            sequence,
+            packet_id: packet_id(sequence),
+            kept: entry.kept(),
+            dup: entry.was_sent(),
+        })
+    }
+
+    /// The message goes out; it is one of [`Self::upcoming`], the first of them.
+    pub fn sent(&mut self, sequence: u64) {
+        if let Some(entry) = self.entry_mut(sequence) {
+            entry.state = State::Sent;
+            entry.set_sent();
+            self.outstanding += 1;
+            self.next = sequence + 1;
+            self.sent_to = self.sent_to.max(self.next);
+        }
+    }
+
+    /// The message does not go out: it has expired or is too large. `None` when it is not waiting.
+    pub fn give_up(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Waiting)?;
+        let gone = Gone { sequence, at: entry.at };
+        self.leave(sequence);
+        Some(gone)
+    }
+
+    /// The oldest waiting message, taken out because the inbox holds more than the limits allow.
+    pub fn overflow(&mut self, messages_max: usize, bytes_max: u64) -> Option<Gone> {
+        if self.messages <= messages_max && self.bytes <= bytes_max {
+            return None;
+        }
+        let from = usize::try_from(self.next.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let mut waiting = self.entries.iter().enumerate().skip(from);
+        let (place, _) = waiting.find(|(_, entry)| entry.state == State::Waiting)?;
+        self.give_up(self.first + place as u64)
+    }
+
+    /// PUBACK from the client.
+    ///
+    /// # Errors
+    /// 0x92 when the packet id is not in flight; 0x82 when its message is at QoS 2.
+    pub fn puback(&mut self, id: PacketId) -> Result<Gone, ReasonCode> {
+        let (sequence, entry) = self.on_the_wire(id)?;
+        if entry.state != State::Sent || entry.qos() != QoS::AtLeastOnce {
+            return Err(ReasonCode::PROTOCOL_ERROR);
+        }
+        let gone = Gone { sequence, at: entry.at };
+        self.leave(sequence);
+        Ok(gone)
+    }
+
+    /// PUBREC from the client.
+    ///
+    /// # Errors
+    /// 0x92 when the packet id is not in flight; 0x82 when its message is at QoS 1.
+    pub fn pubrec(&mut self, id: PacketId, reason: ReasonCode) -> Result<KeptPubRec, ReasonCode> {
+        let (sequence, entry) = self.on_the_wire(id)?;
+        let gone = Gone { sequence, at: entry.at };
+        match entry.state {
+            State::Sent if entry.qos() != QoS::ExactlyOnce => Err(ReasonCode::PROTOCOL_ERROR),
+            State::Sent if reason.is_error() => {
+                self.leave(sequence);
+                Ok(KeptPubRec::Refused(gone))
+            }
+            State::Sent => {
+                self.receive(sequence, State::Receiving);
+                Ok(KeptPubRec::Received(gone))
+            }
+            State::Receiving => Ok(KeptPubRec::BeingStored),
+            _ => Ok(KeptPubRec::Stored),
+        }
+    }
+
+    /// It is stored that the client has the message: gives the packet id for its PUBREL.
+    pub fn received_stored(&mut self, sequence: u64) -> Option<PacketId> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Receiving)?;
+        entry.state = State::Received;
+        Some(packet_id(sequence))
+    }
+
+    /// PUBCOMP from the client: gives the number of the message, whose packet id is free.
+    ///
+    /// # Errors
+    /// 0x92 when the packet id is not in flight; 0x82 when PUBREL has not gone out.
+    pub fn pubcomp(&mut self, id: PacketId) -> Result<u64, ReasonCode> {
+        let (sequence, entry) = self.on_the_wire(id)?;
+        if entry.state != State::Received {
+            return Err(ReasonCode::PROTOCOL_ERROR);
+        }
+        self.leave(sequence);
+        Ok(sequence)
+    }
+
+    /// A client connects: the packet ids whose PUBREL must go out again, in order. `[MQTT-4.4.0-1]`
+    pub fn pubrels(&self) -> impl Iterator<Item = PacketId> + '_ {
+        let numbered = (self.first..).zip(&self.entries);
+        let received = numbered.filter(|(_, entry)| entry.state == State::Received);
+        received.map(|(sequence, _)| packet_id(sequence))
+    }
+
+    /// The connection is gone: what was on the wire will be sent again, in order.
+    pub fn disconnect(&mut self) {
+        self.next = self.first;
+        self.outstanding = 0;
+        for entry in &mut self.entries {
+            if entry.state == State::Sent {
+                entry.state = State::Waiting;
+            }
+            entry.set_counted(false);
+        }
+    }
+
+    /// Where all the bodies lie that are still needed.
+    pub fn stored(&self) -> impl Iterator<Item = u64> + '_ {
+        self.entries.iter().filter(|entry| entry.has_body()).map(|entry| entry.at)
+    }
+
+    /// Messages below that number may have been sent.
+    #[must_use]
+    pub const fn sent_to(&self) -> u64 {
+        self.sent_to
+    }
+
+    /// Gives back memory that a busy spell took.
+    pub fn shrink(&mut self) {
+        if self.entries.capacity() > 4 * self.entries.len() {
+            self.entries.shrink_to_fit();
+        }
+    }
+
+    // Replay of what was stored.
+
+    /// A message left, as storage says. `None` when it had left before.
+    pub fn replay_left(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state != State::Gone)?;
+        let gone = Gone { sequence, at: entry.at };
+        let has_body = entry.has_body();
+        self.leave(sequence);
+        has_body.then_some(gone)
+    }
+
+    /// The client has a message, as storage says. `None` when that was known.
+    pub fn replay_received(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.has_body())?;
+        let gone = Gone { sequence, at: entry.at };
+        self.receive(sequence, State::Received);
+        Some(gone)
+    }
+
+    /// Messages below that number may have been sent, as storage says.
+    pub fn replay_sent_to(&mut self, sequence: u64) {
+        let count = usize::try_from(sequence.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.entries.iter_mut().take(count).for_each(Entry::set_sent);
+        self.sent_to = self.sent_to.max(sequence);
+    }
+
+    /// Whether counts are right and the front is not gone.
+    pub(crate) fn is_sound(&self) -> bool {
+        let with_body = || self.entries.iter().filter(|entry| entry.has_body());
+        let on_the_wire = self.entries.iter().filter(|entry| entry.is_counted()).count();
+        self.messages == with_body().count()
+            && self.bytes == with_body().map(|entry| u64::from(entry.size)).sum::<u64>()
+            && self.outstanding == on_the_wire
+            && self.next <= self.end()
+            && self.entries.front().is_none_or(|entry| entry.state != State::Gone)
+    }
+
+    fn entry_mut(&mut self, sequence: u64) -> Option<&mut Entry> {
+        let place = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(place)
+    }
+
+    fn on_the_wire(&self, id: PacketId) -> Result<(u64, Entry), ReasonCode> {
+        let unknown = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+        let period = u64::from(INBOX_IDS);
+        let place = u64::from(id.get()) - 1;
+        let sequence = self.first - self.first % period + place;
+        let sequence = if sequence < self.first { sequence + period } else { sequence };
+        let at = usize::try_from(sequence - self.first).map_err(|_| unknown)?;
+        let entry = *self.entries.get(at).ok_or(unknown)?;
+        match entry.state {
+            State::Waiting | State::Gone => Err(unknown),
+            State::Sent | State::Receiving | State::Received => Ok((sequence, entry)),
+        }
+    }
+
+    /// The client has the message: the body is not needed any more, the packet id is.
+    fn receive(&mut self, sequence: u64, state: State) {
+        let Some(entry) = self.entry_mut(sequence) else { return };
+        let size = entry.size;
+        entry.state = state;
+        self.messages -= 1;
+        self.bytes -= u64::from(size);
+    }
+
+    fn leave(&mut self, sequence: u64) {
+        let Some(entry) = self.entry_mut(sequence) else { return };
+        let (size, has_body, is_counted) = (entry.size, entry.has_body(), entry.is_counted());
+        *entry = Entry::GONE;
+        if has_body {
+            self.messages -= 1;
+            self.bytes -= u64::from(size);
+        }
+        self.outstanding -= usize::from(is_counted);
+        while self.entries.front().is_some_and(|entry| entry.state == State::Gone) {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        self.next = self.next.max(self.first);
+    }
+}
+
+/// The packet id of the message of that number.
+fn packet_id(sequence: u64) -> PacketId {
+    let place = (sequence % u64::from(INBOX_IDS)) as u16;
+    PacketId::new(place + 1).expect("one more than a remainder is not 0")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! One kept message. It must not know its number.
+
+use mqtt_types::QoS;
+
+use super::Kept;
+
+/// How far the client is with a message.
+///
+/// ```text
+///            connection lost
+///        ┌─────────────────────┐
+///        ▼                     │
+///     Waiting ── PUBLISH ──▶ Sent ── PUBACK, or a PUBREC >= 0x80 ────────────────▶ Gone
+///        │                     │                                                     ▲
+///        └ expired, too large, │ PUBREC                             PUBCOMP          │
+///          overflow ──▶ Gone   └──▶ Receiving ── stored, PUBREL ──▶ Received ────────┘
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Waiting,
+    Sent,
+    /// The client has it, which is being stored.
+    Receiving,
+    /// The client has it, which is stored: PUBREL went out, or goes out on the next connection.
+    Received,
+    Gone,
+}
+
+const QOS: u8 = 0b0000_0011;
+const RETAIN: u8 = 0b0000_0100;
+const IDENTIFIERS: u8 = 0b0000_1000;
+const WAS_SENT: u8 = 0b0001_0000;
+const COUNTED: u8 = 0b0010_0000;
+
+/// 16 bytes: there may be very many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) at: u64,
+    pub(super) size: u32,
+    flags: u8,
+    pub(super) state: State,
+}
+
+impl Entry {
+    pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, state: State::Gone };
+    pub(super) const RECEIVED: Self = Self { state: State::Received, ..Self::GONE };
+
+    pub(super) fn new(kept: Kept) -> Self {
+        let mut flags = kept.qos.as_u8();
+        flags |= if kept.retain { RETAIN } else { 0 };
+        flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
+        Self { at: kept.at, size: kept.size, flags, state: State::Waiting }
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            at: self.at,
+            size: self.size,
+            qos: self.qos(),
+            retain: self.flags & RETAIN != 0,
+            has_identifiers: self.flags & IDENTIFIERS != 0,
+        }
+    }
+
+    pub(super) fn qos(&self) -> QoS {
+        if self.flags & QOS == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }
+    }
+
+    pub(super) const fn was_sent(&self) -> bool {
+        self.flags & WAS_SENT != 0
+    }
+
+    /// It is on the wire, or may have been.
+    pub(super) fn set_sent(&mut self) {
+        self.flags |= WAS_SENT;
+        self.set_counted(self.state == State::Sent);
+    }
+
+    /// Whether it counts against the client's Receive Maximum on this connection.
+    pub(super) const fn is_counted(&self) -> bool {
+        self.flags & COUNTED != 0
+    }
+
+    pub(super) const fn set_counted(&mut self, counted: bool) {
+        self.flags = if counted { self.flags | COUNTED } else { self.flags & !COUNTED };
+    }
+
+    /// Whether its body is still needed.
+    pub(super) fn has_body(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Sent)
+    }
+}

@@ -1,0 +1,72 @@
+//! An inbox as plain data, for a store to keep. It must not know how it is stored.
+
+use super::entry::{Entry, State};
+use super::{Inbox, Kept};
+
+/// What [`Inbox::image`] gives and [`Inbox::from_image`] takes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InboxImage {
+    /// The number of the first entry.
+    pub first: u64,
+    /// The messages, in order of their numbers.
+    pub entries: Vec<InboxEntryImage>,
+}
+
+/// One message of an inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InboxEntryImage {
+    /// It is still to be delivered.
+    Kept {
+        /// The message.
+        kept: Kept,
+        /// Whether it may have been sent.
+        was_sent: bool,
+    },
+    /// The client has it, at QoS 2; PUBREL is to be sent again.
+    Received,
+    /// It has left.
+    Gone,
+}
+
+impl Inbox {
+    /// What is to be stored of it. What the client has and is being stored counts as stored: its record follows.
+    #[must_use]
+    pub fn image(&self) -> InboxImage {
+        let image = |entry: &Entry| match entry.state {
+            State::Waiting | State::Sent => {
+                InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
+            }
+            State::Receiving | State::Received => InboxEntryImage::Received,
+            State::Gone => InboxEntryImage::Gone,
+        };
+        InboxImage { first: self.first, entries: self.entries.iter().map(image).collect() }
+    }
+
+    /// The inbox of an image, with nobody connected.
+    #[must_use]
+    pub fn from_image(image: &InboxImage) -> Self {
+        let mut inbox = Self { first: image.first, next: image.first, ..Self::default() };
+        for one in &image.entries {
+            let entry = match *one {
+                InboxEntryImage::Kept { kept, was_sent } => {
+                    inbox.messages += 1;
+                    inbox.bytes += u64::from(kept.size);
+                    let mut entry = Entry::new(kept);
+                    if was_sent {
+                        entry.set_sent();
+                    }
+                    entry
+                }
+                InboxEntryImage::Received => Entry::RECEIVED,
+                InboxEntryImage::Gone => Entry::GONE,
+            };
+            inbox.entries.push_back(entry);
+        }
+        while inbox.entries.front().is_some_and(|entry| entry.state == State::Gone) {
+            inbox.entries.pop_front();
+            inbox.first += 1;
+            inbox.next = inbox.first;
+        }
+        inbox
+    }
+}

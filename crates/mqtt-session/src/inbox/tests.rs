@@ -1,0 +1,106 @@
+//! An inbox, step by step.
+
+use super::*;
+
+fn id(number: u16) -> PacketId {
+    PacketId::new(number).expect("not 0")
+}
+
+fn kept(at: u64, qos: QoS) -> Kept {
+    Kept { at, size: 10, qos, retain: false, has_identifiers: false }
+}
+
+/// Sends all that may go, and gives the packet ids.
+fn send_all(inbox: &mut Inbox, window: usize) -> Vec<u16> {
+    let next: Vec<_> =
+        inbox.upcoming(0, window).map(|next| (next.sequence, next.packet_id.get())).collect();
+    next.iter().for_each(|(sequence, _)| inbox.sent(*sequence));
+    assert!(inbox.is_sound());
+    next.into_iter().map(|(_, id)| id).collect()
+}
+
+#[test]
+fn messages_go_out_in_order_and_leave_in_any() {
+    let mut inbox = Inbox::default();
+    for at in 1..=4 {
+        assert_eq!(inbox.push(kept(at, QoS::AtLeastOnce)), at - 1);
+    }
+    assert_eq!(send_all(&mut inbox, 3), [1, 2, 3]);
+    assert_eq!(inbox.outstanding(), 3);
+    assert_eq!(inbox.puback(id(2)), Ok(Gone { sequence: 1, at: 2 }));
+    assert_eq!(inbox.puback(id(2)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
+    assert_eq!(inbox.puback(id(4)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND), "not sent yet");
+    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Err(ReasonCode::PROTOCOL_ERROR));
+    assert_eq!((inbox.messages(), inbox.bytes(), inbox.outstanding()), (3, 30, 2));
+    inbox.disconnect();
+    let again: Vec<_> = inbox.upcoming(0, 9).map(|next| (next.packet_id.get(), next.dup)).collect();
+    assert_eq!(again, [(1, true), (3, true), (4, false)]);
+    assert_eq!(send_all(&mut inbox, 9), [1, 3, 4]);
+    for (number, at) in [(3, 3), (1, 1), (4, 4)] {
+        assert_eq!(inbox.puback(id(number)).map(|gone| gone.at), Ok(at));
+    }
+    assert!(inbox.is_empty() && inbox.is_sound());
+    assert_eq!(inbox.push(kept(5, QoS::AtLeastOnce)), 4);
+    assert_eq!(send_all(&mut inbox, 9), [5]);
+}
+
+#[test]
+fn at_qos_2_pubrel_waits_for_the_store() {
+    let mut inbox = Inbox::default();
+    inbox.push(kept(7, QoS::ExactlyOnce));
+    assert_eq!(send_all(&mut inbox, 9), [1]);
+    assert_eq!(inbox.puback(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
+    assert_eq!(inbox.pubcomp(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
+    let gone = Gone { sequence: 0, at: 7 };
+    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(gone)));
+    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::BeingStored));
+    assert_eq!(inbox.pubcomp(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
+    assert_eq!(inbox.pubrels().count(), 0, "not before it is stored");
+    assert_eq!(inbox.outstanding(), 1, "PUBCOMP gives the place back");
+    assert_eq!((inbox.messages(), inbox.stored().count()), (0, 0));
+    assert_eq!(inbox.received_stored(0), Some(id(1)));
+    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Stored));
+    inbox.disconnect();
+    assert_eq!(inbox.pubrels().collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(inbox.upcoming(0, 9).count(), 0);
+    assert_eq!(inbox.pubcomp(id(1)), Ok(0));
+    assert!(inbox.is_empty() && inbox.is_sound());
+
+    inbox.push(kept(8, QoS::ExactlyOnce));
+    assert_eq!(send_all(&mut inbox, 9), [2]);
+    let refused = Gone { sequence: 1, at: 8 };
+    let verdict = inbox.pubrec(id(2), ReasonCode::UNSPECIFIED_ERROR);
+    assert_eq!(verdict, Ok(KeptPubRec::Refused(refused)));
+    assert!(inbox.is_empty() && inbox.is_sound());
+}
+
+#[test]
+fn what_is_too_much_goes_from_the_oldest_that_waits() {
+    let mut inbox = Inbox::default();
+    (1..=5).for_each(|at| _ = inbox.push(kept(at, QoS::AtLeastOnce)));
+    assert_eq!(send_all(&mut inbox, 2), [1, 2]);
+    assert_eq!(inbox.overflow(5, 50), None);
+    assert_eq!(inbox.overflow(4, 50), Some(Gone { sequence: 2, at: 3 }));
+    assert_eq!(inbox.overflow(9, 30), Some(Gone { sequence: 3, at: 4 }));
+    assert_eq!(inbox.overflow(0, 0), Some(Gone { sequence: 4, at: 5 }));
+    assert_eq!(inbox.overflow(0, 0), None, "what is on the wire stays");
+    assert!(inbox.is_sound());
+}
+
+#[test]
+fn packet_ids_come_round_and_wait_for_one_that_is_not_answered() {
+    let mut inbox = Inbox::default();
+    (0..70_000).for_each(|at| _ = inbox.push(kept(at, QoS::AtLeastOnce)));
+    inbox.sent(0);
+    let mut sent = 1;
+    let next = |inbox: &Inbox| inbox.upcoming(0, 1).next();
+    while let Some(next) = next(&inbox) {
+        inbox.sent(next.sequence);
+        assert_eq!(inbox.puback(next.packet_id).map(|gone| gone.at), Ok(sent));
+        sent += 1;
+    }
+    assert_eq!(sent, u64::from(INBOX_IDS), "the next would bear the packet id of the first");
+    assert_eq!(inbox.puback(id(1)).map(|gone| gone.at), Ok(0));
+    assert_eq!(send_all(&mut inbox, 1), [1]);
+    assert_eq!(inbox.puback(id(1)).map(|gone| gone.at), Ok(u64::from(INBOX_IDS)));
+}
