@@ -6,6 +6,7 @@ use log_api::{Log, ShardId};
 use mqtt_router::Router;
 use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
+use stdx::UnixMillis;
 
 use crate::config::Config;
 use crate::directory::Directory;
@@ -26,7 +27,8 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
-/// Builds a broker over a log. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
+/// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
+/// `now`. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
 /// hash tables of what clients name, and must not be guessable.
 #[must_use]
 pub fn open(
@@ -35,6 +37,7 @@ pub fn open(
     log: Arc<dyn Log>,
     recovered: Recovered,
     seed: [u64; 2],
+    now: UnixMillis,
 ) -> Broker {
     let shards = config.shards;
     let mut router = Router::new(seed);
@@ -55,22 +58,33 @@ pub fn open(
         max_pending_bytes: usize::MAX,
         ..config.limits.clone()
     };
+    let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
+    retained.restore(recovered.retained, recovered.retained_version);
     let shared = Arc::new(Shared {
         lease_limits,
         routes: Routes::new(router),
         directory,
-        retained: RetainedStore::new(config.max_retained_messages, config.max_retained_bytes),
+        retained,
         post,
         log,
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });
     let mut built: Vec<Shard> = (0..shards)
-        .map(|n| Shard::new(ShardId(n), Arc::clone(&shared), recovered.next_sink))
+        .map(|n| {
+            let next = (recovered.next_sink, recovered.next_session);
+            Shard::new(ShardId(n), Arc::clone(&shared), next)
+        })
         .collect();
     for (definition, engine) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
             shard.host(definition, engine);
+        }
+    }
+    for session in recovered.sessions {
+        let owner = session.number.owner(shards);
+        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
+            shard.restore_session(session, now);
         }
     }
     Broker { handle: Handle::new(shared), shards: built }

@@ -2,7 +2,6 @@
 //! It must not know sessions, connections or packets.
 
 mod queue;
-mod state;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,13 +14,13 @@ use mqtt_router::SinkId;
 use queue_engine::{Input, Outcome, Queue, StoredAt};
 use stdx::{Instant, UnixMillis};
 
+use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
 use crate::record::{Left, PublishRecord, SettleRecord, ranges};
 use crate::turn::Turn;
 
 pub(crate) use queue::{HostedQueue, ReadAhead};
-pub(crate) use state::{QueuePart, ShardPart, StoredQueue};
 
 /// The token of records whose commit nobody waits for.
 pub(crate) const NO_TOKEN: u64 = u64::MAX;
@@ -90,14 +89,12 @@ impl Hosting {
     }
 
     /// Applies a message that the log has committed to the queues here that take it.
-    pub(crate) fn apply_publish(&mut self, record: &CommittedRecord, turn: &mut Turn) {
-        let publish = match PublishRecord::decode(record.body.clone()) {
-            Ok(publish) => publish,
-            Err(error) => {
-                tracing::error!(%error, position = record.position.as_u64(), "a record of this process is not legal");
-                return;
-            }
-        };
+    pub(crate) fn apply_publish(
+        &mut self,
+        record: &CommittedRecord,
+        publish: &PublishRecord,
+        turn: &mut Turn,
+    ) {
         let mut message = None;
         for sink in publish.sinks() {
             let Some(queue) = self.queues.get_mut(&sink) else {

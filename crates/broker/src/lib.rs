@@ -2,6 +2,7 @@
 //! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
 
 mod broker;
+mod checkpoint;
 mod config;
 mod control;
 mod directory;
@@ -33,6 +34,6 @@ pub use mail::{Mail, QueueState};
 pub use outbox::{CloseReason, Outbox};
 pub use post::Post;
 pub use record::RecordError;
-pub use recovery::{Recovered, Recovery};
+pub use recovery::{Recovered, RecoveredCounts, Recovery};
 pub use shard::Shard;
 pub use stats::Counts;

@@ -3,10 +3,17 @@
 mod codec;
 mod definition;
 mod publish;
+mod session;
+mod session_parts;
 mod settle;
+mod targets;
 
+pub(crate) use codec::Reader;
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub(crate) use publish::PublishRecord;
+pub(crate) use publish::{PublishRecord, Targets, encode_publish};
+pub(crate) use session::{SessionEvent, SessionRecord};
+pub(crate) use session_parts::{StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
+pub(crate) use targets::{MoreTargets, SessionTarget};
 
 pub use codec::RecordError;

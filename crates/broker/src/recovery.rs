@@ -1,14 +1,22 @@
 //! The broker's state as the log tells it: a checkpoint, and the records after it.
 
+mod sessions;
+
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::SinkId;
+use mqtt_types::Message;
 use queue_engine::{Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
-use crate::hosting::{ShardPart, StoredQueue};
-use crate::record::{DefinitionRecord, PublishRecord, RecordError, SettleRecord, decode_deleted};
+use crate::checkpoint::{RetainedPart, StoredPart, StoredQueue};
+use crate::record::{
+    DefinitionRecord, MoreTargets, PublishRecord, RecordError, SessionRecord, SettleRecord,
+    StoredSession, decode_deleted,
+};
+use sessions::Sessions;
 
 /// A queue on its way back.
 pub(crate) struct RecoveredQueue {
@@ -21,23 +29,49 @@ pub(crate) struct RecoveredQueue {
 pub struct Recovery {
     queues: BTreeMap<SinkId, RecoveredQueue>,
     next_sink: u32,
-    released: BTreeMap<u32, u32>,
+    sessions: Sessions,
+    retained: Retained,
+    released: Releases,
 }
 
 /// What a broker starts with.
 pub struct Recovered {
     pub(crate) queues: Vec<RecoveredQueue>,
     pub(crate) next_sink: u32,
+    pub(crate) sessions: Vec<StoredSession>,
+    /// The count of the next durable session's number.
+    pub(crate) next_session: u64,
+    pub(crate) retained: Vec<Message>,
+    /// The version of the newest retained message.
+    pub(crate) retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
     pub released: Vec<(u32, u32)>,
 }
 
+/// How much a broker starts with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RecoveredCounts {
+    /// Queues.
+    pub queues: usize,
+    /// Messages waiting in them.
+    pub waiting: u64,
+    /// Durable sessions.
+    pub sessions: usize,
+    /// Retained messages.
+    pub retained: usize,
+}
+
 impl Recovered {
-    /// Number of queues, and of messages waiting in them.
+    /// How much there is.
     #[must_use]
-    pub fn counts(&self) -> (usize, u64) {
+    pub fn counts(&self) -> RecoveredCounts {
         let waiting = |queue: &RecoveredQueue| queue.engine.ledger().waiting();
-        (self.queues.len(), self.queues.iter().map(waiting).sum())
+        RecoveredCounts {
+            queues: self.queues.len(),
+            waiting: self.queues.iter().map(waiting).sum(),
+            sessions: self.sessions.len(),
+            retained: self.retained.len(),
+        }
     }
 }
 
@@ -49,13 +83,15 @@ impl Recovery {
     pub fn new(checkpoint: Option<&CheckpointParts>) -> Result<Self, RecordError> {
         let mut recovery = Self::default();
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
-            let (next_sink, queues) = ShardPart::decode(part)?;
-            recovery.next_sink = recovery.next_sink.max(next_sink);
-            for StoredQueue { definition, snapshot } in queues {
+            let part = StoredPart::decode(part)?;
+            recovery.next_sink = recovery.next_sink.max(part.next_sink);
+            for StoredQueue { definition, snapshot } in part.queues {
                 let seed = u64::from(definition.sink.0);
                 let engine = Queue::restore(definition.engine_config(), seed, snapshot);
                 recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
             }
+            recovery.sessions.restore(part.next_session, part.sessions);
+            recovery.retained.restore(part.retained);
         }
         Ok(recovery)
     }
@@ -77,17 +113,20 @@ impl Recovery {
             RecordKind::QueueDeleted => {
                 if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
                     for (_, at) in queue.engine.stored() {
-                        release(&mut self.released, Position::from_u64(at.0));
+                        self.released.add(Position::from_u64(at.0));
                     }
                 }
             }
             RecordKind::Attempt => {}
+            RecordKind::Session => {
+                self.sessions.apply(SessionRecord::decode(body)?, &mut self.released);
+            }
         }
         Ok(())
     }
 
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
-        let record = PublishRecord::view(body)?;
+        let record = PublishRecord::decode(body)?;
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
@@ -98,8 +137,12 @@ impl Recovery {
                         stored,
                     );
                 }
-                None => release(&mut self.released, position),
+                None => self.released.add(position),
             }
+        }
+        if let Some(more) = record.more()? {
+            self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
+            self.retained.publish(&more, &record)?;
         }
         Ok(())
     }
@@ -110,7 +153,7 @@ impl Recovery {
             for offset in ranges.iter().cloned().flatten() {
                 let at = queue.engine.replay_left(Offset(offset), left.departure());
                 if let Some(at) = at {
-                    release(&mut self.released, Position::from_u64(at.0));
+                    self.released.add(Position::from_u64(at.0));
                 }
             }
         }
@@ -137,14 +180,65 @@ impl Recovery {
     /// Ends the replay.
     #[must_use]
     pub fn finish(self) -> Recovered {
+        let (next_session, sessions) = self.sessions.finish();
         Recovered {
             queues: self.queues.into_values().collect(),
             next_sink: self.next_sink,
-            released: self.released.into_iter().collect(),
+            sessions,
+            next_session,
+            retained_version: self.retained.newest,
+            retained: self.retained.messages.into_values().filter_map(|(_, kept)| kept).collect(),
+            released: self.released.0.into_iter().collect(),
         }
     }
 }
 
-fn release(released: &mut BTreeMap<u32, u32>, position: Position) {
-    *released.entry(position.segment()).or_default() += 1;
+/// References to drop, by segment.
+#[derive(Default)]
+struct Releases(BTreeMap<u32, u32>);
+
+impl Releases {
+    fn add(&mut self, position: Position) {
+        *self.0.entry(position.segment()).or_default() += 1;
+    }
+}
+
+/// Retained messages on their way back.
+#[derive(Default)]
+struct Retained {
+    /// Records up to this version are in the checkpoint.
+    checkpoint: u64,
+    newest: u64,
+    /// By topic, with the version if it is known; `None` for what was removed, which an older record must not bring back.
+    messages: HashMap<Box<str>, (u64, Option<Message>)>,
+}
+
+impl Retained {
+    fn restore(&mut self, part: RetainedPart) {
+        self.checkpoint = self.checkpoint.max(part.version);
+        self.newest = self.newest.max(part.version);
+        for message in part.messages {
+            self.messages.insert(message.topic().into(), (0, Some(message)));
+        }
+    }
+
+    fn publish(
+        &mut self,
+        more: &MoreTargets,
+        record: &PublishRecord<&[u8]>,
+    ) -> Result<(), RecordError> {
+        let Some(version) = more.retained.filter(|version| *version > self.checkpoint) else {
+            return Ok(());
+        };
+        self.newest = self.newest.max(version);
+        let message = record.copy_message()?;
+        let is_older =
+            self.messages.get(message.topic()).is_some_and(|(newest, _)| *newest > version);
+        if !is_older {
+            let topic = message.topic().into();
+            let kept = (!message.payload().is_empty()).then_some(message);
+            self.messages.insert(topic, (version, kept));
+        }
+        Ok(())
+    }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) sinks: SmallVec<[SinkId; 2]>,
     /// The shards that have sessions in `subscribers`.
     pub(crate) shards: ShardSet,
+    /// Whether durable sessions are in `subscribers`.
+    pub(crate) has_durable: bool,
 }
 
 impl Route {
@@ -108,14 +110,18 @@ impl RouteCache {
     fn ask(&mut self, routes: &Routes, topic: TopicName<'_>) -> Route {
         routes.read(|router| router.matches(topic, &mut self.matches));
         let mut shards = ShardSet::EMPTY;
+        let mut has_durable = false;
         for entry in &self.matches.subscribers {
-            shards = shards.with(SessionId::from(entry.subscriber).shard());
+            let session = SessionId::from(entry.subscriber);
+            shards = shards.with(session.shard());
+            has_durable |= session.is_durable();
         }
         Route {
             subscribers: self.matches.subscribers.as_slice().into(),
             groups: self.matches.groups.iter().cloned().collect(),
             sinks: self.matches.sinks.iter().copied().collect(),
             shards,
+            has_durable,
         }
     }
 

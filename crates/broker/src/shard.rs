@@ -10,12 +10,15 @@ mod consume;
 mod control;
 mod disconnect;
 mod hold;
+mod inbox;
 mod letters;
 mod live;
 mod publish;
 mod replay;
 mod resend;
+mod restore;
 mod send;
+mod session_log;
 mod state;
 mod subscribe;
 mod throttle;
@@ -40,6 +43,8 @@ use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 use control::Control;
+use inbox::UnloggedInboxes;
+use session_log::Waiting;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 
 /// How often routes of topics that come no more are forgotten.
@@ -62,6 +67,10 @@ pub struct Shard {
     publishes: Slab<PendingPublish>,
     /// SUBSCRIBE packets that wait for a queue to be created.
     subscribes: Slab<PendingSubscribe>,
+    /// Answers that wait for a session's record.
+    answers: Slab<Waiting>,
+    /// What has happened to inboxes since their last records.
+    unlogged: UnloggedInboxes,
     /// Connections that are not read because the log or another shard is behind. Some may be gone.
     throttled: Vec<ConnId>,
     throttle_timer: bool,
@@ -73,16 +82,22 @@ pub struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new(id: ShardId, shared: Arc<Shared>, next_sink: u32) -> Self {
+    pub(crate) fn new(
+        id: ShardId,
+        shared: Arc<Shared>,
+        (next_sink, next_session): (u32, u64),
+    ) -> Self {
         let config = &shared.config;
         let ahead =
             ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        let mut sessions = Sessions::new(id);
+        sessions.count_from(next_session);
         Self {
             id,
             conns: Conns::default(),
-            sessions: Sessions::new(id),
+            sessions,
             consumers: Consumers::new(id),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
@@ -91,6 +106,8 @@ impl Shard {
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
             subscribes: Slab::new(),
+            answers: Slab::new(),
+            unlogged: UnloggedInboxes::default(),
             throttled: Vec::new(),
             throttle_timer: false,
             is_draining: false,
@@ -161,19 +178,30 @@ impl Shard {
         while let Some(letter) = self.turn.next_local() {
             self.letter(letter, out);
         }
-        if self.hosting.has_unlogged() && !self.turn.batch.is_empty() {
+        if self.has_unlogged() && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.
-            self.hosting.log_settlements(&mut self.turn);
-        } else if self.hosting.has_unlogged() && !self.settle_timer {
+            self.log_settlements();
+        } else if self.has_unlogged() && !self.settle_timer {
             self.settle_timer = true;
             self.timers.set(self.turn.now + self.shared.config.settle_interval, Timer::Settlements);
         }
         self.turn.finish(&*self.shared.log, &self.shared.post);
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
+        self.counts.durable_sessions = self.sessions.durable_len() as u64;
         if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
             published.publish(&self.counts);
         }
+    }
+
+    fn has_unlogged(&self) -> bool {
+        self.hosting.has_unlogged() || !self.unlogged.is_empty()
+    }
+
+    /// Writes what consumers have settled and what clients have acknowledged since the last time.
+    fn log_settlements(&mut self) {
+        self.hosting.log_settlements(&mut self.turn);
+        self.log_inboxes();
     }
 
     /// Counts bytes that were read from and written to sockets.

@@ -59,4 +59,8 @@ counters! {
     protocol_errors_total,
     /// Messages that waited in sessions and were dropped for room.
     session_overflow_total,
+    /// Sessions that outlive their connections.
+    durable_sessions,
+    /// Retained messages not kept because there are as many as may be.
+    retained_refused_total,
 }

@@ -6,6 +6,8 @@ mod world;
 
 mod connections;
 mod crashes;
+mod durable;
+mod durable_crashes;
 mod live;
 mod queues;
 mod sessions;

@@ -27,7 +27,7 @@ pub use batch::{
 };
 pub use error::{AppendError, ReadError, VisitError};
 pub use event::{CommittedRecord, EventSink, FailedRecord, LogEvent};
-pub use log::Log;
+pub use log::{CheckpointPart, Log};
 pub use position::Position;
 pub use record::{RecordKind, UnknownRecordKind};
 pub use recovered::{CheckpointParts, Visit};

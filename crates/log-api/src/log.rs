@@ -2,6 +2,9 @@
 
 use crate::{AppendBatch, LogState, LogStats, Position, ShardId};
 
+/// Makes the bytes of a shard's part of a checkpoint.
+pub type CheckpointPart = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
 /// An append-only log of records, shared by all shards.
 ///
 /// No call blocks on the disk but [`Self::shutdown`]; answers come as [`LogEvent`](crate::LogEvent)s at the
@@ -32,7 +35,9 @@ pub trait Log: Send + Sync + 'static {
     fn release(&self, shard: ShardId, released: &[(u32, u32)]);
 
     /// Answers [`LogEvent::CheckpointRequested`](crate::LogEvent::CheckpointRequested). When all shards have, it is written.
-    fn checkpoint_part(&self, shard: ShardId, id: u64, part: Vec<u8>);
+    ///
+    /// The bytes are asked for later, on a thread of the log's: what need not be of the very moment can be gathered there.
+    fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart);
 
     /// Asks for a checkpoint now. When one is being made, another follows it.
     fn request_checkpoint(&self);

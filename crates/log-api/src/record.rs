@@ -14,12 +14,20 @@ pub enum RecordKind {
     QueueDeleted = 4,
     /// Deliveries that failed and count as attempts.
     Attempt = 5,
+    /// Something about a session that outlives its connections.
+    Session = 6,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Publish, Self::Settle, Self::QueueDefined, Self::QueueDeleted, Self::Attempt];
+    pub const ALL: [Self; 6] = [
+        Self::Publish,
+        Self::Settle,
+        Self::QueueDefined,
+        Self::QueueDeleted,
+        Self::Attempt,
+        Self::Session,
+    ];
 
     /// The number it has on disk.
     #[must_use]
@@ -38,6 +46,7 @@ impl TryFrom<u8> for RecordKind {
             3 => Ok(Self::QueueDefined),
             4 => Ok(Self::QueueDeleted),
             5 => Ok(Self::Attempt),
+            6 => Ok(Self::Session),
             _ => Err(UnknownRecordKind(number)),
         }
     }
@@ -60,13 +69,14 @@ mod tests {
             (3, "QueueDefined"),
             (4, "QueueDeleted"),
             (5, "Attempt"),
+            (6, "Session"),
         ];
         assert_eq!(fixed.len(), RecordKind::ALL.len());
         for (kind, (number, name)) in RecordKind::ALL.into_iter().zip(fixed) {
             assert_eq!((kind.number(), format!("{kind:?}").as_str()), (number, name));
             assert_eq!(RecordKind::try_from(number), Ok(kind));
         }
-        for number in [0, 6, 255] {
+        for number in [0, 7, 255] {
             assert_eq!(RecordKind::try_from(number), Err(UnknownRecordKind(number)));
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use log_api::{AppendBatch, EventSink, Log, LogState, LogStats, Position, ShardId};
+use log_api::{AppendBatch, CheckpointPart, EventSink, Log, LogState, LogStats, Position, ShardId};
 use parking_lot::Mutex;
 
 use crate::checkpoint::{Maker, MakerCommand};
@@ -185,7 +185,7 @@ impl Log for DiskLog {
         }
     }
 
-    fn checkpoint_part(&self, shard: ShardId, id: u64, part: Vec<u8>) {
+    fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {
         if self.shared.references.lock().answered(shard, id) {
             let _ = self.maker.send(MakerCommand::Part { shard, id, part });
         }

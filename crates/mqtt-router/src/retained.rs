@@ -115,6 +115,17 @@ impl<V> RetainedIndex<V> {
         None
     }
 
+    /// Visits the values of all topics, at most `limit`, and returns where to go on; `None` when through.
+    pub fn page(&self, from: &Cursor, limit: usize, mut visit: impl FnMut(&V)) -> Option<Cursor> {
+        let from = from.0.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut last = None;
+        for (key, value) in self.range(from).take(limit) {
+            visit(value);
+            last = Some(key);
+        }
+        last.map(|last| Cursor(Some(last.clone())))
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(|key| &**key)
     }

@@ -130,6 +130,12 @@ impl Inbox {
         self.outstanding
     }
 
+    /// Whether messages may wait that were not sent on this connection.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.next < self.end()
+    }
+
     /// Whether there is nothing to remember at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

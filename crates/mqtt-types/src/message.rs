@@ -98,6 +98,12 @@ impl Message {
         self.bytes.get(from..).unwrap_or_default()
     }
 
+    /// The same message with bytes of its own, so that it keeps no larger buffer alive.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
+    }
+
     /// Topic, properties and payload as they lie in the buffer.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {

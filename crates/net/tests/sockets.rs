@@ -8,6 +8,7 @@ use std::time::Duration;
 use broker::{Post, Recovery, owner_of};
 use log_api::Log;
 use log_api::testing::MemoryStore;
+use stdx::UnixMillis;
 
 const CONNACK_V3: [u8; 4] = [0x20, 2, 0, 0];
 
@@ -29,7 +30,8 @@ impl Server {
         let log: Arc<dyn Log> = MemoryStore::new().open(shards, Arc::new(post.clone()));
         let recovered = Recovery::new(None).expect("nothing to recover").finish();
         let broker_config = broker::Config { shards, ..broker::Config::default() };
-        let broker = broker::open(broker_config, post.clone(), log, recovered, [1, 2]);
+        let broker =
+            broker::open(broker_config, post.clone(), log, recovered, [1, 2], UnixMillis(0));
         let running = net::start(bound, config, broker.shards, &post).expect("threads");
         Self { running: Some(running), address }
     }

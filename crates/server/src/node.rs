@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use broker::{Broker, Handle, Post, Recovery};
+use broker::{Broker, Handle, Post, RecoveredCounts, Recovery};
 use log_api::Log;
 use rustix::fs::Access;
 use settings::Settings;
+use stdx::UnixMillis;
 
 use crate::backend::BrokerBackend;
 use crate::{greeting, mapping};
@@ -41,12 +42,12 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         opened.replay.run(&mut |kind, position, _, body| recovery.visit(kind, position, body))?;
     let recovered = recovery.finish();
     ready.release(&recovered.released);
-    let (queues, waiting) = recovered.counts();
+    let RecoveredCounts { queues, waiting, sessions, retained } = recovered.counts();
     let post = Post::new(config.shards);
     let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
     let shards = config.shards;
     let Broker { handle, shards: built } =
-        broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?);
+        broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?, unix_now());
     let draining = Arc::new(AtomicBool::new(false));
     let backend = BrokerBackend {
         handle: handle.clone(),
@@ -61,8 +62,13 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         None
     };
     let elapsed_ms = began.elapsed().as_millis();
-    tracing::info!(version, shards, queues, waiting, elapsed_ms, "started");
+    tracing::info!(version, shards, queues, waiting, sessions, retained, elapsed_ms, "started");
     Ok(Node { net, admin, handle, log, draining })
+}
+
+fn unix_now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What the system says of an address, and what to do about it.

@@ -1,5 +1,9 @@
 //! Reading and writing of the plain values that record bodies are made of: little-endian numbers, counted texts.
 
+use std::ops::Range;
+
+use mqtt_types::PacketId;
+
 /// A record body that does not have the form its kind demands.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{record} record is not legal: {what}")]
@@ -11,17 +15,17 @@ pub struct RecordError {
 }
 
 /// Takes values off the front of a body.
-pub(super) struct Reader<'a> {
-    pub(super) record: &'static str,
-    pub(super) rest: &'a [u8],
+pub(crate) struct Reader<'a> {
+    pub(crate) record: &'static str,
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn error(&self, what: &'static str) -> RecordError {
+    pub(crate) fn error(&self, what: &'static str) -> RecordError {
         RecordError { record: self.record, what }
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
         match self.rest.split_at_checked(count) {
             Some((bytes, rest)) => {
                 self.rest = rest;
@@ -36,24 +40,24 @@ impl<'a> Reader<'a> {
         bytes.try_into().map_err(|_| self.error("it ends early"))
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, RecordError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, RecordError> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, RecordError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, RecordError> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, RecordError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, RecordError> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, RecordError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, RecordError> {
         self.array().map(u64::from_le_bytes)
     }
 
     /// A LEB128 number.
-    pub(super) fn varint(&mut self) -> Result<u64, RecordError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, RecordError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -65,13 +69,33 @@ impl<'a> Reader<'a> {
         Err(self.error("a number is too long"))
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, RecordError> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, RecordError> {
         let len = self.u16()?;
         let bytes = self.bytes(usize::from(len))?;
         std::str::from_utf8(bytes).map_err(|_| self.error("a text is not UTF-8"))
     }
 
-    pub(super) fn version(&mut self, newest: u8) -> Result<u8, RecordError> {
+    /// Ascending ranges, as [`put_ranges`] writes them.
+    pub(crate) fn ranges(&mut self) -> Result<Vec<Range<u64>>, RecordError> {
+        let runs = self.varint()?;
+        let mut ranges = Vec::new();
+        let mut end = 0_u64;
+        for _ in 0..runs {
+            let gap = self.varint()?;
+            let length = self.varint()?;
+            let start = end.checked_add(gap).ok_or_else(|| self.error("a number is too large"))?;
+            end = start.checked_add(length).ok_or_else(|| self.error("a number is too large"))?;
+            ranges.push(start..end);
+        }
+        Ok(ranges)
+    }
+
+    pub(crate) fn packet_id(&mut self) -> Result<PacketId, RecordError> {
+        let number = self.u16()?;
+        PacketId::new(number).ok_or_else(|| self.error("a packet id is 0"))
+    }
+
+    pub(crate) fn version(&mut self, newest: u8) -> Result<u8, RecordError> {
         match self.u8()? {
             version if (1..=newest).contains(&version) => Ok(version),
             _ => Err(self.error("it was written by a newer version")),
@@ -79,7 +103,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7F) as u8 | 0x80);
         value >>= 7;
@@ -87,8 +111,19 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// Appends ascending ranges: their count, and for each the gap from the end of the one before and its length.
+pub(crate) fn put_ranges(out: &mut Vec<u8>, ranges: &[Range<u64>]) {
+    put_varint(out, ranges.len() as u64);
+    let mut end = 0;
+    for range in ranges {
+        put_varint(out, range.start - end);
+        put_varint(out, range.end - range.start);
+        end = range.end;
+    }
+}
+
 /// Appends a text with its length. Names and filters are never longer than 65,535 bytes.
-pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     let len = u16::try_from(text.len()).expect("names and filters fit 65,535 bytes");
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(text.as_bytes());

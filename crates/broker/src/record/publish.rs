@@ -1,84 +1,62 @@
-//! The record of one message and the queues that take it.
+//! The record of one message and of all that take it.
+
+use std::ops::Range;
 
 use bytes::Bytes;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, MessageHead, QoS};
 
 use super::codec::{Reader, RecordError};
+use super::targets::MoreTargets;
 
-const VERSION: u8 = 1;
+/// Written when only queues take the message.
+const VERSION_PLAIN: u8 = 1;
+/// With a block of more targets than queues.
+const VERSION_MORE: u8 = 2;
 const FLAG_RETAIN: u8 = 0b0000_0100;
 const FLAG_EXPIRY: u8 = 0b0000_1000;
 const HEAD_BYTES: usize = 22;
 
-/// A stored message. Written once, however many queues take it.
+/// Who takes a message, and what its commit changes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Targets<'a> {
+    /// The queues.
+    pub(crate) sinks: &'a [SinkId],
+    /// What else there is, which is rare.
+    pub(crate) more: Option<&'a MoreTargets>,
+}
+
+/// A stored message. Written once, however many queues and sessions take it.
 ///
 /// ```text
 /// version u8 | flags u8 (QoS in bits 0-1, RETAIN 2, has expiry 3) | topic_len u16 | properties_len u32
-/// | received_at_ms u64 | expiry_interval u32 | sinks u16 | sink u32 ... | topic | properties | payload
+/// | received_at_ms u64 | expiry_interval u32 | sinks u16 | sink u32 ...
+/// | version 2: more_len u32 | more | topic | properties | payload
 /// ```
 pub(crate) struct PublishRecord<B = Bytes> {
     body: B,
     sinks: u16,
-}
-
-impl<'a> PublishRecord<&'a [u8]> {
-    /// Looks at a body of that kind without keeping it.
-    pub(crate) fn view(body: &'a [u8]) -> Result<Self, RecordError> {
-        let sinks = sinks_of(body)?;
-        Ok(Self { body, sinks })
-    }
-}
-
-/// Checks the head of a body and gives its number of sinks.
-fn sinks_of(body: &[u8]) -> Result<u16, RecordError> {
-    let mut reader = Reader { record: "publish", rest: body };
-    reader.version(VERSION)?;
-    reader.bytes(19)?;
-    let sinks = reader.u16()?;
-    reader.bytes(usize::from(sinks) * 4)?;
-    Ok(sinks)
-}
-
-impl PublishRecord {
-    /// Appends the body of a record.
-    pub(crate) fn encode(
-        out: &mut Vec<u8>,
-        head: &MessageHead,
-        sinks: &[SinkId],
-        topic: &str,
-        properties: &[u8],
-        payload: &[u8],
-    ) {
-        let mut flags = head.qos.as_u8();
-        flags |= if head.retain { FLAG_RETAIN } else { 0 };
-        flags |= if head.expiry_interval.is_some() { FLAG_EXPIRY } else { 0 };
-        let mut start = [0_u8; HEAD_BYTES];
-        start[0] = VERSION;
-        start[1] = flags;
-        start[2..4].copy_from_slice(&(topic.len() as u16).to_le_bytes());
-        start[4..8].copy_from_slice(&(properties.len() as u32).to_le_bytes());
-        start[8..16].copy_from_slice(&head.received_at_ms.to_le_bytes());
-        start[16..20].copy_from_slice(&head.expiry_interval.unwrap_or(0).to_le_bytes());
-        start[20..22].copy_from_slice(&(sinks.len() as u16).to_le_bytes());
-        out.reserve(HEAD_BYTES + sinks.len() * 4 + topic.len() + properties.len() + payload.len());
-        out.extend_from_slice(&start);
-        for sink in sinks {
-            out.extend_from_slice(&sink.0.to_le_bytes());
-        }
-        out.extend_from_slice(topic.as_bytes());
-        out.extend_from_slice(properties);
-        out.extend_from_slice(payload);
-    }
-
-    /// Takes a body of that kind.
-    pub(crate) fn decode(body: Bytes) -> Result<Self, RecordError> {
-        let sinks = sinks_of(&body)?;
-        Ok(Self { body, sinks })
-    }
+    more: Range<usize>,
+    /// Where the topic begins.
+    message_at: usize,
 }
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
+    /// Takes a body of that kind.
+    pub(crate) fn decode(body: B) -> Result<Self, RecordError> {
+        let bytes = body.as_ref();
+        let mut reader = Reader { record: "publish", rest: bytes };
+        let version = reader.version(VERSION_MORE)?;
+        reader.bytes(19)?;
+        let sinks = reader.u16()?;
+        reader.bytes(usize::from(sinks) * 4)?;
+        let more_len = if version == VERSION_MORE { reader.u32()? as usize } else { 0 };
+        let more_at = bytes.len() - reader.rest.len();
+        reader.bytes(more_len)?;
+        let message_at = more_at + more_len;
+        Ok(Self { body, sinks, more: more_at..message_at, message_at })
+    }
+
     /// The queues that take the message.
     pub(crate) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
         let list = self.body.as_ref().get(HEAD_BYTES..).unwrap_or_default();
@@ -89,10 +67,17 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
             .map(|number| SinkId(u32::from_le_bytes(*number)))
     }
 
+    /// What else its commit changes.
+    pub(crate) fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
+        match self.body.as_ref().get(self.more.clone()) {
+            Some(block) if !block.is_empty() => MoreTargets::decode(block).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// What the message counts towards a queue's byte limit: payload, topic, properties and 64 (contract §3).
     pub(crate) fn counted_bytes(&self) -> u32 {
-        let message =
-            self.body.as_ref().len().saturating_sub(HEAD_BYTES + usize::from(self.sinks) * 4);
+        let message = self.body.as_ref().len().saturating_sub(self.message_at);
         u32::try_from(message + 64).unwrap_or(u32::MAX)
     }
 
@@ -101,12 +86,9 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
         let bytes = self.body.as_ref().get(8..16).and_then(|bytes| bytes.try_into().ok());
         u64::from_le_bytes(bytes.unwrap_or_default())
     }
-}
 
-impl PublishRecord {
-    /// The message, sharing the record's bytes.
-    pub(crate) fn message(&self) -> Result<Message, RecordError> {
-        let mut reader = Reader { record: "publish", rest: &self.body };
+    fn message_of(&self, bytes: Bytes) -> Result<Message, RecordError> {
+        let mut reader = Reader { record: "publish", rest: self.body.as_ref() };
         reader.u8()?;
         let flags = reader.u8()?;
         let topic_len = reader.u16()?;
@@ -119,15 +101,85 @@ impl PublishRecord {
             received_at_ms,
             expiry_interval: (flags & FLAG_EXPIRY != 0).then_some(expiry),
         };
-        let bytes = self.body.slice(HEAD_BYTES + usize::from(self.sinks) * 4..);
         Message::from_bytes(head, topic_len, properties_len, bytes)
             .ok_or_else(|| reader.error("its lengths do not fit its bytes"))
     }
 }
 
+impl PublishRecord<Bytes> {
+    /// The message, sharing the record's bytes.
+    pub(crate) fn message(&self) -> Result<Message, RecordError> {
+        self.message_of(self.body.slice(self.message_at..))
+    }
+}
+
+impl PublishRecord<&[u8]> {
+    /// The message, with bytes of its own.
+    pub(crate) fn copy_message(&self) -> Result<Message, RecordError> {
+        self.message_of(Bytes::copy_from_slice(
+            self.body.get(self.message_at..).unwrap_or_default(),
+        ))
+    }
+}
+
+/// Appends the body of a record.
+pub(crate) fn encode_publish(
+    out: &mut Vec<u8>,
+    head: &MessageHead,
+    targets: Targets<'_>,
+    topic: &str,
+    properties: &[u8],
+    payload: &[u8],
+) {
+    let Targets { sinks, more } = targets;
+    let mut flags = head.qos.as_u8();
+    flags |= if head.retain { FLAG_RETAIN } else { 0 };
+    flags |= if head.expiry_interval.is_some() { FLAG_EXPIRY } else { 0 };
+    let mut start = [0_u8; HEAD_BYTES];
+    start[0] = if more.is_some() { VERSION_MORE } else { VERSION_PLAIN };
+    start[1] = flags;
+    start[2..4].copy_from_slice(&(topic.len() as u16).to_le_bytes());
+    start[4..8].copy_from_slice(&(properties.len() as u32).to_le_bytes());
+    start[8..16].copy_from_slice(&head.received_at_ms.to_le_bytes());
+    start[16..20].copy_from_slice(&head.expiry_interval.unwrap_or(0).to_le_bytes());
+    start[20..22].copy_from_slice(&(sinks.len() as u16).to_le_bytes());
+    out.reserve(HEAD_BYTES + sinks.len() * 4 + topic.len() + properties.len() + payload.len());
+    out.extend_from_slice(&start);
+    for sink in sinks {
+        out.extend_from_slice(&sink.0.to_le_bytes());
+    }
+    if let Some(more) = more {
+        let len_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        more.encode(out);
+        let len = (out.len() - len_at - 4) as u32;
+        if let Some(place) = out.get_mut(len_at..len_at + 4) {
+            place.copy_from_slice(&len.to_le_bytes());
+        }
+    }
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(properties);
+    out.extend_from_slice(payload);
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::targets::SessionTarget;
     use super::*;
+    use crate::ids::SessionNumber;
+
+    fn more() -> MoreTargets {
+        MoreTargets {
+            retained: Some(99),
+            sessions: vec![SessionTarget {
+                number: SessionNumber(77),
+                qos: QoS::AtLeastOnce,
+                retain: true,
+                identifiers: [5, 300].into_iter().collect(),
+            }],
+            ..MoreTargets::default()
+        }
+    }
 
     #[test]
     fn a_message_comes_out_as_it_went_in() {
@@ -137,43 +189,49 @@ mod tests {
             received_at_ms: 77,
             expiry_interval: Some(9),
         };
-        let mut body = Vec::new();
-        PublishRecord::encode(
-            &mut body,
-            &head,
-            &[SinkId(3), SinkId(9)],
-            "a/b",
-            &[1, 1],
-            b"payload",
-        );
-        let record = PublishRecord::decode(Bytes::from(body)).expect("legal");
-        assert_eq!(record.sinks().collect::<Vec<_>>(), [SinkId(3), SinkId(9)]);
-        assert_eq!(record.counted_bytes(), 3 + 2 + 7 + 64);
-        assert_eq!(record.received_at_ms(), 77);
-        let message = record.message().expect("legal");
-        assert_eq!(
-            (message.topic(), message.properties(), message.payload()),
-            ("a/b", &[1, 1][..], &b"payload"[..])
-        );
-        assert_eq!(message.head(), &head);
+        let sinks = [SinkId(3), SinkId(9)];
+        let more = more();
+        for (version, more) in [(1, None), (2, Some(&more))] {
+            let mut body = Vec::new();
+            let targets = Targets { sinks: &sinks, more };
+            encode_publish(&mut body, &head, targets, "a/b", &[1, 1], b"payload");
+            assert_eq!(body[0], version);
+            let record = PublishRecord::decode(&body[..]).expect("legal");
+            assert_eq!(record.copy_message().expect("legal").payload(), b"payload");
+            let record = PublishRecord::decode(Bytes::from(body)).expect("legal");
+            assert_eq!(record.sinks().collect::<Vec<_>>(), sinks);
+            assert_eq!(record.more().expect("legal").as_ref(), more);
+            assert_eq!(record.counted_bytes(), 3 + 2 + 7 + 64);
+            assert_eq!(record.received_at_ms(), 77);
+            let message = record.message().expect("legal");
+            assert_eq!(
+                (message.topic(), message.properties(), message.payload()),
+                ("a/b", &[1, 1][..], &b"payload"[..])
+            );
+            assert_eq!(message.head(), &head);
+        }
     }
 
     #[test]
     fn a_body_cut_anywhere_is_refused_or_shorter_in_payload_only() {
-        let mut body = Vec::new();
-        PublishRecord::encode(&mut body, &MessageHead::default(), &[SinkId(1)], "topic", &[], b"");
-        for cut in 0..body.len() {
-            let cut = Bytes::copy_from_slice(&body[..cut]);
-            let read = PublishRecord::decode(cut).and_then(|record| record.message());
-            assert!(read.is_err());
+        let more = more();
+        for more in [None, Some(&more)] {
+            let mut body = Vec::new();
+            let targets = Targets { sinks: &[SinkId(1)], more };
+            encode_publish(&mut body, &MessageHead::default(), targets, "topic", &[], b"");
+            for cut in 0..body.len() {
+                let cut = Bytes::copy_from_slice(&body[..cut]);
+                let read = PublishRecord::decode(cut).and_then(|record| record.message());
+                assert!(read.is_err());
+            }
         }
     }
 
     #[test]
     fn a_newer_version_is_refused() {
         let mut body = Vec::new();
-        PublishRecord::encode(&mut body, &MessageHead::default(), &[], "t", &[], b"");
-        body[0] = 2;
+        encode_publish(&mut body, &MessageHead::default(), Targets::default(), "t", &[], b"");
+        body[0] = 3;
         let error = PublishRecord::decode(Bytes::from(body)).err().expect("refused");
         assert!(error.to_string().contains("newer version"));
     }

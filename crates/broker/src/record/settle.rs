@@ -3,7 +3,7 @@
 use mqtt_router::SinkId;
 use queue_engine::{Departure, Offset};
 
-use super::codec::{Reader, RecordError, put_varint};
+use super::codec::{Reader, RecordError, put_ranges, put_varint};
 
 const VERSION: u8 = 1;
 
@@ -78,13 +78,7 @@ impl SettleRecord {
         put_varint(out, self.left.len() as u64);
         for (left, ranges) in &self.left {
             out.push(*left as u8);
-            put_varint(out, ranges.len() as u64);
-            let mut end = 0;
-            for range in ranges {
-                put_varint(out, range.start - end);
-                put_varint(out, range.end - range.start);
-                end = range.end;
-            }
+            put_ranges(out, ranges);
         }
         put_varint(out, self.dispatched_to.0);
         put_varint(out, self.attempts.len() as u64);
@@ -103,19 +97,7 @@ impl SettleRecord {
         for _ in 0..groups {
             let how = Left::from_u8(reader.u8()?)
                 .ok_or_else(|| reader.error("a way to leave is unknown"))?;
-            let runs = reader.varint()?;
-            let mut ranges = Vec::new();
-            let mut end = 0_u64;
-            for _ in 0..runs {
-                let gap = reader.varint()?;
-                let length = reader.varint()?;
-                let start =
-                    end.checked_add(gap).ok_or_else(|| reader.error("an offset is too large"))?;
-                end = start
-                    .checked_add(length)
-                    .ok_or_else(|| reader.error("an offset is too large"))?;
-                ranges.push(start..end);
-            }
+            let ranges = reader.ranges()?;
             left.push((how, ranges));
         }
         let dispatched_to = Offset(reader.varint()?);

@@ -1,7 +1,7 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP from a client: credit comes back, queues hear the verdict.
 
 use mqtt_codec::{Ack, AckKind};
-use mqtt_session::{Completed, Origin, PubRecVerdict};
+use mqtt_session::{Completed, Gone, Inbox, Origin, PubRecVerdict};
 use mqtt_types::ReasonCode;
 use queue_engine::{ConsumerId, Offset, Outcome};
 
@@ -19,9 +19,11 @@ impl Shard {
         match entry.session.on_puback(ack.packet_id, reason_of(ack)) {
             Ok(completed) => {
                 let session = &entry.session;
-                let more =
-                    session.pending_len() > 0 || session.is_resuming() || entry.is_replaying();
-                self.settle(completed);
+                let more = session.pending_len() > 0
+                    || session.is_resuming()
+                    || session.inbox().is_some_and(Inbox::has_more)
+                    || entry.is_replaying();
+                self.settle(id, completed);
                 if more {
                     self.pump(id, out);
                 }
@@ -37,11 +39,13 @@ impl Shard {
             Ok(PubRecVerdict::SendPubRel { settled }) => {
                 self.send_ack(conn, AckKind::PubRel, ack.packet_id, ReasonCode::SUCCESS, out);
                 if let Some(completed) = settled {
-                    self.settle(completed);
+                    self.settle(id, completed);
                 }
             }
+            Ok(PubRecVerdict::Store(gone)) => self.received_from_inbox(id, gone),
+            Ok(PubRecVerdict::BeingStored) => {}
             Ok(PubRecVerdict::Completed(completed)) => {
-                self.settle(completed);
+                self.settle(id, completed);
                 self.pump(id, out);
             }
             Err(reason @ ReasonCode::PACKET_IDENTIFIER_NOT_FOUND) => {
@@ -54,22 +58,32 @@ impl Shard {
     pub(super) fn on_pubrel<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
+        let is_kept = entry.session.keeps_qos2(ack.packet_id);
         let reason = entry.session.on_pubrel(ack.packet_id);
+        if is_kept && reason == ReasonCode::SUCCESS {
+            self.release_stored(id, ack.packet_id);
+            return;
+        }
+        if id.is_durable() && self.is_being_released(id, ack.packet_id) {
+            return; // Its PUBCOMP is on its way.
+        }
         if reason == ReasonCode::PROTOCOL_ERROR {
             self.end_connection(conn, reason, Some("PUBREL for a PUBLISH without PUBREC"), out);
             return;
         }
-        if let Some(state) = self.conns.get_mut(conn) {
-            state.connection.pubcomp_sent();
-        }
-        self.send_ack(conn, AckKind::PubComp, ack.packet_id, reason, out);
+        self.send_pubcomp(id, ack.packet_id, reason, out);
     }
 
     pub(super) fn on_pubcomp<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         match entry.session.on_pubcomp(ack.packet_id) {
-            Ok(()) => self.pump(id, out),
+            Ok(kept) => {
+                if let Some(sequence) = kept {
+                    self.forget_in_inbox(id, sequence);
+                }
+                self.pump(id, out);
+            }
             Err(reason) => self.after_unknown(conn, reason, out),
         }
     }
@@ -86,9 +100,15 @@ impl Shard {
         }
     }
 
-    /// Tells a queue what its consumer made of a message (contract §3, settling).
-    pub(super) fn settle(&mut self, completed: Completed) {
-        let Origin::Queue { consumer, offset } = completed.origin else { return };
+    /// Tells a queue what its consumer made of a message (contract §3, settling); takes one of the inbox out.
+    pub(super) fn settle(&mut self, id: SessionId, completed: Completed) {
+        let (consumer, offset) = match completed.origin {
+            Origin::Queue { consumer, offset } => (consumer, offset),
+            Origin::Inbox { sequence, at } => {
+                return self.left_inbox(id, Gone { sequence, at });
+            }
+            Origin::Live => return,
+        };
         let outcome = match completed.reason {
             ReasonCode::QUOTA_EXCEEDED => Outcome::Busy,
             ReasonCode::PAYLOAD_FORMAT_INVALID => Outcome::Reject,
@@ -106,6 +126,7 @@ impl Shard {
     /// Sends what waits in a session, as far as its window and its connection's output go.
     pub(super) fn pump<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         self.resend(id, out);
+        self.pump_inbox(id, out);
         let limit = self.shared.config.max_output_buffer_bytes;
         let unix_ms = self.turn.unix_ms;
         loop {

@@ -1,14 +1,21 @@
 //! What the log did: commits turn into answers and into new messages of queues, failures into refusals.
 
+use std::sync::Arc;
+
 use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
 use mqtt_types::{QoS, ReasonCode};
 
 use super::Shard;
 use super::control::is_control_token;
-use super::state::PendingPublish;
-use crate::hosting::{NO_TOKEN, SETTLE_TOKEN, ShardPart};
+use super::inbox::reader_of;
+use super::session_log::is_session_token;
+use super::state::{PendingPublish, SessionEntry};
+use crate::checkpoint::{RetainedPart, ShardPart};
+use crate::control::CONTROL_SHARD;
+use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
+use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
-use crate::record::PublishRecord;
+use crate::record::{PublishRecord, StoredSession};
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -20,16 +27,11 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => self.hosting.read(token, records, &mut self.turn),
-            LogEvent::CheckpointRequested { id, .. } => {
-                // What waits for a settle record is in the part, and the record would come after the checkpoint.
-                self.hosting.log_settlements(&mut self.turn);
-                let part =
-                    ShardPart { next_sink: self.control.next_sink(), queues: self.hosting.parts() };
-                // What this turn has released so far is gone from the part: the log must hear of it first.
-                self.turn.hand_over_releases(&*self.shared.log);
-                self.shared.log.checkpoint_part(self.id, id, part.encode());
-            }
+            LogEvent::Read { token, records } => match reader_of(token) {
+                Some(number) => self.inbox_read(number, records, out),
+                None => self.hosting.read(token, records, &mut self.turn),
+            },
+            LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
         }
     }
@@ -37,25 +39,41 @@ impl Shard {
     fn committed<O: Outbox>(&mut self, record: &CommittedRecord, out: &mut O) {
         match record.kind {
             RecordKind::Publish => {
-                self.hosting.apply_publish(record, &mut self.turn);
+                match PublishRecord::decode(record.body.clone()) {
+                    Ok(publish) => {
+                        self.hosting.apply_publish(record, &publish, &mut self.turn);
+                        self.apply_to_inboxes(record, &publish, out);
+                    }
+                    Err(error) => {
+                        let position = record.position.as_u64();
+                        tracing::error!(%error, position, "a record of this process is not legal");
+                    }
+                }
                 if record.from == self.id && record.token != NO_TOKEN {
-                    self.answer_commit(record.token, ReasonCode::SUCCESS, out);
+                    self.answer_commit(record.token, None, out);
                 }
             }
+            RecordKind::Session => self.session_stored(record.token, out),
             RecordKind::QueueDefined => self.queue_defined(record),
             RecordKind::QueueDeleted => self.queue_deleted(record),
             RecordKind::Settle | RecordKind::Attempt => {}
         }
     }
 
-    /// Tells a publisher what became of its message.
-    pub(super) fn answer_commit<O: Outbox>(&mut self, token: u64, reason: ReasonCode, out: &mut O) {
+    /// Tells a publisher what became of its message: it is stored, or `refused`.
+    pub(super) fn answer_commit<O: Outbox>(
+        &mut self,
+        token: u64,
+        refused: Option<ReasonCode>,
+        out: &mut O,
+    ) {
         let Some(pending) =
             usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token))
         else {
             return;
         };
-        let PendingPublish { conn, session, ticket, packet_id, qos } = pending;
+        let PendingPublish { conn, session, ticket, packet_id, qos, stored } = pending;
+        let reason = refused.unwrap_or(stored);
         if qos == QoS::ExactlyOnce
             && let Some(entry) = self.sessions.get_mut(session)
         {
@@ -103,9 +121,11 @@ impl Shard {
                 self.counts.unstored_qos0_total += 1;
             } else if is_control_token(token) {
                 self.control_failed(token, error);
+            } else if is_session_token(token) {
+                self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {
                 self.counts.publishes_refused_total += 1;
-                self.answer_commit(token, reason, out);
+                self.answer_commit(token, Some(reason), out);
             }
         }
         self.resume_throttled(out);
@@ -130,7 +150,8 @@ impl Shard {
         match message {
             Ok(message) if is_held => {
                 self.publishes.remove(key);
-                self.hold(pending.conn, message, pending.packet_id, Some(pending.ticket), out);
+                let place = (pending.ticket, pending.stored);
+                self.hold(pending.conn, message, pending.packet_id, Some(place), out);
                 true
             }
             _ => false,
@@ -148,6 +169,42 @@ impl Shard {
                 self.end_hold(conn, out);
             }
         }
+    }
+
+    /// What the log must know of this shard to begin here.
+    fn give_checkpoint_part(&mut self, id: u64) {
+        // What waits for a record is in the part, and the record would come after the checkpoint.
+        self.log_settlements();
+        let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
+            number,
+            image: entry.session.image(),
+            with_metadata: entry
+                .extras
+                .as_ref()
+                .map(|extras| extras.with_metadata.clone())
+                .unwrap_or_default(),
+        };
+        let part = ShardPart {
+            next_sink: self.control.next_sink(),
+            next_session: self.sessions.next_count(),
+            queues: self.hosting.parts(),
+            sessions: self.sessions.durable().map(session).collect(),
+        };
+        let mut bytes = part.encode();
+        // This turn's releases are gone from the part: the log must hear of them first.
+        self.turn.hand_over_releases(&*self.shared.log);
+        // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
+        let retained = (self.id == CONTROL_SHARD).then(|| {
+            let version = self.shared.retained.version();
+            (Arc::clone(&self.shared), version)
+        });
+        let part = Box::new(move || {
+            if let Some((shared, version)) = retained {
+                RetainedPart::put(&mut bytes, version, &shared.retained);
+            }
+            bytes
+        });
+        self.shared.log.checkpoint_part(self.id, id, part);
     }
 
     /// Why a message for queues cannot be taken now.

@@ -1,19 +1,21 @@
 //! CONNECT: negotiation, takeover, resumption.
 
 use mqtt_codec::{
-    ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
+    AckKind, ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
 };
 use mqtt_session::{
-    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest,
-    negotiate,
+    Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, Session, Will,
+    WillRequest, negotiate,
 };
 use mqtt_types::ReasonCode;
 use stdx::UnixMillis;
 
 use super::Shard;
 use super::publish::is_reserved;
+use super::session_log::Waiting;
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
+use crate::record::SessionEvent;
 
 impl Shard {
     /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
@@ -85,6 +87,14 @@ impl Shard {
         entry.conn = Some(conn);
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
+        if id.is_durable() {
+            let event = SessionEvent::Connected {
+                client_id: negotiated.client_id.clone(),
+                expiry_interval: negotiated.session_expiry_interval,
+                will: entry.session.will().cloned().map(Box::new),
+            };
+            self.log_session(id, event, Waiting::Nobody);
+        }
         let block = connack_block(negotiated);
         self.send_connack(conn, &welcome(session_present, &block), out);
         if let Some(will) = overdue {
@@ -92,8 +102,18 @@ impl Shard {
         }
         tracing::debug!(client_id = &*negotiated.client_id, version = ?negotiated.version, session_present, "connected");
         if session_present {
+            self.resume_inbox(id, conn, out);
             self.pump(id, out);
             self.reattach_consumers(id);
+        }
+    }
+
+    /// PUBREL for what the client has and was not let forget. `[MQTT-4.4.0-1]`
+    fn resume_inbox<O: Outbox>(&mut self, id: SessionId, conn: ConnId, out: &mut O) {
+        let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
+        let pubrels: Vec<_> = inbox.into_iter().flat_map(Inbox::pubrels).collect();
+        for packet_id in pubrels {
+            self.send_ack(conn, AckKind::PubRel, packet_id, ReasonCode::SUCCESS, out);
         }
     }
 
@@ -142,6 +162,8 @@ impl Shard {
                     if let Some(entry) = self.sessions.get_mut(id) {
                         entry.session.unsubscribe(&address);
                     }
+                    let gone = SessionEvent::Unsubscribed(vec![address.into()]);
+                    self.log_session(id, gone, Waiting::Nobody);
                 }
             }
         }

@@ -10,11 +10,13 @@ use smallvec::SmallVec;
 
 use super::Shard;
 use super::send::{Outgoing, Sent, put_publish};
+use super::session_log::Waiting;
 use super::state::Consumer;
 use crate::directory::QueueDefinition;
 use crate::ids::SessionId;
 use crate::mail::{Lease, Letter};
 use crate::outbox::Outbox;
+use crate::record::SessionEvent;
 
 impl Shard {
     /// Begins to consume a queue for a session.
@@ -129,19 +131,7 @@ impl Shard {
     pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
         for one in overflow {
             match one.origin {
-                Origin::Live => {
-                    self.counts.session_overflow_total += 1;
-                    if self.counts.session_overflow_total.is_power_of_two() {
-                        let client_id =
-                            self.sessions.get(id).map(|entry| entry.session.client_id());
-                        let dropped = self.counts.session_overflow_total;
-                        tracing::warn!(
-                            client_id,
-                            dropped,
-                            "session full: its oldest waiting messages are dropped"
-                        );
-                    }
-                }
+                Origin::Live | Origin::Inbox { .. } => self.count_overflow(id),
                 Origin::Queue { consumer, offset } => {
                     self.settle_as(
                         ConsumerId(consumer),
@@ -158,9 +148,12 @@ impl Shard {
         let Some(state) = self.consumers.remove(consumer) else { return };
         let Some(entry) = self.sessions.get_mut(state.session) else { return };
         entry.session.unsubscribe(&state.address);
+        let conn = entry.conn;
         let mut released = Vec::new();
         entry.session.release_consumer(consumer.0, 0, &mut released);
-        if let Some(conn) = entry.conn {
+        let gone = SessionEvent::Unsubscribed(vec![state.address.clone()]);
+        self.log_session(state.session, gone, Waiting::Nobody);
+        if let Some(conn) = conn {
             let text = format!("the queue of subscription {} was deleted", state.address);
             self.end_connection(conn, ReasonCode::ADMINISTRATIVE_ACTION, Some(&text), out);
         }

@@ -1,14 +1,17 @@
 //! The ends of connections and sessions: goodbye, loss, expiry, drain.
 
+use log_api::Position;
 use mqtt_codec::Disconnect;
-use mqtt_session::{Closing, WillVerdict};
+use mqtt_session::{Closing, Inbox, WillVerdict};
 use mqtt_types::{Address, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
+use super::session_log::Waiting;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::{CloseReason, Outbox};
+use crate::record::SessionEvent;
 use crate::timers::Timer;
 
 impl Shard {
@@ -74,12 +77,16 @@ impl Shard {
         for consumer in consumers {
             self.detach_consumer(consumer, &released);
         }
+        if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
+            extras.shelf.clear();
+        }
         if let WillVerdict::Publish(will) = after.will {
             self.publish_message(&will.into_message(now), Some(id), out);
         }
         if after.session_ends {
             self.end_session(id, out);
         } else {
+            self.log_disconnected(id);
             self.watch_session(id);
         }
     }
@@ -113,8 +120,10 @@ impl Shard {
         }
         let will = entry.session.take_due_will(now);
         let expired = entry.session.is_expired(now);
+        self.keep_inbox_limits(id);
         if let Some(will) = will {
             self.publish_message(&will.into_message(now), Some(id), out);
+            self.log_disconnected(id);
         }
         if expired {
             self.end_session(id, out);
@@ -126,6 +135,10 @@ impl Shard {
     /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]`
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let Some(mut entry) = self.sessions.remove(id) else { return };
+        self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
+            self.turn.release(Position::from_u64(at));
+        }
         let live = entry.session.subscriptions().filter(|(_, record)| record.consumer == 0);
         let addresses: Vec<&str> = live.map(|(address, _)| address).collect();
         if !addresses.is_empty() {
@@ -156,6 +169,6 @@ impl Shard {
         while let Some(letter) = self.turn.next_local() {
             self.letter(letter, out);
         }
-        self.hosting.log_settlements(&mut self.turn);
+        self.log_settlements();
     }
 }

@@ -13,6 +13,7 @@ use super::publish::Publisher;
 use super::state::PendingPublish;
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
+use crate::record::MoreTargets;
 use crate::timers::Timer;
 
 /// A message that cannot be stored for now.
@@ -20,14 +21,19 @@ pub(crate) struct Held {
     message: Message,
     packet_id: PacketId,
     until: Instant,
-    /// Its place among the acknowledgements, when it failed on its way to the disk: it has run live already. Without
-    /// one it was not taken at all.
-    ticket: Option<AckTicket>,
+    /// Its place among the acknowledgements and what they are to say, when it failed on its way to the disk: it has run
+    /// live already. Without one it was not taken at all.
+    place: Option<(AckTicket, ReasonCode)>,
 }
 
-/// What a connection is held for, in the order of its PUBLISH packets.
+/// What a connection is held for, in the order of its PUBLISH packets. Nearly always nothing, so it is small then.
 #[derive(Default)]
-pub(crate) struct HeldMessages(Option<Box<VecDeque<Held>>>);
+pub(crate) struct HeldMessages(Option<Box<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Held>,
+}
 
 impl HeldMessages {
     pub(crate) const fn is_empty(&self) -> bool {
@@ -35,28 +41,28 @@ impl HeldMessages {
     }
 
     fn push(&mut self, held: Held) {
-        let queue = self.0.get_or_insert_default();
+        let queue = &mut self.0.get_or_insert_default().messages;
         // What failed on its way was sent before what was not taken.
-        let at = match held.ticket {
-            Some(_) => queue.iter().position(|other| other.ticket.is_none()),
+        let at = match held.place {
+            Some(_) => queue.iter().position(|other| other.place.is_none()),
             None => None,
         };
         queue.insert(at.unwrap_or(queue.len()), held);
     }
 
     fn pop(&mut self) -> Option<Held> {
-        let held = self.0.as_mut()?.pop_front();
-        self.0.take_if(|queue| queue.is_empty());
+        let held = self.0.as_mut()?.messages.pop_front();
+        self.0.take_if(|queue| queue.messages.is_empty());
         held
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        self.0.iter().flat_map(|queue| queue.iter()).any(|held| held.until <= now)
+        self.0.iter().flat_map(|queue| &queue.messages).any(|held| held.until <= now)
     }
 
     /// The packet ids of what is held.
     pub(crate) fn packet_ids(&self) -> impl Iterator<Item = PacketId> {
-        self.0.iter().flat_map(|queue| queue.iter()).map(|held| held.packet_id)
+        self.0.iter().flat_map(|queue| &queue.messages).map(|held| held.packet_id)
     }
 }
 
@@ -85,7 +91,7 @@ impl Shard {
         conn: ConnId,
         message: Message,
         packet_id: PacketId,
-        ticket: Option<AckTicket>,
+        place: Option<(AckTicket, ReasonCode)>,
         out: &mut O,
     ) {
         let until = self.turn.now + self.shared.config.publisher_hold;
@@ -94,7 +100,7 @@ impl Shard {
             out.pause_reading(conn);
             self.timers.set(until, Timer::Hold(conn));
         }
-        state.held.push(Held { message, packet_id, until, ticket });
+        state.held.push(Held { message, packet_id, until, place });
     }
 
     /// Takes held messages after all: there is room, or the hold has lasted long enough.
@@ -122,19 +128,26 @@ impl Shard {
         let (head, packet_id) = (*message.head(), held.packet_id);
         let mut live =
             Live::new(head, topic, message.properties(), message.payload(), Some(session));
-        let Some(ticket) = held.ticket else {
+        let Some((ticket, stored)) = held.place else {
             let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
             self.take(&mut live, Some(publisher), out);
             return;
         };
-        let pending = PendingPublish { conn, session, ticket, packet_id, qos: head.qos };
+        let pending = PendingPublish { conn, session, ticket, packet_id, qos: head.qos, stored };
         let token = self.publishes.insert(pending) as u64;
         let route = self.routes.route(&self.shared.routes, topic);
-        if route.sinks.is_empty() {
-            // The queues that wanted it are gone meanwhile.
-            self.answer_commit(token, ReasonCode::SUCCESS, out);
+        let picks = self.pick_members(&route);
+        let mut more = self.more_targets(&route, &picks, &live);
+        self.keep_packet_id(session, packet_id, head.qos, &mut more);
+        if head.retain {
+            more.get_or_insert_default().retained = self.retain(&mut live);
+        }
+        let is_wanted = more.as_ref().is_some_and(MoreTargets::changes_others);
+        if route.sinks.is_empty() && !is_wanted {
+            // Those who wanted it are gone meanwhile.
+            self.answer_commit(token, None, out);
         } else {
-            self.store(&route, &live, token);
+            self.store(&route, &live, more, token);
         }
     }
 }

@@ -92,6 +92,7 @@ impl Shard {
     pub(super) fn fan_out<O: Outbox>(
         &mut self,
         route: &Arc<Route>,
+        picks: &Picks,
         live: &mut Live<'_>,
         out: &mut O,
     ) {
@@ -103,8 +104,8 @@ impl Shard {
         if here.len() < route.subscribers.len() {
             self.mail_live(route, live);
         }
-        for group in &route.groups {
-            self.deliver_shared(group, live, out);
+        for pick in picks {
+            self.deliver_pick(pick, live, out);
         }
     }
 
@@ -118,13 +119,14 @@ impl Shard {
         }
     }
 
-    /// One member of the group takes the message: the next in turn that is connected, else the next in turn.
-    fn deliver_shared<O: Outbox>(
-        &mut self,
-        group: &Arc<SharedGroup>,
-        live: &mut Live<'_>,
-        out: &mut O,
-    ) {
+    /// For each shared group the member that takes the message: the next in turn that is connected, else the next in
+    /// turn.
+    #[inline]
+    pub(super) fn pick_members(&self, route: &Route) -> Picks {
+        route.groups.iter().filter_map(|group| self.pick_member(group)).collect()
+    }
+
+    fn pick_member(&self, group: &SharedGroup) -> Option<Pick> {
         let turn = group.next_turn();
         let members = group.members().len();
         let can_take = |member: &SessionId| {
@@ -135,8 +137,15 @@ impl Shard {
         let session_at = |n: usize| group.pick(turn.wrapping_add(n));
         let found =
             (0..members).filter_map(session_at).find(|one| can_take(&one.subscriber.into()));
-        let Some(member) = found.or_else(|| session_at(0)) else { return };
-        let (session, options) = (SessionId::from(member.subscriber), member.options);
+        let member = found.or_else(|| session_at(0))?;
+        Some(Pick { session: member.subscriber.into(), options: member.options })
+    }
+
+    fn deliver_pick<O: Outbox>(&mut self, pick: &Pick, live: &mut Live<'_>, out: &mut O) {
+        let Pick { session, options } = *pick;
+        if is_stored_for(session, live.head.qos.min(options.qos)) {
+            return;
+        }
         if session.shard() == self.id {
             self.deliver_live(&member_match(session, options), live, false, out);
         } else if let Some(message) = live.message() {
@@ -158,8 +167,11 @@ impl Shard {
     ) {
         let id = SessionId::from(to.subscriber);
         let Some(to) = match_for(to, live.publisher == Some(id)) else { return };
-        let Some(entry) = self.sessions.get_mut(id) else { return };
         let qos = live.head.qos.min(to.qos);
+        if is_stored_for(id, qos) {
+            return;
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         let retain = live.head.retain && to.retain_as_published;
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
@@ -217,10 +229,26 @@ impl Shard {
     }
 }
 
+/// The member of a shared group that takes a message.
+#[derive(Clone, Copy)]
+pub(super) struct Pick {
+    pub(super) session: SessionId,
+    pub(super) options: SubscriptionOptions,
+}
+
+/// One for each shared group.
+pub(super) type Picks = SmallVec<[Pick; 1]>;
+
+/// Whether a message comes to the session by the log and not live: it must survive a crash.
+#[inline]
+pub(super) fn is_stored_for(session: SessionId, qos: QoS) -> bool {
+    session.is_durable() && qos > QoS::AtMostOnce
+}
+
 /// What of a session's subscriptions a message comes by: its own message not by those with No Local.
 /// `[MQTT-3.8.3-3]`
 #[inline]
-fn match_for(to: &Match, is_own: bool) -> Option<&Match> {
+pub(super) fn match_for(to: &Match, is_own: bool) -> Option<&Match> {
     match &to.own {
         _ if !is_own => Some(to),
         Some(own) => Some(own),

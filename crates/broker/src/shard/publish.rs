@@ -1,20 +1,19 @@
 //! A PUBLISH from a client, a will, or the outside: both roads, and the answer.
 
-use std::sync::Arc;
-
 use log_api::{RecordKind, ShardSet};
 use mqtt_codec::Publish;
+use mqtt_router::Match;
 use mqtt_session::{Incoming2, ReadyAck};
 use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
-use super::live::Live;
+use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
 use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
-use crate::record::PublishRecord;
+use crate::record::{MoreTargets, SessionTarget, Targets, encode_publish};
 use crate::routes::Route;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
@@ -132,8 +131,10 @@ impl Shard {
         out: &mut O,
     ) {
         let route = self.routes.route(&self.shared.routes, live.topic);
-        let stored = !route.sinks.is_empty();
-        let refusal = if stored { self.storage_refusal() } else { None };
+        let picks = self.pick_members(&route);
+        let mut more = self.more_targets(&route, &picks, live);
+        let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
+        let refusal = if wants_storage { self.storage_refusal() } else { None };
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
@@ -142,28 +143,38 @@ impl Shard {
             return;
         }
         if live.head.retain {
-            self.retain(live);
+            let retained = self.retain(live);
+            if retained.is_some() {
+                more.get_or_insert_default().retained = retained;
+            }
         }
-        self.fan_out(&route, live, out);
+        self.fan_out(&route, &picks, live, out);
         if route.leaves(self.id)
             && let Some(publisher) = publisher
         {
             self.throttle_live(publisher.conn, out);
         }
+        let stored = !route.sinks.is_empty() || more.is_some();
+        let reason = match route.is_empty() {
+            true => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+            false => ReasonCode::SUCCESS,
+        };
         let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
         match (stored, waits) {
             // Nobody can be told: the live road went on without the stored one.
             (true, None) if refusal.is_some() => self.counts.unstored_qos0_total += 1,
             (false, None) => {}
             (false, Some((publisher, packet_id))) => {
-                let nobody = ReasonCode::NO_MATCHING_SUBSCRIBERS;
-                let reason = if route.is_empty() { nobody } else { ReasonCode::SUCCESS };
                 self.answer(publisher, packet_id, reason, out);
             }
             (true, waits) => {
-                let token = waits
-                    .map_or(NO_TOKEN, |(publisher, packet_id)| self.expect(publisher, packet_id));
-                self.store(&route, live, token);
+                let token = match waits {
+                    None => NO_TOKEN,
+                    Some((publisher, packet_id)) => {
+                        self.expect(publisher, packet_id, reason, &mut more)
+                    }
+                };
+                self.store(&route, live, more, token);
                 if let Some(publisher) = publisher {
                     self.throttle(publisher.conn, out);
                 }
@@ -171,36 +182,90 @@ impl Shard {
         }
     }
 
+    /// The durable sessions that a message is stored for.
+    #[inline]
+    pub(super) fn more_targets(
+        &self,
+        route: &Route,
+        picks: &Picks,
+        live: &Live<'_>,
+    ) -> Option<MoreTargets> {
+        let is_picked = |pick: &Pick| is_stored_for(pick.session, pick.options.qos);
+        if live.head.qos == QoS::AtMostOnce || !route.has_durable && !picks.iter().any(is_picked) {
+            return None;
+        }
+        let mut sessions = Vec::new();
+        for to in &route.subscribers {
+            let id = SessionId::from(to.subscriber);
+            let Some(to) = match_for(to, live.publisher == Some(id)) else { continue };
+            sessions.extend(session_target(id, to, live.head));
+        }
+        for pick in picks {
+            let to = member_match(pick.session, pick.options);
+            sessions.extend(session_target(pick.session, &to, live.head));
+        }
+        sessions.sort_unstable_by_key(|target| target.number);
+        (!sessions.is_empty()).then(|| MoreTargets { sessions, ..MoreTargets::default() })
+    }
+
     /// Takes a place for an answer that comes with the commit.
-    fn expect(&mut self, publisher: Publisher, packet_id: PacketId) -> u64 {
+    fn expect(
+        &mut self,
+        publisher: Publisher,
+        packet_id: PacketId,
+        stored: ReasonCode,
+        more: &mut Option<MoreTargets>,
+    ) -> u64 {
         let Publisher { conn, session, qos, .. } = publisher;
         let Some(state) = self.conns.get_mut(conn) else { return NO_TOKEN };
         let ticket = state.connection.ack_begin(packet_id, qos);
-        let pending = PendingPublish { conn, session, ticket, packet_id, qos };
+        self.keep_packet_id(session, packet_id, qos, more);
+        let pending = PendingPublish { conn, session, ticket, packet_id, qos, stored };
         self.publishes.insert(pending) as u64
     }
 
-    /// Puts the message into the turn's batch, once for all queues that take it.
-    pub(super) fn store(&mut self, route: &Arc<Route>, live: &Live<'_>, token: u64) {
+    /// A crash must not make a message at QoS 2 new when its client sends it again. `[MQTT-4.3.3-10]`
+    pub(super) fn keep_packet_id(
+        &mut self,
+        session: SessionId,
+        packet_id: PacketId,
+        qos: QoS,
+        more: &mut Option<MoreTargets>,
+    ) {
+        if qos == QoS::ExactlyOnce
+            && let Some(number) = session.number()
+            && let Some(entry) = self.sessions.get_mut(session)
+        {
+            entry.session.kept_qos2(packet_id);
+            more.get_or_insert_default().publisher = Some((number, packet_id));
+        }
+    }
+
+    /// Puts the message into the turn's batch, once for all that take it.
+    pub(super) fn store(
+        &mut self,
+        route: &Route,
+        live: &Live<'_>,
+        more: Option<MoreTargets>,
+        token: u64,
+    ) {
         let shards = self.shared.config.shards;
         let mut notify = ShardSet::EMPTY;
         for sink in &route.sinks {
             notify.insert(owner_of(*sink, shards));
         }
+        let sessions = more.as_ref().map_or(&[][..], |more| &more.sessions);
+        for target in sessions {
+            notify.insert(target.number.owner(shards));
+        }
         if token != NO_TOKEN {
             notify.insert(self.id);
         }
-        let references = route.sinks.len() as u32;
+        let references = (route.sinks.len() + sessions.len()) as u32;
+        let targets = Targets { sinks: &route.sinks, more: more.as_ref() };
         self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
             let topic = live.topic.as_str();
-            PublishRecord::encode(
-                body,
-                &live.head,
-                &route.sinks,
-                topic,
-                live.properties,
-                live.payload,
-            );
+            encode_publish(body, &live.head, targets, topic, live.properties, live.payload);
         });
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
@@ -266,14 +331,30 @@ impl Shard {
         }
     }
 
-    /// Keeps a retained message. `[MQTT-3.3.1-5]`
-    fn retain(&mut self, live: &mut Live<'_>) {
-        let Some(message) = live.message().cloned() else { return };
-        if self.shared.retained.store(message) == crate::retained::Retained::Full {
-            tracing::warn!(
-                topic = live.topic.as_str(),
-                "retained message not kept: the limit is reached"
-            );
+    /// Keeps a retained message, and gives the version of that change if it was made. `[MQTT-3.3.1-5]`
+    pub(super) fn retain(&mut self, live: &mut Live<'_>) -> Option<u64> {
+        let version = self.shared.retained.store(live.message()?.clone());
+        if version.is_none() {
+            self.counts.retained_refused_total += 1;
+            if self.counts.retained_refused_total.is_power_of_two() {
+                tracing::warn!(
+                    topic = live.topic.as_str(),
+                    refused = self.counts.retained_refused_total,
+                    "retained message not kept: mqtt.max_retained_messages or mqtt.max_retained_bytes is reached"
+                );
+            }
         }
+        version
     }
+}
+
+fn session_target(id: SessionId, to: &Match, head: MessageHead) -> Option<SessionTarget> {
+    let qos = head.qos.min(to.qos);
+    let number = id.number().filter(|_| is_stored_for(id, qos))?;
+    Some(SessionTarget {
+        number,
+        qos,
+        retain: head.retain && to.retain_as_published,
+        identifiers: to.identifiers.iter().map(|identifier| identifier.get()).collect(),
+    })
 }

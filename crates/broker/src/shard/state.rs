@@ -9,12 +9,14 @@ use hashbrown::{HashMap, HashTable};
 use log_api::ShardId;
 use mqtt_router::{Cursor, SinkId};
 use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
-use mqtt_types::{Message, PacketId, QoS};
+use mqtt_types::{Message, PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
 use super::hold::HeldMessages;
-use crate::ids::{ConnId, SessionId};
+use super::inbox::Shelf;
+use super::session_log::SubAckToSend;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 
 /// A connection past CONNECT.
 pub(crate) struct Conn {
@@ -127,6 +129,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// What is at hand of a durable session's inbox.
+    pub(crate) shelf: Shelf,
 }
 
 /// A subscription whose retained messages are being sent.
@@ -146,7 +150,7 @@ impl SessionEntry {
     }
 }
 
-/// Sessions by slot and by client id.
+/// Sessions by slot, by number and by client id.
 pub(crate) struct Sessions {
     shard: ShardId,
     generation: u16,
@@ -154,6 +158,10 @@ pub(crate) struct Sessions {
     free: Vec<u32>,
     /// Slots by the client id of the session there, which alone keeps the text.
     by_client: HashTable<u32>,
+    /// Slots of durable sessions.
+    by_number: HashMap<SessionNumber, u32, RandomState>,
+    /// The count of the next durable session's number.
+    next_count: u64,
     hash: RandomState,
 }
 
@@ -165,6 +173,8 @@ impl Sessions {
             slots: Vec::new(),
             free: Vec::new(),
             by_client: HashTable::new(),
+            by_number: HashMap::default(),
+            next_count: 0,
             hash: RandomState::default(),
         }
     }
@@ -173,14 +183,37 @@ impl Sessions {
         self.by_client.len()
     }
 
+    pub(crate) fn durable_len(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// The count of the next durable session's number.
+    pub(crate) const fn next_count(&self) -> u64 {
+        self.next_count
+    }
+
+    /// Numbers of durable sessions begin at that count, at least.
+    pub(crate) fn count_from(&mut self, count: u64) {
+        self.next_count = self.next_count.max(count);
+    }
+
+    #[inline]
+    fn slot_of(&self, id: SessionId) -> Option<usize> {
+        match id.number() {
+            None => Some(id.slot()),
+            Some(number) => self.by_number.get(&number).map(|slot| *slot as usize),
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, id: SessionId) -> Option<&SessionEntry> {
-        self.slots.get(id.slot())?.as_ref().filter(|entry| entry.id == id)
+        self.slots.get(self.slot_of(id)?)?.as_ref().filter(|entry| entry.id == id)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut SessionEntry> {
-        self.slots.get_mut(id.slot())?.as_mut().filter(|entry| entry.id == id)
+        let slot = self.slot_of(id)?;
+        self.slots.get_mut(slot)?.as_mut().filter(|entry| entry.id == id)
     }
 
     pub(crate) fn find(&self, client_id: &str) -> Option<SessionId> {
@@ -189,23 +222,51 @@ impl Sessions {
         self.slots.get(slot as usize)?.as_ref().map(|entry| entry.id)
     }
 
+    /// The id of a durable session.
+    pub(crate) const fn durable_id(&self, number: SessionNumber) -> SessionId {
+        SessionId::durable(self.shard, number)
+    }
+
+    /// Takes a new session in. One that outlives its connection gets a number.
     pub(crate) fn insert(&mut self, session: Session, send_window: u16) -> SessionId {
-        self.generation = self.generation.wrapping_add(1);
+        if session.inbox().is_none() {
+            return self.put(None, session, send_window);
+        }
+        let number = SessionNumber::new(self.next_count, session.client_id());
+        self.next_count += 1;
+        self.put(Some(number), session, send_window)
+    }
+
+    /// Takes a session of that number in.
+    pub(crate) fn restore(&mut self, number: SessionNumber, session: Session) -> SessionId {
+        self.put(Some(number), session, 1)
+    }
+
+    fn put(
+        &mut self,
+        number: Option<SessionNumber>,
+        session: Session,
+        send_window: u16,
+    ) -> SessionId {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });
-        let id = SessionId::new(self.shard, self.generation, slot);
+        let id = match number {
+            Some(number) => {
+                self.by_number.insert(number, slot);
+                self.durable_id(number)
+            }
+            None => {
+                self.generation = self.generation.wrapping_add(1);
+                SessionId::transient(self.shard, self.generation, slot)
+            }
+        };
         let hash = self.hash.hash_one(session.client_id());
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(SessionEntry {
-                id,
-                session,
-                conn: None,
-                send_window,
-                timer: None,
-                extras: None,
-            });
+            let entry =
+                SessionEntry { id, session, conn: None, send_window, timer: None, extras: None };
+            *place = Some(entry);
         }
         let (hasher, slots) = (&self.hash, &self.slots);
         let rehash = |slot: &u32| hasher.hash_one(client_id_at(slots, *slot).unwrap_or_default());
@@ -214,14 +275,27 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionEntry> {
-        let entry = self.slots.get_mut(id.slot())?.take_if(|entry| entry.id == id)?;
-        let slot = id.slot() as u32;
+        let slot = self.slot_of(id)?;
+        let entry = self.slots.get_mut(slot)?.take_if(|entry| entry.id == id)?;
+        let slot = slot as u32;
         let hash = self.hash.hash_one(entry.session.client_id());
         if let Ok(known) = self.by_client.find_entry(hash, |at| *at == slot) {
             known.remove();
         }
-        self.free.push(id.slot() as u32);
+        if let Some(number) = id.number() {
+            self.by_number.remove(&number);
+        }
+        self.free.push(slot);
         Some(entry)
+    }
+
+    /// All durable sessions.
+    pub(crate) fn durable(&self) -> impl Iterator<Item = (SessionNumber, &SessionEntry)> {
+        let entry = |(number, slot): (&SessionNumber, &u32)| {
+            let entry = self.slots.get(*slot as usize)?.as_ref()?;
+            Some((*number, entry))
+        };
+        self.by_number.iter().filter_map(entry)
     }
 
     #[cfg(test)]
@@ -288,6 +362,8 @@ impl Consumers {
 /// A publish that waits for its commit.
 #[derive(Clone, Copy)]
 pub(crate) struct PendingPublish {
+    /// What the publisher hears when it is stored: whether anyone takes it.
+    pub(crate) stored: ReasonCode,
     pub(crate) conn: ConnId,
     pub(crate) session: SessionId,
     pub(crate) ticket: AckTicket,
@@ -297,12 +373,8 @@ pub(crate) struct PendingPublish {
 
 /// A SUBSCRIBE that waits for queues to be created.
 pub(crate) struct PendingSubscribe {
-    pub(crate) conn: ConnId,
-    pub(crate) packet_id: PacketId,
-    pub(crate) codes: Vec<u8>,
-    pub(crate) reason: Option<String>,
+    pub(crate) session: SessionId,
+    pub(crate) suback: SubAckToSend,
     /// The filters that are still open, with their place in the packet.
     pub(crate) open: Vec<(usize, String, SubscriptionRecord)>,
-    /// Whether deliveries of queues shall bear metadata.
-    pub(crate) wants_metadata: bool,
 }

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
-use mqtt_router::SubscriptionOptions;
 use mqtt_session::{RetainHandling, SubscriptionRecord};
 use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
 use super::publish::is_reserved;
+use super::restore::options_of;
+use super::session_log::{Granted, SubAckToSend, Waiting};
 use super::state::PendingSubscribe;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
 use crate::directory::QueueDefinition;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
 use crate::outbox::Outbox;
+use crate::record::SessionEvent;
 
 /// What a SUBACK says for one filter, with a reason in words if it is a refusal.
 struct Verdict {
@@ -57,56 +59,47 @@ impl Shard {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let identifier = subscribe.subscription_identifier().and_then(std::num::NonZeroU32::new);
         let wants_metadata = subscribe.properties.user_property("metadata") == Some("on");
-        let mut codes = Vec::new();
-        let mut reason = None;
+        let mut suback = SubAckToSend {
+            conn,
+            packet_id: subscribe.packet_id,
+            codes: Vec::new(),
+            reason: None,
+            granted: Vec::new(),
+            wants_metadata,
+        };
         let mut open = Vec::new();
         let mut create = Vec::new();
-        let mut replays = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
             let record = record_of(options, identifier);
-            let is_new = self
-                .sessions
-                .get(id)
-                .is_some_and(|entry| entry.session.subscription(address).is_none());
+            let known = self.sessions.get(id).and_then(|entry| entry.session.subscription(address));
+            let is_new = known.is_none();
             match self.subscribe_one(id, address, record, is_new) {
                 Outcome::Known(verdict) => {
-                    if !verdict.code.is_error() && record.retain_handling.sends(is_new) {
-                        replays.push((address, record));
-                    }
+                    suback.codes.push(verdict.code.0);
+                    let is_granted = !verdict.code.is_error();
+                    suback.reason = suback.reason.or(verdict.reason);
                     self.set_metadata(id, address, wants_metadata);
-                    codes.push(verdict.code.0);
-                    reason = reason.or(verdict.reason);
+                    let replays = record.retain_handling.sends(is_new);
+                    if is_granted && (replays || id.is_durable()) {
+                        let address = address.into();
+                        suback.granted.push(Granted { address, record, is_new, replays });
+                    }
                 }
                 Outcome::Create(queue) => {
-                    codes.push(ReasonCode::UNSPECIFIED_ERROR.0);
+                    suback.codes.push(ReasonCode::UNSPECIFIED_ERROR.0);
                     open.push((n, address.to_owned(), record));
                     create.push((n, queue));
                 }
             }
         }
         if open.is_empty() {
-            self.send_suback(conn, subscribe.packet_id, &codes, reason.as_deref(), out);
-        } else {
-            let pending = PendingSubscribe {
-                conn,
-                packet_id: subscribe.packet_id,
-                codes,
-                reason,
-                open,
-                wants_metadata,
-            };
-            let key = self.subscribes.insert(pending);
-            for (filter, queue) in create {
-                let request =
-                    ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
-                self.turn.mail(CONTROL_SHARD, Letter::Control(request));
-            }
+            self.finish_subscribe(id, suback, out);
+            return;
         }
-        if !replays.is_empty() {
-            for (address, record) in replays {
-                self.begin_replay(id, address, record);
-            }
-            self.replay(id, out);
+        let key = self.subscribes.insert(PendingSubscribe { session: id, suback, open });
+        for (filter, queue) in create {
+            let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
+            self.turn.mail(CONTROL_SHARD, Letter::Control(request));
         }
     }
 
@@ -161,12 +154,7 @@ impl Shard {
         group: Option<&str>,
         record: SubscriptionRecord,
     ) -> Outcome {
-        let options = SubscriptionOptions {
-            qos: record.qos,
-            no_local: record.no_local,
-            retain_as_published: record.retain_as_published,
-            identifier: record.subscription_identifier,
-        };
+        let options = options_of(&record);
         self.shared.routes.change(|router| match group {
             None => router.subscribe(filter, id.subscriber(), options),
             Some(group) => router.join(group, filter, id.subscriber(), options),
@@ -282,34 +270,34 @@ impl Shard {
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
         let Some(at) = pending.open.iter().position(|(n, ..)| *n == filter) else { return };
         let (n, address, record) = pending.open.swap_remove(at);
-        let (conn, wants_metadata) = (pending.conn, pending.wants_metadata);
-        let verdict = match (result, self.conns.get(conn).map(|state| state.session)) {
-            (Ok(definition), Some(id)) => {
+        let (id, wants_metadata) = (pending.session, pending.suback.wants_metadata);
+        let is_there = self.conns.get(pending.suback.conn).is_some();
+        let verdict = match result {
+            Ok(definition) if is_there => {
                 let wanted = Wanted { name: &definition.name, filter: None };
                 let verdict = self.consume_existing(id, &address, &wanted, record, &definition);
                 self.set_metadata(id, &address, wants_metadata);
                 verdict
             }
-            (Err(error), _) => Verdict::refused(suback_code(&error), error.to_string()),
             // The client has gone: nobody is told.
-            (Ok(_), None) => Verdict::granted(&record),
+            Ok(_) => Verdict::granted(&record),
+            Err(error) => Verdict::refused(suback_code(&error), error.to_string()),
         };
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
-        if let Some(code) = pending.codes.get_mut(n) {
+        let suback = &mut pending.suback;
+        if let Some(code) = suback.codes.get_mut(n) {
             *code = verdict.code.0;
         }
-        if pending.reason.is_none() {
-            pending.reason = verdict.reason;
+        if !verdict.code.is_error() && is_there && id.is_durable() {
+            let address = address.into();
+            suback.granted.push(Granted { address, record, is_new: true, replays: false });
+        }
+        if suback.reason.is_none() {
+            suback.reason = verdict.reason;
         }
         if pending.open.is_empty() {
             let pending = self.subscribes.remove(subscribe);
-            self.send_suback(
-                conn,
-                pending.packet_id,
-                &pending.codes,
-                pending.reason.as_deref(),
-                out,
-            );
+            self.finish_subscribe(id, pending.suback, out);
         }
     }
 
@@ -322,6 +310,7 @@ impl Shard {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let written = out.written(conn);
         let mut codes = Vec::new();
+        let mut ended = Vec::new();
         for address in unsubscribe.filters.iter() {
             let record =
                 self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
@@ -329,12 +318,19 @@ impl Shard {
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
                 Some(record) => {
                     self.let_go(id, address, record, written);
+                    ended.push(address.into());
                     ReasonCode::SUCCESS
                 }
             };
             codes.push(code.0);
         }
-        self.send_unsuback(conn, unsubscribe.packet_id, &codes, out);
+        let packet_id = unsubscribe.packet_id;
+        if id.is_durable() && !ended.is_empty() {
+            let waiting = Waiting::UnsubAck { conn, packet_id, codes };
+            self.log_session(id, SessionEvent::Unsubscribed(ended), waiting);
+        } else {
+            self.send_unsuback(conn, packet_id, &codes, out);
+        }
     }
 
     /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.

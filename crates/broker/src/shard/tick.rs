@@ -25,7 +25,7 @@ impl Shard {
                 Timer::Hold(conn) => self.end_hold(conn, out),
                 Timer::Settlements => {
                     self.settle_timer = false;
-                    self.hosting.log_settlements(&mut self.turn);
+                    self.log_settlements();
                 }
                 Timer::Throttled => {
                     self.throttle_timer = false;
@@ -47,8 +47,9 @@ impl Shard {
         let session = state.session;
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.session.shrink();
-        let is_idle =
-            |extras: &Extras| extras.replays.is_empty() && extras.with_metadata.is_empty();
+        let is_idle = |extras: &Extras| {
+            extras.replays.is_empty() && extras.with_metadata.is_empty() && extras.shelf.is_empty()
+        };
         entry.extras.take_if(|extras| is_idle(extras));
     }
 

@@ -187,12 +187,12 @@ p publish 1 t one id=1
   a publish 1 id=1 t one
   p puback 1 00
 p publish 1 work two id=2
-  a publish 1 id=2 work two queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  a publish 1 id=32768 work two queue:jobs offset:0 attempt:1 publish-ts:1700000000000
   p puback 2 00
 a puback 1
 a ping
   a pingresp
-a puback 2
+a puback 32768
 ledger jobs
   enqueued=1 settled=1
 a lost
@@ -200,7 +200,7 @@ p publish 1 work three id=3
   p puback 3 00
 a connect keep expiry=100
   a connack 00 present
-  a publish 1 id=3 work three queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+  a publish 1 id=32769 work three queue:jobs offset:1 attempt:1 publish-ts:1700000000000
 "#,
     );
 }

@@ -175,7 +175,7 @@ p publish 1 work 1 id=1
   p puback 1 00
 a connect keep expiry=100
   a connack 00 present
-  a publish 1 id=1 work 1 sid=3 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  a publish 1 id=32768 work 1 sid=3 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
 "#,
     );
 }
@@ -232,26 +232,26 @@ a subscribe 1 $queue/jobs,2
 p connect
   p connack 00
 p publish 1 work 1 id=1
-  a publish 2 id=1 work 1
+  a publish 2 id=32768 work 1
   p puback 1 00
 p publish 1 work 2 id=2
-  a publish 2 id=2 work 2
+  a publish 2 id=32769 work 2
   p puback 2 00
-a pubrec 1
-  a pubrel 1 00
+a pubrec 32768
+  a pubrel 32768 00
 ledger jobs
   enqueued=2 settled=1 in_flight=1
 a lost
 # The first is the client's; the second went back, and its packet id is freed before another message bears it.
 a connect keep expiry=100
   a connack 00 present
-  a pubrel 1 00
-  a pubrel 2 00
-  a publish 2 id=3 work 2
-a pubcomp 1
-a pubcomp 2 92
-a pubrec 3
-  a pubrel 3 00
+  a pubrel 32768 00
+  a pubrel 32769 00
+  a publish 2 id=32770 work 2
+a pubcomp 32768
+a pubcomp 32769 92
+a pubrec 32770
+  a pubrel 32770 00
 ledger jobs
   enqueued=2 settled=2
 "#,
@@ -270,7 +270,7 @@ a subscribe 1 $queue/jobs,1
 p connect
   p connack 00
 p publish 1 work 1 id=1
-  a publish 1 id=1 work 1
+  a publish 1 id=32768 work 1
   p puback 1 00
 delete jobs
   a disconnect 98 "the queue of subscription $queue/jobs was deleted"
@@ -284,7 +284,7 @@ create jobs work
 a subscribe 1 $queue/jobs,1
   a suback 1 01
 p publish 1 work 3 id=3
-  a publish 1 id=2 work 3
+  a publish 1 id=32769 work 3
   p puback 3 00
 ledger jobs
   enqueued=1 in_flight=1

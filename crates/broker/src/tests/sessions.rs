@@ -119,6 +119,7 @@ p publish 1 t one id=5
   a publish 1 id=5 t one
   p puback 5 00
 p publish 1 t two id=6
+  a publish 1 id=6 t two
   p puback 6 00
 "#,
     );
@@ -142,7 +143,7 @@ p publish 1 t long id=2 expiry=50
 wait 5500
 a connect keep expiry=1000
   a connack 00 present
-  a publish 1 id=1 t long expiry=45
+  a publish 1 id=2 t long expiry=45
 "#,
     );
 }
@@ -169,8 +170,8 @@ p publish 1 t three id=3
   p puback 3 00
 a connect keep expiry=100
   a connack 00 present
-  a publish 1 id=1 t two
-  a publish 1 id=2 t three
+  a publish 1 id=2 t two
+  a publish 1 id=3 t three
 "#,
     );
 }

@@ -8,7 +8,7 @@ use log_api::{Log, LogState, ShardId};
 use mqtt_codec::{Limits, Packet, decode};
 use mqtt_types::ProtocolVersion;
 use queue_engine::Ledger;
-use stdx::Instant;
+use stdx::{Instant, UnixMillis};
 
 use super::client::{Words, connect, heard, packet, version};
 use super::sockets::{Socket, Sockets};
@@ -48,7 +48,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(config: Config) -> Self {
         let store = MemoryStore::new();
-        let (log, post, handle, shards) = start(&config, &store);
+        let now = UnixMillis(EPOCH_MS);
+        let (log, post, handle, shards) = start(&config, &store, now);
         let sockets = shards.iter().map(|_| Sockets::default()).collect();
         Self {
             config,
@@ -67,7 +68,8 @@ impl World {
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store);
+        let now = UnixMillis(EPOCH_MS + self.now_ms);
+        (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
     }
@@ -300,7 +302,11 @@ impl World {
     }
 }
 
-fn start(config: &Config, store: &MemoryStore) -> (Arc<MemoryLog>, Post, Handle, Vec<Shard>) {
+fn start(
+    config: &Config,
+    store: &MemoryStore,
+    now: UnixMillis,
+) -> (Arc<MemoryLog>, Post, Handle, Vec<Shard>) {
     let post = Post::new(config.shards);
     let log = store.open(config.shards, Arc::new(post.clone()));
     let mut recovery = Recovery::new(store.checkpoint().as_ref()).expect("a legal checkpoint");
@@ -309,7 +315,7 @@ fn start(config: &Config, store: &MemoryStore) -> (Arc<MemoryLog>, Post, Handle,
         .expect("legal records");
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
     let broker =
-        crate::open(config.clone(), post.clone(), log_of_broker, recovery.finish(), [1, 2]);
+        crate::open(config.clone(), post.clone(), log_of_broker, recovery.finish(), [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }
 

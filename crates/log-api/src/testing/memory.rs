@@ -7,8 +7,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::{
-    AppendBatch, AppendError, CheckpointParts, CommittedRecord, EventSink, Log, LogEvent, LogState,
-    LogStats, Position, ReadError, RecordKind, ShardId, ShardSet, Visit, VisitError,
+    AppendBatch, AppendError, CheckpointPart, CheckpointParts, CommittedRecord, EventSink, Log,
+    LogEvent, LogState, LogStats, Position, ReadError, RecordKind, ShardId, ShardSet, Visit,
+    VisitError,
 };
 
 /// What a [`MemoryLog`] leaves behind, as a disk would. Clones are the same store.
@@ -233,7 +234,8 @@ impl Log for MemoryLog {
         turn.references = turn.references.saturating_sub(released);
     }
 
-    fn checkpoint_part(&self, shard: ShardId, id: u64, part: Vec<u8>) {
+    fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {
+        let part = part();
         let turn = &mut *self.turn.lock();
         let Some(making) = turn.making.as_mut().filter(|making| making.id == id) else { return };
         if let Some(place) = making.parts.get_mut(usize::from(shard.0)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use log_api::{LogState, Position, ShardId};
+use log_api::{CheckpointPart, LogState, Position, ShardId};
 
 use super::file::Checkpoint;
 use super::store::CheckpointStore;
@@ -35,7 +35,7 @@ pub(crate) enum MakerCommand {
     /// A checkpoint begins; the shards' parts follow.
     Begin { id: u64, position: Position, next_index: u64 },
     /// A shard's answer.
-    Part { shard: ShardId, id: u64, part: Vec<u8> },
+    Part { shard: ShardId, id: u64, part: CheckpointPart },
     /// Finish what all shards have answered, and end.
     Stop,
 }
@@ -80,10 +80,10 @@ impl Maker {
         }
     }
 
-    fn part(&mut self, shard: ShardId, id: u64, part: Vec<u8>) {
+    fn part(&mut self, shard: ShardId, id: u64, part: CheckpointPart) {
         let Some(making) = self.making.as_mut().filter(|making| making.id == id) else { return };
         if let Some(place) = making.parts.get_mut(usize::from(shard.0)) {
-            *place = Some(part);
+            *place = Some(part());
         }
         if making.parts.iter().any(Option::is_none) {
             return;

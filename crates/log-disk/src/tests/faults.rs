@@ -208,14 +208,15 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
     let answer = |nth, part: &[u8]| {
         log.request_checkpoint();
         let (id, _) = recorder.checkpoint_requested(ME, nth);
-        log.checkpoint_part(ME, id, part.to_vec());
+        let part = part.to_vec();
+        log.checkpoint_part(ME, id, Box::new(|| part));
     };
     answer(0, b"whole");
     // A second request is served only when the first is done with.
     log.request_checkpoint();
     let (id, _) = recorder.checkpoint_requested(ME, 1);
     files.cut_power_after(1);
-    log.checkpoint_part(ME, id, vec![7; 5000]);
+    log.checkpoint_part(ME, id, Box::new(|| vec![7; 5000]));
     log.shutdown();
     files.lose_unsynced(|| true);
     assert_eq!(log.stats().checkpoints_total, 1);

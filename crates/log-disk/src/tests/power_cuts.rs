@@ -132,7 +132,8 @@ impl World {
                     if let Some(id) = told.checkpoints.get(checkpoints) {
                         // Nothing is appended between the request and the answer, so what is told by now lies before.
                         let before = self.committed_before(&recorder, *id) + end;
-                        log.checkpoint_part(ME, *id, (before as u64).to_le_bytes().to_vec());
+                        let part = (before as u64).to_le_bytes().to_vec();
+                        log.checkpoint_part(ME, *id, Box::new(|| part));
                         checkpoints += 1;
                     } else {
                         break;

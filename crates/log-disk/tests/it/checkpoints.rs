@@ -87,7 +87,7 @@ fn replay_begins_at_the_checkpoint_and_counts_references_anew() {
     let (id, position) = log.recorder.checkpoint_requested(ME, 0);
     // What is released before the answer is gone from the part; what is released later is found by replay.
     release(&log, &before[..4]);
-    log.log.checkpoint_part(ME, id, b"without four".to_vec());
+    log.log.checkpoint_part(ME, id, Box::new(|| b"without four".to_vec()));
     release(&log, &before[4..6]);
     wait_until(|| log.log.stats().checkpoints_total == 1);
     let after = fill_to(&mut log, 3);
@@ -206,7 +206,7 @@ fn checkpoints_come_by_themselves_as_the_log_grows_and_as_it_empties() {
         if nth == 0 {
             release(&log, &records);
         }
-        log.log.checkpoint_part(ME, id, Vec::new());
+        log.log.checkpoint_part(ME, id, Box::new(Vec::new));
     }
     wait_until(|| !segments(directory.path()).contains(&1));
     log.shutdown();

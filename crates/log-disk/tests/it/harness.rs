@@ -65,7 +65,8 @@ impl Running {
         let before = self.log.stats().checkpoints_total;
         self.log.request_checkpoint();
         let (id, position) = self.recorder.checkpoint_requested(ME, nth);
-        self.log.checkpoint_part(ME, id, part.to_vec());
+        let part = part.to_vec();
+        self.log.checkpoint_part(ME, id, Box::new(|| part));
         wait_until(|| self.log.stats().checkpoints_total > before);
         position
     }

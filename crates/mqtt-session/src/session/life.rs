@@ -114,10 +114,10 @@ impl Session {
         expires.then(|| self.disconnected_at + Duration::from_secs(u64::from(self.expiry_interval)))
     }
 
-    /// Whether a will waits for its delay or the end of the session.
+    /// When the connection ended; means nothing while one is there.
     #[must_use]
-    pub fn has_will(&self) -> bool {
-        self.will.is_some()
+    pub const fn disconnected_at(&self) -> UnixMillis {
+        self.disconnected_at
     }
 
     /// The will, while it has not been published or forgotten.

@@ -6,6 +6,7 @@ use broker::{Broker, Post, Recovery};
 use log_api::testing::MemoryStore;
 use net::{Address, Config, ListenerConfig, Running};
 use std::net::SocketAddr;
+use stdx::UnixMillis;
 
 pub struct Server {
     running: Option<Running>,
@@ -25,7 +26,7 @@ impl Server {
         let log = MemoryStore::new().open(2, Arc::new(post.clone()));
         let recovered = Recovery::new(None).expect("nothing to recover").finish();
         let Broker { shards, .. } =
-            broker::open(broker_config, post.clone(), log, recovered, [1, 2]);
+            broker::open(broker_config, post.clone(), log, recovered, [1, 2], UnixMillis(0));
         let running = net::start(bound, config, shards, &post).expect("threads");
         Self { running: Some(running), address }
     }

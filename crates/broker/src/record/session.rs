@@ -1,0 +1,171 @@
+//! The record of something that happened to a durable session.
+
+use std::ops::Range;
+
+use mqtt_session::Will;
+use mqtt_types::PacketId;
+use stdx::UnixMillis;
+
+use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
+use super::session_parts::{
+    StoredSubscription, put_subscriptions, put_will, subscriptions, take_will,
+};
+use crate::ids::SessionNumber;
+
+const VERSION: u8 = 1;
+
+/// What happened.
+///
+/// ```text
+/// version u8 | number u64 | event u8 | what the event has
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SessionRecord {
+    pub(crate) number: SessionNumber,
+    pub(crate) event: SessionEvent,
+}
+
+/// The numbers on disk are in [`SessionRecord::encode`], fixed and never reused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum SessionEvent {
+    /// A client connected; the session may be new.
+    Connected { client_id: Box<str>, expiry_interval: u32, will: Option<Box<Will>> },
+    /// The connection ended. A will that is not kept has been published or forgotten.
+    Disconnected { at: UnixMillis, expiry_interval: u32, keeps_will: bool },
+    /// The session is over, with all that it had.
+    Ended,
+    /// Subscriptions were made or changed.
+    Subscribed(Vec<StoredSubscription>),
+    /// Subscriptions were ended.
+    Unsubscribed(Vec<Box<str>>),
+    /// Messages left the inbox, or are the client's.
+    Inbox { left: Vec<Range<u64>>, received: Vec<Range<u64>>, sent_to: u64 },
+    /// PUBREL freed the packet id of an incoming message.
+    Released(PacketId),
+}
+
+impl SessionRecord {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        out.extend_from_slice(&self.number.0.to_le_bytes());
+        match &self.event {
+            SessionEvent::Connected { client_id, expiry_interval, will } => {
+                out.push(1);
+                put_text(out, client_id);
+                out.extend_from_slice(&expiry_interval.to_le_bytes());
+                put_will(out, will.as_deref());
+            }
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+                out.push(2);
+                out.extend_from_slice(&at.0.to_le_bytes());
+                out.extend_from_slice(&expiry_interval.to_le_bytes());
+                out.push(u8::from(*keeps_will));
+            }
+            SessionEvent::Ended => out.push(3),
+            SessionEvent::Subscribed(subscriptions) => {
+                out.push(4);
+                put_subscriptions(out, subscriptions);
+            }
+            SessionEvent::Unsubscribed(addresses) => {
+                out.push(5);
+                put_varint(out, addresses.len() as u64);
+                addresses.iter().for_each(|address| put_text(out, address));
+            }
+            SessionEvent::Inbox { left, received, sent_to } => {
+                out.push(6);
+                put_ranges(out, left);
+                put_ranges(out, received);
+                put_varint(out, *sent_to);
+            }
+            SessionEvent::Released(packet_id) => {
+                out.push(7);
+                out.extend_from_slice(&packet_id.get().to_le_bytes());
+            }
+        }
+    }
+
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader { record: "session", rest: body };
+        reader.version(VERSION)?;
+        let number = SessionNumber(reader.u64()?);
+        let event = match reader.u8()? {
+            1 => SessionEvent::Connected {
+                client_id: reader.text()?.into(),
+                expiry_interval: reader.u32()?,
+                will: take_will(&mut reader)?.map(Box::new),
+            },
+            2 => SessionEvent::Disconnected {
+                at: UnixMillis(reader.u64()?),
+                expiry_interval: reader.u32()?,
+                keeps_will: reader.u8()? != 0,
+            },
+            3 => SessionEvent::Ended,
+            4 => SessionEvent::Subscribed(subscriptions(&mut reader)?),
+            5 => {
+                let count = reader.varint()?;
+                let mut addresses = Vec::new();
+                for _ in 0..count {
+                    addresses.push(reader.text()?.into());
+                }
+                SessionEvent::Unsubscribed(addresses)
+            }
+            6 => SessionEvent::Inbox {
+                left: reader.ranges()?,
+                received: reader.ranges()?,
+                sent_to: reader.varint()?,
+            },
+            7 => SessionEvent::Released(reader.packet_id()?),
+            _ => return Err(reader.error("an event is unknown")),
+        };
+        Ok(Self { number, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mqtt_session::SubscriptionRecord;
+    use mqtt_types::QoS;
+
+    use super::super::session_parts::tests::will;
+    use super::*;
+
+    #[test]
+    fn events_come_out_as_they_went_in() {
+        let subscription = StoredSubscription {
+            address: "$share/g/a/+".into(),
+            record: SubscriptionRecord::plain(QoS::AtLeastOnce),
+            wants_metadata: true,
+        };
+        let events = [
+            SessionEvent::Connected {
+                client_id: "sensor".into(),
+                expiry_interval: u32::MAX,
+                will: Some(Box::new(will())),
+            },
+            SessionEvent::Connected { client_id: "".into(), expiry_interval: 0, will: None },
+            SessionEvent::Disconnected {
+                at: UnixMillis(1_700_000_000_000),
+                expiry_interval: 60,
+                keeps_will: true,
+            },
+            SessionEvent::Ended,
+            SessionEvent::Subscribed(vec![subscription]),
+            SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
+            SessionEvent::Inbox {
+                left: vec![3..5, 9..10],
+                received: vec![6..7, 8..9],
+                sent_to: 12,
+            },
+            SessionEvent::Released(PacketId::MIN),
+        ];
+        for event in events {
+            let record = SessionRecord { number: SessionNumber(0x7_0001), event };
+            let mut body = Vec::new();
+            record.encode(&mut body);
+            assert_eq!(SessionRecord::decode(&body).as_ref(), Ok(&record));
+            for cut in 0..body.len() {
+                assert!(SessionRecord::decode(&body[..cut]).is_err(), "{record:?} cut at {cut}");
+            }
+        }
+    }
+}

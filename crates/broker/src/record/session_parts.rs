@@ -1,0 +1,306 @@
+//! Parts of a session as bytes: subscriptions, the will, and the whole of it for a checkpoint.
+
+use std::num::NonZeroU32;
+
+use mqtt_session::{
+    InboxEntryImage, InboxImage, Kept, RetainHandling, SessionImage, SubscriptionRecord, Will,
+    WillRequest,
+};
+use mqtt_types::QoS;
+use stdx::UnixMillis;
+
+use super::codec::{Reader, RecordError, put_text, put_varint};
+use crate::ids::SessionNumber;
+
+const NO_LOCAL: u8 = 0b0000_0100;
+const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
+const METADATA: u8 = 0b0100_0000;
+const KEPT: u8 = 0;
+const RECEIVED: u8 = 1;
+const GONE: u8 = 2;
+const RETAIN: u8 = 0b0000_0100;
+const IDENTIFIERS: u8 = 0b0000_1000;
+const WAS_SENT: u8 = 0b0001_0000;
+
+/// A subscription as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct StoredSubscription {
+    pub(crate) address: Box<str>,
+    pub(crate) record: SubscriptionRecord,
+    pub(crate) wants_metadata: bool,
+}
+
+/// A durable session as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct StoredSession {
+    pub(crate) number: SessionNumber,
+    pub(crate) image: SessionImage,
+    /// Queue subscriptions whose deliveries bear metadata.
+    pub(crate) with_metadata: Vec<Box<str>>,
+}
+
+/// ```text
+/// count varint | { address | options u8 (QoS 0-1, no local 2, retain as published 3, retain handling 4-5, metadata 6)
+///                  | identifier varint, 0 for none } ...
+/// ```
+pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscription]) {
+    put_varint(out, subscriptions.len() as u64);
+    for StoredSubscription { address, record, wants_metadata } in subscriptions {
+        put_text(out, address);
+        let mut options = record.qos.as_u8();
+        options |= if record.no_local { NO_LOCAL } else { 0 };
+        options |= if record.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 };
+        options |= (record.retain_handling as u8) << 4;
+        options |= if *wants_metadata { METADATA } else { 0 };
+        out.push(options);
+        let identifier = record.subscription_identifier.map_or(0, NonZeroU32::get);
+        put_varint(out, u64::from(identifier));
+    }
+}
+
+pub(super) fn subscriptions(
+    reader: &mut Reader<'_>,
+) -> Result<Vec<StoredSubscription>, RecordError> {
+    let count = reader.varint()?;
+    let mut subscriptions = Vec::new();
+    for _ in 0..count {
+        let address = reader.text()?.into();
+        let options = reader.u8()?;
+        let identifier = reader.varint()?;
+        let handling = RetainHandling::from_u8(options >> 4 & 0b11);
+        let record = SubscriptionRecord {
+            qos: QoS::from_u8(options & 0b11)
+                .ok_or_else(|| reader.error("a subscription's QoS is 3"))?,
+            no_local: options & NO_LOCAL != 0,
+            retain_as_published: options & RETAIN_AS_PUBLISHED != 0,
+            retain_handling: handling
+                .ok_or_else(|| reader.error("a subscription's retain handling is 3"))?,
+            subscription_identifier: u32::try_from(identifier).ok().and_then(NonZeroU32::new),
+            consumer: 0,
+        };
+        let wants_metadata = options & METADATA != 0;
+        subscriptions.push(StoredSubscription { address, record, wants_metadata });
+    }
+    Ok(subscriptions)
+}
+
+/// ```text
+/// 0 for none, or 1 | delay u32 | flags u8 (QoS 0-1, RETAIN 2, has expiry 3) | expiry u32 | topic
+/// | properties_len u32 | properties | payload_len u32 | payload
+/// ```
+pub(super) fn put_will(out: &mut Vec<u8>, will: Option<&Will>) {
+    let Some(will) = will else { return out.push(0) };
+    let message = will.message();
+    let head = message.head();
+    out.push(1);
+    out.extend_from_slice(&will.delay_interval().to_le_bytes());
+    let mut flags = head.qos.as_u8();
+    flags |= if head.retain { RETAIN } else { 0 };
+    flags |= if head.expiry_interval.is_some() { IDENTIFIERS } else { 0 };
+    out.push(flags);
+    out.extend_from_slice(&head.expiry_interval.unwrap_or(0).to_le_bytes());
+    put_text(out, message.topic());
+    for part in [message.properties(), message.payload()] {
+        out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        out.extend_from_slice(part);
+    }
+}
+
+pub(super) fn take_will(reader: &mut Reader<'_>) -> Result<Option<Will>, RecordError> {
+    if reader.u8()? == 0 {
+        return Ok(None);
+    }
+    let delay_interval = reader.u32()?;
+    let flags = reader.u8()?;
+    let expiry = reader.u32()?;
+    let topic = reader.text()?;
+    let properties_len = reader.u32()? as usize;
+    let properties = reader.bytes(properties_len)?;
+    let payload_len = reader.u32()? as usize;
+    let payload = reader.bytes(payload_len)?;
+    let request = WillRequest {
+        topic,
+        payload,
+        qos: QoS::from_u8(flags & 0b11).ok_or_else(|| reader.error("a will's QoS is 3"))?,
+        retain: flags & RETAIN != 0,
+        delay_interval,
+        message_expiry_interval: (flags & IDENTIFIERS != 0).then_some(expiry),
+        properties,
+    };
+    let will = Will::new(&request).ok_or_else(|| reader.error("a will's topic is not legal"))?;
+    Ok(Some(will))
+}
+
+impl StoredSession {
+    /// ```text
+    /// number u64 | client id | expiry_interval u32 | disconnected_at u64, 0 while connected | will
+    /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
+    /// ```
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let image = &self.image;
+        out.extend_from_slice(&self.number.0.to_le_bytes());
+        put_text(out, &image.client_id);
+        out.extend_from_slice(&image.expiry_interval.to_le_bytes());
+        out.extend_from_slice(&image.disconnected_at.map_or(0, |at| at.0).to_le_bytes());
+        put_will(out, image.will.as_ref());
+        let stored = |(address, record): &(Box<str>, SubscriptionRecord)| StoredSubscription {
+            address: address.clone(),
+            record: *record,
+            wants_metadata: self.with_metadata.contains(address),
+        };
+        put_subscriptions(out, &image.subscriptions.iter().map(stored).collect::<Vec<_>>());
+        put_varint(out, image.incoming_qos2.len() as u64);
+        for id in &image.incoming_qos2 {
+            out.extend_from_slice(&id.get().to_le_bytes());
+        }
+        put_inbox(out, &image.inbox);
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let number = SessionNumber(reader.u64()?);
+        let client_id = reader.text()?.into();
+        let expiry_interval = reader.u32()?;
+        let disconnected_at = Some(UnixMillis(reader.u64()?)).filter(|at| at.0 > 0);
+        let will = take_will(reader)?;
+        let stored = subscriptions(reader)?;
+        let mut incoming_qos2 = Vec::new();
+        for _ in 0..reader.varint()? {
+            incoming_qos2.push(reader.packet_id()?);
+        }
+        let with_metadata = stored.iter().filter(|one| one.wants_metadata);
+        let with_metadata = with_metadata.map(|one| one.address.clone()).collect();
+        let image = SessionImage {
+            client_id,
+            expiry_interval,
+            subscriptions: stored.into_iter().map(|one| (one.address, one.record)).collect(),
+            inbox: inbox(reader)?,
+            incoming_qos2,
+            will,
+            disconnected_at,
+        };
+        Ok(Self { number, image, with_metadata })
+    }
+}
+
+/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4)`, or `1` for one that the
+/// client has, or `2` for one that is gone.
+fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
+    out.extend_from_slice(&inbox.first.to_le_bytes());
+    put_varint(out, inbox.entries.len() as u64);
+    for entry in &inbox.entries {
+        match entry {
+            InboxEntryImage::Kept { kept, was_sent } => {
+                out.push(KEPT);
+                out.extend_from_slice(&kept.at.to_le_bytes());
+                put_varint(out, u64::from(kept.size));
+                let mut flags = kept.qos.as_u8();
+                flags |= if kept.retain { RETAIN } else { 0 };
+                flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
+                flags |= if *was_sent { WAS_SENT } else { 0 };
+                out.push(flags);
+            }
+            InboxEntryImage::Received => out.push(RECEIVED),
+            InboxEntryImage::Gone => out.push(GONE),
+        }
+    }
+}
+
+fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
+    let first = reader.u64()?;
+    let count = reader.varint()?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(match reader.u8()? {
+            KEPT => {
+                let at = reader.u64()?;
+                let size = u32::try_from(reader.varint()?).unwrap_or(u32::MAX);
+                let flags = reader.u8()?;
+                let qos = QoS::from_u8(flags & 0b11).filter(|qos| *qos > QoS::AtMostOnce);
+                let kept = Kept {
+                    at,
+                    size,
+                    qos: qos.ok_or_else(|| reader.error("a kept message has no QoS 1 or 2"))?,
+                    retain: flags & RETAIN != 0,
+                    has_identifiers: flags & IDENTIFIERS != 0,
+                };
+                InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
+            }
+            RECEIVED => InboxEntryImage::Received,
+            GONE => InboxEntryImage::Gone,
+            _ => return Err(reader.error("an entry of an inbox is unknown")),
+        });
+    }
+    Ok(InboxImage { first, entries })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use mqtt_types::PacketId;
+
+    use super::*;
+
+    pub(in super::super) fn will() -> Will {
+        let request = WillRequest {
+            topic: "gone/a",
+            payload: b"offline",
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            delay_interval: 9,
+            message_expiry_interval: Some(77),
+            properties: &[1, 1],
+        };
+        Will::new(&request).expect("legal")
+    }
+
+    #[test]
+    fn a_session_comes_out_as_it_went_in() {
+        let subscription = SubscriptionRecord {
+            qos: QoS::ExactlyOnce,
+            no_local: true,
+            retain_as_published: true,
+            retain_handling: RetainHandling::DoNotSend,
+            subscription_identifier: NonZeroU32::new(268_435_455),
+            consumer: 0,
+        };
+        let kept = Kept {
+            at: u64::MAX,
+            size: 300,
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            has_identifiers: true,
+        };
+        let other = Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, ..kept };
+        let session = StoredSession {
+            number: SessionNumber(1 << 55),
+            image: SessionImage {
+                client_id: "sensor-17".into(),
+                expiry_interval: 3600,
+                subscriptions: vec![
+                    ("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce)),
+                    ("b/#".into(), subscription),
+                ],
+                inbox: InboxImage {
+                    first: 12,
+                    entries: vec![
+                        InboxEntryImage::Kept { kept, was_sent: true },
+                        InboxEntryImage::Gone,
+                        InboxEntryImage::Received,
+                        InboxEntryImage::Kept { kept: other, was_sent: false },
+                    ],
+                },
+                incoming_qos2: vec![PacketId::MIN],
+                will: Some(will()),
+                disconnected_at: Some(UnixMillis(5)),
+            },
+            with_metadata: vec!["$q/a".into()],
+        };
+        let mut body = Vec::new();
+        session.encode(&mut body);
+        let read =
+            |body: &[u8]| StoredSession::decode(&mut Reader { record: "checkpoint", rest: body });
+        assert_eq!(read(&body), Ok(session));
+        for cut in 0..body.len() {
+            assert!(read(&body[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+}

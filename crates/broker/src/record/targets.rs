@@ -1,0 +1,154 @@
+//! What the commit of a message changes beside queues: sessions that get it, the retained message of its topic, the
+//! packet id of its publisher.
+
+use mqtt_types::{PacketId, QoS};
+use smallvec::SmallVec;
+
+use super::codec::{Reader, RecordError, put_varint};
+use crate::ids::SessionNumber;
+
+const HAS_RETAINED: u8 = 0b01;
+const HAS_PUBLISHER: u8 = 0b10;
+const QOS: u8 = 0b0011;
+const RETAIN: u8 = 0b0100;
+const IDENTIFIERS: u8 = 0b1000;
+
+/// A durable session that gets a message, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SessionTarget {
+    pub(crate) number: SessionNumber,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: SmallVec<[u32; 4]>,
+}
+
+/// Targets that are no queues.
+///
+/// ```text
+/// flags u8 (retained 0, publisher 1) | [retained u64] | [publisher u64 | packet_id u16]
+/// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3) | [count u8 | identifier varint ...] } ...
+/// ```
+/// Sessions are in ascending order of their numbers; a gap counts from the one before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct MoreTargets {
+    /// The message is its topic's retained one; a later one has a higher number.
+    pub(crate) retained: Option<u64>,
+    /// The durable session that published it at QoS 2, and the packet id that it must not be taken under again.
+    pub(crate) publisher: Option<(SessionNumber, PacketId)>,
+    pub(crate) sessions: Vec<SessionTarget>,
+}
+
+impl MoreTargets {
+    /// Whether anybody but the publisher would miss it.
+    pub(crate) fn changes_others(&self) -> bool {
+        self.retained.is_some() || !self.sessions.is_empty()
+    }
+
+    /// How a session gets the message.
+    pub(crate) fn session(&self, number: SessionNumber) -> Option<&SessionTarget> {
+        let at = self.sessions.binary_search_by_key(&number, |target| target.number).ok()?;
+        self.sessions.get(at)
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut flags = if self.retained.is_some() { HAS_RETAINED } else { 0 };
+        flags |= if self.publisher.is_some() { HAS_PUBLISHER } else { 0 };
+        out.push(flags);
+        if let Some(version) = self.retained {
+            out.extend_from_slice(&version.to_le_bytes());
+        }
+        if let Some((number, packet_id)) = self.publisher {
+            out.extend_from_slice(&number.0.to_le_bytes());
+            out.extend_from_slice(&packet_id.get().to_le_bytes());
+        }
+        put_varint(out, self.sessions.len() as u64);
+        let mut before = 0;
+        for target in &self.sessions {
+            put_varint(out, target.number.0 - before);
+            before = target.number.0;
+            let mut flags = target.qos.as_u8();
+            flags |= if target.retain { RETAIN } else { 0 };
+            flags |= if target.identifiers.is_empty() { 0 } else { IDENTIFIERS };
+            out.push(flags);
+            if !target.identifiers.is_empty() {
+                // A session that subscribes with more than 255 identifiers to one topic hears of the first of them.
+                let count = u8::try_from(target.identifiers.len()).unwrap_or(u8::MAX);
+                out.push(count);
+                for identifier in target.identifiers.iter().take(usize::from(count)) {
+                    put_varint(out, u64::from(*identifier));
+                }
+            }
+        }
+    }
+
+    pub(super) fn decode(block: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader { record: "publish", rest: block };
+        let flags = reader.u8()?;
+        let retained = if flags & HAS_RETAINED != 0 { Some(reader.u64()?) } else { None };
+        let publisher = if flags & HAS_PUBLISHER != 0 {
+            let number = SessionNumber(reader.u64()?);
+            Some((number, reader.packet_id()?))
+        } else {
+            None
+        };
+        let count = reader.varint()?;
+        let mut sessions = Vec::new();
+        let mut before = 0_u64;
+        for _ in 0..count {
+            let gap = reader.varint()?;
+            before =
+                before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
+            sessions.push(target(SessionNumber(before), &mut reader)?);
+        }
+        Ok(Self { retained, publisher, sessions })
+    }
+}
+
+fn target(number: SessionNumber, reader: &mut Reader<'_>) -> Result<SessionTarget, RecordError> {
+    let flags = reader.u8()?;
+    let qos = QoS::from_u8(flags & QOS).filter(|qos| *qos > QoS::AtMostOnce);
+    let qos = qos.ok_or_else(|| reader.error("a session is due it at no QoS that is kept"))?;
+    let mut identifiers = SmallVec::new();
+    if flags & IDENTIFIERS != 0 {
+        for _ in 0..reader.u8()? {
+            let identifier = reader.varint()?;
+            identifiers.push(u32::try_from(identifier).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(SessionTarget { number, qos, retain: flags & RETAIN != 0, identifiers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_come_out_as_they_went_in() {
+        let session = |number, qos, retain, identifiers: &[u32]| SessionTarget {
+            number: SessionNumber(number),
+            qos,
+            retain,
+            identifiers: identifiers.iter().copied().collect(),
+        };
+        let targets = MoreTargets {
+            retained: Some(u64::MAX),
+            publisher: Some((SessionNumber(1 << 55), PacketId::MIN)),
+            sessions: vec![
+                session(3, QoS::AtLeastOnce, false, &[]),
+                session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),
+                session((1 << 56) - 1, QoS::AtLeastOnce, false, &[7]),
+            ],
+        };
+        let mut block = Vec::new();
+        targets.encode(&mut block);
+        assert_eq!(MoreTargets::decode(&block), Ok(targets.clone()));
+        for cut in 0..block.len() {
+            assert!(MoreTargets::decode(&block[..cut]).is_err(), "cut at {cut}");
+        }
+        assert_eq!(targets.session(SessionNumber(0x1_0003)), targets.sessions.get(1));
+        assert_eq!(targets.session(SessionNumber(4)), None);
+        let mut block = Vec::new();
+        MoreTargets::default().encode(&mut block);
+        assert_eq!(MoreTargets::decode(&block), Ok(MoreTargets::default()));
+    }
+}

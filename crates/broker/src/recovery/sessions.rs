@@ -1,0 +1,170 @@
+//! Durable sessions on their way back. It must not know queues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use log_api::Position;
+use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
+use mqtt_types::PacketId;
+use stdx::UnixMillis;
+
+use super::Releases;
+use crate::ids::SessionNumber;
+use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession};
+
+/// All sessions that have not ended.
+#[derive(Default)]
+pub(super) struct Sessions {
+    next: u64,
+    sessions: BTreeMap<SessionNumber, Session>,
+}
+
+/// One session, as far as it is known.
+#[derive(Default)]
+struct Session {
+    client_id: Box<str>,
+    expiry_interval: u32,
+    /// With whether deliveries bear metadata.
+    subscriptions: BTreeMap<Box<str>, (SubscriptionRecord, bool)>,
+    inbox: Inbox,
+    incoming_qos2: BTreeSet<PacketId>,
+    will: Option<Will>,
+    disconnected_at: Option<UnixMillis>,
+}
+
+impl Sessions {
+    /// Takes in what a checkpoint has.
+    pub(super) fn restore(&mut self, next: u64, stored: Vec<StoredSession>) {
+        self.next = self.next.max(next);
+        for session in stored {
+            self.sessions.insert(session.number, Session::of(session));
+        }
+    }
+
+    /// Something happened to a session.
+    pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
+        let SessionRecord { number, event } = record;
+        match event {
+            SessionEvent::Connected { client_id, expiry_interval, will } => {
+                self.next = self.next.max(number.count() + 1);
+                let session = self.sessions.entry(number).or_default();
+                session.client_id = client_id;
+                session.expiry_interval = expiry_interval;
+                session.will = will.map(|will| *will);
+                session.disconnected_at = None;
+            }
+            SessionEvent::Ended => {
+                if let Some(session) = self.sessions.remove(&number) {
+                    session.inbox.stored().for_each(|at| released.add(Position::from_u64(at)));
+                }
+            }
+            event => {
+                // A checkpoint can be ahead of its records: the session may have ended since.
+                if let Some(session) = self.sessions.get_mut(&number) {
+                    session.apply(event, released);
+                }
+            }
+        }
+    }
+
+    /// A message is stored for sessions.
+    pub(super) fn publish(
+        &mut self,
+        more: &MoreTargets,
+        position: Position,
+        size: u32,
+        released: &mut Releases,
+    ) {
+        for target in &more.sessions {
+            let Some(session) = self.sessions.get_mut(&target.number) else {
+                released.add(position);
+                continue;
+            };
+            session.inbox.push(Kept {
+                at: position.as_u64(),
+                size,
+                qos: target.qos,
+                retain: target.retain,
+                has_identifiers: !target.identifiers.is_empty(),
+            });
+        }
+        if let Some((number, packet_id)) = more.publisher
+            && let Some(session) = self.sessions.get_mut(&number)
+        {
+            session.incoming_qos2.insert(packet_id);
+        }
+    }
+
+    /// The count of the next session's number, and all sessions.
+    pub(super) fn finish(self) -> (u64, Vec<StoredSession>) {
+        let sessions = self.sessions.into_iter();
+        (self.next, sessions.map(|(number, session)| session.stored(number)).collect())
+    }
+}
+
+impl Session {
+    fn of(stored: StoredSession) -> Self {
+        let StoredSession { image, with_metadata, .. } = stored;
+        let subscription = |(address, record)| {
+            let wants_metadata = with_metadata.contains(&address);
+            (address, (record, wants_metadata))
+        };
+        Self {
+            client_id: image.client_id,
+            expiry_interval: image.expiry_interval,
+            subscriptions: image.subscriptions.into_iter().map(subscription).collect(),
+            inbox: Inbox::from_image(&image.inbox),
+            incoming_qos2: image.incoming_qos2.into_iter().collect(),
+            will: image.will,
+            disconnected_at: image.disconnected_at,
+        }
+    }
+
+    fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
+        match event {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+                self.disconnected_at = Some(at);
+                self.expiry_interval = expiry_interval;
+                self.will = self.will.take().filter(|_| keeps_will);
+            }
+            SessionEvent::Subscribed(subscriptions) => {
+                let subscription = subscriptions
+                    .into_iter()
+                    .map(|one| (one.address, (one.record, one.wants_metadata)));
+                self.subscriptions.extend(subscription);
+            }
+            SessionEvent::Unsubscribed(addresses) => {
+                for address in &addresses {
+                    self.subscriptions.remove(address);
+                }
+            }
+            SessionEvent::Inbox { left, received, sent_to } => {
+                let left = left.into_iter().flatten().filter_map(|n| self.inbox.replay_left(n));
+                left.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                let received = received.into_iter().flatten();
+                let received = received.filter_map(|n| self.inbox.replay_received(n));
+                received.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                self.inbox.replay_sent_to(sent_to);
+            }
+            SessionEvent::Released(packet_id) => {
+                self.incoming_qos2.remove(&packet_id);
+            }
+            SessionEvent::Connected { .. } | SessionEvent::Ended => {}
+        }
+    }
+
+    fn stored(self, number: SessionNumber) -> StoredSession {
+        let with_metadata = self.subscriptions.iter().filter(|(_, (_, metadata))| *metadata);
+        let with_metadata = with_metadata.map(|(address, _)| address.clone()).collect();
+        let subscriptions = self.subscriptions.into_iter();
+        let image = SessionImage {
+            client_id: self.client_id,
+            expiry_interval: self.expiry_interval,
+            subscriptions: subscriptions.map(|(address, (record, _))| (address, record)).collect(),
+            inbox: self.inbox.image(),
+            incoming_qos2: self.incoming_qos2.into_iter().collect(),
+            will: self.will,
+            disconnected_at: self.disconnected_at,
+        };
+        StoredSession { number, image, with_metadata }
+    }
+}

@@ -1,0 +1,430 @@
+//! Durable sessions' messages: from the commit into the inbox, from there to the client, and out when the client has
+//! them. The inbox itself, a pure machine, is in `mqtt-session`; bodies lie in the log.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use log_api::{CommittedRecord, Position, ReadError};
+use mqtt_codec::AckKind;
+use mqtt_session::{Gone, Kept, NextKept};
+use mqtt_types::{Message, QoS, ReasonCode};
+use smallvec::SmallVec;
+
+use super::Shard;
+use super::send::{Outgoing, Sent, put_publish};
+use super::session_log::Waiting;
+use crate::ids::{SessionId, SessionNumber};
+use crate::outbox::Outbox;
+use crate::record::{PublishRecord, SessionEvent, SessionTarget, ranges};
+
+/// Bodies that are kept at hand for one session.
+const SHELF_MESSAGES_MAX: usize = 256;
+/// Their bytes, but for the one message that always has room.
+const SHELF_BYTES_MAX: usize = 256 * 1024;
+
+/// A body with what goes along.
+struct Body {
+    sequence: u64,
+    message: Message,
+    identifiers: SmallVec<[u32; 4]>,
+}
+
+/// Bodies of one inbox that are at hand, in order, and those that were asked for.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    bodies: VecDeque<Body>,
+    bytes: usize,
+    /// Numbers whose bodies the log was asked for, in the order of the answers.
+    asked: VecDeque<u64>,
+}
+
+impl Shelf {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bodies.is_empty() && self.asked.is_empty()
+    }
+
+    /// Nobody is connected any more: what was asked for will still be answered.
+    pub(crate) fn clear(&mut self) {
+        self.bodies = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    fn has_room(&self) -> bool {
+        self.bodies.is_empty()
+            || self.bodies.len() < SHELF_MESSAGES_MAX && self.bytes < SHELF_BYTES_MAX
+    }
+
+    fn push(&mut self, body: Body) {
+        self.bytes += body.message.bytes().len();
+        self.bodies.push_back(body);
+    }
+
+    /// The body of that number; older ones are not needed any more.
+    fn take(&mut self, sequence: u64) -> Option<Body> {
+        while self.bodies.front().is_some_and(|body| body.sequence <= sequence) {
+            let body = self.bodies.pop_front()?;
+            self.bytes -= body.message.bytes().len();
+            if body.sequence == sequence {
+                return Some(body);
+            }
+        }
+        None
+    }
+}
+
+/// What happened to an inbox since its last record.
+#[derive(Default)]
+pub(crate) struct Unlogged {
+    left: Vec<u64>,
+}
+
+impl Shard {
+    /// Puts a committed message into the inboxes here that it is for.
+    pub(super) fn apply_to_inboxes<O: Outbox>(
+        &mut self,
+        record: &CommittedRecord,
+        publish: &PublishRecord,
+        out: &mut O,
+    ) {
+        let targets = match publish.more() {
+            Ok(Some(more)) => more.sessions,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, "a record of this process is not legal");
+                return;
+            }
+        };
+        let mut message = None;
+        for target in targets {
+            if target.number.owner(self.shared.config.shards) != self.id {
+                continue;
+            }
+            let id = self.sessions.durable_id(target.number);
+            let Some(entry) = self.sessions.get_mut(id) else {
+                // The session has ended since the message was routed.
+                self.turn.release(record.position);
+                continue;
+            };
+            let Some(inbox) = entry.session.inbox_mut() else { continue };
+            let sequence = inbox.push(Kept {
+                at: record.position.as_u64(),
+                size: publish.counted_bytes(),
+                qos: target.qos,
+                retain: target.retain,
+                has_identifiers: !target.identifiers.is_empty(),
+            });
+            if entry.conn.is_some() {
+                let message = message.get_or_insert_with(|| publish.message().ok());
+                if let Some(message) = message {
+                    self.offer(id, sequence, message, target, out);
+                }
+            }
+            self.keep_inbox_limits(id);
+        }
+    }
+
+    /// A new message for a connected client: sent at once when it is its turn, else put on the shelf if it is the next
+    /// one there.
+    fn offer<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        sequence: u64,
+        message: &Message,
+        target: SessionTarget,
+        out: &mut O,
+    ) {
+        let limit = self.shared.config.max_output_buffer_bytes;
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let Some(inbox) = entry.session.inbox() else { return };
+        let next = inbox.upcoming(0, 1).next();
+        let shelf = entry.extras.as_ref().map(|extras| &extras.shelf);
+        if let Some(next) = next.filter(|next| next.sequence == sequence)
+            && shelf.is_none_or(Shelf::is_empty)
+            && entry.session.inbox_window() > 0
+            && entry
+                .conn
+                .and_then(|conn| out.buffer(conn))
+                .is_some_and(|buffer| buffer.len() < limit)
+        {
+            self.send_kept(id, &next, message, &target.identifiers, out);
+            return;
+        }
+        let shelf = &mut entry.extras.get_or_insert_default().shelf;
+        let follows = match shelf.bodies.back() {
+            Some(last) => last.sequence + 1 == sequence,
+            None => next.is_some_and(|next| next.sequence == sequence),
+        };
+        if follows && shelf.asked.is_empty() && shelf.has_room() {
+            // A copy: the original lies in a buffer with all that was written with it.
+            let (message, identifiers) = (message.detached(), target.identifiers);
+            shelf.push(Body { sequence, message, identifiers });
+        }
+        if let Some(conn) = entry.conn {
+            out.notify_drained(conn);
+        }
+    }
+
+    /// Lets the oldest messages go that are beyond the session's limits.
+    pub(super) fn keep_inbox_limits(&mut self, id: SessionId) {
+        let limits = &self.shared.config.limits;
+        let (messages, bytes) = (limits.max_pending_messages, limits.max_pending_bytes as u64);
+        while let Some(gone) = self
+            .sessions
+            .get_mut(id)
+            .and_then(|entry| entry.session.inbox_mut())
+            .and_then(|inbox| inbox.overflow(messages, bytes))
+        {
+            self.count_overflow(id);
+            self.left_inbox(id, gone);
+        }
+    }
+
+    /// Sends what waits in an inbox, as far as the window, the output and the bodies at hand go.
+    pub(super) fn pump_inbox<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        let limit = self.shared.config.max_output_buffer_bytes;
+        loop {
+            let Some(entry) = self.sessions.get_mut(id) else { return };
+            let Some(conn) = entry.conn else { return };
+            if entry.session.inbox_window() == 0 {
+                return;
+            }
+            let next = entry.session.inbox().and_then(|inbox| inbox.upcoming(0, 1).next());
+            let Some(next) = next else { return };
+            let Some(buffer) = out.buffer(conn) else { return };
+            if buffer.len() >= limit {
+                out.notify_drained(conn);
+                return;
+            }
+            let shelf = &mut entry.extras.get_or_insert_default().shelf;
+            let Some(body) = shelf.take(next.sequence) else {
+                self.ask_for_bodies(id);
+                return;
+            };
+            self.send_kept(id, &next, &body.message, &body.identifiers, out);
+        }
+    }
+
+    /// Asks the log for the bodies of the next messages.
+    fn ask_for_bodies(&mut self, id: SessionId) {
+        let Some(number) = id.number() else { return };
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let window = entry.session.inbox_window().min(SHELF_MESSAGES_MAX);
+        let shelf = &mut entry.extras.get_or_insert_default().shelf;
+        let Some(inbox) = entry.session.inbox().filter(|_| shelf.asked.is_empty()) else { return };
+        shelf.clear();
+        let mut positions = Vec::new();
+        let mut bytes = 0;
+        for next in inbox.upcoming(0, window) {
+            if bytes >= SHELF_BYTES_MAX {
+                break;
+            }
+            bytes += next.kept.size as usize;
+            shelf.asked.push_back(next.sequence);
+            positions.push(Position::from_u64(next.kept.at));
+        }
+        if !positions.is_empty() {
+            self.turn.read(read_token(number), positions);
+        }
+    }
+
+    /// Bodies that an inbox asked for.
+    pub(super) fn inbox_read<O: Outbox>(
+        &mut self,
+        number: SessionNumber,
+        records: Vec<Result<Bytes, ReadError>>,
+        out: &mut O,
+    ) {
+        let id = self.sessions.durable_id(number);
+        for record in records {
+            let Some(entry) = self.sessions.get_mut(id) else { return };
+            let Some(extras) = entry.extras.as_mut() else { return };
+            let Some(sequence) = extras.shelf.asked.pop_front() else { return };
+            if record == Err(ReadError::ShutDown) || entry.conn.is_none() {
+                continue;
+            }
+            match body_of(number, sequence, record) {
+                Ok(body) => extras.shelf.push(body),
+                Err(error) => {
+                    tracing::error!(
+                        client_id = entry.session.client_id(),
+                        error,
+                        "message lost: it is damaged on the disk"
+                    );
+                    self.give_up(id, sequence);
+                }
+            }
+        }
+        self.pump(id, out);
+    }
+
+    fn give_up(&mut self, id: SessionId, sequence: u64) {
+        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
+        if let Some(gone) = inbox.and_then(|inbox| inbox.give_up(sequence)) {
+            self.counts.live_dropped_total += 1;
+            self.left_inbox(id, gone);
+        }
+    }
+
+    fn send_kept<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        next: &NextKept,
+        message: &Message,
+        identifiers: &[u32],
+        out: &mut O,
+    ) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let Some(conn) = entry.conn else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(buffer) = out.buffer(conn) else { return };
+        let expiry = match message.expiry_left(self.turn.unix_ms) {
+            // Delivery was begun: its age is no matter any more. `[MQTT-3.3.2-5]`
+            Some(None) if next.dup => Some(0),
+            Some(None) => {
+                self.give_up(id, next.sequence);
+                return;
+            }
+            left => left.flatten(),
+        };
+        let outgoing = Outgoing {
+            dup: next.dup,
+            qos: next.kept.qos,
+            retain: next.kept.retain,
+            packet_id: Some(next.packet_id),
+            topic: message.topic(),
+            expiry,
+            identifiers,
+            properties: message.properties(),
+            added: &[],
+            payload: message.payload(),
+        };
+        if put_publish(buffer, &mut state.connection, &outgoing) != Sent::Yes {
+            self.too_large_for_inbox(id, next, out);
+            return;
+        }
+        self.counts.publishes_sent_total += 1;
+        if let Some(inbox) = entry.session.inbox_mut() {
+            inbox.sent(next.sequence);
+        }
+        self.note_unlogged(id);
+    }
+
+    /// The client takes no packet of that size. One at QoS 2 that it may have must be forgotten by its packet id too,
+    /// before another message bears that.
+    fn too_large_for_inbox<O: Outbox>(&mut self, id: SessionId, next: &NextKept, out: &mut O) {
+        if !next.dup || next.kept.qos != QoS::ExactlyOnce {
+            self.give_up(id, next.sequence);
+            return;
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let conn = entry.conn;
+        let inbox = entry.session.inbox_mut();
+        if let Some(gone) = inbox.and_then(|inbox| inbox.replay_received(next.sequence)) {
+            self.counts.live_dropped_total += 1;
+            self.turn.release(Position::from_u64(gone.at));
+            self.log_session(id, received(gone.sequence), Waiting::Nobody);
+            if let Some(conn) = conn {
+                self.send_ack(conn, AckKind::PubRel, next.packet_id, ReasonCode::SUCCESS, out);
+            }
+        }
+    }
+
+    /// PUBREC for a message of the inbox: that the client has it must be stored before PUBREL lets it forget the packet
+    /// id, or a crash would make the message come twice.
+    pub(super) fn received_from_inbox(&mut self, id: SessionId, gone: Gone) {
+        self.turn.release(Position::from_u64(gone.at));
+        let waiting = Waiting::PubRel { session: id, sequence: gone.sequence };
+        self.log_session(id, received(gone.sequence), waiting);
+    }
+
+    /// It is stored.
+    pub(super) fn received_stored<O: Outbox>(&mut self, id: SessionId, sequence: u64, out: &mut O) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let conn = entry.conn;
+        let packet_id = entry.session.inbox_mut().and_then(|inbox| inbox.received_stored(sequence));
+        if let (Some(conn), Some(packet_id)) = (conn, packet_id) {
+            self.send_ack(conn, AckKind::PubRel, packet_id, ReasonCode::SUCCESS, out);
+        }
+    }
+
+    /// A message has left an inbox; its record comes within the settle interval.
+    pub(super) fn left_inbox(&mut self, id: SessionId, gone: Gone) {
+        self.turn.release(Position::from_u64(gone.at));
+        self.forget_in_inbox(id, gone.sequence);
+    }
+
+    /// The same for one whose body was let go before.
+    pub(super) fn forget_in_inbox(&mut self, id: SessionId, sequence: u64) {
+        if let Some(number) = id.number() {
+            self.unlogged.entry(number).or_default().left.push(sequence);
+        }
+    }
+
+    fn note_unlogged(&mut self, id: SessionId) {
+        if let Some(number) = id.number() {
+            self.unlogged.entry(number).or_default();
+        }
+    }
+
+    /// Writes what has happened to inboxes since the last time.
+    pub(super) fn log_inboxes(&mut self) {
+        for (number, unlogged) in std::mem::take(&mut self.unlogged) {
+            let id = self.sessions.durable_id(number);
+            let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
+            let Some(sent_to) = inbox.map(mqtt_session::Inbox::sent_to) else { continue };
+            let left = ranges(unlogged.left);
+            let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
+            self.log_session(id, event, Waiting::Nobody);
+        }
+    }
+
+    /// A session full: counted, and said now and then.
+    pub(super) fn count_overflow(&mut self, id: SessionId) {
+        self.counts.session_overflow_total += 1;
+        if self.counts.session_overflow_total.is_power_of_two() {
+            let client_id = self.sessions.get(id).map(|entry| entry.session.client_id());
+            let dropped = self.counts.session_overflow_total;
+            tracing::warn!(
+                client_id,
+                dropped,
+                "session full: its oldest waiting messages are dropped"
+            );
+        }
+    }
+}
+
+/// Tells reads for inboxes from those for queues, whose tokens have 32 bits.
+const INBOX_READ: u64 = 1 << 63;
+
+const fn read_token(number: SessionNumber) -> u64 {
+    INBOX_READ | number.0
+}
+
+/// The session whose inbox asked, if it was one.
+pub(super) const fn reader_of(token: u64) -> Option<SessionNumber> {
+    if token & INBOX_READ != 0 { Some(SessionNumber(token & !INBOX_READ)) } else { None }
+}
+
+fn received(sequence: u64) -> SessionEvent {
+    let one: Range<u64> = sequence..sequence + 1;
+    SessionEvent::Inbox { left: Vec::new(), received: vec![one], sent_to: 0 }
+}
+
+fn body_of(
+    number: SessionNumber,
+    sequence: u64,
+    record: Result<Bytes, ReadError>,
+) -> Result<Body, String> {
+    let body = record.map_err(|error| error.to_string())?;
+    let publish = PublishRecord::decode(body).map_err(|error| error.to_string())?;
+    let message = publish.message().map_err(|error| error.to_string())?;
+    let more = publish.more().map_err(|error| error.to_string())?;
+    let target = more.as_ref().and_then(|more| more.session(number));
+    let identifiers = target.map(|target| target.identifiers.clone()).unwrap_or_default();
+    Ok(Body { sequence, message, identifiers })
+}
+
+/// What waits for a record, by session.
+pub(crate) type UnloggedInboxes = HashMap<SessionNumber, Unlogged>;

@@ -1,0 +1,72 @@
+//! Durable sessions from before the restart. All this happens before a listener is open.
+
+use mqtt_router::SubscriptionOptions;
+use mqtt_session::{Session, SubscriptionRecord};
+use mqtt_types::Address;
+use stdx::{Instant, UnixMillis};
+
+use super::Shard;
+use super::session_log::Waiting;
+use crate::ids::SessionId;
+use crate::record::{SessionEvent, StoredSession};
+use crate::timers::Timer;
+
+impl Shard {
+    /// Takes in a session. A client that was connected counts as gone since `now`.
+    pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
+        let StoredSession { number, image, with_metadata } = stored;
+        let session = Session::from_image(&image, now);
+        let was_connected = image.disconnected_at.is_none();
+        let id = self.sessions.restore(number, session);
+        self.route_session(id);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if !with_metadata.is_empty() {
+            entry.extras.get_or_insert_default().with_metadata = with_metadata;
+        }
+        // Its will, its expiry and its limits are looked at in the first turn.
+        entry.timer = Some(Instant::ZERO);
+        self.timers.set(Instant::ZERO, Timer::Session(id));
+        if was_connected {
+            // Or the next restart would begin to count anew.
+            self.log_disconnected(id);
+        }
+    }
+
+    /// Puts all live subscriptions of a session into the router.
+    fn route_session(&self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        self.shared.routes.change(|router| {
+            for (address, record) in entry.session.subscriptions() {
+                let options = options_of(record);
+                match Address::parse(address) {
+                    Ok(Address::Live(filter)) => router.subscribe(filter, id.subscriber(), options),
+                    Ok(Address::Shared { group, filter }) => {
+                        router.join(group, filter, id.subscriber(), options)
+                    }
+                    _ => continue,
+                };
+            }
+        });
+    }
+
+    /// Tells the log that a durable session has no client, and what is left of its will.
+    pub(super) fn log_disconnected(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let event = SessionEvent::Disconnected {
+            at: entry.session.disconnected_at(),
+            expiry_interval: entry.session.expiry_interval(),
+            keeps_will: entry.session.will().is_some(),
+        };
+        self.log_session(id, event, Waiting::Nobody);
+    }
+}
+
+/// What the router must know of a subscription.
+pub(super) const fn options_of(record: &SubscriptionRecord) -> SubscriptionOptions {
+    SubscriptionOptions {
+        qos: record.qos,
+        no_local: record.no_local,
+        retain_as_published: record.retain_as_published,
+        identifier: record.subscription_identifier,
+    }
+}

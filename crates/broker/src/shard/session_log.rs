@@ -1,0 +1,215 @@
+//! What the log must know of durable sessions, and the answers that wait until it does: a SUBACK, a PUBCOMP or a PUBREL
+//! means that a crash changes nothing about it.
+
+use log_api::{AppendError, RecordKind, ShardSet};
+use mqtt_codec::AckKind;
+use mqtt_session::SubscriptionRecord;
+use mqtt_types::{PacketId, ReasonCode};
+
+use super::Shard;
+use crate::hosting::SETTLE_TOKEN;
+use crate::ids::{ConnId, SessionId};
+use crate::outbox::Outbox;
+use crate::record::{SessionEvent, SessionRecord, StoredSubscription};
+
+/// Tells the tokens of answers that wait for a session's record from those of publishes.
+const SESSION_TOKEN: u64 = 1 << 62;
+
+pub(super) const fn is_session_token(token: u64) -> bool {
+    token >> 62 == SESSION_TOKEN >> 62
+}
+
+/// A subscription that was granted.
+pub(crate) struct Granted {
+    pub(crate) address: Box<str>,
+    pub(crate) record: SubscriptionRecord,
+    pub(crate) is_new: bool,
+    /// Whether retained messages are to be sent.
+    pub(crate) replays: bool,
+}
+
+/// A SUBACK to send.
+pub(crate) struct SubAckToSend {
+    pub(crate) conn: ConnId,
+    pub(crate) packet_id: PacketId,
+    pub(crate) codes: Vec<u8>,
+    pub(crate) reason: Option<String>,
+    pub(crate) granted: Vec<Granted>,
+    pub(crate) wants_metadata: bool,
+}
+
+/// Who waits for a session's record.
+pub(crate) enum Waiting {
+    /// Nobody: if it is not stored, the next checkpoint makes up for it.
+    Nobody,
+    SubAck {
+        session: SessionId,
+        suback: Box<SubAckToSend>,
+    },
+    UnsubAck {
+        conn: ConnId,
+        packet_id: PacketId,
+        codes: Vec<u8>,
+    },
+    PubRel {
+        session: SessionId,
+        sequence: u64,
+    },
+    PubComp {
+        session: SessionId,
+        packet_id: PacketId,
+    },
+}
+
+impl Shard {
+    /// Hands a session's record to the log, if the session is a durable one.
+    pub(super) fn log_session(&mut self, id: SessionId, event: SessionEvent, waiting: Waiting) {
+        let Some(number) = id.number() else { return };
+        let (token, notify) = match waiting {
+            Waiting::Nobody => (SETTLE_TOKEN, ShardSet::EMPTY),
+            waiting => {
+                let token = self.answers.insert(waiting) as u64 | SESSION_TOKEN;
+                (token, ShardSet::single(self.id))
+            }
+        };
+        let record = SessionRecord { number, event };
+        self.turn.batch.push(RecordKind::Session, 0, 0, notify, token, |out| record.encode(out));
+        self.turn.hand_over_long_batch(&*self.shared.log);
+    }
+
+    /// All filters of a SUBSCRIBE are decided: the client hears so, when a crash does not change it any more.
+    pub(super) fn finish_subscribe<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        suback: SubAckToSend,
+        out: &mut O,
+    ) {
+        if !id.is_durable() || suback.granted.is_empty() {
+            self.send_granted(id, &suback, out);
+            return;
+        }
+        let wants_metadata = suback.wants_metadata;
+        let stored = |granted: &Granted| StoredSubscription {
+            address: granted.address.clone(),
+            record: granted.record,
+            wants_metadata,
+        };
+        let event = SessionEvent::Subscribed(suback.granted.iter().map(stored).collect());
+        self.log_session(id, event, Waiting::SubAck { session: id, suback: Box::new(suback) });
+    }
+
+    fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
+        let SubAckToSend { conn, packet_id, codes, reason, granted, .. } = suback;
+        self.send_suback(*conn, *packet_id, codes, reason.as_deref(), out);
+        if self.conns.get(*conn).is_none() {
+            return;
+        }
+        let mut replays = false;
+        for granted in granted.iter().filter(|granted| granted.replays) {
+            self.begin_replay(id, &granted.address, granted.record);
+            replays = true;
+        }
+        if replays {
+            self.replay(id, out);
+        }
+    }
+
+    /// A session's record is stored.
+    pub(super) fn session_stored<O: Outbox>(&mut self, token: u64, out: &mut O) {
+        match self.take_answer(token) {
+            None | Some(Waiting::Nobody) => {}
+            Some(Waiting::SubAck { session, suback }) => self.send_granted(session, &suback, out),
+            Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
+                self.send_unsuback(conn, packet_id, &codes, out);
+            }
+            Some(Waiting::PubRel { session, sequence }) => {
+                self.received_stored(session, sequence, out);
+            }
+            Some(Waiting::PubComp { session, packet_id }) => {
+                self.send_pubcomp(session, packet_id, ReasonCode::SUCCESS, out);
+            }
+        }
+    }
+
+    /// A session's record is not stored: who waits hears so, if that can be said.
+    pub(super) fn session_not_stored<O: Outbox>(
+        &mut self,
+        token: u64,
+        error: &AppendError,
+        out: &mut O,
+    ) {
+        let code = match error {
+            AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
+            _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+        };
+        match self.take_answer(token) {
+            // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
+            // handshake goes on where the log has it.
+            None | Some(Waiting::Nobody | Waiting::PubRel { .. } | Waiting::PubComp { .. }) => {}
+            Some(Waiting::SubAck { session, suback }) => {
+                self.take_back(session, *suback, code, error, out);
+            }
+            Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
+                let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
+                self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
+            }
+        }
+    }
+
+    /// Subscriptions that could not be stored are none.
+    fn take_back<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        mut suback: SubAckToSend,
+        code: ReasonCode,
+        error: &AppendError,
+        out: &mut O,
+    ) {
+        let written = out.written(suback.conn);
+        for granted in suback.granted.drain(..).filter(|granted| granted.is_new) {
+            let entry = self.sessions.get_mut(id);
+            let record = entry.and_then(|entry| entry.session.unsubscribe(&granted.address));
+            if let Some(record) = record {
+                self.let_go(id, &granted.address, record, written);
+            }
+        }
+        for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
+            *granted = code.0;
+        }
+        suback.reason = Some(format!("subscription not stored: {error}"));
+        self.send_granted(id, &suback, out);
+    }
+
+    /// PUBREL freed a packet id that a restart would know: PUBCOMP waits until it would not.
+    pub(super) fn release_stored(&mut self, id: SessionId, packet_id: PacketId) {
+        let waiting = Waiting::PubComp { session: id, packet_id };
+        self.log_session(id, SessionEvent::Released(packet_id), waiting);
+    }
+
+    /// Whether a PUBCOMP of that packet id waits for its record.
+    pub(super) fn is_being_released(&self, id: SessionId, packet_id: PacketId) -> bool {
+        self.answers.iter().any(|(_, waiting)| {
+            matches!(waiting, Waiting::PubComp { session, packet_id: of } if *session == id && *of == packet_id)
+        })
+    }
+
+    /// To whichever connection the session has now: the client may have asked again on a new one.
+    pub(super) fn send_pubcomp<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        packet_id: PacketId,
+        reason: ReasonCode,
+        out: &mut O,
+    ) {
+        let Some(conn) = self.sessions.get(id).and_then(|entry| entry.conn) else { return };
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.connection.pubcomp_sent();
+        }
+        self.send_ack(conn, AckKind::PubComp, packet_id, reason, out);
+    }
+
+    fn take_answer(&mut self, token: u64) -> Option<Waiting> {
+        let key = usize::try_from(token & !SESSION_TOKEN).ok()?;
+        self.answers.try_remove(key)
+    }
+}
