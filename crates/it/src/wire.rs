@@ -163,6 +163,19 @@ impl Client {
     /// Publishes with QoS 1 and waits for the reason code of the PUBACK.
     pub fn publish_acked(&mut self, topic: &str, payload: &[u8]) -> u8 {
         let wanted = self.publish(topic, payload).expect("PUBLISH can be sent");
+        self.wait_for_puback(wanted)
+    }
+
+    /// The same with RETAIN.
+    pub fn publish_retained(&mut self, topic: &str, payload: &[u8]) -> u8 {
+        let id = self.next_id();
+        let mut bytes = publish_packet(self.version, topic, payload, Some(id));
+        bytes[0] |= 1;
+        self.send(&bytes).expect("PUBLISH can be sent");
+        self.wait_for_puback(id)
+    }
+
+    fn wait_for_puback(&mut self, wanted: u16) -> u8 {
         let acked = |event: &Event| matches!(event, Event::Acked { id, .. } if *id == wanted);
         match self.wait_for("PUBACK", acked) {
             Event::Acked { code, .. } => code,

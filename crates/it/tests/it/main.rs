@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod full_disk;
 mod overlap;
+mod sessions;
 mod shutdown;
 mod strategies;
 mod transports;
