@@ -33,6 +33,10 @@ pub struct NodeMetrics {
     pub qos0_unstored_total: u64,
     /// Messages that waited in sessions and were dropped for room.
     pub session_overflow_total: u64,
+    /// Sessions that outlive their connections.
+    pub durable_sessions: u64,
+    /// Retained messages not kept because there are as many as may be.
+    pub retained_refused_total: u64,
     /// Connections ended for a malformed packet or a protocol error.
     pub protocol_errors_total: u64,
     /// The durable log.
@@ -50,6 +54,8 @@ pub struct LogMetrics {
     pub appended_bytes_total: u64,
     /// Syncs to disk.
     pub syncs_total: u64,
+    /// Checkpoints written.
+    pub checkpoints_total: u64,
     /// Appends that failed.
     pub failures_total: u64,
     /// Segment files.

@@ -66,7 +66,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 22] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 25] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -81,12 +81,15 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 22] {
         (Metric::PublishesRefused, numbers.publishes_refused_total),
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::DurableSessions, numbers.durable_sessions),
+        (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
         (Metric::LogAppends, log.appends_total),
         (Metric::LogAppendedBytes, log.appended_bytes_total),
         (Metric::LogSyncs, log.syncs_total),
+        (Metric::LogCheckpoints, log.checkpoints_total),
         (Metric::LogFailures, log.failures_total),
         (Metric::LogSegments, log.segments),
         (Metric::LogDiskBytes, log.disk_bytes),

@@ -58,7 +58,7 @@ impl Default for Config {
             max_queues: 10_000,
             queue_defaults: QueueConfig::default(),
             drops_dead_letters: false,
-            max_subscriptions: 100_000,
+            max_subscriptions: 10_000,
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,

@@ -67,6 +67,9 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         queue_defaults: engine_config(&defaults)
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
+        max_subscriptions: mqtt.max_subscriptions as usize,
+        max_retained_messages: mqtt.max_retained_messages as usize,
+        max_retained_bytes: mqtt.max_retained_bytes,
         ..broker::Config::default()
     })
 }

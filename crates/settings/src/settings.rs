@@ -63,6 +63,12 @@ pub struct MqttSettings {
     pub max_pending_messages: u32,
     /// Bytes that wait for one session.
     pub max_pending_bytes: u64,
+    /// Subscriptions of one session.
+    pub max_subscriptions: u32,
+    /// Retained messages kept.
+    pub max_retained_messages: u32,
+    /// Bytes of retained messages kept.
+    pub max_retained_bytes: u64,
 }
 
 /// Queues: auto-create and defaults.

@@ -68,12 +68,15 @@ metrics! {
     PublishesRefused = Counter "weir_mqtt_publishes_refused_total" None, "Messages refused to their publisher because they could not be stored";
     Qos0Unstored = Counter "weir_mqtt_qos0_unstored_total" None, "QoS 0 messages that a queue should have taken but the log could not store";
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
+    DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
+    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
     RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
     LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
     LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
     LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";
+    LogCheckpoints = Counter "weir_log_checkpoints_total" None, "Checkpoints of the durable log";
     LogFailures = Counter "weir_log_failures_total" None, "Appends to the durable log that failed";
     LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
     LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";
