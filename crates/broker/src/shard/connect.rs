@@ -1,9 +1,11 @@
 //! CONNECT: negotiation, takeover, resumption.
 
+use std::borrow::Cow;
+
 use mqtt_codec::{ConnAck, Connect, ConnectProperties, PropertyBlock, WillProperties};
 use mqtt_session::{
-    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, Session, Will, WillRequest,
-    negotiate,
+    Closing, ConnectRefusal, ConnectRequest, Connection, Negotiated, ServerLimits, Session, Will,
+    WillRequest, negotiate,
 };
 use mqtt_types::{ProtocolVersion, ReasonCode};
 use stdx::UnixMillis;
@@ -12,10 +14,17 @@ use super::Shard;
 use super::publish::is_reserved;
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
+use crate::peer::Peer;
 
 impl Shard {
     /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
-    pub fn connect<O: Outbox>(&mut self, conn: ConnId, connect: &Connect<'_>, out: &mut O) {
+    pub fn connect<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        peer: &Peer,
+        out: &mut O,
+    ) {
         self.counts.connects_total += 1;
         if self.is_draining {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
@@ -43,8 +52,8 @@ impl Shard {
             }
         };
         let request = request_of(connect, &properties, will);
-        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref())
-        {
+        let outcome = negotiate(&request, &self.limits_for(peer), assigned.as_deref());
+        let negotiated = match outcome {
             Ok(negotiated) => negotiated,
             Err(refusal) => return self.refuse_connect(conn, connect.version, &refusal, out),
         };
@@ -54,6 +63,17 @@ impl Shard {
         }
         let will = request.will.as_ref().and_then(Will::new).map(Box::new);
         self.accept(conn, &negotiated, will, out);
+    }
+
+    /// What CONNACK promises to those who come from there.
+    fn limits_for(&self, peer: &Peer) -> Cow<'_, ServerLimits> {
+        let limits = &self.shared.config.limits;
+        match peer.maximum_packet_size {
+            None => Cow::Borrowed(limits),
+            Some(maximum_packet_size) => {
+                Cow::Owned(ServerLimits { maximum_packet_size, ..limits.clone() })
+            }
+        }
     }
 
     fn accept<O: Outbox>(
