@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
@@ -12,12 +11,8 @@ use stdx::Instant;
 
 use crate::config::{ListenerConfig, WebSocketConfig};
 use crate::gate::Gate;
-use crate::refusal::Refusal;
 use crate::tls_server::TlsServer;
 use crate::transport::{Peer, Socket, Stream, Tls, Transport, Under, WebSocket};
-
-/// How often refusals are said; each is counted.
-const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// A socket that listens.
 pub(crate) enum Listening {
@@ -32,8 +27,6 @@ pub(crate) struct Acceptor {
     socket: Listening,
     tls: Option<TlsServer>,
     websocket: Option<Arc<WebSocketConfig>>,
-    /// When a refusal is worth a line again.
-    say_at: Instant,
 }
 
 /// What became of a connection that was waiting.
@@ -50,7 +43,6 @@ impl Acceptor {
             socket,
             tls: config.tls.clone(),
             websocket: config.websocket.clone().map(Arc::new),
-            say_at: Instant::ZERO,
         }
     }
 
@@ -62,7 +54,7 @@ impl Acceptor {
     }
 
     /// Takes a connection.
-    pub(crate) fn accept(&mut self, now: Instant) -> io::Result<Accepted> {
+    pub(crate) fn accept(&self, now: Instant) -> io::Result<Accepted> {
         let (stream, address) = match &self.socket {
             Listening::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
@@ -75,25 +67,12 @@ impl Acceptor {
         let place = match self.gate.admit(now) {
             Ok(place) => place,
             Err(refusal) => {
-                self.refuse(refusal, now);
+                self.gate.refuse(refusal, now);
                 return Ok(Accepted::Refused);
             }
         };
         let peer = Peer::new(place, address);
         Ok(Accepted::Connection(self.dress(Socket::new(stream, peer))?))
-    }
-
-    fn refuse(&mut self, refusal: Refusal, now: Instant) {
-        self.gate.count(refusal);
-        if now >= self.say_at {
-            self.say_at = now + SAY_EVERY;
-            let (listener, reason) = (&*self.gate.name, refusal.as_str());
-            tracing::warn!(
-                listener,
-                reason,
-                "connection refused: the listener is at its limit; weir_connections_refused_total counts them"
-            );
-        }
     }
 
     fn dress(&self, socket: Socket) -> io::Result<Transport> {

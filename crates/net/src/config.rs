@@ -18,6 +18,8 @@ pub struct ListenerConfig {
     pub bind: Address,
     /// Whether an IPv6 listener takes IPv4 connections too, if it is bound to all addresses.
     pub dual_stack: bool,
+    /// Whether QUIC is spoken, which needs `tls` and takes nothing else.
+    pub quic: bool,
     /// Its certificate and rules when TLS is spoken.
     pub tls: Option<TlsServer>,
     /// How WebSocket is spoken, when it is.
@@ -36,6 +38,7 @@ impl ListenerConfig {
             name: name.to_owned(),
             bind: bind.into(),
             dual_stack: false,
+            quic: false,
             tls: None,
             websocket: None,
             proxy: None,

@@ -15,6 +15,9 @@ use crate::config::{Config, ListenerConfig, ProxyConfig};
 use crate::refusal::{Refusal, Refusals};
 use crate::token_bucket::TokenBucket;
 
+/// How often refusals for want of a place are said; each is counted.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
 /// A listener's name, limits and counts.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -31,6 +34,8 @@ pub(crate) struct Gate {
     max_connections: usize,
     connections: AtomicUsize,
     connects: Mutex<Option<TokenBucket>>,
+    /// When a refusal for want of a place is worth a line again.
+    say_at: Mutex<Instant>,
     refusals: Arc<Refusals>,
 }
 
@@ -49,6 +54,7 @@ impl Gate {
             max_connections: limits.max_connections,
             connections: AtomicUsize::new(0),
             connects: Mutex::new(limits.max_connect_rate.map(TokenBucket::new)),
+            say_at: Mutex::new(Instant::ZERO),
             refusals,
         }
     }
@@ -63,6 +69,21 @@ impl Gate {
         }
         self.connections.fetch_add(1, Ordering::Relaxed);
         Ok(Place(Arc::clone(self)))
+    }
+
+    /// Counts a connection that was not admitted, and says so now and then.
+    pub(crate) fn refuse(&self, refusal: Refusal, now: Instant) {
+        self.count(refusal);
+        let mut say_at = self.say_at.lock();
+        if now >= *say_at {
+            *say_at = now + SAY_EVERY;
+            let (listener, reason) = (&*self.name, refusal.as_str());
+            tracing::warn!(
+                listener,
+                reason,
+                "connection refused: the listener is at its limit; weir_connections_refused_total counts them"
+            );
+        }
     }
 
     /// Counts a connection that came to nothing.

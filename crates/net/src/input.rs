@@ -97,7 +97,8 @@ fn peer_of(transport: &Transport) -> Peer {
         certificate_common_name: transport
             .tls()
             .and_then(Tls::client_certificate)
-            .and_then(|certificate| common_name(certificate)),
+            .and_then(common_name)
+            .or_else(|| peer.certificate_common_name.as_deref().map(str::to_owned)),
         listener: Arc::clone(&peer.gate().name),
         maximum_packet_size: peer.gate().maximum_packet_size,
     }

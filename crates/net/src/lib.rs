@@ -1,15 +1,17 @@
 //! Sockets and the threads that serve them: one poll, one read buffer and one shard per thread; one write for each
-//! connection and turn. It must not know routing, sessions or queues.
+//! connection and turn. QUIC has threads of its own. It must not know routing, sessions or queues.
 
 mod acceptor;
 mod address;
 mod certificate;
 mod clock;
 mod config;
+mod door;
 mod gate;
 mod handle;
 mod input;
 mod listener;
+mod quic;
 mod rate;
 mod refusal;
 mod running;

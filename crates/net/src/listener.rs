@@ -11,8 +11,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::acceptor::{Acceptor, Listening};
 use crate::address::Address;
-use crate::config::Config;
+use crate::config::{Config, ListenerConfig};
 use crate::gate::Gate;
+use crate::quic::{self, QuicListener, can_serve};
 use crate::refusal::Refusals;
 
 /// Connections the system keeps for a listener that is not accepting yet.
@@ -33,6 +34,8 @@ pub struct BindError {
 /// Listeners that hold their addresses and accept nothing yet.
 pub struct Bound {
     pub(crate) acceptors: Vec<Acceptor>,
+    pub(crate) quic: Vec<QuicListener>,
+    pub(crate) gates: Vec<Arc<Gate>>,
     pub(crate) refusals: Arc<Refusals>,
     addresses: Vec<(String, Address)>,
 }
@@ -51,18 +54,30 @@ impl Bound {
 /// An address is in use or not this machine's.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
     let refusals = Arc::new(Refusals::default());
-    let mut bound =
-        Bound { acceptors: Vec::new(), refusals: Arc::clone(&refusals), addresses: Vec::new() };
+    let mut bound = Bound {
+        acceptors: Vec::new(),
+        quic: Vec::new(),
+        gates: Vec::new(),
+        refusals: Arc::clone(&refusals),
+        addresses: Vec::new(),
+    };
     for listener in &config.listeners {
         let error =
             |source| BindError { name: listener.name.clone(), bind: listener.bind.clone(), source };
+        let gate = Arc::new(Gate::new(listener, config, Arc::clone(&refusals)));
+        bound.gates.push(Arc::clone(&gate));
+        if listener.quic {
+            let (quic, address) = open_quic(listener, gate).map_err(error)?;
+            bound.addresses.push((listener.name.clone(), address));
+            bound.quic.push(quic);
+            continue;
+        }
         let (socket, address) = match &listener.bind {
             Address::Ip(address) => open_tcp(*address, listener.dual_stack),
             Address::Unix(path) => open_unix(path),
         }
         .map_err(error)?;
         bound.addresses.push((listener.name.clone(), address));
-        let gate = Arc::new(Gate::new(listener, config, Arc::clone(&refusals)));
         bound.acceptors.push(Acceptor::new(listener, socket, gate));
     }
     Ok(bound)
@@ -81,6 +96,18 @@ fn open_tcp(bind: SocketAddr, dual_stack: bool) -> io::Result<(Listening, Addres
     let listener = std::net::TcpListener::from(socket);
     let address = listener.local_addr()?.into();
     Ok((Listening::Tcp(mio::net::TcpListener::from_std(listener)), address))
+}
+
+fn open_quic(listener: &ListenerConfig, gate: Arc<Gate>) -> io::Result<(QuicListener, Address)> {
+    let unfit = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let address = listener.bind.ip().ok_or_else(|| unfit("QUIC needs an IP address"))?;
+    let tls = listener.tls.clone().ok_or_else(|| unfit("QUIC needs a certificate"))?;
+    if !can_serve(&tls.current()) {
+        return Err(unfit("QUIC cannot be spoken with this certificate"));
+    }
+    let socket = quic::bind(address, listener.dual_stack)?;
+    let address = socket.local_addr()?.into();
+    Ok((QuicListener { gate, tls, socket }, address))
 }
 
 fn open_unix(path: &Path) -> io::Result<(Listening, Address)> {

@@ -2,25 +2,24 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
 use mio::event::Source;
-use mio::{Events, Interest, Poll, Token, Waker};
-use parking_lot::Mutex;
+use mio::{Events, Interest, Poll, Token};
 use stdx::Instant;
 
 use crate::acceptor::{Accepted, Acceptor};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::door::{Door, Handover};
 use crate::input::{Taken, take};
 use crate::refusal::Refusal;
 use crate::transport::{Input, Transport};
-use crate::wire::Phase;
+use crate::wire::{Phase, Wire};
 use crate::wires::Wires;
 
-const WAKER: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
 const FIRST_CONNECTION: usize = 1024;
 const EVENTS: usize = 1024;
@@ -28,20 +27,6 @@ const EVENTS: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 256;
 /// How long to wait when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// A connection that another thread accepted, with what it has sent so far.
-pub(crate) struct Handover {
-    transport: Transport,
-    bytes: Vec<u8>,
-}
-
-/// What reaches a worker beside the shard's mail.
-pub(crate) struct Door {
-    pub(crate) handovers: Mutex<Vec<Handover>>,
-    pub(crate) waker: Waker,
-    pub(crate) stop: AtomicBool,
-    pub(crate) closed_to_new: AtomicBool,
-}
 
 /// A thread's state.
 pub(crate) struct Worker {
@@ -140,7 +125,7 @@ impl Worker {
 
     fn turn(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         self.accept(now, desk)?;
-        self.adopt(now, desk)?;
+        self.adopt(desk)?;
         desk.wires.release(now);
         for id in std::mem::take(&mut desk.wires.lost) {
             self.lose(id, desk);
@@ -181,7 +166,7 @@ impl Worker {
         }
         for n in std::mem::take(&mut desk.accepting) {
             for turn in 0..=ACCEPTS_PER_TURN {
-                let Some(acceptor) = self.acceptors.get_mut(n) else { break };
+                let Some(acceptor) = self.acceptors.get(n) else { break };
                 if desk.wires.len() >= self.config.max_connections {
                     desk.accept_at = Some(now + ACCEPT_RETRY);
                     desk.accepting.push(n);
@@ -213,7 +198,7 @@ impl Worker {
     fn welcome(
         &self,
         mut transport: Transport,
-        now: Instant,
+        accepted: Instant,
         desk: &mut Desk,
     ) -> io::Result<ConnId> {
         let id = desk.wires.reserve();
@@ -221,16 +206,16 @@ impl Worker {
         let interest = Interest::READABLE | Interest::WRITABLE;
         transport.socket_mut().register(self.poll.registry(), token, interest)?;
         let time = greeting_time(&transport);
-        desk.wires.insert(id, transport, now, time);
+        desk.wires.insert(id, transport, accepted, time);
         desk.wires.set_ready(id.slot);
         Ok(id)
     }
 
     /// Takes in connections that other threads accepted for this shard.
-    fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
+    fn adopt(&mut self, desk: &mut Desk) -> io::Result<()> {
         let handovers = std::mem::take(&mut *self.door.handovers.lock());
-        for Handover { transport, bytes } in handovers {
-            let id = self.welcome(transport, now, desk)?;
+        for Handover { transport, bytes, accepted } in handovers {
+            let id = self.welcome(transport, accepted, desk)?;
             if let Some(wire) = desk.wires.wire_mut(id) {
                 wire.partial = bytes;
             }
@@ -353,10 +338,8 @@ impl Worker {
             return;
         }
         if let Some(door) = self.doors.get(usize::from(owner.0)) {
-            door.handovers.lock().push(Handover { transport: wire.transport, bytes });
-            if let Err(error) = door.waker.wake() {
-                tracing::error!(%error, "a shard's thread could not be woken");
-            }
+            let Wire { transport, accepted, .. } = wire;
+            door.hand_over(Handover { transport, bytes, accepted });
         }
     }
 
@@ -422,9 +405,4 @@ fn charge(id: ConnId, count: usize, now: Instant, wires: &mut Wires) {
     if let Some(until) = rate.and_then(|rate| rate.on_bytes(now, count)) {
         wires.hold(id, until);
     }
-}
-
-/// The token of a worker's waker.
-pub(crate) const fn waker_token() -> Token {
-    WAKER
 }

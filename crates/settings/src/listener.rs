@@ -1,4 +1,4 @@
-//! Listeners: their kinds, what their names let one guess, and which kinds this version serves.
+//! Listeners: their kinds, and what their names let one guess.
 //! It must not know keys or sources.
 
 use std::fmt;
@@ -131,15 +131,15 @@ impl ListenerKind {
         }
     }
 
-    /// Whether this version serves it.
-    pub(crate) const fn is_served(self) -> bool {
-        !matches!(self, Self::Quic)
-    }
-
-    /// Whether it speaks TLS over a stream.
+    /// Whether it speaks TLS, of its own or within QUIC.
     #[must_use]
     pub const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
+        matches!(self, Self::Tls | Self::Wss | Self::Quic)
+    }
+
+    /// Whether it listens to UDP.
+    pub(crate) const fn is_udp(self) -> bool {
+        matches!(self, Self::Quic)
     }
 
     /// Whether a proxy may stand before it.

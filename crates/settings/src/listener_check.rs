@@ -17,6 +17,13 @@ pub(crate) struct ListenerCheck<'a> {
     pub(crate) named: &'a BTreeMap<String, Place>,
 }
 
+/// An address that is taken.
+struct Taken {
+    name: String,
+    bind: ListenAddress,
+    is_udp: bool,
+}
+
 impl ListenerCheck<'_> {
     /// The listeners, and what is wrong with the others.
     pub(crate) fn run(
@@ -26,46 +33,37 @@ impl ListenerCheck<'_> {
     ) -> (Vec<ListenerConfig>, Vec<ConfigError>) {
         let mut listeners = Vec::new();
         let mut errors = Vec::new();
-        let mut taken: Vec<(String, ListenAddress)> = Vec::new();
+        let mut taken: Vec<Taken> = Vec::new();
         if http.enabled {
-            taken.push(("http".to_owned(), ListenAddress::Ip(http.bind)));
+            let bind = ListenAddress::Ip(http.bind);
+            taken.push(Taken { name: "http".to_owned(), bind, is_udp: false });
         }
         for draft in drafts.values() {
             match self.build(draft) {
-                Ok(Some(listener)) => {
+                Ok(listener) => {
                     errors.extend(self.clash(&listener, &taken));
                     if listener.enabled {
-                        taken.push((format!("listeners.{}", listener.name), listener.bind.clone()));
+                        taken.push(Taken {
+                            name: format!("listeners.{}", listener.name),
+                            bind: listener.bind.clone(),
+                            is_udp: listener.kind.is_udp(),
+                        });
                     }
                     listeners.push(listener);
                 }
-                Ok(None) => {}
                 Err(error) => errors.push(error),
             }
         }
         (listeners, errors)
     }
 
-    /// The listener; none when it is switched off and of a kind that is not served.
-    fn build(&self, draft: &Draft) -> Result<Option<ListenerConfig>, ConfigError> {
+    fn build(&self, draft: &Draft) -> Result<ListenerConfig, ConfigError> {
         let Draft { name, enabled, .. } = draft;
         let Some(kind) = draft.kind() else {
             let error = ConfigError::new(format!("the listener `{name}` needs a kind"));
             let help = format!("`{name}` is no well-known name; add kind = \"tcp\"");
             return Err(self.point(error, draft, "kind", "which kind?").help(Some(help)));
         };
-        if !kind.is_served() {
-            if !enabled {
-                return Ok(None);
-            }
-            let message = format!(
-                "the listener `{name}` is of kind {}, and this version serves tcp, tls, ws, wss and unix",
-                kind.as_str()
-            );
-            let help = format!("set listeners.{name}.enabled = false, or leave it out");
-            let error = ConfigError::new(message);
-            return Err(self.point(error, draft, "kind", "not served yet").help(Some(help)));
-        }
         let Some(bind) = draft.bind() else {
             let error = ConfigError::new(format!("the listener `{name}` needs an address"));
             let help = match kind {
@@ -82,7 +80,7 @@ impl ListenerCheck<'_> {
         })?;
         self.refuse_useless_keys(draft, kind, &bind)?;
         let tls = if kind.is_tls() && *enabled { Some(self.tls(draft)?) } else { None };
-        Ok(Some(ListenerConfig {
+        Ok(ListenerConfig {
             name: name.clone(),
             kind,
             bind,
@@ -92,18 +90,16 @@ impl ListenerCheck<'_> {
             dual_stack: draft.dual_stack,
             proxy: self.proxy(draft)?,
             limits: draft.limits.clone(),
-        }))
+        })
     }
 
-    fn clash(
-        &self,
-        listener: &ListenerConfig,
-        taken: &[(String, ListenAddress)],
-    ) -> Option<ConfigError> {
-        let ListenerConfig { name, bind, enabled, .. } = listener;
+    fn clash(&self, listener: &ListenerConfig, taken: &[Taken]) -> Option<ConfigError> {
+        let ListenerConfig { name, bind, enabled, kind, .. } = listener;
         let is_any = matches!(bind, ListenAddress::Ip(address) if address.port() == 0);
-        let same = |(_, other): &&(String, ListenAddress)| *enabled && !is_any && other == bind;
-        let (other, _) = taken.iter().find(same)?;
+        let same = |other: &&Taken| {
+            *enabled && !is_any && other.bind == *bind && other.is_udp == kind.is_udp()
+        };
+        let other = &taken.iter().find(same)?.name;
         let error =
             ConfigError::new(format!("`{other}` and `listeners.{name}` are both bound to {bind}"));
         let places = [format!("listeners.{name}.bind"), format!("{other}.bind")];

@@ -12,6 +12,8 @@ pub(crate) struct Peer {
     place: Place,
     /// None over a Unix socket.
     pub(crate) address: Option<SocketAddr>,
+    /// The common name of a certificate that was verified below the transport: QUIC's.
+    pub(crate) certificate_common_name: Option<Box<str>>,
 }
 
 impl Peer {
@@ -19,7 +21,7 @@ impl Peer {
         // Over a listener of both stacks IPv4 comes dressed as IPv6.
         let canonical =
             |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-        Self { place, address: address.map(canonical) }
+        Self { place, address: address.map(canonical), certificate_common_name: None }
     }
 
     /// The listener.

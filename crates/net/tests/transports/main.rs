@@ -5,6 +5,7 @@ mod client;
 mod limits;
 mod plain;
 mod proxy;
+mod quic;
 mod refusals;
 mod server;
 mod streams;

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use settings::{ListenAddress, ListenerConfig, TlsSettings};
+use settings::{ListenAddress, ListenerConfig, ListenerKind, TlsSettings};
 
 use crate::limits::usable_memory;
 
@@ -39,6 +39,7 @@ pub(super) fn listener(settings: &ListenerConfig) -> Result<net::ListenerConfig>
             ListenAddress::Unix(path) => net::Address::Unix(path.clone()),
         },
         dual_stack: settings.dual_stack,
+        quic: settings.kind == ListenerKind::Quic,
         tls: tls.transpose()?,
         websocket,
         proxy,

@@ -13,14 +13,13 @@ pub(super) const SECTION: Section<Draft> = Section {
     name: "listeners.<name>",
     doc: "One section for each MQTT listener. `<name>` is any name of letters, digits, `-` and `_`; the well-known \
           names `mqtt`, `mqtts`, `ws`, `wss` and `quic` have a kind and a port of their own. The listener `mqtt` is \
-          there without being named. The kinds `tls` and `wss` need `cert` and `key`. This version does not serve the \
-          kind `quic`.",
+          there without being named. The kinds `tls`, `wss` and `quic` need `cert` and `key`.",
     keys: &[
         Key {
             name: "kind",
             default: "by the name",
             doc: "What is spoken; needed only when the name is not well known. `ws` is WebSocket, `wss` WebSocket over \
-                  TLS.",
+                  TLS, `quic` QUIC with one stream (ALPN `mqtt`), over UDP.",
             slot: Slot::Word {
                 words: ListenerKind::WORDS,
                 set: |draft, word| draft.kind = Some(ListenerKind::ALL[word]),
@@ -48,7 +47,7 @@ pub(super) const SECTION: Section<Draft> = Section {
         Key {
             name: "cert",
             default: "none",
-            doc: "For `tls` and `wss`: the PEM file of the certificate, followed by those between it and its root. Of \
+            doc: "For `tls`, `wss` and `quic`: the PEM file of the certificate, followed by those between it and its root. Of \
                   several, a client is shown the one of the server name it asks for (SNI), and the first when none is of \
                   that name. SIGHUP reads it, `key`, `client_ca` and `client_crl` again, for the connections to come.",
             slot: Slot::List { what: "path", set: |draft, text| set_paths(&mut draft.certs, text) },
@@ -56,14 +55,14 @@ pub(super) const SECTION: Section<Draft> = Section {
         Key {
             name: "key",
             default: "none",
-            doc: "For `tls` and `wss`: the PEM file of the certificate's private key (PKCS #8, PKCS #1 or SEC 1), \
+            doc: "For `tls`, `wss` and `quic`: the PEM file of the certificate's private key (PKCS #8, PKCS #1 or SEC 1), \
                   not encrypted; for several certificates as many, in their order.",
             slot: Slot::List { what: "path", set: |draft, text| set_paths(&mut draft.keys, text) },
         },
         Key {
             name: "client_ca",
             default: "none",
-            doc: "For `tls` and `wss`: the PEM file of the roots that clients' certificates are checked against. \
+            doc: "For `tls`, `wss` and `quic`: the PEM file of the roots that clients' certificates are checked against. \
                   Without it no client is asked for a certificate.",
             slot: Slot::Text {
                 what: "path",
@@ -73,7 +72,7 @@ pub(super) const SECTION: Section<Draft> = Section {
         Key {
             name: "client_crl",
             default: "none",
-            doc: "For `tls` and `wss`: the files (PEM or DER) of the lists of revoked client certificates. Once there is \
+            doc: "For `tls`, `wss` and `quic`: the files (PEM or DER) of the lists of revoked client certificates. Once there is \
                   one, every authority between a client's certificate and its root in `client_ca`, the root too, needs \
                   one; a client of an authority without is refused.",
             slot: Slot::List {

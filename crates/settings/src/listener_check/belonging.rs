@@ -14,7 +14,7 @@ impl ListenerCheck<'_> {
     ) -> Result<(), ConfigError> {
         let is_ipv6 = matches!(bind, ListenAddress::Ip(address) if address.is_ipv6());
         let (tls, web, proxied) = (kind.is_tls(), kind.is_websocket(), kind.may_be_proxied());
-        let with_tls = "the kinds tls and wss speak TLS";
+        let with_tls = "the kinds tls, wss and quic speak TLS";
         let with_proxy = "the kinds tcp, tls, ws and wss may have a proxy before them";
         let keys = [
             ("cert", !draft.certs.is_empty(), tls, with_tls),

@@ -118,17 +118,18 @@ error: this is no TOML
     },
     Case {
         file: r#"[listeners.quic]
+bind = "127.0.0.1:14567"
 "#,
         environment: &[],
         flags: &[],
         text: r#"
-error: the listener `quic` is of kind quic, and this version serves tcp, tls, ws, wss and unix
- --> weir.toml:1:12
+error: the listener `quic` needs a certificate
+ --> weir.toml:1:1
   |
 1 | [listeners.quic]
-  |            ^^^^ not served yet
+  | ^^^^^^^^^^^^^^^^ speaks TLS
   |
-  = help: set listeners.quic.enabled = false, or leave it out
+  = help: add cert = "server.pem" and key = "server.key", both PEM
 "#,
     },
     Case {
@@ -199,7 +200,7 @@ error: the listener `mqtt` is of kind tcp, which has no use for `cert`
 2 | cert = "server.pem"
   |        ^^^^^^^^^^^^ of no use here
   |
-  = help: the kinds tls and wss speak TLS
+  = help: the kinds tls, wss and quic speak TLS
 
 error: the listener `mqtts` is of kind tls, which has no use for `path`
  --> weir.toml:7:8
