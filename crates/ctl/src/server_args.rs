@@ -13,7 +13,7 @@ use url::Url;
 /// Where the broker is and what is spoken with it.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServerArgs {
-    /// The broker: mqtt://, mqtts://, ws://, wss:// with [user[:password]@]host[:port][/path], or unix:PATH
+    /// The broker: mqtt://, mqtts://, ws://, wss://, quic:// with [user[:password]@]host[:port][/path], or unix:PATH
     #[arg(short = 'L', long, value_parser = Url::parse, conflicts_with_all = ["host", "port", "unix", "ws", "tls"])]
     url: Option<Url>,
     /// The broker's host [default: 127.0.0.1]
@@ -70,7 +70,7 @@ impl ServerArgs {
             || self.tls_version.is_some();
         let Some(url) = &self.url else { return Ok(self.by_flags(self.tls || needs_tls)) };
         if needs_tls && !url.is_tls {
-            let words = "that URL is without TLS: write mqtts:// or wss://, or leave out --cafile, \
+            let words = "that URL is without TLS: write mqtts://, wss:// or quic://, or leave out --cafile, \
                          --cert, --insecure and --tls-version";
             return Err(Usage(words.to_owned()));
         }

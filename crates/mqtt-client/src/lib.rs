@@ -1,5 +1,5 @@
-//! A small blocking MQTT client (3.1, 3.1.1, 5.0) over TCP, TLS, WebSocket and Unix sockets, for the command line,
-//! tests and benches.
+//! A small blocking MQTT client (3.1, 3.1.1, 5.0) over TCP, TLS, WebSocket, QUIC and Unix sockets, for the command
+//! line, tests and benches.
 //! It must not know the broker, and it does not reconnect: what happens on the wire is what its user sees.
 //!
 //! ```text

@@ -60,6 +60,8 @@ pub enum Network {
     /// TCP.
     #[default]
     Tcp,
+    /// A stream of QUIC, which has TLS within.
+    Quic,
     /// A Unix socket.
     Unix,
 }

@@ -1,4 +1,4 @@
-//! What a connection runs over: TCP or a Unix socket, TLS, WebSocket. It must not know MQTT.
+//! What a connection runs over: TCP, QUIC or a Unix socket; TLS, WebSocket. It must not know MQTT.
 //!
 //! ```text
 //!   Incoming ◀── WebSocket ◀── TLS ◀── Socket     read by one thread
@@ -7,6 +7,7 @@
 //! Only the writing thread writes to the socket. What the reading side has to answer, a Ping or a key update, waits for
 //! it: [`Incoming::owes_answer`] says so, [`Write::flush`] sends it.
 
+mod quic;
 mod socket;
 mod tls;
 mod tls_config;
@@ -48,13 +49,15 @@ pub(crate) fn open(options: &ConnectOptions, deadline: Instant) -> Result<Opened
     let failed = |source| Error::Connect { address: options.address.clone(), source };
     let socket = match transport.network {
         Network::Tcp => Socket::connect_tcp(options)?,
+        Network::Quic => quic::connect(options, deadline)?,
         Network::Unix => Socket::connect_unix(&options.address).map_err(failed)?,
     };
     socket.set_write_timeout(options.write_timeout).map_err(failed)?;
     socket.set_read_deadline(deadline).map_err(failed)?;
     let clone = || socket.try_clone().map_err(failed);
-    let (mut incoming, mut outgoing): (Box<dyn Incoming>, Box<dyn Outgoing>) = match &transport.tls
-    {
+    // QUIC has it within.
+    let tls = transport.tls.as_ref().filter(|_| transport.network != Network::Quic);
+    let (mut incoming, mut outgoing): (Box<dyn Incoming>, Box<dyn Outgoing>) = match tls {
         None => (Box::new(clone()?), Box::new(clone()?)),
         Some(tls) => {
             let (incoming, outgoing) = tls::handshake(clone()?, tls, &options.address)?;

@@ -20,6 +20,7 @@ fn summary(line: &str) -> String {
     let Server { address, transport, username, password } = server(line);
     let mut words = vec![address];
     words.extend((transport.network == Network::Unix).then(|| "unix".to_owned()));
+    words.extend((transport.network == Network::Quic).then(|| "quic".to_owned()));
     words.extend(transport.tls.map(|_| "tls".to_owned()));
     words.extend(transport.websocket_path.map(|path| format!("ws {path}")));
     words.extend(username.map(|name| format!("user {name}")));
@@ -46,6 +47,7 @@ fn flags_and_urls_say_where_and_what() {
         ("--url ws://broker/ --ws-path /x", "broker:8083 ws /x"),
         ("--url wss://broker:443/mqtt?a=b", "broker:443 tls ws /mqtt?a=b"),
         ("--url unix:/run/mqtt.sock", "/run/mqtt.sock unix"),
+        ("--url quic://broker", "broker:14567 quic tls"),
         ("--url unix:mqtt.sock", "mqtt.sock unix"),
         ("--url unix:///run/mqtt.sock", "/run/mqtt.sock unix"),
         ("--url mqtt://me:p%40ss@broker", "broker:1883 user me password p@ss"),

@@ -2,6 +2,9 @@
 
 use mqtt_client::Network;
 
+/// The port of QUIC, as other brokers have it.
+const QUIC_PORT: u16 = 14_567;
+
 /// A broker's URL, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Url {
@@ -23,12 +26,14 @@ impl Url {
             return Self::unix(path.strip_prefix("//").unwrap_or(path));
         }
         let (scheme, rest) = text.split_once("://").ok_or("there is no :// in it")?;
+        let scheme_is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        let network = if scheme_is("quic") { Network::Quic } else { Network::Tcp };
         let (is_tls, is_websocket) = match scheme.to_ascii_lowercase().as_str() {
             "mqtt" | "tcp" => (false, false),
-            "mqtts" | "ssl" | "tls" => (true, false),
+            "mqtts" | "ssl" | "tls" | "quic" => (true, false),
             "ws" => (false, true),
             "wss" => (true, true),
-            _ => return Err(format!("'{scheme}' is none of mqtt, mqtts, ws, wss, unix")),
+            _ => return Err(format!("'{scheme}' is none of mqtt, mqtts, ws, wss, quic, unix")),
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
@@ -41,6 +46,7 @@ impl Url {
         };
         let (host, digits) = split_port(place)?;
         let port = match digits {
+            None if network == Network::Quic => QUIC_PORT,
             None => port(is_tls, is_websocket),
             Some(digits) => digits.parse().map_err(|_| format!("'{digits}' is no port"))?,
         };
@@ -52,7 +58,7 @@ impl Url {
         };
         Ok(Self {
             address: address(host, port),
-            network: Network::Tcp,
+            network,
             is_tls,
             is_websocket,
             path: (!matches!(path, "" | "/")).then(|| path.to_owned()),

@@ -76,6 +76,20 @@ fn tls_with_mosquitto() {
 }
 
 #[test]
+fn quic_with_mosquitto_over_tcp() {
+    let certificate = Certificate::new();
+    let weir = serve("quic", Some(&certificate));
+    let (url, ca) =
+        (format!("quic://localhost:{}", weir.listener("other").port()), text(&certificate.ca));
+    check(&weir, &weir.mqtt.into(), Program::Mosquitto, &["--url", &url, "--cafile", &ca]);
+    // Nobody listens there.
+    let output =
+        run(&["pub", "-t", "a", "-m", "b", "--url", "quic://127.0.0.1:9", "--insecure"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words(&output).contains("cannot connect to 127.0.0.1:9"), "{}", words(&output));
+}
+
+#[test]
 fn websocket_with_mqtt_js() {
     let weir = serve("ws", None);
     let to = weir.listener("other");

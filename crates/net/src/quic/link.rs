@@ -51,6 +51,8 @@ pub(super) struct Link {
     is_inbound_over: bool,
     /// The shard sends no more.
     is_outbound_over: bool,
+    /// The connection is over.
+    is_lost: bool,
 }
 
 impl Link {
@@ -73,6 +75,7 @@ impl Link {
             outbound: Vec::new(),
             is_inbound_over: false,
             is_outbound_over: false,
+            is_lost: false,
         }
     }
 
@@ -116,11 +119,7 @@ impl Link {
     fn on_lost(&mut self, reason: &ConnectionError) {
         self.is_handshaking = false;
         self.deadline = None;
-        // What came before the end is for the shard still: a DISCONNECT, perhaps.
-        if let Some(stream) = self.stream {
-            let _ = self.pipe_inbound(stream);
-        }
-        self.pipe = None;
+        self.is_lost = true;
         if let Some(peer) = self.peer.take() {
             let why = format_args!("QUIC ended before a stream was opened: {reason}");
             peer.refused(Refusal::TlsHandshake, &why);
@@ -149,6 +148,13 @@ impl Link {
     /// Moves bytes both ways, as far as they go.
     pub(super) fn pump(&mut self, now: Instant, linger: Duration) {
         let Some(stream) = self.stream else { return };
+        if self.is_lost {
+            // What came before the end is for the shard still: a DISCONNECT, perhaps.
+            if self.pipe_inbound(stream).is_err() || self.inbound.is_empty() {
+                self.pipe = None;
+            }
+            return;
+        }
         if self.pipe_inbound(stream).is_err() || self.pipe_outbound(stream, now, linger).is_err() {
             self.close(now);
         }

@@ -124,10 +124,10 @@ bind = "127.0.0.1:14567"
         flags: &[],
         text: r#"
 error: the listener `quic` needs a certificate
- --> weir.toml:1:1
+ --> weir.toml:1:12
   |
 1 | [listeners.quic]
-  | ^^^^^^^^^^^^^^^^ speaks TLS
+  |            ^^^^ speaks TLS
   |
   = help: add cert = "server.pem" and key = "server.key", both PEM
 "#,
