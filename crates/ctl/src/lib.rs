@@ -10,6 +10,7 @@ mod output;
 mod property_args;
 mod rest;
 mod rest_args;
+mod server_args;
 
 use std::process::ExitCode;
 

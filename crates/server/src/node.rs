@@ -49,12 +49,13 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let Broker { handle, shards: built } =
         broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?, unix_now());
     let draining = Arc::new(AtomicBool::new(false));
+    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let backend = BrokerBackend {
         handle: handle.clone(),
+        net: net.handle().clone(),
         defaults: mapping::defaults(settings),
         draining: Arc::clone(&draining),
     };
-    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let admin = if settings.http.enabled {
         let config = admin::Config::new(settings.http.bind, version);
         Some(admin::build(config, credentials, Arc::new(backend))?.run())
@@ -139,13 +140,23 @@ impl Node {
     /// Reads again what can be read again while serving: the certificates.
     pub(crate) fn reload(&self) {
         tracing::info!("certificates are read again; any other change needs a restart");
-        for (listener, outcome) in self.net.reload_tls() {
+        for (listener, outcome) in self.net.handle().reload_tls() {
             match outcome {
                 Ok(()) => tracing::info!(listener, "certificate in use for new connections"),
                 Err(error) => {
                     tracing::error!(listener, "{error}; the certificate from before stays in use");
                 }
             }
+        }
+        self.say_concerns();
+    }
+
+    /// Says what somebody should do something about: certificates that end soon.
+    pub(crate) fn say_concerns(&self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        for (listener, concern) in self.net.handle().concerns(now) {
+            tracing::warn!(listener, "{concern}");
         }
     }
 

@@ -26,7 +26,9 @@ mod value;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use listener::{ListenAddress, ListenerConfig, ListenerKind, TlsSettings};
+pub use listener::{
+    ListenAddress, ListenerConfig, ListenerKind, ListenerLimits, ProxySettings, TlsSettings,
+};
 pub use loading::{EffectiveValue, Loaded, Sources};
 pub use queue_defaults::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueDefaults};
 pub use reference::reference;

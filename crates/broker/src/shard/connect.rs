@@ -1,11 +1,13 @@
 //! CONNECT: negotiation, takeover, resumption.
 
+use std::borrow::Cow;
+
 use mqtt_codec::{
     AckKind, ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
 };
 use mqtt_session::{
-    Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, Session, Will,
-    WillRequest, negotiate,
+    Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, ServerLimits, Session,
+    Will, WillRequest, negotiate,
 };
 use mqtt_types::ReasonCode;
 use stdx::UnixMillis;
@@ -15,11 +17,18 @@ use super::publish::is_reserved;
 use super::session_log::Waiting;
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
+use crate::peer::Peer;
 use crate::record::SessionEvent;
 
 impl Shard {
     /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
-    pub fn connect<O: Outbox>(&mut self, conn: ConnId, connect: &Connect<'_>, out: &mut O) {
+    pub fn connect<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        peer: &Peer,
+        out: &mut O,
+    ) {
         self.counts.connects_total += 1;
         if self.is_draining {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
@@ -47,8 +56,8 @@ impl Shard {
             }
         };
         let request = request_of(connect, &properties, will);
-        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref())
-        {
+        let outcome = negotiate(&request, &self.limits_for(peer), assigned.as_deref());
+        let negotiated = match outcome {
             Ok(negotiated) => negotiated,
             Err(refusal) => return self.refuse_connect(conn, connect, &refusal, out),
         };
@@ -63,6 +72,17 @@ impl Shard {
         }
         let will = request.will.as_ref().and_then(Will::new).map(Box::new);
         self.accept(conn, &negotiated, will, out);
+    }
+
+    /// What CONNACK promises to those who come from there.
+    fn limits_for(&self, peer: &Peer) -> Cow<'_, ServerLimits> {
+        let limits = &self.shared.config.limits;
+        match peer.maximum_packet_size {
+            None => Cow::Borrowed(limits),
+            Some(maximum_packet_size) => {
+                Cow::Owned(ServerLimits { maximum_packet_size, ..limits.clone() })
+            }
+        }
     }
 
     fn accept<O: Outbox>(
