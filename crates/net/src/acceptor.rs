@@ -45,7 +45,7 @@ impl Acceptor {
     }
 
     /// Takes a connection.
-    pub(crate) fn accept(&self) -> io::Result<Transport> {
+    pub(crate) fn accept(&self) -> io::Result<(Transport, broker::Peer)> {
         let (socket, address) = match &self.socket {
             Listening::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
@@ -55,11 +55,16 @@ impl Acceptor {
             }
             Listening::Unix(listener, _) => (Socket::Unix(listener.accept()?.0), None),
         };
+        let known = broker::Peer {
+            address: address.map(|address| address.ip().to_canonical()),
+            listener: Arc::clone(&self.name),
+            ..broker::Peer::default()
+        };
         if self.tls.is_none() && self.websocket.is_none() {
-            return Ok(Transport::Plain(socket));
+            return Ok((Transport::Plain(socket), known));
         }
         let peer = Peer { listener: Arc::clone(&self.name), address };
-        self.dress(socket, peer)
+        Ok((self.dress(socket, peer)?, known))
     }
 
     fn dress(&self, socket: Socket, peer: Peer) -> io::Result<Transport> {

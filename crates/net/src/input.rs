@@ -46,7 +46,8 @@ pub(crate) fn take(
                 wire.phase = Phase::Open;
                 wire.version = connect.version;
                 wire.deadline = None;
-                shard.connect(id, &connect, wires);
+                let peer = wire.peer.clone();
+                shard.connect(id, &connect, &peer, wires);
                 at += len;
             }
             Ok(Some((packet, len))) if !greeting => {

@@ -28,6 +28,7 @@ pub(crate) enum Phase {
 /// A transport and its buffers. At rest it has no buffer.
 pub(crate) struct Wire {
     pub(crate) transport: Transport,
+    pub(crate) peer: broker::Peer,
     pub(crate) generation: u32,
     pub(crate) phase: Phase,
     pub(crate) version: ProtocolVersion,
@@ -65,11 +66,17 @@ pub(crate) enum Flushed {
 }
 
 impl Wire {
-    pub(crate) fn new(transport: Transport, generation: u32, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        transport: Transport,
+        peer: broker::Peer,
+        generation: u32,
+        deadline: Instant,
+    ) -> Self {
         Self {
             // Output of its own that came along from another thread waits for the poll's first word.
             is_blocked: transport.wants_write(),
             transport,
+            peer,
             generation,
             phase: Phase::Greeting,
             version: ProtocolVersion::default(),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use broker::{CloseReason, ConnId, Outbox};
+use broker::{CloseReason, ConnId, Outbox, Peer};
 use stdx::Instant;
 
 use crate::transport::Transport;
@@ -64,9 +64,15 @@ impl Wires {
         ConnId { slot, generation: self.generation }
     }
 
-    pub(crate) fn insert(&mut self, id: ConnId, transport: Transport, deadline: Instant) {
+    pub(crate) fn insert(
+        &mut self,
+        id: ConnId,
+        transport: Transport,
+        peer: Peer,
+        deadline: Instant,
+    ) {
         if let Some(place) = self.slots.get_mut(id.slot as usize) {
-            *place = Some(Wire::new(transport, id.generation, deadline));
+            *place = Some(Wire::new(transport, peer, id.generation, deadline));
             self.deadlines.push(Reverse((deadline, id.slot, id.generation)));
         }
     }

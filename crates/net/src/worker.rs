@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
+use broker::{CloseReason, ConnId, Mail, Outbox, Peer, Post, Shard};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token, Waker};
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// A connection that another thread accepted, with what it has sent so far.
 pub(crate) struct Handover {
     transport: Transport,
+    peer: Peer,
     bytes: Vec<u8>,
 }
 
@@ -191,8 +192,8 @@ impl Worker {
                     break;
                 }
                 match acceptor.accept() {
-                    Ok(transport) => {
-                        self.welcome(transport, now, desk)?;
+                    Ok((transport, peer)) => {
+                        self.welcome(transport, peer, now, desk)?;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -211,6 +212,7 @@ impl Worker {
     fn welcome(
         &self,
         mut transport: Transport,
+        peer: Peer,
         now: Instant,
         desk: &mut Desk,
     ) -> io::Result<ConnId> {
@@ -218,7 +220,7 @@ impl Worker {
         let token = Token(FIRST_CONNECTION + id.slot as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         transport.socket_mut().register(self.poll.registry(), token, interest)?;
-        desk.wires.insert(id, transport, now + self.config.connect_timeout);
+        desk.wires.insert(id, transport, peer, now + self.config.connect_timeout);
         desk.wires.set_ready(id.slot);
         Ok(id)
     }
@@ -226,8 +228,8 @@ impl Worker {
     /// Takes in connections that other threads accepted for this shard.
     fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         let handovers = std::mem::take(&mut *self.door.handovers.lock());
-        for Handover { transport, bytes } in handovers {
-            let id = self.welcome(transport, now, desk)?;
+        for Handover { transport, peer, bytes } in handovers {
+            let id = self.welcome(transport, peer, now, desk)?;
             if let Some(wire) = desk.wires.wire_mut(id) {
                 wire.partial = bytes;
             }
@@ -349,7 +351,11 @@ impl Worker {
             return;
         }
         if let Some(door) = self.doors.get(usize::from(owner.0)) {
-            door.handovers.lock().push(Handover { transport: wire.transport, bytes });
+            door.handovers.lock().push(Handover {
+                transport: wire.transport,
+                peer: wire.peer,
+                bytes,
+            });
             if let Err(error) = door.waker.wake() {
                 tracing::error!(%error, "a shard's thread could not be woken");
             }

@@ -26,6 +26,23 @@ pub struct ListenerConfig {
     pub tls: Option<TlsSettings>,
     /// The path of WebSocket, for the kinds that speak it.
     pub path: String,
+    /// What says who a client is.
+    pub identity: ListenerIdentity,
+}
+
+/// What says who a client of a listener is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ListenerIdentity {
+    /// What it says in CONNECT, and proves.
+    #[default]
+    Password,
+    /// The common name in its certificate.
+    Certificate,
+}
+
+impl ListenerIdentity {
+    pub(crate) const WORDS: &[&str] = &["password", "certificate"];
+    pub(crate) const ALL: &[Self] = &[Self::Password, Self::Certificate];
 }
 
 /// Where a listener listens.
@@ -132,6 +149,7 @@ pub(crate) struct Draft {
     pub(crate) client_ca: Option<PathBuf>,
     pub(crate) require_client_cert: bool,
     pub(crate) path: Option<String>,
+    pub(crate) identity: ListenerIdentity,
 }
 
 impl Draft {
@@ -146,6 +164,7 @@ impl Draft {
             client_ca: None,
             require_client_cert: false,
             path: None,
+            identity: ListenerIdentity::default(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::error::ConfigError;
 use crate::listener::{
-    Draft, ListenAddress, ListenerConfig, ListenerKind, TlsSettings, UNIX, WEBSOCKET_PATH,
+    Draft, ListenAddress, ListenerConfig, ListenerIdentity, ListenerKind, TlsSettings, UNIX,
+    WEBSOCKET_PATH,
 };
 use crate::settings::HttpSettings;
 use crate::source::Place;
@@ -83,7 +84,9 @@ impl ListenerCheck<'_> {
         self.refuse_useless_keys(draft, kind)?;
         let tls = if kind.is_tls() && *enabled { Some(self.tls(draft)?) } else { None };
         let path = draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned();
-        Ok(Some(ListenerConfig { name: name.clone(), kind, bind, enabled: *enabled, tls, path }))
+        let identity = draft.identity;
+        let (name, enabled) = (name.clone(), *enabled);
+        Ok(Some(ListenerConfig { name, kind, bind, enabled, tls, path, identity }))
     }
 
     /// Keys that the listener's kind has no use for are slips that must not pass: a certificate on a plain listener.
@@ -93,6 +96,7 @@ impl ListenerCheck<'_> {
             ("key", draft.key.is_some()),
             ("client_ca", draft.client_ca.is_some()),
             ("require_client_cert", draft.require_client_cert),
+            ("identity", draft.identity == ListenerIdentity::Certificate),
         ];
         let tls = tls.into_iter().filter(|_| !kind.is_tls());
         let path = [("path", draft.path.is_some())];
@@ -130,12 +134,26 @@ impl ListenerCheck<'_> {
                 .point(error, draft, "require_client_cert", "needs client_ca")
                 .help(Some(help)));
         }
+        self.check_identity(draft)?;
         Ok(TlsSettings {
             cert,
             key,
             client_ca: draft.client_ca.clone(),
             require_client_cert: draft.require_client_cert,
         })
+    }
+
+    fn check_identity(&self, draft: &Draft) -> Result<(), ConfigError> {
+        if draft.identity == ListenerIdentity::Password || draft.client_ca.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "the listener `{}` takes names from certificates that nothing can prove",
+            draft.name
+        );
+        let help = "add client_ca = \"clients-ca.pem\"".to_owned();
+        let error = ConfigError::new(message);
+        Err(self.point(error, draft, "identity", "needs client_ca").help(Some(help)))
     }
 
     fn clash(

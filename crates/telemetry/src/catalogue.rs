@@ -58,6 +58,7 @@ metrics! {
     NodeReady = Gauge "weir_node_ready" None, "1 when the node takes traffic, else 0";
     Connections = Gauge "weir_mqtt_connections" None, "Connections past CONNECT";
     Connects = Counter "weir_mqtt_connects_total" None, "CONNECT packets accepted";
+    Authentications = Counter "weir_authentications_total" Some("result"), "Sign-ins of MQTT clients by what they came to: accepted, anonymous, wrong, not_allowed, limited, busy";
     Sessions = Gauge "weir_mqtt_sessions" None, "Sessions, connected or not";
     Subscriptions = Gauge "weir_mqtt_subscriptions" None, "Subscriptions of all sessions";
     MessagesReceived = Counter "weir_mqtt_messages_received_total" None, "PUBLISH packets taken";

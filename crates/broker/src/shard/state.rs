@@ -10,9 +10,11 @@ use log_api::ShardId;
 use mqtt_router::{Cursor, SinkId};
 use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
 use mqtt_types::{Message, PacketId, QoS};
+use policy::Identity;
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
+use super::sign_in::SignedIn;
 use crate::ids::{ConnId, SessionId};
 
 /// A connection past CONNECT.
@@ -26,6 +28,8 @@ pub(crate) struct Conn {
     pub(crate) is_throttled: bool,
     /// A 3.x publisher's message that cannot be stored for now.
     pub(crate) held: Option<Box<Held>>,
+    /// Who the client is; none of an anonymous one.
+    pub(crate) signed_in: Option<Box<SignedIn>>,
 }
 
 impl Conn {
@@ -85,6 +89,7 @@ impl Conns {
                 shares_encodings,
                 is_throttled,
                 held: None,
+                signed_in: None,
             });
         }
     }
@@ -117,6 +122,8 @@ pub(crate) struct SessionEntry {
     pub(crate) id: SessionId,
     pub(crate) session: Session,
     pub(crate) conn: Option<ConnId>,
+    /// Whose it is: the user that made it, or took it over from nobody in particular.
+    pub(crate) owner: Option<Arc<Identity>>,
     /// Messages at QoS 1 and 2 that may be in flight to the client.
     pub(crate) send_window: u16,
     /// The soonest moment for which a timer stands. Without it each disconnection would add one that lives as long as
@@ -208,6 +215,7 @@ impl Sessions {
                 id,
                 session,
                 conn: None,
+                owner: None,
                 send_window,
                 timer: None,
                 extras: None,

@@ -327,7 +327,7 @@ fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId) -> bool {
         let version = shard.version_of(conn).unwrap_or(ProtocolVersion::V5);
         match decode(&bytes, version, &limits) {
             Ok(Some((Packet::Connect(connect), _))) if shard.version_of(conn).is_none() => {
-                shard.connect(conn, &connect, sockets);
+                shard.connect(conn, &connect, &crate::Peer::default(), sockets);
             }
             Ok(Some((packet, _))) => shard.packet(conn, &packet, sockets),
             Ok(None) => panic!("a client sends whole packets"),

@@ -28,6 +28,10 @@ fn good_lines_are_understood() {
         "weir queue create billing -f orders/#",
         "weir queue set billing paused=true ack_timeout=1m",
         "weir queue rm a b",
+        "weir users ls --json",
+        "weir users add ada --role admin -r ops --password-stdin",
+        "weir users passwd ada --password-file secret",
+        "weir users rm ada bob",
     ] {
         assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
     }
@@ -53,6 +57,8 @@ fn bad_lines_are_usage_errors() {
         ("weir queue set a", ErrorKind::MissingRequiredArgument),
         ("weir queue set a paused", ErrorKind::ValueValidation),
         ("weir queue rm", ErrorKind::MissingRequiredArgument),
+        ("weir users rm", ErrorKind::MissingRequiredArgument),
+        ("weir users passwd a --password-stdin --password-file b", ErrorKind::ArgumentConflict),
         ("weir drink", ErrorKind::InvalidSubcommand),
     ] {
         assert_eq!(parse(line).err(), Some(kind), "{line}");

@@ -19,7 +19,7 @@ fn websocket() -> (Wire, UnixStream) {
     let peer = Peer { listener: "ws".into(), address: None };
     let websocket = WebSocket::new(Under::Plain(socket), WebSocketConfig::default().into(), peer);
     let transport = Transport::WebSocket(Box::new(websocket));
-    (Wire::new(transport, 1, Instant::from_nanos(0)), client)
+    (Wire::new(transport, broker::Peer::default(), 1, Instant::from_nanos(0)), client)
 }
 
 /// All that has come.
