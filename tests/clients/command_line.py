@@ -17,6 +17,8 @@ def parse(arguments=None):
         verb.add_argument("--transport", choices=["tcp", "tls", "ws", "wss", "unix"], default="tcp")
         verb.add_argument("--cafile")
         verb.add_argument("--socket")
+        verb.add_argument("--username")
+        verb.add_argument("--password")
         verb.add_argument("--version", choices=["3", "5"], default="5")
         verb.add_argument("--client-id", required=True)
         verb.add_argument("--qos", type=int, choices=[0, 1, 2], default=1)

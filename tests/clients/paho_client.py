@@ -17,6 +17,8 @@ def connected(options):
     )
     if options.cafile:
         client.tls_set(ca_certs=options.cafile)
+    if options.username:
+        client.username_pw_set(options.username, options.password)
     client.max_queued_messages_set(0)
     events = queue.SimpleQueue()
     client.on_connect = lambda _c, _u, _f, code, _p: events.put(("connected", code))

@@ -22,6 +22,21 @@ impl Reach {
         Self { arguments }
     }
 
+    /// The same as that user.
+    #[must_use]
+    pub fn user(mut self, username: &str, password: &str) -> Self {
+        let arguments = ["--username", username, "--password", password];
+        self.arguments.extend(arguments.map(str::to_owned));
+        self
+    }
+
+    /// The same, proving the password by SCRAM-SHA-256 without sending it.
+    #[must_use]
+    pub fn scram(mut self) -> Self {
+        self.arguments.push("--scram".to_owned());
+        self
+    }
+
     /// By a Unix socket.
     #[must_use]
     pub fn unix(path: &Path) -> Self {

@@ -55,6 +55,17 @@ impl Rest {
         read(request.header("Content-Type", "application/json").send(body.to_string()))
     }
 
+    /// The page of `/metrics`.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let response = self.agent.get(format!("http://{}/metrics", self.address)).call();
+        let mut response = response.expect("the broker answers HTTP");
+        response.body_mut().read_to_string().expect("text")
+    }
+
     /// Creates a queue named by its filter, with those properties over the defaults.
     ///
     /// # Panics

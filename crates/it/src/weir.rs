@@ -1,5 +1,6 @@
 //! One broker process: start, kill, restart, stop; and what it must not have said.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -113,6 +114,29 @@ impl Weir {
     #[must_use]
     pub fn connect(&self, connect: &Connect) -> Client {
         Client::connect(self.mqtt, connect)
+    }
+
+    /// Runs a command of the same binary against this broker, with that standard input, and gives what it printed.
+    ///
+    /// # Panics
+    /// It fails.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = Command::new(binary())
+            .args(arguments)
+            .env("WEIR_URL", format!("http://{}", self.http))
+            .env("WEIR_DATA_DIR", self.data_dir())
+            .env_remove("WEIR_TOKEN")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// A handle to kill it from another thread, by its id.

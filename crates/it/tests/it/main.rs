@@ -7,5 +7,6 @@ mod damage;
 mod full_disk;
 mod overlap;
 mod shutdown;
+mod sign_in;
 mod strategies;
 mod transports;
