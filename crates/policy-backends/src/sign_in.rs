@@ -26,6 +26,9 @@ pub struct SignIn {
     workers: Arc<Workers>,
 }
 
+/// Hears of each change of the users.
+type OnChange = Box<dyn Fn(&UserStore) + Send + Sync>;
+
 /// What the workers' jobs share. The workers are not in it: their last job must not end them.
 pub(crate) struct Inner {
     pub(crate) config: Config,
@@ -33,7 +36,7 @@ pub(crate) struct Inner {
     failures: Mutex<Failures>,
     verified: Mutex<Verified>,
     origin: Clock,
-    on_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    on_change: OnceLock<OnChange>,
 }
 
 impl SignIn {
@@ -67,7 +70,7 @@ impl SignIn {
     }
 
     /// Says whom to call after each change of the users. Only the first call counts.
-    pub fn on_change(&self, call: impl Fn() + Send + Sync + 'static) {
+    pub fn on_change(&self, call: impl Fn(&UserStore) + Send + Sync + 'static) {
         let _ = self.inner.on_change.set(Box::new(call));
     }
 
@@ -253,7 +256,7 @@ impl Inner {
 
     pub(crate) fn changed(&self) {
         if let Some(call) = self.on_change.get() {
-            call();
+            call(&self.store);
         }
     }
 

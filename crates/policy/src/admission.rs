@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::authenticator::Refusal;
+use crate::refusal::Refusal;
 
 /// The authentication method of enhanced authentication that is offered (RFC 7677).
 pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";

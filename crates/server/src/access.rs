@@ -5,7 +5,7 @@ use settings::{AnonymousAccess, ListenerIdentity, Settings};
 /// Says what holds, and warns of addresses where it is not what one would expect.
 pub(crate) fn say(settings: &Settings, addresses: &[(String, net::Address)], has_users: bool) {
     let anonymous = settings.auth.anonymous;
-    tracing::info!("who may connect: {}", rule(anonymous, has_users));
+    say_rule(anonymous, has_users);
     for (name, address) in addresses {
         let is_open = address.ip().is_some_and(|address| !address.ip().is_loopback());
         let by_certificate = settings.listeners.iter().any(|listener| {
@@ -26,6 +26,11 @@ pub(crate) fn say(settings: &Settings, addresses: &[(String, net::Address)], has
             (_, true) => {}
         }
     }
+}
+
+/// Says who may connect.
+pub(crate) fn say_rule(anonymous: AnonymousAccess, has_users: bool) {
+    tracing::info!("who may connect: {}", rule(anonymous, has_users));
 }
 
 const fn rule(anonymous: AnonymousAccess, has_users: bool) -> &'static str {

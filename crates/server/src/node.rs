@@ -17,7 +17,7 @@ use rustix::fs::Access;
 use settings::Settings;
 
 use crate::backend::BrokerBackend;
-use crate::{greeting, mapping};
+use crate::{access, greeting, mapping};
 
 /// A running node.
 pub(crate) struct Node {
@@ -50,8 +50,16 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let shards = config.shards;
     let Broker { handle, shards: built } =
         broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?);
-    let users_changed = handle.clone();
-    sign_in.on_change(move || users_changed.users_changed());
+    let told = handle.clone();
+    let anonymous = settings.auth.anonymous;
+    let had_users = AtomicBool::new(sign_in.store().has_others_than_admin());
+    sign_in.on_change(move |store| {
+        let has_users = store.has_others_than_admin();
+        if had_users.swap(has_users, Ordering::Relaxed) != has_users {
+            access::say_rule(anonymous, has_users);
+        }
+        told.users_changed();
+    });
     let draining = Arc::new(AtomicBool::new(false));
     let backend = BrokerBackend {
         handle: handle.clone(),

@@ -208,7 +208,7 @@ fn a_certificate_gives_a_name_with_the_roles_of_its_user() {
 fn identities_are_renewed_while_their_users_live() {
     let world = world(|_| {});
     let (said, heard) = channel();
-    world.sign_in.on_change(move || said.send(()).expect("somebody counts"));
+    world.sign_in.on_change(move |_| said.send(()).expect("somebody counts"));
     let user = world.add("ada", "secret", &["a"]).expect("added");
     let change = UserChange { password: None, roles: Some(vec!["b".to_owned()]) };
     let changed = wait(|done| world.sign_in.change("ada".to_owned(), change, done));

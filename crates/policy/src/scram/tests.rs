@@ -1,5 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -125,4 +126,36 @@ fn nobody_always_has_the_same_keys_and_no_password() {
     let mut client = ScramClient::new("eve", b"", "mine");
     let answer = client.answer(&challenge).expect("it looks like any challenge");
     assert_eq!(server.finish(&answer), Err(ScramError::WrongProof));
+}
+
+/// Messages that are nearly right: pieces of good ones in any order, with anything between.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"n,,n=user,r=abc".to_vec()),
+        Just(b"p=tls-unique,".to_vec()),
+        Just(b"a=user,".to_vec()),
+        Just(b"c=biws,r=".to_vec()),
+        Just(b",p=".to_vec()),
+        Just(b"s=AAAA,i=4096".to_vec()),
+        Just(b"=2C=3D=,".to_vec()),
+        Just("\u{e4}".as_bytes().to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..8),
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_message_is_too_strange(first in message(), last in message()) {
+        let (server, _) = begin(FIRST, keys("pencil"));
+        if let Ok(first) = ClientFirst::parse(&first) {
+            // What was read is whole: it can be said again.
+            let again = format!("{}{}", first.gs2_header, first.bare);
+            prop_assert_eq!(ClientFirst::parse(again.as_bytes()), Ok(first));
+        }
+        prop_assert!(server.finish(&last).is_err());
+        let mut client = ScramClient::new("user", b"pencil", "abc");
+        prop_assert!(client.answer(&last).is_err() || last.starts_with(b"r=abc"));
+        prop_assert!(client.check(&last).is_err());
+    }
 }
