@@ -24,6 +24,9 @@ use crate::outbox::{CloseReason, Outbox};
 use crate::peer::Peer;
 use crate::timers::Timer;
 
+/// Bytes of a client id or a user name that the log shows.
+const SHOWN_BYTES: usize = 128;
+
 /// What a client is told whose client id names a session of another user.
 const NOT_ITS_SESSION: &str = "the client id has a session of another user";
 
@@ -32,6 +35,8 @@ pub(crate) struct Entrant {
     pub(super) negotiated: Negotiated,
     pub(super) will: Option<Box<Will>>,
     peer: Peer,
+    /// The user name of CONNECT, as much of it as the log shows.
+    username: Option<Box<str>>,
     /// The exchange that it is in.
     exchange: Option<Box<ScramServer>>,
 }
@@ -48,7 +53,7 @@ pub(crate) struct SignedIn {
 
 impl Entrant {
     pub(super) fn new(negotiated: Negotiated, will: Option<Box<Will>>, peer: Peer) -> Self {
-        Self { negotiated, will, peer, exchange: None }
+        Self { negotiated, will, peer, username: None, exchange: None }
     }
 
     const fn version(&self) -> ProtocolVersion {
@@ -80,6 +85,7 @@ impl Shard {
             method: request.authentication_method,
             data: data.unwrap_or_default(),
         };
+        entrant.username = request.username.map(|name| shown(name).into());
         let (post, shard) = (self.shared.post.clone(), self.id);
         let reply = move |verdict| post.send(shard, Mail(Letter::SignedIn { conn, verdict }));
         match self.shared.config.authenticator.begin(&attempt, Box::new(reply)) {
@@ -206,9 +212,10 @@ impl Shard {
         words: Option<&str>,
         out: &mut O,
     ) {
-        let (peer, client_id) = (&entrant.peer, &*entrant.negotiated.client_id);
+        let (peer, client_id) = (&entrant.peer, shown(&entrant.negotiated.client_id));
         tracing::info!(
-            listener = &*peer.listener, %peer, client_id, %reason, why = words,
+            listener = &*peer.listener, %peer, client_id, username = entrant.username.as_deref(),
+            %reason, why = words,
             "connection refused"
         );
         let refusal = ConnectRefusal::new(entrant.version(), reason);
@@ -354,6 +361,11 @@ impl Shard {
             }
         }
     }
+}
+
+/// As much of a name as the log shows: both may be 64 KiB long.
+fn shown(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default()
 }
 
 /// Whether an AUTH goes on with an exchange. `[MQTT-4.12.0-3]`
