@@ -13,6 +13,8 @@ pub struct Config {
     pub verification_threads: usize,
     /// Clients' sign-ins that wait for them; more are refused.
     pub max_waiting: usize,
+    /// How long one may wait; then it is refused without being hashed.
+    pub wait_max: Duration,
     /// Operators' requests that wait for them; they go before clients.
     pub max_waiting_operators: usize,
     /// How long a password that was right need not be hashed again; 0 is never.
@@ -33,6 +35,7 @@ impl Default for Config {
             rules: Rules::default(),
             verification_threads: 2,
             max_waiting: 256,
+            wait_max: Duration::from_secs(10),
             max_waiting_operators: 8,
             remember_verified: Duration::from_secs(300),
             max_remembered: 10_000,

@@ -95,7 +95,13 @@ impl SignIn {
     ) -> Result<(), Refusal> {
         let inner = Arc::clone(&self.inner);
         let (username, password) = (username.to_owned(), password.to_owned());
-        let job = move || done(inner.decide(address, &username, &password));
+        let began = inner.now();
+        let job = move || {
+            // Who has waited for so long is not there any more.
+            let is_late = inner.now().since(began) > inner.config.wait_max;
+            let decide = || inner.decide(address, &username, &password);
+            done(if is_late { Err(Refusal::Busy) } else { decide() });
+        };
         self.workers.submit(lane, Box::new(job)).map_err(|Full| Refusal::Busy)
     }
 

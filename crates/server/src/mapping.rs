@@ -92,6 +92,7 @@ pub(crate) fn sign_in(settings: &Settings) -> policy_backends::Config {
         },
         verification_threads: usize::from(auth.verification_threads),
         max_waiting: auth.max_waiting as usize,
+        wait_max: auth.timeout,
         remember_verified: auth.remember_verified,
         max_remembered: auth.max_remembered as usize,
         failures: FailureLimits {

@@ -1,4 +1,5 @@
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use policy::{Anonymous, FailureLimits, Rules, SCRAM_SHA_256, ScramClient};
 
@@ -158,6 +159,12 @@ fn as_many_wait_as_may() {
         let verdict = heard.recv().expect("each that waits gets a verdict");
         assert!(verdict.is_err());
     }
+}
+
+#[test]
+fn who_has_waited_too_long_is_not_hashed() {
+    let world = world(|config| config.wait_max = Duration::ZERO);
+    assert_eq!(world.outcome(&password("admin", "guess")), (Err(Refusal::Busy), true));
 }
 
 #[test]
