@@ -37,6 +37,12 @@ pub struct NodeMetrics {
     pub session_overflow_total: u64,
     /// Connections ended for a malformed packet or a protocol error.
     pub protocol_errors_total: u64,
+    /// Connections refused before the broker knew them, by reason.
+    pub connections_refused_total: Vec<(&'static str, u64)>,
+    /// Connections of each listener, by name.
+    pub listener_connections: Vec<(String, u64)>,
+    /// When the first certificate of each listener that speaks TLS ends, in seconds since 1970.
+    pub certificate_expiries: Vec<(String, u64)>,
     /// The durable log.
     pub log: LogMetrics,
     /// Each queue's ledger.

@@ -51,6 +51,13 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         page.value(metric, value);
     }
     page.labelled(Metric::Authentications, authentications(&numbers.authentications));
+    page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
+    for (metric, values) in [
+        (Metric::ListenerConnections, &numbers.listener_connections),
+        (Metric::TlsCertificateExpiry, &numbers.certificate_expiries),
+    ] {
+        page.labelled(metric, values.iter().map(|(listener, value)| (listener.as_str(), *value)));
+    }
     for (metric, number) in QUEUE_NUMBERS {
         page.labelled(
             *metric,
@@ -115,7 +122,13 @@ mod tests {
     #[test]
     fn every_metric_of_the_catalogue_is_on_the_page() {
         let queue = QueueMetrics { name: "billing".to_owned(), stats: QueueStats::default() };
-        let numbers = NodeMetrics { queues: vec![queue], ..NodeMetrics::default() };
+        let numbers = NodeMetrics {
+            queues: vec![queue],
+            connections_refused_total: vec![("connect_rate", 1)],
+            listener_connections: vec![("mqtts".to_owned(), 1)],
+            certificate_expiries: vec![("mqtts".to_owned(), 1)],
+            ..NodeMetrics::default()
+        };
         let page = render(&numbers, true, "1.2.3");
         for metric in Metric::ALL {
             let samples = page.lines().filter(|line| {

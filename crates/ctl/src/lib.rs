@@ -11,6 +11,7 @@ mod password_args;
 mod property_args;
 mod rest;
 mod rest_args;
+mod server_args;
 
 use std::process::ExitCode;
 

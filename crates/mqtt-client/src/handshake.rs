@@ -1,17 +1,18 @@
 //! From an address to a connection that the server has accepted.
 
-use std::io::{ErrorKind, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use mqtt_codec::{Connect, Limits, Packet, Peer, Will, decode, encode};
 
 use crate::reader::Inbox;
+use crate::transport::{Opened, Outgoing, Socket, open};
 use crate::{CloseReason, ConnAckInfo, ConnectOptions, Error};
 
 /// A connection that the server has accepted.
 pub struct Accepted {
-    pub stream: TcpStream,
+    pub outgoing: Box<dyn Outgoing>,
+    pub socket: Socket,
     /// What came behind CONNACK is in here.
     pub inbox: Inbox,
     pub connack: ConnAckInfo,
@@ -21,38 +22,21 @@ pub struct Accepted {
 /// Connects, sends CONNECT, waits for CONNACK.
 pub fn handshake(options: &ConnectOptions) -> Result<Accepted, Error> {
     let deadline = Instant::now() + options.connect_timeout;
-    let mut stream = open(options)?;
+    let Opened { incoming, mut outgoing, socket } = open(options, deadline)?;
     let closed = |error: std::io::Error| Error::Closed(error.into());
-    stream.set_nodelay(true).map_err(closed)?;
-    stream.set_write_timeout(Some(options.write_timeout)).map_err(closed)?;
     let mut out = Vec::new();
     encode_connect(options, &mut out)?;
-    stream.write_all(&out).map_err(closed)?;
+    outgoing.write_all(&out).and_then(|()| outgoing.flush()).map_err(closed)?;
 
     let limits = Limits {
         max_packet_size: options.max_packet_bytes,
         max_topic_levels: u16::MAX,
         ..Limits::default().from(Peer::Server)
     };
-    let mut inbox = Inbox::new(stream.try_clone().map_err(closed)?);
-    let connack = wait_for_connack(&stream, &mut inbox, options, &limits, deadline)?;
-    stream.set_read_timeout(None).map_err(closed)?;
-    Ok(Accepted { stream, inbox, connack, limits })
-}
-
-/// Tries each address that the name has.
-fn open(options: &ConnectOptions) -> Result<TcpStream, Error> {
-    let address = &options.address;
-    let resolve_error = |source| Error::Resolve { address: address.clone(), source };
-    let mut failure = None;
-    for candidate in address.to_socket_addrs().map_err(resolve_error)? {
-        match TcpStream::connect_timeout(&candidate, options.connect_timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = Some(error),
-        }
-    }
-    let source = failure.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
-    Err(Error::Connect { address: address.clone(), source })
+    let mut inbox = Inbox::new(incoming);
+    let connack = wait_for_connack(&socket, &mut inbox, options, &limits, deadline)?;
+    socket.set_read_timeout(None).map_err(closed)?;
+    Ok(Accepted { outgoing, socket, inbox, connack, limits })
 }
 
 fn encode_connect(options: &ConnectOptions, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -77,7 +61,7 @@ fn encode_connect(options: &ConnectOptions, out: &mut Vec<u8>) -> Result<(), Err
 }
 
 fn wait_for_connack(
-    stream: &TcpStream,
+    socket: &Socket,
     inbox: &mut Inbox,
     options: &ConnectOptions,
     limits: &Limits,
@@ -99,7 +83,7 @@ fn wait_for_connack(
         if left == Duration::ZERO {
             return Err(timeout());
         }
-        stream.set_read_timeout(Some(left)).map_err(CloseReason::from)?;
+        socket.set_read_timeout(Some(left)).map_err(CloseReason::from)?;
         match inbox.fill() {
             Ok(true) => {}
             Ok(false) => return Err(CloseReason::Eof.into()),

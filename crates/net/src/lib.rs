@@ -3,19 +3,26 @@
 
 mod acceptor;
 mod address;
+mod certificate;
 mod clock;
 mod config;
+mod gate;
+mod handle;
 mod input;
 mod listener;
+mod rate;
+mod refusal;
 mod running;
 mod tls_server;
+mod token_bucket;
 mod transport;
 mod wire;
 mod wires;
 mod worker;
 
 pub use address::Address;
-pub use config::{Config, ListenerConfig, WebSocketConfig};
+pub use config::{Config, ListenerConfig, ListenerLimits, ProxyConfig, WebSocketConfig};
+pub use handle::Handle;
 pub use listener::{BindError, Bound, bind};
 pub use running::{Running, start};
-pub use tls_server::{TlsFileError, TlsFiles, TlsServer};
+pub use tls_server::{Identity, TlsFileError, TlsFiles, TlsServer};

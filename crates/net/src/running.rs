@@ -12,14 +12,14 @@ use parking_lot::Mutex;
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::handle::Handle;
 use crate::listener::Bound;
-use crate::tls_server::{TlsFileError, TlsServer};
 use crate::worker::{Door, Worker, waker_token};
 
 /// The threads of a running broker.
 pub struct Running {
     addresses: Vec<(String, Address)>,
-    tls: Vec<(String, TlsServer)>,
+    handle: Handle,
     doors: Arc<[Arc<Door>]>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
@@ -34,7 +34,11 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
         .listeners
         .iter()
         .filter_map(|listener| listener.tls.clone().map(|tls| (listener.name.clone(), tls)));
-    let tls = tls.collect();
+    let handle = Handle {
+        gates: bound.acceptors.iter().map(|acceptor| Arc::clone(&acceptor.gate)).collect(),
+        refusals: Arc::clone(&bound.refusals),
+        tls: tls.collect(),
+    };
     let config = Arc::new(config);
     let mut polls = Vec::new();
     let mut doors = Vec::new();
@@ -77,7 +81,7 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
     for door in doors.iter() {
         door.waker.wake()?;
     }
-    Ok(Running { addresses, tls, doors, threads })
+    Ok(Running { addresses, handle, doors, threads })
 }
 
 impl Running {
@@ -87,9 +91,10 @@ impl Running {
         &self.addresses
     }
 
-    /// Reads the certificates of all listeners again, for the connections to come.
-    pub fn reload_tls(&self) -> impl Iterator<Item = (&str, Result<(), TlsFileError>)> {
-        self.tls.iter().map(|(listener, tls)| (listener.as_str(), tls.reload()))
+    /// For what the operator asks.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Accepts nobody any more.

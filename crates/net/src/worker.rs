@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use broker::{CloseReason, ConnId, Mail, Outbox, Peer, Post, Shard};
+use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token, Waker};
 use parking_lot::Mutex;
 use stdx::Instant;
 
-use crate::acceptor::Acceptor;
+use crate::acceptor::{Accepted, Acceptor};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::input::{Taken, take};
+use crate::refusal::Refusal;
 use crate::transport::{Input, Transport};
 use crate::wire::Phase;
 use crate::wires::Wires;
@@ -31,7 +32,6 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// A connection that another thread accepted, with what it has sent so far.
 pub(crate) struct Handover {
     transport: Transport,
-    peer: Peer,
     bytes: Vec<u8>,
 }
 
@@ -141,6 +141,7 @@ impl Worker {
     fn turn(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         self.accept(now, desk)?;
         self.adopt(now, desk)?;
+        desk.wires.release(now);
         for id in std::mem::take(&mut desk.wires.lost) {
             self.lose(id, desk);
         }
@@ -148,7 +149,7 @@ impl Worker {
             self.shard.drained(id, &mut desk.wires);
         }
         for slot in std::mem::take(&mut desk.wires.ready) {
-            self.read(slot, desk);
+            self.read(slot, now, desk);
         }
         self.post.take(self.shard.id(), &mut desk.mail);
         for mail in desk.mail.drain(..) {
@@ -158,10 +159,9 @@ impl Worker {
             self.shard.tick(&mut desk.wires);
         }
         while let Some(id) = desk.wires.pop_overdue(now) {
-            if let Some(wire) = desk.wires.wire_mut(id) {
-                wire.transport.note_timeout();
+            if !is_given_time(id, now, &mut desk.wires) {
+                self.lose(id, desk);
             }
-            self.lose(id, desk);
         }
         let received = std::mem::take(&mut desk.bytes_received);
         self.shard.count_bytes(received, std::mem::take(&mut desk.wires.bytes_sent));
@@ -181,7 +181,7 @@ impl Worker {
         }
         for n in std::mem::take(&mut desk.accepting) {
             for turn in 0..=ACCEPTS_PER_TURN {
-                let Some(acceptor) = self.acceptors.get(n) else { break };
+                let Some(acceptor) = self.acceptors.get_mut(n) else { break };
                 if desk.wires.len() >= self.config.max_connections {
                     desk.accept_at = Some(now + ACCEPT_RETRY);
                     desk.accepting.push(n);
@@ -191,14 +191,15 @@ impl Worker {
                     desk.accepting.push(n);
                     break;
                 }
-                match acceptor.accept() {
-                    Ok((transport, peer)) => {
-                        self.welcome(transport, peer, now, desk)?;
+                match acceptor.accept(now) {
+                    Ok(Accepted::Connection(transport)) => {
+                        self.welcome(transport, now, desk)?;
                     }
+                    Ok(Accepted::Refused) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        tracing::warn!(listener = %acceptor.name, %error, "connection not accepted, trying again soon");
+                        tracing::warn!(listener = %acceptor.gate.name, %error, "connection not accepted, trying again soon");
                         desk.accepting.push(n);
                         desk.accept_at = Some(now + ACCEPT_RETRY);
                         break;
@@ -212,7 +213,6 @@ impl Worker {
     fn welcome(
         &self,
         mut transport: Transport,
-        peer: Peer,
         now: Instant,
         desk: &mut Desk,
     ) -> io::Result<ConnId> {
@@ -220,7 +220,8 @@ impl Worker {
         let token = Token(FIRST_CONNECTION + id.slot as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         transport.socket_mut().register(self.poll.registry(), token, interest)?;
-        desk.wires.insert(id, transport, peer, now + self.config.connect_timeout);
+        let time = greeting_time(&transport);
+        desk.wires.insert(id, transport, now, time);
         desk.wires.set_ready(id.slot);
         Ok(id)
     }
@@ -228,8 +229,8 @@ impl Worker {
     /// Takes in connections that other threads accepted for this shard.
     fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         let handovers = std::mem::take(&mut *self.door.handovers.lock());
-        for Handover { transport, peer, bytes } in handovers {
-            let id = self.welcome(transport, peer, now, desk)?;
+        for Handover { transport, bytes } in handovers {
+            let id = self.welcome(transport, now, desk)?;
             if let Some(wire) = desk.wires.wire_mut(id) {
                 wire.partial = bytes;
             }
@@ -238,24 +239,25 @@ impl Worker {
     }
 
     /// Reads a connection once, and serves what has come.
-    fn read(&mut self, slot: u32, desk: &mut Desk) {
+    fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
         let Some(wire) = wires.at(slot) else { return };
         wire.is_ready = false;
-        if wire.is_paused {
+        if !wire.is_read() {
             return;
         }
         let id = ConnId { slot, generation: wire.generation };
         let waiting = wire.partial.len();
         let room = scratch.len() - waiting.min(scratch.len());
         if room < scratch.len() / 2 {
-            self.read_long(id, desk);
+            self.read_long(id, now, desk);
             return;
         }
         if let Some(front) = scratch.get_mut(..waiting) {
             front.copy_from_slice(&wire.partial);
         }
-        let input = wire.read(scratch.get_mut(waiting..).unwrap_or_default());
+        let room = wire.rate.as_ref().map_or(room, |rate| room.min(rate.read_bytes_max()));
+        let input = wire.read(scratch.get_mut(waiting..waiting + room).unwrap_or_default());
         let phase = wire.phase;
         if wire.has_more() {
             wires.set_ready(slot);
@@ -280,11 +282,12 @@ impl Worker {
         let Some(wire) = wires.wire_mut(id) else { return };
         *bytes_received += count as u64;
         wire.partial.clear();
+        charge(id, count, now, wires);
         let filled = count == room;
         let data = scratch.get(..waiting + count).unwrap_or_default();
-        let taken = take(&mut self.shard, wires, id, data, &self.config.limits, self.post.shards());
+        let taken = take(&mut self.shard, wires, id, data, now, self.post.shards());
         match taken {
-            Taken::Bytes(0) if is_over && !wires.is_paused(id) => {
+            Taken::Bytes(0) if is_over && wires.is_read(id) => {
                 self.end_input(id, input, wires);
                 return;
             }
@@ -310,11 +313,13 @@ impl Worker {
     }
 
     /// Reads a connection whose packet is longer than the common buffer.
-    fn read_long(&mut self, id: ConnId, desk: &mut Desk) {
+    fn read_long(&mut self, id: ConnId, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
         let Some(wire) = wires.wire_mut(id) else { return };
         let mut data = std::mem::take(&mut wire.partial);
-        let input = wire.read(scratch);
+        let len = wire.rate.as_ref().map_or(scratch.len(), |rate| rate.read_bytes_max());
+        let room = scratch.get_mut(..len).unwrap_or_default();
+        let input = wire.read(room);
         if wire.has_more() {
             wires.set_ready(id.slot);
         }
@@ -323,14 +328,15 @@ impl Worker {
             Input::Nothing | Input::End | Input::Over => {}
             Input::Bytes(count) => {
                 *bytes_received += count as u64;
-                data.extend_from_slice(scratch.get(..count).unwrap_or_default());
-                if count == scratch.len() {
+                data.extend_from_slice(room.get(..count).unwrap_or_default());
+                if count == room.len() {
                     wires.set_ready(id.slot);
                 }
+                charge(id, count, now, wires);
             }
         }
-        match take(&mut self.shard, wires, id, &data, &self.config.limits, self.post.shards()) {
-            Taken::Bytes(0) if is_over && !wires.is_paused(id) => self.end_input(id, input, wires),
+        match take(&mut self.shard, wires, id, &data, now, self.post.shards()) {
+            Taken::Bytes(0) if is_over && wires.is_read(id) => self.end_input(id, input, wires),
             Taken::Bytes(taken) => {
                 data.drain(..taken.min(data.len()));
                 data.shrink_to(data.len().saturating_mul(2));
@@ -351,11 +357,7 @@ impl Worker {
             return;
         }
         if let Some(door) = self.doors.get(usize::from(owner.0)) {
-            door.handovers.lock().push(Handover {
-                transport: wire.transport,
-                peer: wire.peer,
-                bytes,
-            });
+            door.handovers.lock().push(Handover { transport: wire.transport, bytes });
             if let Err(error) = door.waker.wake() {
                 tracing::error!(%error, "a shard's thread could not be woken");
             }
@@ -381,6 +383,48 @@ impl Worker {
         if let Some(mut wire) = desk.wires.remove(id.slot) {
             let _ = wire.transport.socket_mut().deregister(self.poll.registry());
         }
+    }
+}
+
+/// How long a new connection may take at first: for its PROXY header, or else for its CONNECT.
+fn greeting_time(transport: &Transport) -> Duration {
+    let gate = transport.peer().gate();
+    match &gate.proxy {
+        Some(proxy) if transport.socket().awaits_header() => {
+            proxy.timeout.min(gate.connect_timeout)
+        }
+        _ => gate.connect_timeout,
+    }
+}
+
+/// Gives a connection whose PROXY header came in time the rest of the time for its CONNECT. Says no, and why, when its
+/// time is over.
+fn is_given_time(id: ConnId, now: Instant, wires: &mut Wires) -> bool {
+    let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Greeting) else {
+        return false;
+    };
+    let peer = wire.transport.peer();
+    let (timeout, pending) = (peer.gate().connect_timeout, wire.transport.pending_handshake());
+    if wire.transport.socket().awaits_header() {
+        peer.refused(Refusal::ProxyProtocol, &"no PROXY header within proxy_timeout");
+        return false;
+    }
+    let end = wire.accepted + timeout;
+    if now < end {
+        wires.extend(id, end);
+        return true;
+    }
+    let what = pending.unwrap_or("CONNECT");
+    peer.refused(Refusal::ConnectTimeout, &format_args!("no {what} within connect_timeout"));
+    false
+}
+
+/// Counts bytes against what a connection may send.
+fn charge(id: ConnId, count: usize, now: Instant, wires: &mut Wires) {
+    let wire = wires.wire_mut(id);
+    let rate = wire.and_then(|wire| wire.rate.as_mut());
+    if let Some(until) = rate.and_then(|rate| rate.on_bytes(now, count)) {
+        wires.hold(id, until);
     }
 }
 

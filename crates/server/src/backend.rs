@@ -20,6 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
     pub(crate) handle: Handle,
+    pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
     pub(crate) draining: Arc<AtomicBool>,
 }
@@ -177,6 +178,7 @@ impl Backend for BrokerBackend {
                 stats: stats(states.get(&definition.sink)),
             };
             let counts = node.counts;
+            let owned = |(listener, value): (&str, u64)| (listener.to_owned(), value);
             Ok(NodeMetrics {
                 connections: counts.connections,
                 connects_total: counts.connects_total,
@@ -201,6 +203,13 @@ impl Backend for BrokerBackend {
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
                 protocol_errors_total: counts.protocol_errors_total,
+                connections_refused_total: self.net.refused().collect(),
+                listener_connections: self.net.connections().map(owned).collect(),
+                certificate_expiries: self
+                    .net
+                    .certificate_expiries()
+                    .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
+                    .collect(),
                 log: LogMetrics {
                     appends_total: node.log.appended_records_total,
                     appended_bytes_total: node.log.appended_bytes_total,

@@ -1,5 +1,7 @@
 //! Settings to the configurations of the components, and queue properties between the edge and the engine.
 
+mod listeners;
+
 use std::time::Duration;
 
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
@@ -10,7 +12,7 @@ use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
 use policy::{Anonymous, FailureLimits, Rules};
 use queue_engine::QueueConfig;
-use settings::{AnonymousAccess, ListenAddress, ListenerIdentity, Settings};
+use settings::{AnonymousAccess, ListenerIdentity, Settings};
 
 /// The properties that this version gives effect to. Any other must have its default.
 const SUPPORTED: [&str; 8] = [
@@ -114,7 +116,7 @@ pub(crate) fn sign_in(settings: &Settings) -> policy_backends::Config {
 pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
     let enabled = settings.listeners.iter().filter(|listener| listener.enabled);
     Ok(net::Config {
-        listeners: enabled.map(listener).collect::<Result<_>>()?,
+        listeners: enabled.map(listeners::listener).collect::<Result<_>>()?,
         limits: Limits {
             max_packet_size: settings.mqtt.max_packet_size,
             max_topic_levels: settings.mqtt.max_topic_levels,
@@ -124,31 +126,6 @@ pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
         },
         connect_timeout: settings.mqtt.connect_timeout,
         ..net::Config::default()
-    })
-}
-
-fn listener(settings: &settings::ListenerConfig) -> Result<net::ListenerConfig> {
-    let tls = settings.tls.as_ref().map(|tls| {
-        let files = net::TlsFiles {
-            cert: tls.cert.clone(),
-            key: tls.key.clone(),
-            client_ca: tls.client_ca.clone(),
-            require_client_cert: tls.require_client_cert,
-        };
-        files.load().map_err(|error| anyhow!("listener {}: {error}", settings.name))
-    });
-    let websocket = settings.kind.is_websocket().then(|| net::WebSocketConfig {
-        path: settings.path.clone(),
-        ..net::WebSocketConfig::default()
-    });
-    Ok(net::ListenerConfig {
-        name: settings.name.clone(),
-        bind: match &settings.bind {
-            ListenAddress::Ip(address) => net::Address::Ip(*address),
-            ListenAddress::Unix(path) => net::Address::Unix(path.clone()),
-        },
-        tls: tls.transpose()?,
-        websocket,
     })
 }
 

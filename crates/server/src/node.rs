@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use broker::{Broker, Handle, Post, Recovery};
@@ -61,12 +61,13 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         told.users_changed();
     });
     let draining = Arc::new(AtomicBool::new(false));
+    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let backend = BrokerBackend {
         handle: handle.clone(),
+        net: net.handle().clone(),
         defaults: mapping::defaults(settings),
         draining: Arc::clone(&draining),
     };
-    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let admin = if settings.http.enabled {
         let config = admin::Config::new(settings.http.bind, version);
         let token = admin::AdminToken::load_or_create(&settings.data_dir)?;
@@ -158,13 +159,23 @@ impl Node {
             Ok(()) => tracing::info!(users = self.sign_in.store().users().len(), "users in force"),
             Err(error) => tracing::error!("{error}; the users from before stay in force"),
         }
-        for (listener, outcome) in self.net.reload_tls() {
+        for (listener, outcome) in self.net.handle().reload_tls() {
             match outcome {
                 Ok(()) => tracing::info!(listener, "certificate in use for new connections"),
                 Err(error) => {
                     tracing::error!(listener, "{error}; the certificate from before stays in use");
                 }
             }
+        }
+        self.say_concerns();
+    }
+
+    /// Says what somebody should do something about: certificates that end soon.
+    pub(crate) fn say_concerns(&self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        for (listener, concern) in self.net.handle().concerns(now) {
+            tracing::warn!(listener, "{concern}");
         }
     }
 

@@ -19,6 +19,8 @@ use crate::{access, mapping, memory, node};
 const WATCH: Duration = Duration::from_secs(1);
 /// After how many such looks memory is given back.
 const GIVE_BACK_EVERY: u64 = 10;
+/// After how many such looks what ends soon is said again: a day.
+const SAY_CONCERNS_EVERY: u64 = 24 * 3600;
 
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,7 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     // Who closes our output, such as `head`, does not end the broker.
     let _ = greeting.write(&mut std::io::stdout().lock());
     let mut looks = 0_u64;
+    node.say_concerns();
     loop {
         match signals.wait(WATCH) {
             Heard::Stop => break,
@@ -103,6 +106,9 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
             );
         }
         looks += 1;
+        if looks.is_multiple_of(SAY_CONCERNS_EVERY) {
+            node.say_concerns();
+        }
         // The first time soon after the start, which takes more than it needs later.
         if looks % GIVE_BACK_EVERY == 2 {
             memory::give_back();

@@ -28,7 +28,10 @@ mod tests;
 
 pub use auth::{AnonymousAccess, AuthSettings};
 pub use error::{ConfigError, ConfigErrors};
-pub use listener::{ListenAddress, ListenerConfig, ListenerIdentity, ListenerKind, TlsSettings};
+pub use listener::{
+    ListenAddress, ListenerConfig, ListenerIdentity, ListenerKind, ListenerLimits, ProxySettings,
+    TlsSettings,
+};
 pub use loading::{EffectiveValue, Loaded, Sources};
 pub use queue_defaults::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueDefaults};
 pub use reference::reference;

@@ -1,13 +1,12 @@
 //! Drafts of listeners into listeners that can be served, or faults.
 //! It must not know how sources are read.
 
+mod belonging;
+
 use std::collections::BTreeMap;
 
 use crate::error::ConfigError;
-use crate::listener::{
-    Draft, ListenAddress, ListenerConfig, ListenerIdentity, ListenerKind, TlsSettings, UNIX,
-    WEBSOCKET_PATH,
-};
+use crate::listener::{Draft, ListenAddress, ListenerConfig, ListenerKind, UNIX, WEBSOCKET_PATH};
 use crate::settings::HttpSettings;
 use crate::source::Place;
 use crate::value::{self, BadValue};
@@ -81,79 +80,20 @@ impl ListenerCheck<'_> {
             let error = ConfigError::new(format!("bad value for `listeners.{name}.bind`"));
             self.point(error, draft, "bind", &bad.message).help(bad.help)
         })?;
-        self.refuse_useless_keys(draft, kind)?;
+        self.refuse_useless_keys(draft, kind, &bind)?;
         let tls = if kind.is_tls() && *enabled { Some(self.tls(draft)?) } else { None };
-        let path = draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned();
-        let identity = draft.identity;
-        let (name, enabled) = (name.clone(), *enabled);
-        Ok(Some(ListenerConfig { name, kind, bind, enabled, tls, path, identity }))
-    }
-
-    /// Keys that the listener's kind has no use for are slips that must not pass: a certificate on a plain listener.
-    fn refuse_useless_keys(&self, draft: &Draft, kind: ListenerKind) -> Result<(), ConfigError> {
-        let tls = [
-            ("cert", draft.cert.is_some()),
-            ("key", draft.key.is_some()),
-            ("client_ca", draft.client_ca.is_some()),
-            ("require_client_cert", draft.require_client_cert),
-            ("identity", draft.identity == ListenerIdentity::Certificate),
-        ];
-        let tls = tls.into_iter().filter(|_| !kind.is_tls());
-        let path = [("path", draft.path.is_some())];
-        let path = path.into_iter().filter(|_| !kind.is_websocket());
-        let Some((key, _)) = tls.chain(path).find(|(_, is_given)| *is_given) else { return Ok(()) };
-        let message = format!(
-            "the listener `{}` is of kind {}, which has no use for `{key}`",
-            draft.name,
-            kind.as_str()
-        );
-        let help = match key {
-            "path" => "the kinds ws and wss have a path",
-            _ => "the kinds tls and wss speak TLS",
-        };
-        let error = ConfigError::new(message);
-        Err(self.point(error, draft, key, "of no use here").help(Some(help.to_owned())))
-    }
-
-    fn tls(&self, draft: &Draft) -> Result<TlsSettings, ConfigError> {
-        let missing = |key: &str, what: &str| {
-            let message = format!("the listener `{}` needs {what}", draft.name);
-            let help = "add cert = \"server.pem\" and key = \"server.key\", both PEM".to_owned();
-            self.point(ConfigError::new(message), draft, key, "speaks TLS").help(Some(help))
-        };
-        let Some(cert) = draft.cert.clone() else { return Err(missing("cert", "a certificate")) };
-        let Some(key) = draft.key.clone() else { return Err(missing("key", "a private key")) };
-        if draft.require_client_cert && draft.client_ca.is_none() {
-            let message = format!(
-                "the listener `{}` requires certificates that nothing can prove",
-                draft.name
-            );
-            let help = "add client_ca = \"clients-ca.pem\"".to_owned();
-            let error = ConfigError::new(message);
-            return Err(self
-                .point(error, draft, "require_client_cert", "needs client_ca")
-                .help(Some(help)));
-        }
-        self.check_identity(draft)?;
-        Ok(TlsSettings {
-            cert,
-            key,
-            client_ca: draft.client_ca.clone(),
-            require_client_cert: draft.require_client_cert,
-        })
-    }
-
-    fn check_identity(&self, draft: &Draft) -> Result<(), ConfigError> {
-        if draft.identity == ListenerIdentity::Password || draft.client_ca.is_some() {
-            return Ok(());
-        }
-        let message = format!(
-            "the listener `{}` takes names from certificates that nothing can prove",
-            draft.name
-        );
-        let help = "add client_ca = \"clients-ca.pem\"".to_owned();
-        let error = ConfigError::new(message);
-        Err(self.point(error, draft, "identity", "needs client_ca").help(Some(help)))
+        Ok(Some(ListenerConfig {
+            name: name.clone(),
+            kind,
+            bind,
+            enabled: *enabled,
+            tls,
+            path: draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned(),
+            identity: draft.identity,
+            dual_stack: draft.dual_stack,
+            proxy: self.proxy(draft)?,
+            limits: draft.limits.clone(),
+        }))
     }
 
     fn clash(

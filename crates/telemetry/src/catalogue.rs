@@ -52,6 +52,7 @@ macro_rules! metrics {
 }
 
 const QUEUE: Option<&str> = Some("queue");
+const LISTENER: Option<&str> = Some("listener");
 
 metrics! {
     BuildInfo = Gauge "weir_build_info" Some("version"), "Always 1, with the version as label";
@@ -59,6 +60,9 @@ metrics! {
     Connections = Gauge "weir_mqtt_connections" None, "Connections past CONNECT";
     Connects = Counter "weir_mqtt_connects_total" None, "CONNECT packets accepted";
     Authentications = Counter "weir_authentications_total" Some("result"), "Sign-ins of MQTT clients by what they came to: accepted, anonymous, wrong, not_allowed, limited, busy";
+    ConnectionsRefused = Counter "weir_connections_refused_total" Some("reason"), "Connections refused before or in place of their CONNECT";
+    ListenerConnections = Gauge "weir_listener_connections" LISTENER, "Connections of the listener, greeted or not";
+    TlsCertificateExpiry = Gauge "weir_tls_certificate_expiry_timestamp_seconds" LISTENER, "When the first of the listener's certificates ends, in seconds since 1970";
     Sessions = Gauge "weir_mqtt_sessions" None, "Sessions, connected or not";
     Subscriptions = Gauge "weir_mqtt_subscriptions" None, "Subscriptions of all sessions";
     MessagesReceived = Counter "weir_mqtt_messages_received_total" None, "PUBLISH packets taken";

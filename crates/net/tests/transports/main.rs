@@ -1,8 +1,10 @@
-//! The broker's listeners over real sockets: TLS, WebSocket, Unix.
+//! The broker's listeners over real sockets: TLS, WebSocket, Unix, proxies before them, limits.
 
 mod certificates;
 mod client;
+mod limits;
 mod plain;
+mod proxy;
 mod refusals;
 mod server;
 mod streams;

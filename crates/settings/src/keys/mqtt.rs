@@ -11,7 +11,7 @@ use crate::value::LONGEST;
 const U32_SECONDS: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The largest packet that MQTT can express.
-const LARGEST_PACKET: u32 = 268_435_460;
+pub(super) const LARGEST_PACKET: u32 = 268_435_460;
 
 pub(super) const SECTION: Section<Settings> = Section {
     name: "mqtt",
@@ -31,7 +31,7 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.connect_timeout",
             default: "10s",
-            doc: "How long a new connection may take to send its CONNECT.",
+            doc: "How long a new connection may take to send its CONNECT, with all handshakes before it.",
             slot: Slot::Span {
                 min: Duration::from_millis(100),
                 max: Duration::from_secs(3600),
