@@ -16,6 +16,8 @@ def parse(arguments=None):
         verb.add_argument("--port", type=int)
         verb.add_argument("--transport", choices=["tcp", "tls", "ws", "wss", "unix"], default="tcp")
         verb.add_argument("--cafile")
+        verb.add_argument("--cert")
+        verb.add_argument("--key")
         verb.add_argument("--socket")
         verb.add_argument("--username")
         verb.add_argument("--password")

@@ -1,7 +1,7 @@
 //! How a client of others reaches the broker, as their common command line says it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A transport with all that it needs.
 #[derive(Clone, Debug)]
@@ -34,6 +34,15 @@ impl Reach {
     #[must_use]
     pub fn scram(mut self) -> Self {
         self.arguments.push("--scram".to_owned());
+        self
+    }
+
+    /// The same with a client's certificate and key.
+    #[must_use]
+    pub fn certificate(mut self, (cert, key): &(PathBuf, PathBuf)) -> Self {
+        let (cert, key) = (cert.display().to_string(), key.display().to_string());
+        let arguments = ["--cert".to_owned(), cert, "--key".to_owned(), key];
+        self.arguments.extend(arguments);
         self
     }
 

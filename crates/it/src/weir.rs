@@ -122,6 +122,18 @@ impl Weir {
     /// It fails.
     #[must_use]
     pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.try_command(arguments, input);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs a command of the same binary, which may fail.
+    ///
+    /// # Panics
+    /// It does not run.
+    #[must_use]
+    pub fn try_command(&self, arguments: &[&str], input: &str) -> std::process::Output {
         let mut child = Command::new(binary())
             .args(arguments)
             .env("WEIR_URL", format!("http://{}", self.http))
@@ -132,11 +144,9 @@ impl Weir {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes()).expect("it reads");
-        let output = child.wait_with_output().expect("it ends");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {stderr}");
-        String::from_utf8(output.stdout).expect("text")
+        // It may have ended without reading.
+        let _ = child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes());
+        child.wait_with_output().expect("it ends")
     }
 
     /// A handle to kill it from another thread, by its id.

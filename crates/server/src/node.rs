@@ -14,7 +14,7 @@ use broker::{Broker, Handle, Post, Recovery};
 use log_api::Log;
 use policy_backends::{SignIn, UserStore};
 use rustix::fs::Access;
-use settings::Settings;
+use settings::{AnonymousAccess, Settings};
 
 use crate::backend::BrokerBackend;
 use crate::{access, greeting, mapping};
@@ -55,7 +55,8 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let had_users = AtomicBool::new(sign_in.store().has_others_than_admin());
     sign_in.on_change(move |store| {
         let has_users = store.has_others_than_admin();
-        if had_users.swap(has_users, Ordering::Relaxed) != has_users {
+        let is_turn = had_users.swap(has_users, Ordering::Relaxed) != has_users;
+        if is_turn && anonymous == AnonymousAccess::Loopback {
             access::say_rule(anonymous, has_users);
         }
         told.users_changed();

@@ -19,6 +19,7 @@ fn good_lines_are_understood() {
         "weir pub -t a -f file --repeat 10 --property will user-property a b --will-topic gone",
         "weir sub -t a -t $q/b/+/c -C 5 -W 500ms -v",
         "weir sub -t a -q 1 --ack reject --json -R -c -i me -x 60 -V mqttv5",
+        "weir pub -t a -m b -u user -P secret --scram",
         "weir queue ls",
         "weir queue ls --json --url http://10.0.0.1:18083 --token x",
         "weir queue --data-dir d show a/+/b",
@@ -59,6 +60,7 @@ fn bad_lines_are_usage_errors() {
         ("weir queue rm", ErrorKind::MissingRequiredArgument),
         ("weir users rm", ErrorKind::MissingRequiredArgument),
         ("weir users passwd a --password-stdin --password-file b", ErrorKind::ArgumentConflict),
+        ("weir sub -t a --scram", ErrorKind::MissingRequiredArgument),
         ("weir drink", ErrorKind::InvalidSubcommand),
     ] {
         assert_eq!(parse(line).err(), Some(kind), "{line}");

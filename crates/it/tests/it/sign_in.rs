@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use it::{Client, Connect, Event, Options, Program, Reach, Version, Weir};
+use it::{Certificate, Client, Connect, Event, Options, Program, Reach, Version, Weir};
 use serde_json::json;
 
 use crate::both_roads::exchange;
@@ -49,6 +49,89 @@ fn scram_with_mqtt_js() {
     add(&weir, "ada=1,b");
     let reach = Reach::from(weir.mqtt).user("ada=1,b", PASSWORD).scram();
     exchange(&weir, &reach, Program::MqttJs, Program::MqttJs, Version::V5);
+}
+
+#[test]
+fn scram_with_our_own_client() {
+    let weir = Weir::start(Options::new());
+    add(&weir, "ada");
+    let port = weir.mqtt.port().to_string();
+    let publish = |password: &str| {
+        let arguments =
+            ["pub", "-p", &port, "-u", "ada", "-P", password, "--scram", "-t", "t", "-m", "x"];
+        weir.try_command(&arguments, "")
+    };
+    assert!(publish(PASSWORD).status.success());
+    let refused = publish("wrong");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("bad user name or password (0x86)"), "{words}");
+    let metrics = weir.rest().metrics();
+    assert!(metrics.contains("weir_authentications_total{result=\"accepted\"} 1"), "{metrics}");
+}
+
+/// The same exchange over a listener where certificates say who clients are; one without a certificate has to sign in.
+#[test]
+fn certificates_name_their_clients() {
+    let certificate = Certificate::new();
+    let options = Options::new()
+        .set("listeners.mqtts.bind", "127.0.0.1:0")
+        .set("listeners.mqtts.cert", &certificate.cert.display().to_string())
+        .set("listeners.mqtts.key", &certificate.key.display().to_string())
+        .set("listeners.mqtts.client_ca", &certificate.ca.display().to_string())
+        .set("listeners.mqtts.identity", "certificate")
+        .set("auth.anonymous", "never");
+    let weir = Weir::start(options);
+    add(&weir, "ada");
+    let tls = Reach::new("tls", weir.listener("mqtts"), Some(&certificate.ca));
+    let pump = tls.clone().certificate(&certificate.client("pump-7"));
+    exchange(&weir, &pump, Program::Mosquitto, Program::Paho, Version::V5);
+    assert_eq!(weir.rest().delete("/queues/plant%2F%2B%2Fdata").status, 204);
+    let password = tls.user("ada", PASSWORD);
+    exchange(&weir, &password, Program::Mosquitto, Program::Mosquitto, Version::V311);
+
+    let port = weir.listener("mqtts").port().to_string();
+    let ca = certificate.ca.display().to_string();
+    let publish = |own: &[&str]| {
+        let all = [
+            "pub",
+            "-h",
+            "localhost",
+            "-p",
+            &port,
+            "--cafile",
+            &ca,
+            "-i",
+            "c",
+            "-t",
+            "t",
+            "-m",
+            "x",
+        ];
+        weir.try_command(&[&all, own].concat(), "")
+    };
+    let keep = ["-c", "-x", "60"];
+    let own = |name: &str| {
+        let (cert, key) = certificate.client(name);
+        [
+            "--cert".to_owned(),
+            cert.display().to_string(),
+            "--key".to_owned(),
+            key.display().to_string(),
+        ]
+    };
+    let as_client = |name: &str| {
+        let own = own(name);
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        publish(&[&own[..], &keep].concat())
+    };
+    assert!(as_client("pump-7").status.success());
+    let other = as_client("pump-8");
+    let words = String::from_utf8_lossy(&other.stderr);
+    assert!(words.contains("the client id has a session of another user"), "{words}");
+    assert!(as_client("pump-7").status.success());
+    let nobody = publish(&[]);
+    let words = String::from_utf8_lossy(&nobody.stderr);
+    assert!(words.contains("anonymous clients are not allowed here"), "{words}");
 }
 
 #[test]
