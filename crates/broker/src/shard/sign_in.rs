@@ -27,6 +27,9 @@ use crate::timers::Timer;
 /// Bytes of a client id or a user name that the log shows.
 const SHOWN_BYTES: usize = 128;
 
+/// What a CONNACK has beside the text of its Reason String: headers, flags, code, lengths, identifier.
+const CONNACK_BYTES: usize = 16;
+
 /// What a client is told whose client id names a session of another user.
 const NOT_ITS_SESSION: &str = "the client id has a session of another user";
 
@@ -219,6 +222,9 @@ impl Shard {
             "connection refused"
         );
         let refusal = ConnectRefusal::new(entrant.version(), reason);
+        // `[MQTT-3.2.2-19]`
+        let room = entrant.negotiated.maximum_packet_size as usize;
+        let words = words.filter(|words| words.len() + CONNACK_BYTES <= room);
         self.send_refusal(conn, entrant.version(), &refusal, words, out);
     }
 

@@ -127,6 +127,10 @@ a disconnect
 a connect user=ada password=pen
   a connack 86 "no such user and password"
   a closed
+# The words are left out where the client takes no packet of that size. [MQTT-3.2.2-19]
+a connect user=ada password=pen mps=30
+  a connack 86
+  a closed
 a connect v=3.1.1 user=ada password=pen
   a connack 86
   a closed
