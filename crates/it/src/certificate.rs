@@ -1,6 +1,7 @@
 //! A certificate for this machine, of an authority made for one test.
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -24,6 +25,15 @@ impl Certificate {
     /// It cannot be made.
     #[must_use]
     pub fn new() -> Self {
+        Self::ending(365)
+    }
+
+    /// One that ends in so many days and an hour.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn ending(days: u64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.distinguished_name.push(DnType::CommonName, "an authority");
@@ -35,6 +45,7 @@ impl Certificate {
         let mut params = CertificateParams::new(names).expect("names");
         // One of the authority's name would pass for one that signed itself.
         params.distinguished_name.push(DnType::CommonName, "a broker");
+        params.not_after = (SystemTime::now() + Duration::from_secs(days * 86_400 + 3_600)).into();
         let cert = params.signed_by(&key, &authority).expect("signed");
         let write = |name: &str, text: String| {
             let path = folder.path().join(name);

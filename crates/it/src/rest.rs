@@ -34,6 +34,17 @@ impl Rest {
         Self { agent: config.into(), address, token: token.to_owned() }
     }
 
+    /// `GET /metrics`.
+    ///
+    /// # Panics
+    /// The broker does not answer.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.address);
+        let mut response = self.agent.get(url).call().expect("the broker answers HTTP");
+        response.body_mut().read_to_string().expect("text")
+    }
+
     /// `GET /api/v1<path>`.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {
@@ -53,17 +64,6 @@ impl Rest {
     pub fn post(&self, path: &str, body: &Value) -> Response {
         let request = self.agent.post(self.url(path)).header("Authorization", self.bearer());
         read(request.header("Content-Type", "application/json").send(body.to_string()))
-    }
-
-    /// The page of `/metrics`.
-    ///
-    /// # Panics
-    /// There is none.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        let response = self.agent.get(format!("http://{}/metrics", self.address)).call();
-        let mut response = response.expect("the broker answers HTTP");
-        response.body_mut().read_to_string().expect("text")
     }
 
     /// Creates a queue named by its filter, with those properties over the defaults.

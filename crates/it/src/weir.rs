@@ -134,11 +134,10 @@ impl Weir {
     /// It does not run.
     #[must_use]
     pub fn try_command(&self, arguments: &[&str], input: &str) -> std::process::Output {
-        let mut child = Command::new(binary())
+        let mut child = weir_command()
             .args(arguments)
             .env("WEIR_URL", format!("http://{}", self.http))
             .env("WEIR_DATA_DIR", self.data_dir())
-            .env_remove("WEIR_TOKEN")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -285,13 +284,20 @@ fn listening(line: &str, name: &str) -> Option<SocketAddr> {
     line.trim().strip_prefix("listening ")?.strip_prefix(name)?.trim().parse().ok()
 }
 
-fn command(options: &Options, data_dir: &Path) -> Command {
+/// The program that is tested, without this process's settings for it.
+#[must_use]
+pub fn weir_command() -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WEIR_") {
             command.env_remove(name);
         }
     }
+    command
+}
+
+fn command(options: &Options, data_dir: &Path) -> Command {
+    let mut command = weir_command();
     command.arg("serve").arg("--data-dir").arg(data_dir);
     let ours = ["listeners.mqtt.bind=127.0.0.1:0", "http.bind=127.0.0.1:0", "logging.format=json"];
     for setting in ours.into_iter().chain(options.settings.iter().map(String::as_str)) {

@@ -18,11 +18,10 @@ pub(crate) fn not_after(certificate: &CertificateDer<'_>) -> Option<i64> {
     Some(parsed.validity().not_after.timestamp())
 }
 
-/// When the next list is due, in seconds since 1970, if the list says so; an error when it is no list.
-pub(crate) fn next_update(list: &[u8]) -> Result<Option<i64>, String> {
-    let (_, parsed) =
-        CertificateRevocationList::from_der(list).map_err(|error| error.to_string())?;
-    Ok(parsed.next_update().map(|time| time.timestamp()))
+/// When the next list is due, in seconds since 1970, if the list says so. None at all when it is no list.
+pub(crate) fn next_update(list: &[u8]) -> Option<Option<i64>> {
+    let (_, parsed) = CertificateRevocationList::from_der(list).ok()?;
+    Some(parsed.next_update().map(|time| time.timestamp()))
 }
 
 #[cfg(test)]
@@ -58,7 +57,7 @@ mod tests {
         for bytes in [&b""[..], b"0", b"\x30\x82\xFF\xFF", &[0x30; 300]] {
             let bytes = CertificateDer::from(bytes);
             assert_eq!((common_name(&bytes), not_after(&bytes)), (None, None));
-            assert!(next_update(&bytes).is_err());
+            assert_eq!(next_update(&bytes), None);
         }
     }
 }

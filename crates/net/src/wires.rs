@@ -156,6 +156,14 @@ impl Wires {
         self.wire(id).is_none_or(Wire::is_read)
     }
 
+    /// Takes a connection off the list of those to read; none when nothing is to be taken from it.
+    #[inline]
+    pub(crate) fn begin_read(&mut self, slot: u32) -> Option<ConnId> {
+        let wire = self.at(slot)?;
+        wire.is_ready = false;
+        wire.is_read().then_some(ConnId { slot, generation: wire.generation })
+    }
+
     /// Puts a connection on the list of those to read.
     pub(crate) fn set_ready(&mut self, slot: u32) {
         let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };

@@ -241,12 +241,8 @@ impl Worker {
     /// Reads a connection once, and serves what has come.
     fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
+        let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
-        wire.is_ready = false;
-        if !wire.is_read() {
-            return;
-        }
-        let id = ConnId { slot, generation: wire.generation };
         let waiting = wire.partial.len();
         let room = scratch.len() - waiting.min(scratch.len());
         if room < scratch.len() / 2 {

@@ -134,10 +134,11 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
-/// The address of the first listener that needs neither certificate nor WebSocket.
+/// The address of the first listener that needs neither certificate nor WebSocket, nor a proxy before it.
 fn plain_mqtt(settings: &Settings, addresses: &[(String, net::Address)]) -> Option<SocketAddr> {
-    let is_plain =
-        |listener: &&ListenerConfig| listener.enabled && listener.kind == ListenerKind::Tcp;
+    let is_plain = |listener: &&ListenerConfig| {
+        listener.enabled && listener.kind == ListenerKind::Tcp && listener.proxy.is_none()
+    };
     let plain = settings.listeners.iter().find(is_plain)?;
     addresses.iter().find(|(name, _)| *name == plain.name)?.1.ip()
 }

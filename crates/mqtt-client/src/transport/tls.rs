@@ -2,6 +2,7 @@
 //! so that neither thread holds up the other.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,7 +23,9 @@ type Session = Arc<Mutex<ClientConnection>>;
 pub(super) struct TlsIncoming {
     session: Session,
     socket: Socket,
+    /// What has come, and which part of it the session has not taken.
     ciphertext: Vec<u8>,
+    fresh: Range<usize>,
 }
 
 /// The writing half.
@@ -62,6 +65,7 @@ pub(super) fn handshake(
         session: Arc::clone(&session),
         socket: other,
         ciphertext: vec![0; READ_BYTES],
+        fresh: 0..0,
     };
     Ok((incoming, TlsOutgoing { session, socket, ciphertext: Vec::new() }))
 }
@@ -75,17 +79,14 @@ impl Read for TlsIncoming {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 other => return other,
             }
-            let count = self.socket.read(&mut self.ciphertext)?;
-            let mut rest = self.ciphertext.get(..count).unwrap_or_default();
-            let mut session = self.session.lock();
-            loop {
-                // Nothing is an end, which it has to be told too.
-                session.read_tls(&mut rest)?;
-                session.process_new_packets().map_err(io::Error::other)?;
-                if rest.is_empty() {
-                    break;
-                }
+            if self.fresh.is_empty() {
+                self.fresh = 0..self.socket.read(&mut self.ciphertext)?;
             }
+            // It takes as much as it has room for. Nothing is an end, which it has to be told too.
+            let mut fresh = self.ciphertext.get(self.fresh.clone()).unwrap_or_default();
+            let mut session = self.session.lock();
+            self.fresh.start += session.read_tls(&mut fresh)?;
+            session.process_new_packets().map_err(io::Error::other)?;
         }
     }
 }

@@ -67,8 +67,8 @@ impl FramesIncoming {
         let mut payload = vec![0; len as usize];
         self.inner.read_exact(&mut payload)?;
         match first {
+            // Our Close frame follows when the other half finishes.
             CLOSE => {
-                self.owe(CLOSE, &NORMAL);
                 self.is_over = true;
                 Ok(false)
             }

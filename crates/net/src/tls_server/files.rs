@@ -167,7 +167,8 @@ fn revocation_lists(
         return Err(bad("there is no revocation list in it".to_owned()));
     }
     for list in &found {
-        let next = certificate::next_update(list).map_err(bad)?;
+        let next = certificate::next_update(list);
+        let next = next.ok_or_else(|| bad("it is no revocation list".to_owned()))?;
         let path = || path.to_owned();
         ends.extend(next.map(|at| End { what, path: path(), at, is_certificate: false }));
     }
