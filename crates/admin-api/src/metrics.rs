@@ -9,6 +9,8 @@ pub struct NodeMetrics {
     pub connections: u64,
     /// CONNECTs accepted since the start.
     pub connects_total: u64,
+    /// Sign-ins of MQTT clients.
+    pub authentications: AuthenticationMetrics,
     /// Sessions, connected or not.
     pub sessions: u64,
     /// Subscriptions of all sessions.
@@ -49,6 +51,23 @@ pub struct NodeMetrics {
     pub log: LogMetrics,
     /// Each queue's ledger.
     pub queues: Vec<QueueMetrics>,
+}
+
+/// Sign-ins of MQTT clients by what they came to, the label `result`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuthenticationMetrics {
+    /// Signed in, or signed in again.
+    pub accepted: u64,
+    /// Let in without saying who they are.
+    pub anonymous: u64,
+    /// Refused for what they brought: password, proof, method.
+    pub wrong: u64,
+    /// Refused for who they are: anonymous, or not the session's owner.
+    pub not_allowed: u64,
+    /// Refused because too many from their address had failed.
+    pub limited: u64,
+    /// Refused because too many waited.
+    pub busy: u64,
 }
 
 /// The numbers of the durable log.

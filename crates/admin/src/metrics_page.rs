@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_api::{NodeMetrics, QueueStats};
+use admin_api::{AuthenticationMetrics, NodeMetrics, QueueStats};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -50,6 +50,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     for (metric, value) in node_numbers(numbers) {
         page.value(metric, value);
     }
+    page.labelled(Metric::Authentications, authentications(&numbers.authentications));
     page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
     for (metric, values) in [
         (Metric::ListenerConnections, &numbers.listener_connections),
@@ -70,6 +71,17 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         );
     }
     page.finish()
+}
+
+const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64); 6] {
+    [
+        ("accepted", numbers.accepted),
+        ("anonymous", numbers.anonymous),
+        ("wrong", numbers.wrong),
+        ("not_allowed", numbers.not_allowed),
+        ("limited", numbers.limited),
+        ("busy", numbers.busy),
+    ]
 }
 
 /// Which number of the node goes under which name.
@@ -125,7 +137,8 @@ mod tests {
             let samples = page.lines().filter(|line| {
                 line.strip_prefix(metric.name()).is_some_and(|rest| rest.starts_with([' ', '{']))
             });
-            assert_eq!(samples.count(), 1, "{}", metric.name());
+            let expected = if *metric == Metric::Authentications { 6 } else { 1 };
+            assert_eq!(samples.count(), expected, "{}", metric.name());
         }
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
     }

@@ -31,6 +31,9 @@ pub struct ConnectionArgs {
     /// The password
     #[arg(short = 'P', long, alias = "pw", requires = "username")]
     pub password: Option<String>,
+    /// Prove the password by SCRAM-SHA-256 instead of sending it; MQTT 5 only
+    #[arg(long, requires = "password")]
+    pub scram: bool,
     /// The version of MQTT: 31, 311 or 5
     #[arg(short = 'V', long, default_value = "5", value_parser = parse_version, value_name = "VERSION")]
     pub protocol_version: ProtocolVersion,
@@ -69,6 +72,9 @@ impl ConnectionArgs {
         if !self.properties.is_empty() && !self.protocol_version.is_v5() {
             return Err(Usage("--property needs MQTT 5; leave out -V".to_owned()).into());
         }
+        if self.scram && !self.protocol_version.is_v5() {
+            return Err(Usage("--scram needs MQTT 5; leave out -V".to_owned()).into());
+        }
         let mut properties = blocks.connect.clone();
         let says_expiry = properties.properties().session_expiry_interval().is_some();
         if self.disable_clean_session && !says_expiry {
@@ -89,6 +95,7 @@ impl ConnectionArgs {
             keep_alive: self.keepalive,
             username: self.username.clone().or(server.username),
             password: self.password.clone().or(server.password).map(String::into_bytes),
+            scram: self.scram,
             transport: server.transport,
             will,
             properties,

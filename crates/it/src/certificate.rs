@@ -14,7 +14,8 @@ pub struct Certificate {
     pub key: PathBuf,
     /// The authority that clients are to trust.
     pub ca: PathBuf,
-    _folder: TempDir,
+    authority: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
 }
 
 impl Certificate {
@@ -55,8 +56,28 @@ impl Certificate {
             cert: write("server.pem", cert.pem()),
             key: write("server.key", key.serialize_pem()),
             ca: write("ca.pem", authority.pem()),
-            _folder: folder,
+            authority,
+            folder,
         }
+    }
+
+    /// The files of a client's certificate and key of the same authority, with that common name.
+    ///
+    /// # Panics
+    /// They cannot be made.
+    #[must_use]
+    pub fn client(&self, common_name: &str) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        let cert = params.signed_by(&key, &self.authority).expect("signed");
+        let write = |name: String, text: String| {
+            let path = self.folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path
+        };
+        let cert = write(format!("{common_name}.pem"), cert.pem());
+        (cert, write(format!("{common_name}.key"), key.serialize_pem()))
     }
 }
 

@@ -57,6 +57,12 @@ pub enum Error {
         /// Its reason in words.
         reason_string: Option<String>,
     },
+    /// An exchange of SCRAM came to nothing: the server does not know the password, or not the rules.
+    #[error("the server has not proved that it knows the password: {0}")]
+    Exchange(policy::ScramError),
+    /// The system has no random numbers.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
     /// The server did not answer in time.
     #[error("no {packet} from the server within {waited:?}")]
     Timeout {

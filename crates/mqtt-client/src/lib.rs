@@ -12,6 +12,7 @@ mod close_reason;
 mod connack_info;
 mod delivery;
 mod error;
+mod exchange;
 mod handshake;
 mod in_flight;
 mod options;

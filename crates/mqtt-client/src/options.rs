@@ -25,6 +25,8 @@ pub struct ConnectOptions {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Vec<u8>>,
+    /// Whether to prove the password by SCRAM-SHA-256 instead of sending it; 5.0 only.
+    pub scram: bool,
     /// What the server publishes when the connection is lost.
     pub will: Option<Will>,
     /// The properties of the CONNECT, such as Session Expiry Interval and Receive Maximum; 5.0 only.
@@ -143,6 +145,7 @@ impl ConnectOptions {
             keep_alive: 60,
             username: None,
             password: None,
+            scram: false,
             will: None,
             properties: PropertyBlock::new(),
             acknowledge: Acknowledge::Automatically,

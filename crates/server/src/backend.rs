@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, Backend, BoxFuture, Health, LogMetrics, NodeMetrics, QueueMetrics, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView,
+    ApiError, AuthenticationMetrics, Backend, BoxFuture, Health, LogMetrics, NodeMetrics,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
 use log_api::LogState;
@@ -182,6 +182,14 @@ impl Backend for BrokerBackend {
             Ok(NodeMetrics {
                 connections: counts.connections,
                 connects_total: counts.connects_total,
+                authentications: AuthenticationMetrics {
+                    accepted: counts.sign_ins_accepted_total,
+                    anonymous: counts.sign_ins_anonymous_total,
+                    wrong: counts.sign_ins_wrong_total,
+                    not_allowed: counts.sign_ins_not_allowed_total,
+                    limited: counts.sign_ins_limited_total,
+                    busy: counts.sign_ins_busy_total,
+                },
                 sessions: counts.sessions,
                 subscriptions: node.subscriptions as u64,
                 retained_messages: node.retained as u64,

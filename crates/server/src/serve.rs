@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::greeting::Greeting;
 use crate::limits::raise_open_files;
-use crate::{mapping, memory, node};
+use crate::{access, mapping, memory, node};
 
 /// How often the main thread looks whether all shards live.
 const WATCH: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     tracing::debug!(?open_files, "limits");
     let node = node::start(settings, version)?;
     let addresses = node.addresses();
-    warn_of_open_listeners(&addresses);
+    access::say(settings, &addresses, node.has_users());
     let greeting = Greeting {
         addresses: &addresses,
         mqtt: plain_mqtt(settings, &addresses),
@@ -141,19 +141,6 @@ fn plain_mqtt(settings: &Settings, addresses: &[(String, net::Address)]) -> Opti
     };
     let plain = settings.listeners.iter().find(is_plain)?;
     addresses.iter().find(|(name, _)| *name == plain.name)?.1.ip()
-}
-
-/// Without sign-in, an address that others can reach is open to them.
-fn warn_of_open_listeners(addresses: &[(String, net::Address)]) {
-    let open = |(name, address): &&(String, net::Address)| {
-        name != "http" && address.ip().is_some_and(|address| !address.ip().is_loopback())
-    };
-    for (name, address) in addresses.iter().filter(open) {
-        tracing::warn!(
-            listener = %name, %address,
-            "whoever reaches this listener may publish, subscribe and consume: this version signs in no MQTT clients"
-        );
-    }
 }
 
 fn log_config(settings: &Settings) -> telemetry::LogConfig {

@@ -29,6 +29,8 @@ pub struct ListenerConfig {
     pub tls: Option<TlsSettings>,
     /// The path of WebSocket, for the kinds that speak it.
     pub path: String,
+    /// What says who a client is.
+    pub identity: ListenerIdentity,
     /// Whether it takes IPv4 too, when it is bound to all IPv6 addresses.
     pub dual_stack: bool,
     /// Which proxies may say on whose behalf they connect; none: no proxy.
@@ -61,6 +63,21 @@ pub struct ProxySettings {
     pub trusted: Vec<IpNetwork>,
     /// How long a header may take to come.
     pub timeout: Duration,
+}
+
+/// What says who a client of a listener is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ListenerIdentity {
+    /// What it says in CONNECT, and proves.
+    #[default]
+    Password,
+    /// The common name in its certificate.
+    Certificate,
+}
+
+impl ListenerIdentity {
+    pub(crate) const WORDS: &[&str] = &["password", "certificate"];
+    pub(crate) const ALL: &[Self] = &[Self::Password, Self::Certificate];
 }
 
 /// Where a listener listens.
@@ -176,6 +193,7 @@ pub(crate) struct Draft {
     pub(crate) client_crl: Vec<PathBuf>,
     pub(crate) require_client_cert: bool,
     pub(crate) path: Option<String>,
+    pub(crate) identity: ListenerIdentity,
     pub(crate) dual_stack: bool,
     pub(crate) proxy_protocol: bool,
     pub(crate) proxy_trusted: Vec<IpNetwork>,
@@ -199,6 +217,7 @@ impl Draft {
             client_crl: Vec::new(),
             require_client_cert: false,
             path: None,
+            identity: ListenerIdentity::default(),
             dual_stack: false,
             proxy_protocol: false,
             proxy_trusted: Vec::new(),

@@ -87,6 +87,7 @@ impl ListenerCheck<'_> {
             enabled: *enabled,
             tls,
             path: draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned(),
+            identity: draft.identity,
             dual_stack: draft.dual_stack,
             proxy: self.proxy(draft)?,
             limits: draft.limits.clone(),

@@ -59,6 +59,7 @@ metrics! {
     NodeReady = Gauge "weir_node_ready" None, "1 when the node takes traffic, else 0";
     Connections = Gauge "weir_mqtt_connections" None, "Connections past CONNECT";
     Connects = Counter "weir_mqtt_connects_total" None, "CONNECT packets accepted";
+    Authentications = Counter "weir_authentications_total" Some("result"), "Sign-ins of MQTT clients by what they came to: accepted, anonymous, wrong, not_allowed, limited, busy";
     ConnectionsRefused = Counter "weir_connections_refused_total" Some("reason"), "Connections refused before or in place of their CONNECT";
     ListenerConnections = Gauge "weir_listener_connections" LISTENER, "Connections of the listener, greeted or not";
     TlsCertificateExpiry = Gauge "weir_tls_certificate_expiry_timestamp_seconds" LISTENER, "When the first of the listener's certificates ends, in seconds since 1970";

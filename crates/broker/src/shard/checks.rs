@@ -39,6 +39,6 @@ impl Shard {
 
     /// Answers that somebody waits for.
     pub(crate) fn open_ends(&self) -> usize {
-        self.publishes.len() + self.subscribes.len() + self.answers.len()
+        self.publishes.len() + self.subscribes.len() + self.answers.len() + self.entrants.len()
     }
 }

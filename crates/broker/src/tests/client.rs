@@ -1,9 +1,9 @@
 //! What a scripted client says and hears: words to packets, packets to words.
 
 use mqtt_codec::{
-    AckKind, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer, PropertyBlock, Subscribe,
-    SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters, Will, decode, encode,
-    encode_ack, encode_publish,
+    AckKind, Auth, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer, PropertyBlock,
+    Subscribe, SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters, Will, decode,
+    encode, encode_ack, encode_publish,
 };
 use mqtt_types::{PacketId, Property, ProtocolVersion, QoS, ReasonCode};
 
@@ -72,6 +72,9 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     if let Some(method) = words.value("auth") {
         push(Property::AuthenticationMethod(method));
     }
+    if let Some(data) = words.value("data") {
+        push(Property::AuthenticationData(data.as_bytes()));
+    }
     let mut will_block = PropertyBlock::new();
     if let Some(delay) = words.number("delay") {
         will_block.push(&Property::WillDelayInterval(delay)).expect("fits");
@@ -91,8 +94,8 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
         keep_alive: words.number("keepalive").unwrap_or(0) as u16,
         client_id: if words.has("noid") { "" } else { name },
         will,
-        username: None,
-        password: None,
+        username: words.value("user"),
+        password: words.value("password").map(str::as_bytes),
         properties: block.properties(),
     };
     let mut bytes = Vec::new();
@@ -126,6 +129,7 @@ pub(super) fn packet(version: ProtocolVersion, words: &Words<'_>) -> Vec<u8> {
             let packet = Disconnect::new(code(words.at(2)));
             encode(&Packet::Disconnect(packet), version, &mut out).expect("legal");
         }
+        "auth" => auth(words, &mut out),
         // Any bytes at all, as hexadecimal.
         "raw" => out.extend(
             words.0[2..].iter().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal")),
@@ -133,6 +137,15 @@ pub(super) fn packet(version: ProtocolVersion, words: &Words<'_>) -> Vec<u8> {
         other => panic!("unknown command {other}"),
     }
     out
+}
+
+/// `auth <code> <method> <data>`
+fn auth(words: &Words<'_>, out: &mut Vec<u8>) {
+    let (method, data) = (words.at(3), words.at(4).as_bytes());
+    let properties = [Property::AuthenticationMethod(method), Property::AuthenticationData(data)];
+    let block = PropertyBlock::of(&properties).expect("fits");
+    let auth = Auth { reason_code: code(words.at(2)), properties: block.properties() };
+    encode(&Packet::Auth(auth), ProtocolVersion::V5, out).expect("a legal AUTH");
 }
 
 /// `publish <qos> <topic> <payload> [id=] [retain] [dup] [expiry=] [alias=] [size=]`
@@ -210,7 +223,8 @@ fn words_of(packet: &Packet<'_>) -> String {
     match packet {
         Packet::ConnAck(ack) => {
             let present = if ack.session_present { " present" } else { "" };
-            format!("connack {:02x}{present}", ack.reason_code.0)
+            let rest = exchange_words(ack.properties) + &reason(ack.properties.reason_string());
+            format!("connack {:02x}{present}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
             let mut text = format!("publish {}", publish.qos.as_u8());
@@ -256,8 +270,17 @@ fn words_of(packet: &Packet<'_>) -> String {
             let why = reason(disconnect.properties.reason_string());
             format!("disconnect {:02x}{why}", disconnect.reason_code.0)
         }
+        Packet::Auth(auth) => {
+            format!("auth {:02x}{}", auth.reason_code.0, exchange_words(auth.properties))
+        }
         other => format!("{:?}", other.packet_type()),
     }
+}
+
+fn exchange_words(properties: mqtt_codec::Properties<'_>) -> String {
+    let method = properties.authentication_method().map(|method| format!(" {method}"));
+    let data = properties.authentication_data().map(String::from_utf8_lossy);
+    method.unwrap_or_default() + &data.map(|data| format!(" {data}")).unwrap_or_default()
 }
 
 fn ack_words(name: &str, ack: &mqtt_codec::Ack<'_>) -> String {

@@ -10,6 +10,8 @@ use crate::both_roads::exchange;
 
 fn proxied(trusted: &str) -> Options {
     Options::new()
+        // Their clients come from elsewhere.
+        .set("auth.anonymous", "always")
         .set("listeners.proxied.kind", "tcp")
         .set("listeners.proxied.bind", "127.0.0.1:0")
         .set("listeners.proxied.proxy_protocol", "true")
@@ -116,7 +118,7 @@ fn both_families_of_addresses_are_served_as_said() {
             .set("listeners.only.kind", "tcp")
             .set("listeners.only.bind", "[::]:0")
             .set("logging.level", "debug")
-            .expect("whoever reaches this listener"),
+            .expect("nobody but admin can sign in here"),
     );
     let port = |name: &str| weir.listener(name).port();
     let reached = |host: &str, port: u16| {

@@ -10,5 +10,6 @@ mod listeners;
 mod overlap;
 mod sessions;
 mod shutdown;
+mod sign_in;
 mod strategies;
 mod transports;

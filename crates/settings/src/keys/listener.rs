@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Section;
 use super::mqtt::LARGEST_PACKET;
 use crate::key::{Key, Slot};
-use crate::listener::{Draft, ListenerKind};
+use crate::listener::{Draft, ListenerIdentity, ListenerKind};
 use crate::value::{self, BadValue};
 
 pub(super) const SECTION: Section<Draft> = Section {
@@ -85,6 +85,17 @@ pub(super) const SECTION: Section<Draft> = Section {
             default: "false",
             doc: "Whether a client without a certificate of `client_ca` is refused. A wrong one always is.",
             slot: Slot::Switch(|draft| &mut draft.require_client_cert),
+        },
+        Key {
+            name: "identity",
+            default: "password",
+            doc: "For `tls` and `wss`: what says who a client is. `certificate` takes the common name in its \
+                  certificate as its user name, whatever CONNECT says, and asks for no password; a client without a \
+                  certificate signs in as elsewhere. Needs `client_ca`.",
+            slot: Slot::Word {
+                words: ListenerIdentity::WORDS,
+                set: |draft, word| draft.identity = ListenerIdentity::ALL[word],
+            },
         },
         Key {
             name: "path",

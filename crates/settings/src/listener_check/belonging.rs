@@ -2,7 +2,9 @@
 
 use super::ListenerCheck;
 use crate::error::ConfigError;
-use crate::listener::{Draft, ListenAddress, ListenerKind, ProxySettings, TlsSettings};
+use crate::listener::{
+    Draft, ListenAddress, ListenerIdentity, ListenerKind, ProxySettings, TlsSettings,
+};
 
 impl ListenerCheck<'_> {
     /// Keys that the listener's kind has no use for are slips that must not pass: a certificate on a plain listener.
@@ -22,6 +24,7 @@ impl ListenerCheck<'_> {
             ("client_ca", draft.client_ca.is_some(), tls, with_tls),
             ("client_crl", !draft.client_crl.is_empty(), tls, with_tls),
             ("require_client_cert", draft.require_client_cert, tls, with_tls),
+            ("identity", draft.identity == ListenerIdentity::Certificate, tls, with_tls),
             ("path", draft.path.is_some(), web, "the kinds ws and wss have a path"),
             ("proxy_protocol", draft.proxy_protocol, proxied, with_proxy),
             ("proxy_trusted", !draft.proxy_trusted.is_empty(), proxied, with_proxy),
@@ -60,6 +63,10 @@ impl ListenerCheck<'_> {
         if draft.require_client_cert && draft.client_ca.is_none() {
             let what = "requires certificates that nothing can prove";
             return fault("require_client_cert", what, "needs client_ca", add_ca);
+        }
+        if draft.identity == ListenerIdentity::Certificate && draft.client_ca.is_none() {
+            let what = "takes names from certificates that nothing can prove";
+            return fault("identity", what, "needs client_ca", add_ca);
         }
         if !draft.client_crl.is_empty() && draft.client_ca.is_none() {
             let what = "asks no client for a certificate that could be revoked";

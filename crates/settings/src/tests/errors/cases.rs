@@ -183,6 +183,40 @@ error: the listener `mqtts` requires certificates that nothing can prove
 "#,
     },
     Case {
+        file: r#"[listeners.mqtts]
+cert = "server.pem"
+key = "server.key"
+identity = "certificate"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtts` takes names from certificates that nothing can prove
+ --> weir.toml:4:12
+  |
+4 | identity = "certificate"
+  |            ^^^^^^^^^^^^^ needs client_ca
+  |
+  = help: add client_ca = "clients-ca.pem"
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+identity = "certificate"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtt` is of kind tcp, which has no use for `identity`
+ --> weir.toml:2:12
+  |
+2 | identity = "certificate"
+  |            ^^^^^^^^^^^^^ of no use here
+  |
+  = help: the kinds tls and wss speak TLS
+"#,
+    },
+    Case {
         file: r#"[listeners.mqtt]
 cert = "server.pem"
 
