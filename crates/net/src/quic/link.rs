@@ -39,6 +39,8 @@ pub(super) struct Link {
     /// When it is on the list of timers for.
     pub(super) timer_at: Option<Instant>,
     pub(super) is_handshaking: bool,
+    /// On the list of those to look at.
+    pub(super) is_dirty: bool,
     /// Until a shard has it.
     peer: Option<Peer>,
     stream: Option<StreamId>,
@@ -68,6 +70,7 @@ impl Link {
             deadline: Some(deadline),
             timer_at: None,
             is_handshaking: true,
+            is_dirty: false,
             peer: Some(peer),
             stream: None,
             pipe: None,

@@ -248,6 +248,44 @@ fn limits_hold_for_quic_too() {
 }
 
 #[test]
+fn many_may_come_at_once() {
+    let (server, authority, _folder) = serve();
+    let mut tls = rustls::ClientConfig::clone(&authority.client(&[&TLS13], None));
+    tls.alpn_protocols = vec![b"mqtt".to_vec()];
+    let tls = QuicClientConfig::try_from(tls).expect("TLS 1.3");
+    let config = ClientConfig::new(Arc::new(tls));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+    let connections = runtime.block_on(async {
+        // A socket takes no more datagrams at once than its buffer holds: each serves a few.
+        let endpoints: Vec<_> =
+            (0..30).map(|_| Endpoint::client(any_port()).expect("a port")).collect();
+        // More than may be under way without proof of their address.
+        let connect = |n: usize| {
+            let endpoint = &endpoints[n % endpoints.len()];
+            let connecting = endpoint.connect_with(config.clone(), server.ip(), "localhost");
+            tokio::spawn(async move {
+                let connection = connecting.expect("good arguments").await.expect("connected");
+                let (mut send, mut receive) = connection.open_bi().await.expect("a stream");
+                let connect = crate::client::connect(&format!("client-{n}"), None);
+                send.write_all(&connect).await.expect("sent");
+                let mut answer = [0; 4];
+                receive.read_exact(&mut answer).await.expect("CONNACK");
+                assert_eq!(answer, [0x20, 2, 0, 0]);
+                (connection, send, receive)
+            })
+        };
+        let tasks: Vec<_> = (0..300).map(connect).collect();
+        let mut connections = Vec::new();
+        for task in tasks {
+            connections.push(task.await.expect("served"));
+        }
+        connections
+    });
+    wait_for_connections(&server, 300);
+    drop(connections);
+}
+
+#[test]
 fn a_server_that_stops_says_so() {
     let (server, authority, _folder) = serve();
     let config = authority.client(&[&TLS13], None);
