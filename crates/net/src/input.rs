@@ -98,7 +98,7 @@ fn peer_of(transport: &Transport) -> Peer {
             .tls()
             .and_then(Tls::client_certificate)
             .and_then(common_name)
-            .or_else(|| peer.certificate_common_name.as_deref().map(str::to_owned)),
+            .or_else(|| peer.certificate_common_name.as_deref().cloned()),
         listener: Arc::clone(&peer.gate().name),
         maximum_packet_size: peer.gate().maximum_packet_size,
     }

@@ -94,10 +94,11 @@ impl Link {
     }
 
     /// The common name of the client's certificate, which has been verified.
-    fn client_name(&self) -> Option<Box<str>> {
+    #[expect(clippy::box_collection, reason = "as the peer has it")]
+    fn client_name(&self) -> Option<Box<String>> {
         let identity = self.connection.crypto_session().peer_identity()?;
         let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-        chain.first().and_then(common_name).map(String::into_boxed_str)
+        chain.first().and_then(common_name).map(Box::new)
     }
 
     /// Hears what has happened.
