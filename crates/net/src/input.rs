@@ -55,7 +55,13 @@ pub(crate) fn take(
                 wire.version = connect.version;
                 wire.deadline = None;
                 let peer = peer_of(&wire.transport);
-                tracing::debug!(listener = &*peer.listener, %peer, client_id = connect.client_id, "CONNECT");
+                tracing::debug!(
+                    listener = &*peer.listener,
+                    %peer,
+                    certificate = peer.certificate_common_name,
+                    client_id = connect.client_id,
+                    "CONNECT"
+                );
                 shard.connect(id, &connect, &peer, wires);
                 at += len;
             }

@@ -166,7 +166,8 @@ fn a_revoked_client_is_turned_away_after_a_hangup() {
             .set("listeners.mqtts.key", &path(&certificate.key))
             .set("listeners.mqtts.client_ca", &path(&certificate.ca))
             .set("listeners.mqtts.client_crl", &path(&certificate.revoke(&[])))
-            .set("listeners.mqtts.require_client_cert", "true"),
+            .set("listeners.mqtts.require_client_cert", "true")
+            .set("logging.level", "debug"),
     );
     let port = weir.listener("mqtts").port().to_string();
     let publishes = |name: &str| {
@@ -179,6 +180,10 @@ fn a_revoked_client_is_turned_away_after_a_hangup() {
         output.expect("scripts/setup-test.sh installs mosquitto_pub").status.success()
     };
     assert!(publishes("device-1") && publishes("device-2"));
+    for name in ["device-1", "device-2"] {
+        let certificate = format!("\"certificate\":\"{name}\"");
+        weir.wait_for_line(&["CONNECT", &certificate, &format!("\"client_id\":\"{name}\"")]);
+    }
     let _ = certificate.revoke(&["device-1"]);
     weir.hang_up();
     weir.wait_for_line(&["certificate in use for new connections", "mqtts"]);
