@@ -149,6 +149,23 @@ fn a_reader_that_waits_gets_everything_in_the_end() {
 }
 
 #[test]
+fn a_client_that_moves_goes_on() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    let mut client = Client::connect(Quic::open(&server, &config).expect("open"), "moving");
+    echo(&mut client, "before");
+    for n in 0..3 {
+        let socket = std::net::UdpSocket::bind(any_port()).expect("a port");
+        let guard = client.0.runtime.enter();
+        client.0.endpoint.rebind(socket).expect("moved");
+        drop(guard);
+        echo(&mut client, &format!("after/{n}"));
+    }
+    client.send(&DISCONNECT).expect("sent");
+    assert_eq!(client.0.closed(), "closed by peer: 0");
+}
+
+#[test]
 fn ends_are_heard_with_what_came_before_them() {
     let (server, authority, _folder) = serve();
     let config = authority.client(&[&TLS13], None);
