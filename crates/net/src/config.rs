@@ -67,7 +67,8 @@ pub struct ListenerLimits {
 impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
-            max_connections: 1_000_000,
+            // What a machine with 1 GiB holds, with TLS at rest.
+            max_connections: 65_536,
             max_connect_rate: None,
             connect_timeout: None,
             max_packet_size: None,

@@ -18,6 +18,9 @@ use crate::token_bucket::TokenBucket;
 /// How often refusals for want of a place are said; each is counted.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
+/// Lines about single refusals that are written in a second; all are counted.
+const LINES_PER_SECOND: u32 = 10;
+
 /// A listener's name, limits and counts.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -36,6 +39,8 @@ pub(crate) struct Gate {
     connects: Mutex<Option<TokenBucket>>,
     /// When a refusal for want of a place is worth a line again.
     say_at: Mutex<Instant>,
+    /// Lines about other refusals in this second, and which second that is.
+    lines: Mutex<(u64, u32)>,
     refusals: Arc<Refusals>,
 }
 
@@ -55,6 +60,7 @@ impl Gate {
             connections: AtomicUsize::new(0),
             connects: Mutex::new(limits.max_connect_rate.map(TokenBucket::new)),
             say_at: Mutex::new(Instant::ZERO),
+            lines: Mutex::new((0, 0)),
             refusals,
         }
     }
@@ -84,6 +90,16 @@ impl Gate {
                 "connection refused: the listener is at its limit; weir_connections_refused_total counts them"
             );
         }
+    }
+
+    /// Whether one more refusal in that second is worth a line: a flood of them must not become one of lines.
+    pub(crate) fn takes_line(&self, unix_second: u64) -> bool {
+        let mut lines = self.lines.lock();
+        if lines.0 != unix_second {
+            *lines = (unix_second, 0);
+        }
+        lines.1 = lines.1.saturating_add(1);
+        lines.1 <= LINES_PER_SECOND
     }
 
     /// Counts a connection that came to nothing.
@@ -140,6 +156,13 @@ mod tests {
         assert_eq!(gate.connections(), 2);
         drop(first);
         let _third = admit().expect("free again");
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_no_flood_of_lines() {
+        let gate = gate(ListenerLimits::default());
+        assert_eq!((0..100).filter(|_| gate.takes_line(7)).count(), 10);
+        assert!(gate.takes_line(8));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use broker::{ConnId, Outbox, Peer, Shard, owner_of};
+use log_api::ShardId;
 use mqtt_codec::{Connect, DecodeError, DecodeErrorKind, Packet, decode};
 use mqtt_types::{ProtocolVersion, ReasonCode};
 use stdx::Instant;
@@ -18,7 +19,7 @@ pub(crate) enum Taken {
     /// So many bytes were packets and are done with; the rest waits.
     Bytes(usize),
     /// The connection belongs to another shard, by its client id; nothing was taken.
-    Elsewhere(log_api::ShardId),
+    Elsewhere(ShardId),
 }
 
 /// Feeds the shard with the packets at the front of `data`.
@@ -47,16 +48,9 @@ pub(crate) fn take(
         match decode(rest, wire.version, &limits) {
             Ok(None) => break,
             Ok(Some((Packet::Connect(connect), len))) if greeting => {
-                let owner = owner_of(connect.client_id, shards);
-                if !connect.client_id.is_empty() && owner != shard.id() {
+                if let Some(owner) = greet(shard, wires, id, &connect, shards) {
                     return Taken::Elsewhere(owner);
                 }
-                wire.phase = Phase::Open;
-                wire.version = connect.version;
-                wire.deadline = None;
-                let peer = peer_of(&wire.transport);
-                tracing::debug!(listener = &*peer.listener, %peer, client_id = connect.client_id, "CONNECT");
-                shard.connect(id, &connect, &peer, wires);
                 at += len;
             }
             Ok(Some((packet, len))) if !greeting => {
@@ -89,6 +83,34 @@ pub(crate) fn take(
     Taken::Bytes(at)
 }
 
+/// Introduces a connection to the shard, unless it is another's by its client id: that is given back.
+fn greet(
+    shard: &mut Shard,
+    wires: &mut Wires,
+    id: ConnId,
+    connect: &Connect<'_>,
+    shards: u16,
+) -> Option<ShardId> {
+    let owner = owner_of(connect.client_id, shards);
+    if !connect.client_id.is_empty() && owner != shard.id() {
+        return Some(owner);
+    }
+    let wire = wires.wire_mut(id)?;
+    wire.phase = Phase::Open;
+    wire.version = connect.version;
+    wire.deadline = None;
+    let peer = peer_of(&wire.transport);
+    tracing::debug!(
+        listener = &*peer.listener,
+        %peer,
+        certificate = peer.certificate_common_name,
+        client_id = connect.client_id,
+        "CONNECT"
+    );
+    shard.connect(id, connect, &peer, wires);
+    None
+}
+
 /// Who is at the other end, for the broker.
 fn peer_of(transport: &Transport) -> Peer {
     let peer = transport.peer();
@@ -98,7 +120,7 @@ fn peer_of(transport: &Transport) -> Peer {
             .tls()
             .and_then(Tls::client_certificate)
             .and_then(common_name)
-            .or_else(|| peer.certificate_common_name.as_deref().map(str::to_owned)),
+            .or_else(|| peer.certificate_common_name.as_deref().cloned()),
         listener: Arc::clone(&peer.gate().name),
         maximum_packet_size: peer.gate().maximum_packet_size,
     }

@@ -38,6 +38,8 @@ pub(crate) use udp::bind;
 const UDP: Token = Token(1);
 const FIRST_LINK: usize = 2;
 const EVENTS: usize = 1024;
+/// Datagrams taken before answers go out and the shards' bytes move: a flood holds up nobody for long.
+const DATAGRAMS_PER_TURN: usize = 64;
 /// Handshakes under way beyond which a client has to prove its address first, which costs it a round trip.
 const UNPROVEN_HANDSHAKES_MAX: usize = 64;
 /// How long a stop waits until clients have what was written for them.
@@ -119,11 +121,14 @@ impl Quic {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut end: Option<Instant> = None;
+        // The poll says once that there are datagrams.
+        let mut has_more = true;
         loop {
             let next = [self.timers.peek().map(|Reverse((at, _))| *at), end];
             let now = Instant::now();
-            let timeout =
-                next.into_iter().flatten().min().map(|at| at.saturating_duration_since(now));
+            let next = next.into_iter().flatten().min();
+            let timeout = next.map(|at| at.saturating_duration_since(now));
+            let timeout = if has_more { Some(Duration::ZERO) } else { timeout };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => other?,
@@ -133,10 +138,10 @@ impl Quic {
                 match event.token() {
                     UDP if event.is_writable() => self.resume_output(),
                     UDP | WAKER => {}
-                    Token(link) => self.dirty.push(link - FIRST_LINK),
+                    Token(link) => self.mark(link - FIRST_LINK),
                 }
             }
-            self.receive(now);
+            has_more = self.receive(now);
             self.expire(now);
             while let Some(index) = self.dirty.pop() {
                 self.drive(index, now);
@@ -151,9 +156,10 @@ impl Quic {
         }
     }
 
-    /// Takes all datagrams that are there.
-    fn receive(&mut self, now: Instant) {
-        while let Some(datagram) = self.udp.receive() {
+    /// Takes datagrams; says whether there may be more.
+    fn receive(&mut self, now: Instant) -> bool {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(datagram) = self.udp.receive() else { return false };
             let mut answer = Vec::new();
             let event = self.endpoint.handle(
                 now,
@@ -167,7 +173,7 @@ impl Quic {
                 Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                     if let Some(link) = self.links.get_mut(handle.0).and_then(Option::as_mut) {
                         link.connection.handle_event(event);
-                        self.dirty.push(handle.0);
+                        self.mark(handle.0);
                     }
                 }
                 Some(DatagramEvent::NewConnection(incoming)) => self.accept(incoming, now),
@@ -175,6 +181,7 @@ impl Quic {
                 None => {}
             }
         }
+        true
     }
 
     fn accept(&mut self, incoming: Incoming, now: Instant) {
@@ -215,7 +222,7 @@ impl Quic {
                     *place = Some(link);
                 }
                 self.handshakes += 1;
-                self.dirty.push(handle.0);
+                self.mark(handle.0);
             }
             Err(error) => {
                 let why = format_args!("QUIC handshake failed: {}", error.cause);
@@ -249,14 +256,24 @@ impl Quic {
             if let Some(link) = link.filter(|link| link.timer_at == Some(at)) {
                 link.timer_at = None;
                 link.on_timeout(now);
-                self.dirty.push(index);
+                self.mark(index);
             }
+        }
+    }
+
+    /// Puts a connection on the list of those to look at.
+    fn mark(&mut self, index: usize) {
+        if let Some(link) = self.links.get_mut(index).and_then(Option::as_mut)
+            && !std::mem::replace(&mut link.is_dirty, true)
+        {
+            self.dirty.push(index);
         }
     }
 
     /// Does for a connection what there is to do, and sends what it has to say.
     fn drive(&mut self, index: usize, now: Instant) {
         let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { return };
+        link.is_dirty = false;
         let was_handshaking = link.is_handshaking;
         let want = link.take_events(now);
         self.handshakes -= usize::from(was_handshaking && !link.is_handshaking);
@@ -313,8 +330,7 @@ impl Quic {
     /// The socket takes datagrams again.
     fn resume_output(&mut self) {
         if self.udp.is_blocked() && self.udp.resume() {
-            let links = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
-            self.dirty.extend(links.map(|(index, _)| index));
+            (0..self.links.len()).for_each(|index| self.mark(index));
         }
     }
 

@@ -319,6 +319,18 @@ b connect keep user=ada password=pencil expiry=100
 b connect keep
   b connack 87 "the client id has a session of another user"
   b closed
+# Also after a crash, from the log and from a checkpoint.
+crash
+b connect keep user=bob password=pencil
+  b connack 87 "the client id has a session of another user"
+  b closed
+checkpoint
+crash
+b connect
+  b connack 87 "the client id has a session of another user"
+  b closed
+b connect keep user=ada password=pencil expiry=100
+  b connack 00 present
 "#,
     );
 }

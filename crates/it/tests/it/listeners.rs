@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use it::{Certificate, Client, Connect, Options, Program, Proxy, Reach, Version, Weir, until};
@@ -153,4 +155,40 @@ fn when_a_certificate_ends_is_a_metric_and_soon_a_warning() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later");
     let left = at.parse::<u64>().expect("a number") - now.as_secs();
     assert!((20 * 86_400..21 * 86_400).contains(&left), "{left}");
+}
+
+#[test]
+fn a_revoked_client_is_turned_away_after_a_hangup() {
+    let certificate = Certificate::new();
+    let path = |path: &Path| path.display().to_string();
+    let weir = Weir::start(
+        Options::new()
+            .set("listeners.mqtts.bind", "127.0.0.1:0")
+            .set("listeners.mqtts.cert", &path(&certificate.cert))
+            .set("listeners.mqtts.key", &path(&certificate.key))
+            .set("listeners.mqtts.client_ca", &path(&certificate.ca))
+            .set("listeners.mqtts.client_crl", &path(&certificate.revoke(&[])))
+            .set("listeners.mqtts.require_client_cert", "true")
+            .set("logging.level", "debug"),
+    );
+    let port = weir.listener("mqtts").port().to_string();
+    let publishes = |name: &str| {
+        let (cert, key) = certificate.client(name);
+        let output = Command::new("mosquitto_pub")
+            .args(["-h", "localhost", "-p", &port, "-q", "1", "-t", "t", "-m", name, "-i", name])
+            .args(["--cafile", &path(&certificate.ca)])
+            .args(["--cert", &path(&cert), "--key", &path(&key)])
+            .output();
+        output.expect("scripts/setup-test.sh installs mosquitto_pub").status.success()
+    };
+    assert!(publishes("device-1") && publishes("device-2"));
+    for name in ["device-1", "device-2"] {
+        let certificate = format!("\"certificate\":\"{name}\"");
+        weir.wait_for_line(&["CONNECT", &certificate, &format!("\"client_id\":\"{name}\"")]);
+    }
+    let _ = certificate.revoke(&["device-1"]);
+    weir.hang_up();
+    weir.wait_for_line(&["certificate in use for new connections", "mqtts"]);
+    assert!(!publishes("device-1") && publishes("device-2"));
+    weir.wait_for_line(&["connection refused", "Revoked", "mqtts"]);
 }

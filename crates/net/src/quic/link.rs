@@ -39,6 +39,8 @@ pub(super) struct Link {
     /// When it is on the list of timers for.
     pub(super) timer_at: Option<Instant>,
     pub(super) is_handshaking: bool,
+    /// On the list of those to look at.
+    pub(super) is_dirty: bool,
     /// Until a shard has it.
     peer: Option<Peer>,
     stream: Option<StreamId>,
@@ -68,6 +70,7 @@ impl Link {
             deadline: Some(deadline),
             timer_at: None,
             is_handshaking: true,
+            is_dirty: false,
             peer: Some(peer),
             stream: None,
             pipe: None,
@@ -91,10 +94,11 @@ impl Link {
     }
 
     /// The common name of the client's certificate, which has been verified.
-    fn client_name(&self) -> Option<Box<str>> {
+    #[expect(clippy::box_collection, reason = "as the peer has it")]
+    fn client_name(&self) -> Option<Box<String>> {
         let identity = self.connection.crypto_session().peer_identity()?;
         let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-        chain.first().and_then(common_name).map(String::into_boxed_str)
+        chain.first().and_then(common_name).map(Box::new)
     }
 
     /// Hears what has happened.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::clock::Clock;
 use crate::gate::{Gate, Place};
 use crate::refusal::Refusal;
 
@@ -13,7 +14,11 @@ pub(crate) struct Peer {
     /// None over a Unix socket.
     pub(crate) address: Option<SocketAddr>,
     /// The common name of a certificate that was verified below the transport: QUIC's.
-    pub(crate) certificate_common_name: Option<Box<str>>,
+    #[expect(
+        clippy::box_collection,
+        reason = "a word instead of three in each connection that has none"
+    )]
+    pub(crate) certificate_common_name: Option<Box<String>>,
 }
 
 impl Peer {
@@ -34,11 +39,15 @@ impl Peer {
         &self.gate().name
     }
 
-    /// Counts and logs a connection that came to nothing.
+    /// Counts and logs a connection that came to nothing. Beyond a few lines a second they are for the debug level.
     pub(crate) fn refused(&self, refusal: Refusal, why: &dyn fmt::Display) {
         self.gate().count(refusal);
         let (listener, reason) = (self.listener(), refusal.as_str());
-        tracing::info!(listener, peer = %self, reason, "connection refused: {why}");
+        if self.gate().takes_line(Clock::unix_ms() / 1000) {
+            tracing::info!(listener, peer = %self, reason, "connection refused: {why}");
+        } else {
+            tracing::debug!(listener, peer = %self, reason, "connection refused: {why}");
+        }
     }
 }
 

@@ -91,3 +91,9 @@ fn bytes_count_as_written_only_when_the_socket_has_them() {
     data.extend_from_slice(last);
     assert!(data == payload);
 }
+
+#[test]
+fn a_plain_connection_stays_small() {
+    // Each connection at rest costs this, twice at worst, when the table has just grown.
+    assert!(size_of::<Wire>() <= 224, "{}", size_of::<Wire>());
+}

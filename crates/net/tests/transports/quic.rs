@@ -149,6 +149,23 @@ fn a_reader_that_waits_gets_everything_in_the_end() {
 }
 
 #[test]
+fn a_client_that_moves_goes_on() {
+    let (server, authority, _folder) = serve();
+    let config = authority.client(&[&TLS13], None);
+    let mut client = Client::connect(Quic::open(&server, &config).expect("open"), "moving");
+    echo(&mut client, "before");
+    for n in 0..3 {
+        let socket = std::net::UdpSocket::bind(any_port()).expect("a port");
+        let guard = client.0.runtime.enter();
+        client.0.endpoint.rebind(socket).expect("moved");
+        drop(guard);
+        echo(&mut client, &format!("after/{n}"));
+    }
+    client.send(&DISCONNECT).expect("sent");
+    assert_eq!(client.0.closed(), "closed by peer: 0");
+}
+
+#[test]
 fn ends_are_heard_with_what_came_before_them() {
     let (server, authority, _folder) = serve();
     let config = authority.client(&[&TLS13], None);
@@ -245,6 +262,44 @@ fn limits_hold_for_quic_too() {
     let empty = Quic::open(&server, &config).expect("open");
     assert_eq!(empty.closed(), "closed by peer: 0");
     assert_eq!(server.refused("connect_timeout"), 2);
+}
+
+#[test]
+fn many_may_come_at_once() {
+    let (server, authority, _folder) = serve();
+    let mut tls = rustls::ClientConfig::clone(&authority.client(&[&TLS13], None));
+    tls.alpn_protocols = vec![b"mqtt".to_vec()];
+    let tls = QuicClientConfig::try_from(tls).expect("TLS 1.3");
+    let config = ClientConfig::new(Arc::new(tls));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+    let connections = runtime.block_on(async {
+        // A socket takes no more datagrams at once than its buffer holds: each serves a few.
+        let endpoints: Vec<_> =
+            (0..30).map(|_| Endpoint::client(any_port()).expect("a port")).collect();
+        // More than may be under way without proof of their address.
+        let connect = |n: usize| {
+            let endpoint = &endpoints[n % endpoints.len()];
+            let connecting = endpoint.connect_with(config.clone(), server.ip(), "localhost");
+            tokio::spawn(async move {
+                let connection = connecting.expect("good arguments").await.expect("connected");
+                let (mut send, mut receive) = connection.open_bi().await.expect("a stream");
+                let connect = crate::client::connect(&format!("client-{n}"), None);
+                send.write_all(&connect).await.expect("sent");
+                let mut answer = [0; 4];
+                receive.read_exact(&mut answer).await.expect("CONNACK");
+                assert_eq!(answer, [0x20, 2, 0, 0]);
+                (connection, send, receive)
+            })
+        };
+        let tasks: Vec<_> = (0..300).map(connect).collect();
+        let mut connections = Vec::new();
+        for task in tasks {
+            connections.push(task.await.expect("served"));
+        }
+        connections
+    });
+    wait_for_connections(&server, 300);
+    drop(connections);
 }
 
 #[test]
