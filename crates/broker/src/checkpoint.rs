@@ -9,6 +9,7 @@ use crate::record::{
     DefinitionRecord, PublishRecord, Reader, RecordError, StoredSession, Targets, encode_publish,
 };
 use crate::retained::RetainedStore;
+use crate::shard::is_status;
 
 const VERSION: u8 = 2;
 /// Retained messages looked at in one go, so that nobody who publishes one waits for long.
@@ -131,7 +132,7 @@ impl RetainedPart {
             from = store.read(|index| {
                 index.page(&cursor, RETAINED_PAGE, |message| page.push(message.clone()))
             });
-            for message in page {
+            for message in page.into_iter().filter(|message| !is_status(message.topic())) {
                 put_message(out, &message);
             }
         }

@@ -21,6 +21,7 @@ mod send;
 mod session_log;
 mod sign_in;
 mod state;
+mod status;
 mod subscribe;
 mod throttle;
 mod tick;
@@ -35,6 +36,7 @@ use queue_engine::Queue;
 use slab::Slab;
 use stdx::Instant;
 
+use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::ConnId;
@@ -49,6 +51,8 @@ use inbox::UnloggedInboxes;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
+use status::Status;
+pub(crate) use status::is_status;
 
 /// How often routes of topics that come no more are forgotten.
 const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -82,6 +86,7 @@ pub struct Shard {
     /// No session is accepted any more.
     is_draining: bool,
     settle_timer: bool,
+    status: Status,
     log_state: LogState,
     counts: Counts,
 }
@@ -97,6 +102,9 @@ impl Shard {
             ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        if id == CONTROL_SHARD && !config.status_interval.is_zero() {
+            timers.set(Instant::ZERO, Timer::Status);
+        }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
         Self {
@@ -118,6 +126,7 @@ impl Shard {
             throttle_timer: false,
             is_draining: false,
             settle_timer: false,
+            status: Status::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

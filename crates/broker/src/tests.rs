@@ -14,6 +14,7 @@ mod sessions;
 mod settling;
 mod shards;
 mod sign_in;
+mod status;
 mod storage;
 mod subscribing;
 

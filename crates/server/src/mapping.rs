@@ -75,6 +75,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_subscriptions: mqtt.max_subscriptions as usize,
         max_retained_messages: mqtt.max_retained_messages as usize,
         max_retained_bytes: mqtt.max_retained_bytes,
+        status_interval: mqtt.sys_interval,
         ..broker::Config::default()
     })
 }

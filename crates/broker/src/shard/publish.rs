@@ -9,6 +9,7 @@ use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 use super::Shard;
 use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
 use super::state::PendingPublish;
+use super::status::is_status;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
@@ -65,7 +66,7 @@ impl Shard {
             return;
         }
         if is_reserved(topic.as_str()) {
-            self.refuse(publisher, ReasonCode::TOPIC_NAME_INVALID, out);
+            self.refuse_reserved(publisher, topic, out);
             return;
         }
         let head = MessageHead {
@@ -88,6 +89,24 @@ impl Shard {
         };
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
+    }
+
+    /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
+    /// 5.0 cannot be told; one that says something under `$SYS/`, as bridges do of themselves, keeps its connection,
+    /// and nobody hears it.
+    fn refuse_reserved<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        topic: TopicName<'_>,
+        out: &mut O,
+    ) {
+        let is_v5 =
+            self.conns.get(publisher.conn).is_some_and(|state| state.connection.version().is_v5());
+        let reason = match is_v5 || !is_status(topic.as_str()) {
+            true => ReasonCode::TOPIC_NAME_INVALID,
+            false => ReasonCode::SUCCESS,
+        };
+        self.refuse(publisher, reason, out);
     }
 
     /// Counts the packet against the Receive Maximum, and tells repeated ones from new. False when all is said.

@@ -32,6 +32,7 @@ impl Shard {
                     self.throttle_timer = false;
                     self.resume_throttled(out);
                 }
+                Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();
                     self.timers.set(self.turn.now + ROUTE_CACHE_LIFE, Timer::RouteCache);
