@@ -16,8 +16,11 @@ use crate::timers::Timer;
 /// The spans that loads are averaged over, in seconds, with their names.
 const SPANS: [(f64, &str); 3] = [(60.0, "1min"), (300.0, "5min"), (900.0, "15min")];
 
+/// Which of the counts.
+type Count = fn(&Counts) -> u64;
+
 /// What loads are told of.
-const LOADS: [(&str, fn(&Counts) -> u64); 5] = [
+const LOADS: [(&str, Count); 5] = [
     ("publish/received", |counts| counts.publishes_received_total),
     ("publish/sent", |counts| counts.publishes_sent_total),
     ("bytes/received", |counts| counts.bytes_received_total),
