@@ -8,6 +8,7 @@ mod connections;
 mod crashes;
 mod durable;
 mod durable_crashes;
+mod durable_edges;
 mod live;
 mod queues;
 mod sessions;

@@ -28,6 +28,8 @@ pub struct Kept {
     pub retain: bool,
     /// Whether Subscription Identifiers go along, which storage has too.
     pub has_identifiers: bool,
+    /// Which of the session's copies of the message it is: one comes for its own subscriptions, one for each shared group.
+    pub copy: u8,
 }
 
 /// The next message to send.

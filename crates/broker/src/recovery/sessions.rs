@@ -9,7 +9,7 @@ use stdx::UnixMillis;
 
 use super::Releases;
 use crate::ids::SessionNumber;
-use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession};
+use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
 
 /// All sessions that have not ended.
 #[derive(Default)]
@@ -76,7 +76,7 @@ impl Sessions {
         size: u32,
         released: &mut Releases,
     ) {
-        for target in &more.sessions {
+        for (copy, target) in copies(&more.sessions) {
             let Some(session) = self.sessions.get_mut(&target.number) else {
                 released.add(position);
                 continue;
@@ -87,6 +87,7 @@ impl Sessions {
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
+                copy,
             });
         }
         if let Some((number, packet_id)) = more.publisher

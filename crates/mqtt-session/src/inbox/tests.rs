@@ -7,7 +7,7 @@ fn id(number: u16) -> PacketId {
 }
 
 fn kept(at: u64, qos: QoS) -> Kept {
-    Kept { at, size: 10, qos, retain: false, has_identifiers: false }
+    Kept { at, size: 10, qos, retain: false, has_identifiers: false, copy: 0 }
 }
 
 /// Sends all that may go, and gives the packet ids.
