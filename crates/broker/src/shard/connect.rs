@@ -124,6 +124,7 @@ impl Shard {
                 will: entry.session.will().cloned().map(Box::new),
             };
             self.log_session(id, event, Waiting::Nobody);
+            self.turn.begins_session |= !session_present;
         }
         let block = connack_block(negotiated, proof);
         if let Some(state) = self.conns.get_mut(conn) {

@@ -1,7 +1,8 @@
 //! Durable sessions where two things meet: a packet and its record, a session and a queue, an answer and a log that
 //! takes nothing.
 
-use super::check;
+use super::{check, check_on};
+use crate::config::Config;
 
 #[test]
 fn a_queue_subscription_goes_on_after_a_crash() {
@@ -16,9 +17,9 @@ p connect
   p connack 00
 p publish 1 jobs one id=1
   p puback 1 00
+# Packet ids of queues begin anywhere after a restart.
 a connect keep expiry=1000
   a connack 00 present
-# Packet ids of queues begin anywhere after a restart.
   a publish 1 id=59392 jobs one
 "#,
     );
@@ -110,6 +111,37 @@ s connect keep expiry=1000
   s connack 00 present
   s publish 1 id=1 t one
   s publish 1 id=2 t two
+"#,
+    );
+}
+
+#[test]
+fn a_session_is_in_the_log_before_any_message_for_it() {
+    check_on(
+        3,
+        &Config::default(),
+        r#"
+p connect
+  p connack 00
+# The shard of a has not handed its records over when that of p stores a message for a.
+late a
+a connect expiry=1000
+  a connack 00
+a subscribe 1 t,1
+p publish 1 t one id=1
+  a publish 1 id=1 t one
+  p puback 1 00
+run
+p publish 1 t two id=2
+  a suback 1 01
+  a publish 1 id=2 t two
+  p puback 2 00
+a puback 1
+wait 60
+crash
+a connect keep expiry=1000
+  a connack 00 present
+  a publish 1 id=2 dup t two
 "#,
     );
 }

@@ -43,6 +43,8 @@ pub(super) struct World {
     now_ms: u64,
     /// Shards that get no turn.
     stalled: Vec<usize>,
+    /// A shard whose turn does not end.
+    late: Option<usize>,
 }
 
 impl World {
@@ -63,6 +65,7 @@ impl World {
             conns: 0,
             now_ms: 0,
             stalled: Vec::new(),
+            late: None,
         }
     }
 
@@ -83,7 +86,11 @@ impl World {
             }
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
-            "run" => self.stalled.clear(),
+            "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
+            "run" => {
+                self.stalled.clear();
+                self.late = None;
+            }
             "checkpoint" => self.log.request_checkpoint(),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
@@ -232,7 +239,9 @@ impl World {
             busy = true;
             shard.tick(sockets);
         }
-        shard.end(sockets);
+        if self.late != Some(n) {
+            shard.end(sockets);
+        }
         busy |= sockets.open.values().any(|socket| !socket.is_blocked && !socket.out.is_empty());
         busy
     }
