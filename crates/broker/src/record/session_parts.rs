@@ -18,6 +18,9 @@ const METADATA: u8 = 0b0100_0000;
 const KEPT: u8 = 0;
 const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
+const GONE_MANY: u8 = 3;
+/// No inbox comes so far.
+const NUMBER_MAX: u64 = 1 << 60;
 const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
@@ -198,7 +201,8 @@ impl StoredSession {
 }
 
 /// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5) | [copy u8]`, or `1`
-/// for one that the client has, or `2` for one that is gone.
+/// for one that the client has, or `2` for one that is gone, or
+/// `3 | count varint` for so many.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64);
@@ -217,13 +221,18 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
                 out.extend((kept.copy > 0).then_some(kept.copy));
             }
             InboxEntryImage::Received => out.push(RECEIVED),
-            InboxEntryImage::Gone => out.push(GONE),
+            InboxEntryImage::Gone(1) => out.push(GONE),
+            InboxEntryImage::Gone(count) => {
+                out.push(GONE_MANY);
+                put_varint(out, *count);
+            }
         }
     }
 }
 
 fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     let first = reader.u64()?;
+    let mut end = first;
     let count = reader.varint()?;
     let mut entries = Vec::new();
     for _ in 0..count {
@@ -244,9 +253,17 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                 InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
             }
             RECEIVED => InboxEntryImage::Received,
-            GONE => InboxEntryImage::Gone,
+            GONE => InboxEntryImage::Gone(1),
+            GONE_MANY => InboxEntryImage::Gone(reader.varint()?),
             _ => return Err(reader.error("an entry of an inbox is unknown")),
         });
+        end = end.saturating_add(match entries.last() {
+            Some(InboxEntryImage::Gone(count)) => *count,
+            _ => 1,
+        });
+    }
+    if end > NUMBER_MAX {
+        return Err(reader.error("a number of an inbox is too large"));
     }
     Ok(InboxImage { first, entries })
 }
@@ -302,8 +319,9 @@ pub(super) mod tests {
                     first: 12,
                     entries: vec![
                         InboxEntryImage::Kept { kept, was_sent: true },
-                        InboxEntryImage::Gone,
+                        InboxEntryImage::Gone(1),
                         InboxEntryImage::Received,
+                        InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
                 },

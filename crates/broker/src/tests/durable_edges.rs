@@ -1,7 +1,7 @@
 //! Durable sessions where two things meet: a packet and its record, a session and a queue, an answer and a log that
 //! takes nothing.
 
-use super::{check, check_on};
+use super::{check, check_on, check_with};
 use crate::config::Config;
 
 #[test]
@@ -142,6 +142,37 @@ crash
 a connect keep expiry=1000
   a connack 00 present
   a publish 1 id=2 dup t two
+"#,
+    );
+}
+
+#[test]
+fn a_full_session_drops_no_message_whose_packet_id_the_client_may_hold() {
+    let mut config = Config::default();
+    config.limits.max_pending_messages = 2;
+    check_with(
+        &config,
+        r#"
+a connect expiry=1000
+  a connack 00
+a subscribe 1 t,2
+  a suback 1 02
+p connect
+  p connack 00
+p publish 2 t one id=1
+  a publish 2 id=1 t one
+  p pubrec 1 00
+a lost
+p publish 2 t two id=2
+  p pubrec 2 00
+p publish 2 t three id=3
+  p pubrec 3 00
+p publish 2 t four id=4
+  p pubrec 4 00
+a connect keep expiry=1000
+  a connack 00 present
+  a publish 2 id=1 dup t one
+  a publish 2 id=4 t four
 "#,
     );
 }

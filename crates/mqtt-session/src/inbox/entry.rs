@@ -72,6 +72,11 @@ impl Entry {
         self.flags & WAS_SENT != 0
     }
 
+    /// Whether the client may hold its packet id.
+    pub(super) fn is_begun(&self) -> bool {
+        self.was_sent() && self.qos() == QoS::ExactlyOnce
+    }
+
     /// It is on the wire, or may have been.
     pub(super) fn set_sent(&mut self) {
         self.flags |= WAS_SENT;
