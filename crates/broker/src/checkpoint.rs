@@ -8,8 +8,7 @@ use crate::directory::QueueDefinition;
 use crate::record::{
     DefinitionRecord, PublishRecord, Reader, RecordError, StoredSession, Targets, encode_publish,
 };
-use crate::retained::RetainedStore;
-use crate::shard::is_status;
+use crate::retained::{RetainedStore, is_status};
 
 const VERSION: u8 = 2;
 /// Retained messages looked at in one go, so that nobody who publishes one waits for long.

@@ -6,6 +6,11 @@ use mqtt_router::RetainedIndex;
 use mqtt_types::{Message, TopicName};
 use parking_lot::RwLock;
 
+/// Whether a topic is one of the broker's own, whose messages the log never has.
+pub(crate) fn is_status(topic: &str) -> bool {
+    topic.starts_with("$SYS/")
+}
+
 /// The retained message of each topic.
 pub(crate) struct RetainedStore {
     max_messages: usize,
