@@ -135,6 +135,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// The keys of its SUBACKs that wait for their records.
+    pub(crate) subacks: Vec<usize>,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
 }

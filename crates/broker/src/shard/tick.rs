@@ -50,7 +50,10 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.session.shrink();
         let is_idle = |extras: &Extras| {
-            extras.replays.is_empty() && extras.with_metadata.is_empty() && extras.shelf.is_empty()
+            extras.replays.is_empty()
+                && extras.with_metadata.is_empty()
+                && extras.subacks.is_empty()
+                && extras.shelf.is_empty()
         };
         entry.extras.take_if(|extras| is_idle(extras));
     }

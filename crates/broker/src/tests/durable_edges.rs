@@ -176,3 +176,28 @@ a connect keep expiry=1000
 "#,
     );
 }
+
+#[test]
+fn a_subscription_that_could_not_be_stored_takes_no_later_one_along() {
+    // More than a full log takes.
+    let filter = "x".repeat(40_000);
+    check(&format!(
+        r#"
+a connect expiry=1000
+  a connack 00
+p connect
+  p connack 00
+log hold
+a subscribe 1 t,1 {filter}1,1 {filter}2,1
+a subscribe 2 t,1
+log full
+log commit
+  a suback 1 97 97 97 "subscription not stored: the log is full: no room on the disk for another segment"
+  a suback 2 01
+p publish 0 t one
+  a publish 0 t one
+ends
+  0
+"#
+    ));
+}
