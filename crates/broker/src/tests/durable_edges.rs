@@ -201,3 +201,39 @@ ends
 "#
     ));
 }
+
+#[test]
+fn a_held_publisher_of_3_x_reaches_durable_sessions_once_there_is_room() {
+    check(
+        r#"
+s connect expiry=1000
+  s connack 00
+s subscribe 1 t,2
+  s suback 1 02
+p connect v=3.1.1 keep
+  p connack 00
+log hold
+p publish 2 t one id=1
+log full
+log commit
+p publish 2 t two id=2
+log well
+  p pubrec 1 00
+  p pubrec 2 00
+  s publish 2 id=1 t one
+  s publish 2 id=2 t two
+ends
+  0
+wait 60
+crash
+p connect v=3.1.1 keep
+  p connack 00 present
+p publish 2 t one id=1 dup
+  p pubrec 1 00
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 2 id=1 dup t one
+  s publish 2 id=2 dup t two
+"#,
+    );
+}
