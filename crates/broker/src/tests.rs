@@ -6,6 +6,7 @@ mod world;
 
 mod connections;
 mod crashes;
+mod delayed;
 mod durable;
 mod durable_crashes;
 mod live;

@@ -31,6 +31,7 @@ impl Shard {
                     self.throttle_timer = false;
                     self.resume_throttled(out);
                 }
+                Timer::Delayed => self.delayed_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();
