@@ -10,8 +10,7 @@ use crate::record::{
     DefinitionRecord, Delayed, PublishRecord, Reader, RecordError, StoredSession, Targets,
     encode_publish,
 };
-use crate::retained::RetainedStore;
-use crate::shard::is_status;
+use crate::retained::{RetainedStore, is_status};
 
 const VERSION: u8 = 2;
 /// Retained messages looked at in one go, so that nobody who publishes one waits for long.

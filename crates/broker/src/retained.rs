@@ -6,6 +6,11 @@ use mqtt_router::RetainedIndex;
 use mqtt_types::{Message, TopicName};
 use parking_lot::RwLock;
 
+/// Whether a topic is one by which the broker tells its status: nobody else's, and not worth keeping.
+pub(crate) fn is_status(topic: &str) -> bool {
+    topic.starts_with("$SYS/")
+}
+
 /// The retained message of each topic.
 pub(crate) struct RetainedStore {
     max_messages: usize,

@@ -55,7 +55,6 @@ use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 use status::Status;
-pub(crate) use status::is_status;
 
 /// How often routes of topics that come no more are forgotten.
 const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -10,12 +10,12 @@ use super::Shard;
 use super::delayed;
 use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
 use super::state::PendingPublish;
-use super::status::is_status;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 use crate::record::{MoreTargets, SessionTarget, Targets, encode_publish};
+use crate::retained::is_status;
 use crate::routes::Route;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.

@@ -28,11 +28,6 @@ const LOADS: [(&str, Count); 5] = [
     ("connections", |counts| counts.connects_total),
 ];
 
-/// Whether a topic is one of the broker's own.
-pub(crate) fn is_status(topic: &str) -> bool {
-    topic.starts_with("$SYS/")
-}
-
 /// What must be remembered from one time to the next.
 #[derive(Default)]
 pub(crate) struct Status {
