@@ -80,13 +80,13 @@ fn flags_of_3_x() {
         HEAD_4,
         &[
             ("plain", b"\x02\x00\x00\x00\x01c", Ok(())),
-            ("[MQTT-3.1.3-8] is a refusal, not malformed", b"\x00\x00\x00\x00\x00", Ok(())),
-            ("[MQTT-3.1.2-3]", b"\x03\x00\x00\x00\x01c", Err(Kind::ConnectFlagReserved)),
-            ("[MQTT-3.1.2-13]", b"\x0A\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
-            ("[MQTT-3.1.2-15]", b"\x22\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
-            ("[MQTT-3.1.2-14]", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
+            ("[MQTT311-3.1.3-8] is a refusal, not malformed", b"\x00\x00\x00\x00\x00", Ok(())),
+            ("[MQTT311-3.1.2-3]", b"\x03\x00\x00\x00\x01c", Err(Kind::ConnectFlagReserved)),
+            ("[MQTT311-3.1.2-13]", b"\x0A\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
+            ("[MQTT311-3.1.2-15]", b"\x22\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
+            ("[MQTT311-3.1.2-14]", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
             (
-                "[MQTT-3.1.2-22]",
+                "[MQTT311-3.1.2-22]",
                 b"\x42\x00\x00\x00\x01c\x00\x01p",
                 Err(Kind::PasswordWithoutUserName),
             ),
@@ -148,7 +148,7 @@ fn wills() {
         HEAD_4,
         &[
             ("plain", b"\x06\x00\x00\x00\x01c\x00\x01w\x00\x01x", Ok(())),
-            ("[MQTT-3.3.2-2]", b"\x06\x00\x00\x00\x01c\x00\x01+\x00\x01x", wildcard),
+            ("[MQTT311-4.7.1-1]", b"\x06\x00\x00\x00\x01c\x00\x01+\x00\x01x", wildcard),
         ],
     );
 }

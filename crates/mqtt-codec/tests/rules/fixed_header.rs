@@ -40,18 +40,18 @@ fn mqtt_3_1_knows_dup_on_requests() {
         V3_1,
         Client,
         &[
-            ("3.1 §3.6 PUBREL", 0x6A, b"\x00\x01", Ok(())),
-            ("3.1 §3.8 SUBSCRIBE", 0x8A, subscribe, Ok(())),
-            ("3.1 §3.10 UNSUBSCRIBE", 0xAA, b"\x00\x01\x00\x01a", Ok(())),
+            ("[MQTT31-6] PUBREL", 0x6A, b"\x00\x01", Ok(())),
+            ("[MQTT31-6] SUBSCRIBE", 0x8A, subscribe, Ok(())),
+            ("[MQTT31-6] UNSUBSCRIBE", 0xAA, b"\x00\x01\x00\x01a", Ok(())),
         ],
     );
     check(
         V3_1_1,
         Client,
         &[
-            ("[MQTT-3.6.1-1]", 0x6A, b"\x00\x01", Err(Kind::FlagsReserved)),
-            ("[MQTT-3.8.1-1]", 0x8A, subscribe, Err(Kind::FlagsReserved)),
-            ("[MQTT-3.10.1-1]", 0xAA, b"\x00\x01\x00\x01a", Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.6.1-1]", 0x6A, b"\x00\x01", Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.8.1-1]", 0x8A, subscribe, Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.10.1-1]", 0xAA, b"\x00\x01\x00\x01a", Err(Kind::FlagsReserved)),
         ],
     );
 }

@@ -22,11 +22,11 @@ fn flags() {
         V3_1_1,
         Client,
         &[
-            ("[MQTT-3.3.1-2] DUP at QoS 0", 0x38, b"\x00\x01a", Err(Kind::DupAtQoS0)),
-            ("[MQTT-3.3.1-4] QoS 3", 0x36, b"\x00\x01a\x00\x01", Err(Kind::QoS3)),
+            ("[MQTT311-3.3.1-2] DUP at QoS 0", 0x38, b"\x00\x01a", Err(Kind::DupAtQoS0)),
+            ("[MQTT311-3.3.1-4] QoS 3", 0x36, b"\x00\x01a\x00\x01", Err(Kind::QoS3)),
         ],
     );
-    check(V3_1, Client, &[("DUP at QoS 0 is not forbidden", 0x38, b"\x00\x01a", Ok(()))]);
+    check(V3_1, Client, &[("[MQTT31-7] DUP at QoS 0 is not forbidden", 0x38, b"\x00\x01a", Ok(()))]);
 }
 
 #[test]

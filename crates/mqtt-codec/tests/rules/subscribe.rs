@@ -76,7 +76,7 @@ fn options() {
         let expected = match byte {
             0..=2 => Ok(()),
             3 => Err(Kind::SubscriptionQoS3),
-            _ => Err(Kind::SubscriptionOptionsReserved), // [MQTT-3.8.3-4] of 3.1.1
+            _ => Err(Kind::SubscriptionOptionsReserved), // [MQTT311-3.8.3-4]
         };
         check(V3_1_1, Client, &[("3.1.1", 0x82, &[0, 1, 0, 1, b'a', byte], expected)]);
         // 3.1 leaves the upper six bits unused.
@@ -114,8 +114,8 @@ fn there_is_a_filter_and_nothing_behind() {
             version,
             Client,
             &[
-                ("[MQTT-3.8.3-3]", 0x82, b"\x00\x01", Err(Kind::NoFilter)),
-                ("[MQTT-3.10.3-2]", 0xA2, b"\x00\x01", Err(Kind::NoFilter)),
+                ("[MQTT311-3.8.3-3]", 0x82, b"\x00\x01", Err(Kind::NoFilter)),
+                ("[MQTT311-3.10.3-2]", 0xA2, b"\x00\x01", Err(Kind::NoFilter)),
             ],
         );
     }

@@ -24,8 +24,8 @@ fn client_ids_are_given_assigned_or_rejected() {
     for (version, client_id, clean, expected) in [
         (V5, "", true, Ok(("assigned", true))),     // [MQTT-3.1.3-6]
         (V5, "", false, Ok(("assigned", true))),    // [MQTT-3.1.3-7]
-        (V3_1_1, "", true, Ok(("assigned", true))), // [MQTT-3.1.3-6] of 3.1.1
-        (V3_1_1, "", false, rejected(0x02)),        // [MQTT-3.1.3-8] of 3.1.1
+        (V3_1_1, "", true, Ok(("assigned", true))), // [MQTT311-3.1.3-6]
+        (V3_1_1, "", false, rejected(0x02)),        // [MQTT311-3.1.3-8]
         (V3_1, "", true, rejected(0x02)),           // 3.1 §3.1: at least one character
         (V3_1, &long, true, Ok((long.as_str(), false))), // longer than 3.1 allows, as clients are
         (V5, "given", true, Ok(("given", false))),
