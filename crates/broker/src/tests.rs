@@ -9,6 +9,8 @@ mod crashes;
 mod durable;
 mod durable_crashes;
 mod live;
+mod mqtt311;
+mod mqtt5;
 mod queues;
 mod sessions;
 mod settling;

@@ -177,6 +177,7 @@ ledger more
     );
 }
 
+/// `[MQTT311-4.6.0-2]`, `[MQTT311-4.6.0-3]`
 #[test]
 fn acknowledgements_leave_in_the_order_of_the_messages() {
     check(

@@ -111,7 +111,7 @@ impl World {
         let name = words.at(0);
         if words.at(1) == "connect" {
             let bytes = connect(name, words);
-            self.open(name, version(words), bytes);
+            self.open(name, words.value("id").unwrap_or(name), version(words), bytes);
             return;
         }
         let client = self.clients.get(name).unwrap_or_else(|| panic!("{name} never connected"));
@@ -126,9 +126,9 @@ impl World {
         }
     }
 
-    /// Opens a connection that sends those bytes first.
-    fn open(&mut self, name: &str, version: ProtocolVersion, bytes: Vec<u8>) {
-        let shard = usize::from(owner_of(name, self.config.shards).0);
+    /// Opens a connection that sends those bytes first, on the shard of its client id.
+    fn open(&mut self, name: &str, client_id: &str, version: ProtocolVersion, bytes: Vec<u8>) {
+        let shard = usize::from(owner_of(client_id, self.config.shards).0);
         self.conns += 1;
         let conn = ConnId { slot: self.conns, generation: self.conns };
         let mut old = self.clients.insert(name.to_owned(), Client { shard, conn, version });

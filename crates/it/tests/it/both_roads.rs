@@ -82,6 +82,7 @@ fn mqtt_js_5() {
     check(Program::MqttJs, Version::V5);
 }
 
+/// It asks for nothing that is not MQTT 3.1.1: `[MQTT311-7.0.0-2]`.
 #[test]
 fn mosquitto_3() {
     check(Program::Mosquitto, Version::V311);

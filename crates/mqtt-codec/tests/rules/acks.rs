@@ -100,7 +100,12 @@ fn suback_and_unsuback_answer_something() {
             &[
                 ("SUBACK", 0x90, b"\x00\x01\x00\x01\x02\x80", Ok(())),
                 ("[MQTT311-3.9.3-2]", 0x90, b"\x00\x01\x03", Err(Kind::ReasonCode(ReasonCode(3)))),
-                ("[MQTT311-3.9.3-2]", 0x90, b"\x00\x01\x87", Err(Kind::ReasonCode(ReasonCode(0x87)))),
+                (
+                    "[MQTT311-3.9.3-2]",
+                    0x90,
+                    b"\x00\x01\x87",
+                    Err(Kind::ReasonCode(ReasonCode(0x87))),
+                ),
                 ("SUBACK", 0x90, b"\x00\x01", Err(Kind::NoReasonCode)),
                 ("UNSUBACK", 0xB0, b"\x00\x01", Ok(())),
                 ("UNSUBACK §3.11", 0xB0, b"\x00\x01\x00", Err(Kind::TrailingBytes)),

@@ -23,7 +23,7 @@ fn check_under(head: &[u8], rows: &[(&str, &[u8], Result<(), Kind>)]) {
 fn protocol_name_and_version() {
     let rest = b"\x02\x00\x00\x00\x01c";
     for (clause, head, expected) in [
-        ("3.1", &b"\x00\x06MQIsdp\x03"[..], Ok(())),
+        ("[MQTT31-1]", &b"\x00\x06MQIsdp\x03"[..], Ok(())),
         ("3.1.1", b"\x00\x04MQTT\x04", Ok(())),
         ("[MQTT-3.1.2-1]", b"\x00\x04MQTt\x04", Err(Kind::ProtocolName)),
         ("[MQTT-3.1.2-1]", b"\x00\x04HTTP\x04", Err(Kind::ProtocolName)),
@@ -97,16 +97,16 @@ fn flags_of_3_x() {
     check_under(
         HEAD_3,
         &[
-            ("unused bit", b"\x03\x00\x00\x00\x01c", Ok(())),
-            ("unused will bits", b"\x3A\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-10] unused bit", b"\x03\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-10] unused will bits", b"\x3A\x00\x00\x00\x01c", Ok(())),
             ("will QoS 3", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
             (
                 "password alone",
                 b"\x42\x00\x00\x00\x01c\x00\x01p",
                 Err(Kind::PasswordWithoutUserName),
             ),
-            ("3.1 §3.1: the length decides", b"\x82\x00\x00\x00\x01c", Ok(())),
-            ("3.1 §3.1: the length decides", b"\xC2\x00\x00\x00\x01c\x00\x01u", Ok(())),
+            ("[MQTT31-5] the length decides", b"\x82\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-5] the length decides", b"\xC2\x00\x00\x00\x01c\x00\x01u", Ok(())),
         ],
     );
 }

@@ -5,6 +5,7 @@ use mqtt_types::ReasonCode;
 
 use crate::verdict::*;
 
+/// The flags are looked at before the version is: `[MQTT311-2.2.2-1]`, `[MQTT311-2.2.2-2]` too.
 #[test]
 fn flags_are_those_of_the_type() {
     let body = b"\x00\x01\x00\x00\x01a\x00";
@@ -97,6 +98,7 @@ fn each_type_has_its_senders() {
     }
 }
 
+/// `[MQTT-1.5.5-1]`
 #[test]
 fn remaining_length_is_short_and_minimal() {
     let limits = Limits::default();

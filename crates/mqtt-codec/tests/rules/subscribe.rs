@@ -10,6 +10,8 @@ fn subscribe(filter: &[u8], options: u8) -> Vec<u8> {
     [&b"\x00\x01\x00\x00"[..], &[filter.len() as u8], filter, &[options]].concat()
 }
 
+/// `[MQTT311-4.7.1-2]`, `[MQTT311-4.7.1-3]`, `[MQTT311-4.7.3-1]`, `[MQTT311-4.7.3-2]`, `[MQTT311-3.8.3-1]`,
+/// `[MQTT311-3.10.3-1]`: as in 5.0.
 #[test]
 fn filters_in_every_version() {
     let single = Err(Kind::Filter(FilterError::SingleLevel));

@@ -36,6 +36,15 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
         Err(error) => return vec![Finding::new(PAGE, format!("{error:#}"))],
     };
     let mut findings = unknown(workspace, &editions);
+    let tests = Tests::of(workspace);
+    for edition in &editions {
+        for statement in edition.without_test(&tests) {
+            let cite = edition.cite(&statement.number);
+            let message =
+                format!("{cite} binds a server and no test names it: {}", statement.words);
+            findings.push(Finding::new(edition.path(), message));
+        }
+    }
     if page(workspace).ok().as_deref() != workspace.file(PAGE).map(|file| file.text.as_str()) {
         findings.push(Finding::new(PAGE, "its table is not fresh; run cargo xtask conformance"));
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use super::tests_of::Tests;
 use crate::workspace::Workspace;
 
 /// How an edition is called, cited and kept.
@@ -50,6 +51,10 @@ impl Edition {
         Ok(Self { kind, statements: statements.collect::<Result<_>>()? })
     }
 
+    pub(crate) fn path(&self) -> &'static str {
+        self.kind.path
+    }
+
     /// A statement's number as tests cite it.
     pub(crate) fn cite(&self, number: &str) -> String {
         format!("[{}{number}]", self.kind.prefix)
@@ -57,6 +62,18 @@ impl Edition {
 
     pub(crate) fn has(&self, cited: &str) -> bool {
         self.statements.iter().any(|statement| self.cite(&statement.number) == cited)
+    }
+
+    /// The statements that bind a server and apply, and that no test names.
+    pub(crate) fn without_test<'a>(
+        &'a self,
+        tests: &'a Tests,
+    ) -> impl Iterator<Item = &'a Statement> {
+        self.statements.iter().filter(|statement| {
+            statement.binds_server
+                && statement.not_applicable.is_none()
+                && tests.naming(&self.cite(&statement.number)).is_empty()
+        })
     }
 }
 
