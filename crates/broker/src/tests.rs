@@ -8,6 +8,7 @@ mod connections;
 mod crashes;
 mod durable;
 mod durable_crashes;
+mod fuzz;
 mod live;
 mod mqtt311;
 mod mqtt5;

@@ -15,6 +15,8 @@ pub(super) struct Socket {
     pub(super) written: u64,
     /// Packets of the client that wait, because it is not read.
     pub(super) input: VecDeque<Vec<u8>>,
+    /// What was read of it and is no whole packet yet.
+    pub(super) unread: Vec<u8>,
     pub(super) is_paused: bool,
     /// The client does not read.
     pub(super) is_blocked: bool,
