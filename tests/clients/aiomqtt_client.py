@@ -15,6 +15,7 @@ def client(options):
     return aiomqtt.Client(
         options.host, options.port, identifier=options.client_id, protocol=version, timeout=options.timeout,
         transport=transport, websocket_path="/mqtt", tls_params=tls_params,
+        username=options.username, password=options.password,
     )  # fmt: skip
 
 

@@ -12,8 +12,10 @@ def common(program, options):
     """The arguments that both programs take."""
     where = ["--unix", options.socket] if options.socket else ["-h", options.host, "-p", str(options.port)]
     trust = ["--cafile", options.cafile] if options.cafile else []
+    own = ["--cert", options.cert, "--key", options.key] if options.cert else []
+    user = ["-u", options.username, "-P", options.password] if options.username else []
     return [
-        program, *where, *trust, "-V", VERSIONS[options.version],
+        program, *where, *trust, *own, *user, "-V", VERSIONS[options.version],
         "-i", options.client_id, "-q", str(options.qos),
     ]  # fmt: skip
 

@@ -1,8 +1,10 @@
 // MQTT.js behind the shared command line.
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import mqtt from "mqtt";
+import { Scram } from "./scram.mjs";
 
 const text = { type: "string" };
 const { values, positionals } = parseArgs({
@@ -19,6 +21,9 @@ const { values, positionals } = parseArgs({
     timeout: { ...text, default: "60" },
     topic: text,
     filter: text,
+    username: text,
+    password: text,
+    scram: { type: "boolean", default: false },
   },
 });
 const qos = Number(values.qos);
@@ -63,7 +68,8 @@ async function subscribe(client) {
 }
 
 setTimeout(() => fail("not done in time"), Number(values.timeout) * 1000).unref();
-const client = await mqtt.connectAsync({
+const scram = values.scram && new Scram(values.username, values.password);
+const client = mqtt.connect({
   host: values.host,
   port: Number(values.port),
   protocol: { tcp: "mqtt", tls: "mqtts", ws: "ws", wss: "wss" }[values.transport],
@@ -72,7 +78,19 @@ const client = await mqtt.connectAsync({
   protocolVersion: values.version === "5" ? 5 : 4,
   clientId: values["client-id"],
   reconnectPeriod: 0,
+  ...(scram
+    ? { properties: { authenticationMethod: Scram.METHOD, authenticationData: scram.first() } }
+    : { username: values.username, password: values.password }),
 });
+if (scram) {
+  client.handleAuth = (packet, send) => {
+    const authenticationData = scram.answer(packet.properties.authenticationData);
+    const properties = { authenticationMethod: Scram.METHOD, authenticationData };
+    send(undefined, { cmd: "auth", reasonCode: 0x18, properties });
+  };
+}
+const [connack] = await once(client, "connect").catch((error) => fail(`refused: ${error}`));
+if (scram && !scram.isServer(connack.properties.authenticationData)) fail("the broker does not know the password");
 client.on("error", (error) => fail(`failed: ${error}`));
 await { publish, subscribe }[positionals[0]](client);
 await client.endAsync();

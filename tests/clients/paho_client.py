@@ -16,7 +16,9 @@ def connected(options):
         CallbackAPIVersion.VERSION2, client_id=options.client_id, protocol=protocol, transport=transport
     )
     if options.cafile:
-        client.tls_set(ca_certs=options.cafile)
+        client.tls_set(ca_certs=options.cafile, certfile=options.cert, keyfile=options.key)
+    if options.username:
+        client.username_pw_set(options.username, options.password)
     client.max_queued_messages_set(0)
     events = queue.SimpleQueue()
     client.on_connect = lambda _c, _u, _f, code, _p: events.put(("connected", code))

@@ -9,11 +9,12 @@ mod page;
 mod queue;
 mod text_value;
 mod timestamp;
+mod user;
 
 pub use backend::{Backend, BoxFuture, Health};
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
-pub use metrics::{LogMetrics, NodeMetrics, QueueMetrics};
+pub use metrics::{AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
     DeadLetter, DispatchStrategy, Durability, Overflow, PROPERTY_NAMES, QueueBody, QueuePatch,
@@ -21,3 +22,4 @@ pub use queue::{
 };
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub use user::{UserPatch, UserSpec, UserView};

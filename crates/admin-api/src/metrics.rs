@@ -9,6 +9,8 @@ pub struct NodeMetrics {
     pub connections: u64,
     /// CONNECTs accepted since the start.
     pub connects_total: u64,
+    /// Sign-ins of MQTT clients.
+    pub authentications: AuthenticationMetrics,
     /// Sessions, connected or not.
     pub sessions: u64,
     /// Subscriptions of all sessions.
@@ -33,12 +35,39 @@ pub struct NodeMetrics {
     pub qos0_unstored_total: u64,
     /// Messages that waited in sessions and were dropped for room.
     pub session_overflow_total: u64,
+    /// Sessions that outlive their connections.
+    pub durable_sessions: u64,
+    /// Retained messages not kept because there are as many as may be.
+    pub retained_refused_total: u64,
     /// Connections ended for a malformed packet or a protocol error.
     pub protocol_errors_total: u64,
+    /// Connections refused before the broker knew them, by reason.
+    pub connections_refused_total: Vec<(&'static str, u64)>,
+    /// Connections of each listener, by name.
+    pub listener_connections: Vec<(String, u64)>,
+    /// When the first certificate of each listener that speaks TLS ends, in seconds since 1970.
+    pub certificate_expiries: Vec<(String, u64)>,
     /// The durable log.
     pub log: LogMetrics,
     /// Each queue's ledger.
     pub queues: Vec<QueueMetrics>,
+}
+
+/// Sign-ins of MQTT clients by what they came to, the label `result`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuthenticationMetrics {
+    /// Signed in, or signed in again.
+    pub accepted: u64,
+    /// Let in without saying who they are.
+    pub anonymous: u64,
+    /// Refused for what they brought: password, proof, method.
+    pub wrong: u64,
+    /// Refused for who they are: anonymous, or not the session's owner.
+    pub not_allowed: u64,
+    /// Refused because too many from their address had failed.
+    pub limited: u64,
+    /// Refused because too many waited.
+    pub busy: u64,
 }
 
 /// The numbers of the durable log.
@@ -50,6 +79,8 @@ pub struct LogMetrics {
     pub appended_bytes_total: u64,
     /// Syncs to disk.
     pub syncs_total: u64,
+    /// Checkpoints written.
+    pub checkpoints_total: u64,
     /// Appends that failed.
     pub failures_total: u64,
     /// Segment files.

@@ -28,10 +28,6 @@ pub struct Config {
     pub token_lifetime: Duration,
     /// Tokens from logins kept; the oldest goes first.
     pub max_tokens: usize,
-    /// Passwords verified at once; each takes a core and 19 MiB.
-    pub max_verifications: usize,
-    /// Logins that wait for their verification; more are told to come again.
-    pub max_waiting_logins: usize,
 }
 
 impl Config {
@@ -50,8 +46,6 @@ impl Config {
             shutdown_grace: Duration::from_secs(5),
             token_lifetime: Duration::from_secs(12 * 3_600),
             max_tokens: 1_000,
-            max_verifications: 1,
-            max_waiting_logins: 8,
         }
     }
 }

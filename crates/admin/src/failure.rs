@@ -34,6 +34,13 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
+    /// 429: others have to be served first.
+    pub fn too_many(retry_after_seconds: u64) -> Self {
+        let message = "too many requests at once; come again later";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
+            .retry_after(retry_after_seconds)
+    }
+
     /// The same error with a Retry-After.
     pub const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);

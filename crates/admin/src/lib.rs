@@ -2,12 +2,13 @@
 //! It must not know packets or storage; what it asks goes through [`admin_api::Backend`].
 
 mod access;
+mod admin_token;
 mod config;
 mod connections;
-mod credentials;
 mod failure;
 mod health;
 mod json_body;
+mod listing;
 mod login;
 mod metrics_page;
 mod queues;
@@ -17,7 +18,8 @@ mod server;
 mod shared;
 mod sign_in;
 mod start_page;
+mod users;
 
+pub use admin_token::{AdminToken, AdminTokenError};
 pub use config::Config;
-pub use credentials::{Credentials, CredentialsError, FirstPassword};
 pub use server::{Error, Running, Server, build};

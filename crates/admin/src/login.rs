@@ -25,7 +25,7 @@ pub async fn login(
     if request.password.len() > PASSWORD_BYTES_MAX {
         return Err(Failure::field("password", "is longer than 1024 bytes"));
     }
-    match shared.sign_in.login(&request.username, request.password).await {
+    match shared.sign_in.login(peer.ip(), &request.username, &request.password).await {
         Ok(token) => {
             tracing::info!(%peer, username = %request.username, "signed in");
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -35,12 +35,17 @@ pub async fn login(
         }
         Err(LoginRefusal::Wrong) => {
             tracing::warn!(%peer, username = ?request.username, "login refused");
-            Err(Failure::unauthorized("no such user and password"))
+            Err(wrong())
         }
-        Err(LoginRefusal::Busy) => {
-            let message = "too many logins at once; come again in a second";
-            Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
-                .retry_after(1))
+        Err(LoginRefusal::NoAdmin) => {
+            tracing::warn!(%peer, username = ?request.username, "login refused: no role admin");
+            let message = "user has no role admin, which REST asks of everyone";
+            Err(Failure::new(StatusCode::FORBIDDEN, "forbidden", message))
+        }
+        Err(LoginRefusal::Busy) => Err(Failure::too_many(1)),
+        Err(LoginRefusal::TooManyFailures) => {
+            tracing::warn!(%peer, "login refused: too many have failed");
+            Err(Failure::too_many(10))
         }
         Err(LoginRefusal::Failed) => Err(Failure::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -48,4 +53,8 @@ pub async fn login(
             "password could not be checked",
         )),
     }
+}
+
+fn wrong() -> Failure {
+    Failure::unauthorized("no such user and password")
 }

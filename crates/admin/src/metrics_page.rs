@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_api::{NodeMetrics, QueueStats};
+use admin_api::{AuthenticationMetrics, NodeMetrics, QueueStats};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -50,6 +50,14 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     for (metric, value) in node_numbers(numbers) {
         page.value(metric, value);
     }
+    page.labelled(Metric::Authentications, authentications(&numbers.authentications));
+    page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
+    for (metric, values) in [
+        (Metric::ListenerConnections, &numbers.listener_connections),
+        (Metric::TlsCertificateExpiry, &numbers.certificate_expiries),
+    ] {
+        page.labelled(metric, values.iter().map(|(listener, value)| (listener.as_str(), *value)));
+    }
     for (metric, number) in QUEUE_NUMBERS {
         page.labelled(
             *metric,
@@ -65,8 +73,19 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     page.finish()
 }
 
+const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64); 6] {
+    [
+        ("accepted", numbers.accepted),
+        ("anonymous", numbers.anonymous),
+        ("wrong", numbers.wrong),
+        ("not_allowed", numbers.not_allowed),
+        ("limited", numbers.limited),
+        ("busy", numbers.busy),
+    ]
+}
+
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 22] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 25] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -81,12 +100,15 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 22] {
         (Metric::PublishesRefused, numbers.publishes_refused_total),
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::DurableSessions, numbers.durable_sessions),
+        (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
         (Metric::LogAppends, log.appends_total),
         (Metric::LogAppendedBytes, log.appended_bytes_total),
         (Metric::LogSyncs, log.syncs_total),
+        (Metric::LogCheckpoints, log.checkpoints_total),
         (Metric::LogFailures, log.failures_total),
         (Metric::LogSegments, log.segments),
         (Metric::LogDiskBytes, log.disk_bytes),
@@ -103,13 +125,20 @@ mod tests {
     #[test]
     fn every_metric_of_the_catalogue_is_on_the_page() {
         let queue = QueueMetrics { name: "billing".to_owned(), stats: QueueStats::default() };
-        let numbers = NodeMetrics { queues: vec![queue], ..NodeMetrics::default() };
+        let numbers = NodeMetrics {
+            queues: vec![queue],
+            connections_refused_total: vec![("connect_rate", 1)],
+            listener_connections: vec![("mqtts".to_owned(), 1)],
+            certificate_expiries: vec![("mqtts".to_owned(), 1)],
+            ..NodeMetrics::default()
+        };
         let page = render(&numbers, true, "1.2.3");
         for metric in Metric::ALL {
             let samples = page.lines().filter(|line| {
                 line.strip_prefix(metric.name()).is_some_and(|rest| rest.starts_with([' ', '{']))
             });
-            assert_eq!(samples.count(), 1, "{}", metric.name());
+            let expected = if *metric == Metric::Authentications { 6 } else { 1 };
+            assert_eq!(samples.count(), expected, "{}", metric.name());
         }
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
     }

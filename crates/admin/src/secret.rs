@@ -3,10 +3,6 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// 32 characters that are not mistaken for each other, 5 bits each.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-const PASSWORD_GROUPS: usize = 4;
-
 /// A token as it is kept: its SHA-256. A token has 256 random bits, so it needs no slow hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TokenDigest([u8; 32]);
@@ -28,16 +24,6 @@ pub fn random_token() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(hex(&bytes))
-}
-
-/// 100 random bits for people to type: `xxxxx-xxxxx-xxxxx-xxxxx`.
-pub fn random_password() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; PASSWORD_GROUPS * 5];
-    getrandom::fill(&mut bytes)?;
-    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte & 31)]);
-    let groups: Vec<String> =
-        bytes.chunks(5).map(|group| group.iter().map(letter).collect()).collect();
-    Ok(groups.join("-"))
 }
 
 /// Bytes as hexadecimal digits.
@@ -62,12 +48,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_have_their_form_and_differ() {
+    fn tokens_have_their_form_and_differ() {
         let (a, b) = (random_token().expect("random"), random_token().expect("random"));
         assert_eq!((a.len(), a == b), (64, false));
-        let password = random_password().expect("random");
-        assert_eq!(password.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5]);
-        assert_ne!(password, random_password().expect("random"));
     }
 
     #[test]

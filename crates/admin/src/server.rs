@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::routes::routes;
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
-use crate::{Config, Credentials, connections};
+use crate::{AdminToken, Config, connections};
 
 /// A server that has its address and does not serve yet.
 pub struct Server {
@@ -61,7 +61,8 @@ fn next_step(error: &io::Error) -> &'static str {
 /// The address cannot be had, or the runtime not started.
 pub fn build(
     config: Config,
-    credentials: Credentials,
+    admin_token: AdminToken,
+    users: policy_backends::SignIn,
     backend: Arc<dyn Backend>,
 ) -> Result<Server, Error> {
     let bind_error = |source| Error::Bind { address: config.bind, source };
@@ -70,7 +71,7 @@ pub fn build(
     let local_addr = listener.local_addr().map_err(bind_error)?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(config.worker_threads)
-        .max_blocking_threads(config.max_verifications)
+        .max_blocking_threads(1)
         .thread_name("admin")
         .enable_all()
         .build()
@@ -79,7 +80,8 @@ pub fn build(
         let _entered = runtime.enter();
         tokio::net::TcpListener::from_std(listener).map_err(bind_error)?
     };
-    let sign_in = Arc::new(SignIn::new(credentials, &config));
+    let sign_in = SignIn::new(admin_token, users, config.token_lifetime, config.max_tokens);
+    let sign_in = Arc::new(sign_in);
     let routes = routes(Arc::new(Shared { config: config.clone(), sign_in, backend }));
     Ok(Server { config, routes, runtime, listener, local_addr })
 }

@@ -1,8 +1,10 @@
 //! The limits and defaults of a broker. Everything has a limit, and the limit has a name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_session::ServerLimits;
+use policy::{Authenticator, Everyone};
 use queue_engine::QueueConfig;
 
 /// What a broker is built with.
@@ -12,6 +14,10 @@ pub struct Config {
     pub shards: u16,
     /// What CONNACK promises and sessions are held to.
     pub limits: ServerLimits,
+    /// Who may connect.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// How long a client may take to sign in, from its CONNECT.
+    pub sign_in_timeout: Duration,
     /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
     pub publisher_hold: Duration,
     /// Whether a subscription may create the queue it names.
@@ -53,12 +59,14 @@ impl Default for Config {
         Self {
             shards: 1,
             limits: ServerLimits::default(),
+            authenticator: Arc::new(Everyone),
+            sign_in_timeout: Duration::from_secs(10),
             publisher_hold: Duration::from_secs(30),
             auto_create: true,
             max_queues: 10_000,
             queue_defaults: QueueConfig::default(),
             drops_dead_letters: false,
-            max_subscriptions: 100_000,
+            max_subscriptions: 10_000,
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,

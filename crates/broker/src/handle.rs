@@ -126,6 +126,13 @@ impl Handle {
         }
     }
 
+    /// Says that users were changed. Connections of users that are no more end with 0x87.
+    pub fn users_changed(&self) {
+        for shard in 0..self.shared.post.shards() {
+            self.shared.post.send(ShardId(shard), Mail(Letter::UsersChanged));
+        }
+    }
+
     /// Ends all connections of all shards with 0x8B and writes what waits. `reply` is called once for each shard.
     pub fn drain(&self, reply: impl Fn() + Send + Sync + 'static) {
         let reply = Arc::new(reply);

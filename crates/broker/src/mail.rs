@@ -5,11 +5,12 @@ use std::sync::Arc;
 use log_api::{LogEvent, ShardId};
 use mqtt_router::{SinkId, SubscriptionOptions};
 use mqtt_types::Message;
+use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
 
 use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::QueueDefinition;
-use crate::ids::SessionId;
+use crate::ids::{ConnId, SessionId};
 use crate::routes::Route;
 
 /// A letter to a shard. Letters of one sender arrive in order.
@@ -41,6 +42,10 @@ pub(crate) enum Letter {
     Log(LogEvent),
     /// The ledgers of all queues here.
     Ledgers(Reply<Vec<(SinkId, QueueState)>>),
+    /// What the sign-in of a client of this shard came to.
+    SignedIn { conn: ConnId, verdict: Verdict },
+    /// Users were changed: connections of those who are no more end.
+    UsersChanged,
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
 }

@@ -19,6 +19,7 @@ mod resend;
 mod restore;
 mod send;
 mod session_log;
+mod sign_in;
 mod state;
 mod subscribe;
 mod throttle;
@@ -26,6 +27,7 @@ mod tick;
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -45,6 +47,7 @@ use crate::turn::Turn;
 use control::Control;
 use inbox::UnloggedInboxes;
 use session_log::Waiting;
+use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 
 /// How often routes of topics that come no more are forgotten.
@@ -58,6 +61,8 @@ pub struct Shard {
     conns: Conns,
     sessions: Sessions,
     consumers: Consumers,
+    /// Clients between CONNECT and CONNACK.
+    entrants: HashMap<ConnId, Box<Entrant>>,
     hosting: Hosting,
     control: Control,
     routes: RouteCache,
@@ -99,6 +104,7 @@ impl Shard {
             conns: Conns::default(),
             sessions,
             consumers: Consumers::new(id),
+            entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
             routes: RouteCache::new(config.route_cache_topics),
@@ -138,7 +144,9 @@ impl Shard {
     /// Serves a packet of a connection that is past CONNECT.
     #[inline]
     pub fn packet<O: Outbox>(&mut self, conn: ConnId, packet: &Packet<'_>, out: &mut O) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return self.packet_of_entrant(conn, packet, out);
+        };
         state.connection.on_packet(self.turn.now);
         match packet {
             Packet::Publish(publish) => self.publish(conn, publish, out),
@@ -153,7 +161,8 @@ impl Shard {
                 self.shrink(conn);
             }
             Packet::Disconnect(disconnect) => self.on_disconnect(conn, disconnect, out),
-            // A second CONNECT `[MQTT-3.1.0-2]`, packets that only a server sends, and AUTH without a method.
+            Packet::Auth(auth) => self.on_auth(conn, auth, out),
+            // A second CONNECT `[MQTT-3.1.0-2]`, and packets that only a server sends.
             _ => self.end_connection(conn, ReasonCode::PROTOCOL_ERROR, None, out),
         }
     }

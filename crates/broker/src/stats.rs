@@ -41,6 +41,18 @@ counters! {
     sessions,
     /// Connections accepted since the start.
     connects_total,
+    /// Clients let in without saying who they are.
+    sign_ins_anonymous_total,
+    /// Clients signed in, and signed in again.
+    sign_ins_accepted_total,
+    /// Clients refused for what they brought: password, proof, method.
+    sign_ins_wrong_total,
+    /// Clients refused for who they are: anonymous, or not the session's owner.
+    sign_ins_not_allowed_total,
+    /// Clients refused because too many waited, or that took too long.
+    sign_ins_busy_total,
+    /// Clients refused because too many from their address had failed.
+    sign_ins_limited_total,
     /// Bytes of packets taken.
     bytes_received_total,
     /// Bytes of packets written.

@@ -16,6 +16,7 @@ mod queues;
 mod sessions;
 mod settling;
 mod shards;
+mod sign_in;
 mod storage;
 mod subscribing;
 

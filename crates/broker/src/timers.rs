@@ -12,6 +12,7 @@ use crate::ids::{ConnId, SessionId};
 /// | timer | set | fires |
 /// |---|---|---|
 /// | `KeepAlive` | at CONNECT, again when it fires early | the client has been silent for too long |
+/// | `SignIn` | when a client's sign-in does not end at once | it has taken too long |
 /// | `Throttled` | when the first publisher is not read | others may have caught up |
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
@@ -20,6 +21,7 @@ use crate::ids::{ConnId, SessionId};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timer {
     KeepAlive(ConnId),
+    SignIn(ConnId),
     Session(SessionId),
     Hold(ConnId),
     Settlements,

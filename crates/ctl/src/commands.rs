@@ -3,6 +3,7 @@
 mod publish;
 mod queue;
 mod subscribe;
+mod users;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ pub enum Commands {
     Sub(Box<subscribe::SubArgs>),
     /// Manage queues
     Queue(queue::QueueArgs),
+    /// Manage users
+    Users(users::UsersArgs),
 }
 
 impl Commands {
@@ -29,6 +32,7 @@ impl Commands {
             Self::Pub(args) => publish::run(args),
             Self::Sub(args) => subscribe::run(args),
             Self::Queue(args) => queue::run(args),
+            Self::Users(args) => users::run(args),
         }
     }
 }

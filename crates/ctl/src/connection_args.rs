@@ -12,16 +12,13 @@ use stdx::parse_duration;
 
 use crate::failure::Usage;
 use crate::property_args::{PropertyArgs, PropertyBlocks};
+use crate::server_args::ServerArgs;
 
 /// Where to connect, as whom, how.
 #[derive(Clone, Debug, Args)]
 pub struct ConnectionArgs {
-    /// The broker's host
-    #[arg(short = 'h', long, default_value = "127.0.0.1")]
-    pub host: String,
-    /// The broker's port
-    #[arg(short, long, default_value_t = 1883)]
-    pub port: u16,
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// The client identifier [default: a new one]
     #[arg(short, long, value_name = "CLIENT_ID")]
     pub id: Option<String>,
@@ -34,6 +31,9 @@ pub struct ConnectionArgs {
     /// The password
     #[arg(short = 'P', long, alias = "pw", requires = "username")]
     pub password: Option<String>,
+    /// Prove the password by SCRAM-SHA-256 instead of sending it; MQTT 5 only
+    #[arg(long, requires = "password")]
+    pub scram: bool,
     /// The version of MQTT: 31, 311 or 5
     #[arg(short = 'V', long, default_value = "5", value_parser = parse_version, value_name = "VERSION")]
     pub protocol_version: ProtocolVersion,
@@ -68,8 +68,12 @@ pub struct ConnectionArgs {
 impl ConnectionArgs {
     /// What they come to, apart from what only one command has.
     pub fn options(&self, blocks: &PropertyBlocks) -> Result<ConnectOptions> {
+        let server = self.server.server()?;
         if !self.properties.is_empty() && !self.protocol_version.is_v5() {
             return Err(Usage("--property needs MQTT 5; leave out -V".to_owned()).into());
+        }
+        if self.scram && !self.protocol_version.is_v5() {
+            return Err(Usage("--scram needs MQTT 5; leave out -V".to_owned()).into());
         }
         let mut properties = blocks.connect.clone();
         let says_expiry = properties.properties().session_expiry_interval().is_some();
@@ -89,12 +93,14 @@ impl ConnectionArgs {
             client_id: self.id.clone().unwrap_or_else(new_client_id),
             clean_start: !self.disable_clean_session,
             keep_alive: self.keepalive,
-            username: self.username.clone(),
-            password: self.password.clone().map(String::into_bytes),
+            username: self.username.clone().or(server.username),
+            password: self.password.clone().or(server.password).map(String::into_bytes),
+            scram: self.scram,
+            transport: server.transport,
             will,
             properties,
             acknowledge: Acknowledge::Manually,
-            ..ConnectOptions::new(self.address())
+            ..ConnectOptions::new(server.address)
         })
     }
 
@@ -102,7 +108,7 @@ impl ConnectionArgs {
     pub fn connect(&self, options: &ConnectOptions) -> Result<Client> {
         let client =
             Client::connect(options).map_err(|error| anyhow!("{error}{}", next_step(&error)))?;
-        self.say(|| format!("connected to {} as '{}'", self.address(), options.client_id));
+        self.say(|| format!("connected to {} as '{}'", options.address, options.client_id));
         Ok(client)
     }
 
@@ -110,15 +116,6 @@ impl ConnectionArgs {
     pub fn say(&self, text: impl FnOnce() -> String) {
         if self.debug {
             eprintln!("weir: {}", text());
-        }
-    }
-
-    fn address(&self) -> String {
-        let host = self.host.trim_matches(['[', ']']);
-        if host.contains(':') {
-            format!("[{host}]:{}", self.port)
-        } else {
-            format!("{host}:{}", self.port)
         }
     }
 }
@@ -129,7 +126,16 @@ fn next_step(error: &Error) -> &'static str {
             "; nobody listens there: start a broker with `weir serve`, or name one with -h and -p"
         }
         Error::Closed(CloseReason::Malformed(_) | CloseReason::Eof) => {
-            "; is that an MQTT broker? name its address with -h and -p"
+            "; is that an MQTT broker, and does it speak that? name its address with -h and -p, TLS with --tls"
+        }
+        Error::Handshake { what: "TLS", why, .. } if why.contains("UnknownIssuer") => {
+            "; name the file of the authority that signed the server's certificate with --cafile"
+        }
+        Error::Handshake { what: "TLS", why, .. } if why.contains("not valid for name") => {
+            "; connect by a name of the certificate, or give --insecure"
+        }
+        Error::Handshake { what: "TLS", why, .. } if why.contains("CertificateRequired") => {
+            "; the server wants a certificate of yours: give --cert and --key"
         }
         Error::Refused { reason_code: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
             "; try -V 311"

@@ -7,9 +7,11 @@ mod connection_args;
 mod failure;
 mod message_json;
 mod output;
+mod password_args;
 mod property_args;
 mod rest;
 mod rest_args;
+mod server_args;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! How a client of others reaches the broker, as their common command line says it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A transport with all that it needs.
 #[derive(Clone, Debug)]
@@ -20,6 +20,30 @@ impl Reach {
             arguments.extend(["--cafile".to_owned(), ca.display().to_string()]);
         }
         Self { arguments }
+    }
+
+    /// The same as that user.
+    #[must_use]
+    pub fn user(mut self, username: &str, password: &str) -> Self {
+        let arguments = ["--username", username, "--password", password];
+        self.arguments.extend(arguments.map(str::to_owned));
+        self
+    }
+
+    /// The same, proving the password by SCRAM-SHA-256 without sending it.
+    #[must_use]
+    pub fn scram(mut self) -> Self {
+        self.arguments.push("--scram".to_owned());
+        self
+    }
+
+    /// The same with a client's certificate and key.
+    #[must_use]
+    pub fn certificate(mut self, (cert, key): &(PathBuf, PathBuf)) -> Self {
+        let (cert, key) = (cert.display().to_string(), key.display().to_string());
+        let arguments = ["--cert".to_owned(), cert, "--key".to_owned(), key];
+        self.arguments.extend(arguments);
+        self
     }
 
     /// By a Unix socket.

@@ -34,6 +34,17 @@ impl Rest {
         Self { agent: config.into(), address, token: token.to_owned() }
     }
 
+    /// `GET /metrics`.
+    ///
+    /// # Panics
+    /// The broker does not answer.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.address);
+        let mut response = self.agent.get(url).call().expect("the broker answers HTTP");
+        response.body_mut().read_to_string().expect("text")
+    }
+
     /// `GET /api/v1<path>`.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {

@@ -1,5 +1,6 @@
 //! One broker process: start, kill, restart, stop; and what it must not have said.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -113,6 +114,38 @@ impl Weir {
     #[must_use]
     pub fn connect(&self, connect: &Connect) -> Client {
         Client::connect(self.mqtt, connect)
+    }
+
+    /// Runs a command of the same binary against this broker, with that standard input, and gives what it printed.
+    ///
+    /// # Panics
+    /// It fails.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.try_command(arguments, input);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs a command of the same binary, which may fail.
+    ///
+    /// # Panics
+    /// It does not run.
+    #[must_use]
+    pub fn try_command(&self, arguments: &[&str], input: &str) -> std::process::Output {
+        let mut child = weir_command()
+            .args(arguments)
+            .env("WEIR_URL", format!("http://{}", self.http))
+            .env("WEIR_DATA_DIR", self.data_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        // It may have ended without reading.
+        let _ = child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes());
+        child.wait_with_output().expect("it ends")
     }
 
     /// A handle to kill it from another thread, by its id.
@@ -258,13 +291,20 @@ fn listening(line: &str, name: &str) -> Option<SocketAddr> {
     line.trim().strip_prefix("listening ")?.strip_prefix(name)?.trim().parse().ok()
 }
 
-fn command(options: &Options, data_dir: &Path) -> Command {
+/// The program that is tested, without this process's settings for it.
+#[must_use]
+pub fn weir_command() -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WEIR_") {
             command.env_remove(name);
         }
     }
+    command
+}
+
+fn command(options: &Options, data_dir: &Path) -> Command {
+    let mut command = weir_command();
     command.arg("serve").arg("--data-dir").arg(data_dir);
     let ours = ["listeners.mqtt.bind=127.0.0.1:0", "http.bind=127.0.0.1:0", "logging.format=json"];
     for setting in ours.into_iter().chain(options.settings.iter().map(String::as_str)) {

@@ -35,6 +35,8 @@ pub struct Connect {
     pub clean: bool,
     /// Receive Maximum, for version 5.
     pub receive_maximum: Option<u16>,
+    /// User name and password.
+    pub user: Option<(String, String)>,
 }
 
 impl Connect {
@@ -42,13 +44,19 @@ impl Connect {
     #[must_use]
     pub fn new(client_id: &str) -> Self {
         let client_id = client_id.to_owned();
-        Self { client_id, version: Version::V5, clean: true, receive_maximum: None }
+        Self { client_id, version: Version::V5, clean: true, receive_maximum: None, user: None }
     }
 
     /// The same in another version.
     #[must_use]
     pub fn version(self, version: Version) -> Self {
         Self { version, ..self }
+    }
+
+    /// The same with a user name and a password.
+    #[must_use]
+    pub fn user(self, username: &str, password: &str) -> Self {
+        Self { user: Some((username.to_owned(), password.to_owned())), ..self }
     }
 
     /// The same with a Receive Maximum.
@@ -110,6 +118,27 @@ impl Client {
     /// There is none.
     #[must_use]
     pub fn connect(to: SocketAddr, connect: &Connect) -> Self {
+        let mut client = Self::knock(to, connect);
+        let code = client.connack(DEADLINE).expect("a CONNACK comes");
+        assert_eq!(code, 0, "refused");
+        client
+    }
+
+    /// Connects, and gives the code of the CONNACK.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn connack_code(to: SocketAddr, connect: &Connect) -> u8 {
+        Self::knock(to, connect).connack(DEADLINE).expect("a CONNACK comes")
+    }
+
+    /// Sends a CONNECT and does not wait.
+    ///
+    /// # Panics
+    /// The broker does not listen.
+    #[must_use]
+    pub fn knock(to: SocketAddr, connect: &Connect) -> Self {
         let stream = TcpStream::connect(to).expect("the broker listens");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         let version = connect.version;
@@ -121,10 +150,17 @@ impl Client {
             last_id: 0,
         };
         client.send(&connect_packet(connect)).expect("CONNECT can be sent");
-        let (first, body) =
-            client.packet(DEADLINE).expect("a CONNACK comes").expect("a CONNACK comes");
-        assert_eq!((first, body[1]), (0x20, 0), "refused: {body:x?}");
         client
+    }
+
+    /// The code of the CONNACK; none when none comes in time.
+    ///
+    /// # Panics
+    /// Something else comes, or the end.
+    pub fn connack(&mut self, within: Duration) -> Option<u8> {
+        let (first, body) = self.packet(within).expect("a CONNACK comes")?;
+        assert_eq!(first, 0x20, "no CONNACK: {body:x?}");
+        Some(body[1])
     }
 
     /// Subscribes to one filter and gives the reason code.
@@ -163,6 +199,19 @@ impl Client {
     /// Publishes with QoS 1 and waits for the reason code of the PUBACK.
     pub fn publish_acked(&mut self, topic: &str, payload: &[u8]) -> u8 {
         let wanted = self.publish(topic, payload).expect("PUBLISH can be sent");
+        self.wait_for_puback(wanted)
+    }
+
+    /// The same with RETAIN.
+    pub fn publish_retained(&mut self, topic: &str, payload: &[u8]) -> u8 {
+        let id = self.next_id();
+        let mut bytes = publish_packet(self.version, topic, payload, Some(id));
+        bytes[0] |= 1;
+        self.send(&bytes).expect("PUBLISH can be sent");
+        self.wait_for_puback(id)
+    }
+
+    fn wait_for_puback(&mut self, wanted: u16) -> u8 {
         let acked = |event: &Event| matches!(event, Event::Acked { id, .. } if *id == wanted);
         match self.wait_for("PUBACK", acked) {
             Event::Acked { code, .. } => code,
@@ -320,7 +369,8 @@ fn connect_packet(connect: &Connect) -> Vec<u8> {
     let mut body = Vec::new();
     put_text(&mut body, "MQTT");
     body.push(if connect.version == Version::V5 { 5 } else { 4 });
-    body.push(u8::from(connect.clean) << 1);
+    let user = if connect.user.is_some() { 0xC0 } else { 0 };
+    body.push(u8::from(connect.clean) << 1 | user);
     body.extend([0, 0]);
     if connect.version == Version::V5 {
         let mut properties = Vec::new();
@@ -335,6 +385,10 @@ fn connect_packet(connect: &Connect) -> Vec<u8> {
         body.extend(properties);
     }
     put_text(&mut body, &connect.client_id);
+    if let Some((username, password)) = &connect.user {
+        put_text(&mut body, username);
+        put_text(&mut body, password);
+    }
     packet(0x10, &body)
 }
 

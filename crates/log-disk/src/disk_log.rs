@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::checkpoint::{Maker, MakerCommand};
 use crate::command::Command;
+use crate::config::Config;
 use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
 use crate::reader::{Reader, ReaderCommand, refuse_reads};
@@ -28,7 +29,6 @@ pub struct DiskLog {
     reader: Sender<ReaderCommand>,
     unread: Receiver<ReaderCommand>,
     maker: Sender<MakerCommand>,
-    checkpoint_every_bytes: u64,
     running: Mutex<Option<Running>>,
 }
 
@@ -52,7 +52,7 @@ impl Ready {
             config, files, directories, lock, store, segments, references, standing, ..
         } = self;
         let checkpoint = standing.as_ref().map(|standing| standing.position);
-        let shared = share(sink, config.shards, segments, references, checkpoint);
+        let shared = share(sink, &config, segments, references, checkpoint);
         let (writer, unanswered) = unbounded();
         let (reader, unread) = unbounded();
         let (maker, maker_commands) = unbounded();
@@ -113,7 +113,6 @@ impl Ready {
             reader,
             unread,
             maker,
-            checkpoint_every_bytes,
             running: Mutex::new(Some(running)),
         })
     }
@@ -122,14 +121,15 @@ impl Ready {
 /// What the threads share at the start.
 fn share(
     sink: Arc<dyn EventSink>,
-    shards: u16,
+    config: &Config,
     segments: Segments,
     references: References,
     checkpoint: Option<Position>,
 ) -> Arc<Shared> {
     Arc::new(Shared {
         sink,
-        shards,
+        shards: config.shards,
+        checkpoint_every_bytes: config.checkpoint_every_bytes,
         segments,
         references: Mutex::new(references),
         state: Mutex::default(),
@@ -173,14 +173,7 @@ impl Log for DiskLog {
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
         let dead = self.shared.references.lock().release(shard, released);
-        let dead = dead.into_iter().filter_map(|number| self.shared.segments.get(number));
-        let bytes = dead.map(|segment| segment.file_bytes).sum::<u64>();
-        if bytes == 0 {
-            return;
-        }
-        let before = self.shared.dead_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes >= self.checkpoint_every_bytes {
-            self.shared.dead_bytes.store(0, Ordering::Relaxed);
+        if !dead.is_empty() && self.shared.note_dead(&dead) {
             self.request_checkpoint();
         }
     }

@@ -16,6 +16,8 @@ pub(crate) type Counts = BTreeMap<u32, i64>;
 pub(crate) struct References {
     live: Counts,
     taking: Option<Taking>,
+    /// The segment that is being written. It is not dead when its count is 0: more will come.
+    writing: u32,
 }
 
 struct Taking {
@@ -25,8 +27,15 @@ struct Taking {
 }
 
 impl References {
-    pub(crate) fn new(live: Counts) -> Self {
-        Self { live, taking: None }
+    pub(crate) fn new(live: Counts, writing: u32) -> Self {
+        Self { live, taking: None, writing }
+    }
+
+    /// Another segment is being written from here on. Says whether the one before is dead: each segment is called that
+    /// once, here or by [`Self::release`].
+    pub(crate) fn write_to(&mut self, segment: u32) -> bool {
+        let before = std::mem::replace(&mut self.writing, segment);
+        !self.live.contains_key(&before)
     }
 
     /// Counts the references of records that were committed to a segment.
@@ -36,11 +45,12 @@ impl References {
         }
     }
 
-    /// Drops references of a shard, and says which segments have none left.
+    /// Drops references of a shard, and says which segments are dead by that.
     pub(crate) fn release(&mut self, shard: ShardId, released: &[(u32, u32)]) -> Vec<u32> {
         let mut dead = Vec::new();
         for (segment, count) in released {
-            if change(&mut self.live, *segment, -i64::from(*count)) == 0 {
+            let left = change(&mut self.live, *segment, -i64::from(*count));
+            if left == 0 && *segment != self.writing {
                 dead.push(*segment);
             }
             if let Some(taking) =
@@ -92,6 +102,21 @@ pub(crate) fn change(counts: &mut Counts, segment: u32, by: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_dead_once_and_not_while_it_is_written() {
+        let me = ShardId(0);
+        let mut references = References::new(Counts::new(), 1);
+        for _ in 0..3 {
+            references.add(1, 2);
+            assert!(references.release(me, &[(1, 2)]).is_empty());
+        }
+        assert!(references.write_to(2), "nothing is left in 1");
+        references.add(2, 2);
+        assert!(references.release(me, &[(2, 1)]).is_empty());
+        assert!(!references.write_to(3));
+        assert_eq!(references.release(me, &[(2, 1)]), [2]);
+    }
 
     #[test]
     fn a_checkpoint_counts_what_a_shard_released_before_it_answered() {

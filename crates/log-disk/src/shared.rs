@@ -17,7 +17,9 @@ pub(crate) struct Shared {
     pub(crate) references: Mutex<References>,
     pub(crate) state: Mutex<LogState>,
     pub(crate) checkpoint: Mutex<Option<Position>>,
-    /// Bytes of segments that lost their last reference since a checkpoint was asked for.
+    /// So many bytes of dead segments are worth a checkpoint, which lets them go.
+    pub(crate) checkpoint_every_bytes: u64,
+    /// Bytes of segments that died since a checkpoint was asked for.
     pub(crate) dead_bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     /// Whether the writer takes no more commands: who sends one afterwards must answer it.
@@ -56,6 +58,18 @@ pub(crate) struct Totals {
 }
 
 impl Shared {
+    /// Counts segments that have died. True when a checkpoint is worth it.
+    pub(crate) fn note_dead(&self, dead: &[u32]) -> bool {
+        let segments = dead.iter().filter_map(|number| self.segments.get(*number));
+        let bytes = segments.map(|segment| segment.file_bytes).sum::<u64>();
+        let before = self.dead_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_worth_it = bytes > 0 && before + bytes >= self.checkpoint_every_bytes;
+        if is_worth_it {
+            self.dead_bytes.store(0, Ordering::Relaxed);
+        }
+        is_worth_it
+    }
+
     /// Tells every shard.
     pub(crate) fn deliver_to_all(&self, event: impl Fn() -> LogEvent) {
         for shard in ShardSet::first(self.shards).iter() {

@@ -1,6 +1,6 @@
 //! The client as its user sees it.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use crate::in_flight::InFlight;
 use crate::outbox::Outbox;
 use crate::outcome::{FilterOutcomes, PublishOutcome, Ticket};
 use crate::reader::Reader;
+use crate::transport::Socket;
 use crate::{
     Acknowledge, CloseReason, ConnAckInfo, ConnectOptions, Delivery, Error, Outgoing, writer,
 };
@@ -33,7 +34,7 @@ pub struct Client {
     version: ProtocolVersion,
     acknowledge: Acknowledge,
     connack: ConnAckInfo,
-    stream: TcpStream,
+    socket: Socket,
     in_flight: Arc<InFlight>,
     outbox: Arc<Outbox>,
     messages: Receiver<Delivery>,
@@ -48,7 +49,7 @@ impl Client {
     /// # Errors
     /// The server cannot be reached, does not answer in time, or refuses.
     pub fn connect(options: &ConnectOptions) -> Result<Self, Error> {
-        let Accepted { stream, inbox, connack, limits } = handshake(options)?;
+        let Accepted { outgoing, socket, inbox, connack, limits } = handshake(options)?;
         let keep_alive = connack.server_keep_alive.unwrap_or(options.keep_alive);
         // A little before the server would miss us. [MQTT-3.1.2-20]
         let ping_after =
@@ -65,7 +66,7 @@ impl Client {
             messages: to_messages,
             aliases: std::collections::HashMap::new(),
         };
-        let writer_stream = stream.try_clone().map_err(CloseReason::from)?;
+        let writer_socket = socket.try_clone().map_err(CloseReason::from)?;
         let (writer_outbox, writer_in_flight) = (Arc::clone(&outbox), Arc::clone(&in_flight));
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let read = move || {
@@ -74,13 +75,14 @@ impl Client {
             reader.run(inbox);
         };
         thread("mqtt-read").spawn(read).map_err(Error::Thread)?;
-        let write = move || writer::run(writer_stream, &writer_outbox, &writer_in_flight);
+        let write =
+            move || writer::run(outgoing, &writer_socket, &writer_outbox, &writer_in_flight);
         let writer = thread("mqtt-write").spawn(write).map_err(Error::Thread)?;
         Ok(Self {
             version: options.version,
             acknowledge: options.acknowledge,
             connack,
-            stream,
+            socket,
             in_flight,
             outbox,
             messages,
@@ -272,7 +274,6 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.in_flight.close(CloseReason::Ours);
         self.outbox.close();
-        // Fails when the connection is gone already.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.socket.shutdown(Shutdown::Both);
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with a request.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mqtt_codec::EncodeError;
@@ -27,6 +28,27 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// TLS or WebSocket was not agreed on.
+    #[error("{what} handshake with {address} failed: {why}")]
+    Handshake {
+        /// TLS or WebSocket.
+        what: &'static str,
+        /// The address.
+        address: String,
+        /// What was wrong, in words.
+        why: String,
+    },
+    /// A file of TLS is of no use.
+    #[error("cannot use {}: {why}", path.display())]
+    TlsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// TLS cannot be spoken as asked for.
+    #[error("cannot speak TLS: {0}")]
+    Tls(String),
     /// The server answered CONNECT with a failure.
     #[error("server refused the connection: {reason_code}{}", because(.reason_string))]
     Refused {
@@ -35,6 +57,12 @@ pub enum Error {
         /// Its reason in words.
         reason_string: Option<String>,
     },
+    /// An exchange of SCRAM came to nothing: the server does not know the password, or not the rules.
+    #[error("the server has not proved that it knows the password: {0}")]
+    Exchange(policy::ScramError),
+    /// The system has no random numbers.
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
     /// The server did not answer in time.
     #[error("no {packet} from the server within {waited:?}")]
     Timeout {

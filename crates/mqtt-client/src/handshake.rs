@@ -1,17 +1,19 @@
 //! From an address to a connection that the server has accepted.
 
-use std::io::{ErrorKind, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use mqtt_codec::{Connect, Limits, Packet, Peer, Will, decode, encode};
 
+use crate::exchange::Exchange;
 use crate::reader::Inbox;
+use crate::transport::{Opened, Outgoing, Socket, open};
 use crate::{CloseReason, ConnAckInfo, ConnectOptions, Error};
 
 /// A connection that the server has accepted.
 pub struct Accepted {
-    pub stream: TcpStream,
+    pub outgoing: Box<dyn Outgoing>,
+    pub socket: Socket,
     /// What came behind CONNACK is in here.
     pub inbox: Inbox,
     pub connack: ConnAckInfo,
@@ -21,41 +23,36 @@ pub struct Accepted {
 /// Connects, sends CONNECT, waits for CONNACK.
 pub fn handshake(options: &ConnectOptions) -> Result<Accepted, Error> {
     let deadline = Instant::now() + options.connect_timeout;
-    let mut stream = open(options)?;
+    let Opened { incoming, mut outgoing, socket } = open(options, deadline)?;
     let closed = |error: std::io::Error| Error::Closed(error.into());
-    stream.set_nodelay(true).map_err(closed)?;
-    stream.set_write_timeout(Some(options.write_timeout)).map_err(closed)?;
     let mut out = Vec::new();
-    encode_connect(options, &mut out)?;
-    stream.write_all(&out).map_err(closed)?;
+    let exchange = Exchange::of(options)?;
+    encode_connect(options, exchange.as_ref(), &mut out)?;
+    outgoing.write_all(&out).and_then(|()| outgoing.flush()).map_err(closed)?;
 
     let limits = Limits {
         max_packet_size: options.max_packet_bytes,
         max_topic_levels: u16::MAX,
         ..Limits::default().from(Peer::Server)
     };
-    let mut inbox = Inbox::new(stream.try_clone().map_err(closed)?);
-    let connack = wait_for_connack(&stream, &mut inbox, options, &limits, deadline)?;
-    stream.set_read_timeout(None).map_err(closed)?;
-    Ok(Accepted { stream, inbox, connack, limits })
+    let mut inbox = Inbox::new(incoming);
+    let wait =
+        Wait { socket: &socket, outgoing: &mut *outgoing, options, limits: &limits, deadline };
+    let connack = wait.for_connack(&mut inbox, exchange)?;
+    socket.set_read_timeout(None).map_err(closed)?;
+    Ok(Accepted { outgoing, socket, inbox, connack, limits })
 }
 
-/// Tries each address that the name has.
-fn open(options: &ConnectOptions) -> Result<TcpStream, Error> {
-    let address = &options.address;
-    let resolve_error = |source| Error::Resolve { address: address.clone(), source };
-    let mut failure = None;
-    for candidate in address.to_socket_addrs().map_err(resolve_error)? {
-        match TcpStream::connect_timeout(&candidate, options.connect_timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = Some(error),
-        }
+fn encode_connect(
+    options: &ConnectOptions,
+    exchange: Option<&Exchange>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let mut properties = options.properties.clone();
+    if let Some(exchange) = exchange {
+        exchange.begin(&mut properties)?;
     }
-    let source = failure.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
-    Err(Error::Connect { address: address.clone(), source })
-}
-
-fn encode_connect(options: &ConnectOptions, out: &mut Vec<u8>) -> Result<(), Error> {
+    let credentials = exchange.is_none().then_some(options);
     let will = options.will.as_ref().map(|will| Will {
         qos: will.qos,
         retain: will.retain,
@@ -69,44 +66,72 @@ fn encode_connect(options: &ConnectOptions, out: &mut Vec<u8>) -> Result<(), Err
         keep_alive: options.keep_alive,
         client_id: &options.client_id,
         will,
-        username: options.username.as_deref(),
-        password: options.password.as_deref(),
-        properties: options.properties.properties(),
+        username: credentials.and_then(|options| options.username.as_deref()),
+        password: credentials.and_then(|options| options.password.as_deref()),
+        properties: properties.properties(),
     };
     Ok(encode(&Packet::Connect(connect), options.version, out)?)
 }
 
-fn wait_for_connack(
-    stream: &TcpStream,
-    inbox: &mut Inbox,
-    options: &ConnectOptions,
-    limits: &Limits,
+/// What waiting for CONNACK needs.
+struct Wait<'a> {
+    socket: &'a Socket,
+    outgoing: &'a mut dyn Outgoing,
+    options: &'a ConnectOptions,
+    limits: &'a Limits,
     deadline: Instant,
-) -> Result<ConnAckInfo, Error> {
-    let timeout = || Error::Timeout { packet: "CONNACK", waited: options.connect_timeout };
-    loop {
-        let decoded =
-            decode(inbox.bytes(), options.version, limits).map_err(CloseReason::Malformed)?;
-        if let Some((packet, len)) = decoded {
-            let Packet::ConnAck(connack) = packet else {
-                return Err(CloseReason::Unexpected("another packet before CONNACK").into());
+}
+
+impl Wait<'_> {
+    fn for_connack(
+        mut self,
+        inbox: &mut Inbox,
+        mut exchange: Option<Exchange>,
+    ) -> Result<ConnAckInfo, Error> {
+        loop {
+            let decoded = decode(inbox.bytes(), self.options.version, self.limits)
+                .map_err(CloseReason::Malformed)?;
+            let Some((packet, len)) = decoded else {
+                self.fill(inbox)?;
+                continue;
             };
-            let info = ConnAckInfo::of(&connack);
-            inbox.consume(len);
-            return accepted(info);
+            match (&packet, &mut exchange) {
+                (Packet::ConnAck(connack), exchange) => {
+                    let info = accepted(ConnAckInfo::of(connack))?;
+                    if let Some(exchange) = exchange {
+                        exchange.check(connack)?;
+                    }
+                    inbox.consume(len);
+                    return Ok(info);
+                }
+                (Packet::Auth(auth), Some(exchange)) => {
+                    let mut out = Vec::new();
+                    exchange.answer(auth, &mut out)?;
+                    let written = self.outgoing.write_all(&out);
+                    written.and_then(|()| self.outgoing.flush()).map_err(CloseReason::from)?;
+                    inbox.consume(len);
+                }
+                _ => return Err(CloseReason::Unexpected("another packet before CONNACK").into()),
+            }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+    }
+
+    /// Waits for more bytes.
+    fn fill(&mut self, inbox: &mut Inbox) -> Result<(), Error> {
+        let waited = self.options.connect_timeout;
+        let timeout = || Error::Timeout { packet: "CONNACK", waited };
+        let left = self.deadline.saturating_duration_since(Instant::now());
         if left == Duration::ZERO {
             return Err(timeout());
         }
-        stream.set_read_timeout(Some(left)).map_err(CloseReason::from)?;
+        self.socket.set_read_timeout(Some(left)).map_err(CloseReason::from)?;
         match inbox.fill() {
-            Ok(true) => {}
-            Ok(false) => return Err(CloseReason::Eof.into()),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CloseReason::Eof.into()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Err(timeout());
+                Err(timeout())
             }
-            Err(error) => return Err(CloseReason::from(error).into()),
+            Err(error) => Err(CloseReason::from(error).into()),
         }
     }
 }

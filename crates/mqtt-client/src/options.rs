@@ -1,5 +1,6 @@
 //! What a connection is made with, and what is published on it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mqtt_codec::PropertyBlock;
@@ -8,8 +9,10 @@ use mqtt_types::{ProtocolVersion, QoS};
 /// How to connect.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// The server, as `host:port`.
+    /// The server, as `host:port`, or the path of its Unix socket.
     pub address: String,
+    /// What the connection runs over.
+    pub transport: Transport,
     /// The version of MQTT to speak.
     pub version: ProtocolVersion,
     /// The client identifier; empty lets the server choose one.
@@ -22,6 +25,8 @@ pub struct ConnectOptions {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Vec<u8>>,
+    /// Whether to prove the password by SCRAM-SHA-256 instead of sending it; 5.0 only.
+    pub scram: bool,
     /// What the server publishes when the connection is lost.
     pub will: Option<Will>,
     /// The properties of the CONNECT, such as Session Expiry Interval and Receive Maximum; 5.0 only.
@@ -38,6 +43,53 @@ pub struct ConnectOptions {
     pub max_waiting_messages: usize,
     /// Bytes that wait to be written; when there are more, publishing waits.
     pub max_outbox_bytes: usize,
+}
+
+/// What a connection runs over.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Transport {
+    /// What lies below.
+    pub network: Network,
+    /// TLS, if it is spoken.
+    pub tls: Option<TlsOptions>,
+    /// The path of the WebSocket, if one is opened.
+    pub websocket_path: Option<String>,
+}
+
+/// What lies below a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Network {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// A stream of QUIC, which has TLS within.
+    Quic,
+    /// A Unix socket.
+    Unix,
+}
+
+/// Whom to trust, and how to show who one is. Files are PEM.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TlsOptions {
+    /// The roots that the server's certificate is checked against; none: those of this system.
+    pub ca_file: Option<PathBuf>,
+    /// The client's own certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The name that the server's certificate must have and that is asked for; none: the host of the address.
+    pub server_name: Option<String>,
+    /// The one version to speak; none: 1.2 or 1.3.
+    pub version: Option<TlsVersion>,
+    /// Takes a certificate whatever its name; and without `ca_file`, any certificate at all.
+    pub insecure: bool,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TlsVersion {
+    /// 1.2.
+    V1_2,
+    /// 1.3.
+    V1_3,
 }
 
 /// Who acknowledges messages of QoS 1 and 2.
@@ -86,12 +138,14 @@ impl ConnectOptions {
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
+            transport: Transport::default(),
             version: ProtocolVersion::V5,
             client_id: String::new(),
             clean_start: true,
             keep_alive: 60,
             username: None,
             password: None,
+            scram: false,
             will: None,
             properties: PropertyBlock::new(),
             acknowledge: Acknowledge::Automatically,

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 /// What the writer is to do next.
 #[derive(Debug)]
 pub enum Work {
-    /// Write these bytes.
+    /// Write these bytes, which may be none, and what the transport has to answer.
     Write(Vec<u8>),
     /// Nothing was written for the keep alive, and no ping is on its way.
     Ping,
@@ -32,6 +32,8 @@ pub struct Outbox {
 struct State {
     buffer: Vec<u8>,
     closing: bool,
+    /// The transport has something of its own to write.
+    is_nudged: bool,
     last_write: Instant,
     ping_sent: Option<Instant>,
 }
@@ -41,6 +43,7 @@ impl Outbox {
         let state = State {
             buffer: Vec::new(),
             closing: false,
+            is_nudged: false,
             last_write: Instant::now(),
             ping_sent: None,
         };
@@ -58,6 +61,12 @@ impl Outbox {
         let result = append(&mut self.state.lock().buffer);
         self.ready.notify_one();
         result
+    }
+
+    /// Has the writer write what the transport has to answer.
+    pub fn nudge(&self) {
+        self.state.lock().is_nudged = true;
+        self.ready.notify_one();
     }
 
     /// Appends once there is room, or the box is closed. `false` when the time ran out.
@@ -88,7 +97,7 @@ impl Outbox {
     pub fn next(&self, mut spare: Vec<u8>) -> Work {
         let mut state = self.state.lock();
         loop {
-            if !state.buffer.is_empty() {
+            if !state.buffer.is_empty() || std::mem::take(&mut state.is_nudged) {
                 spare.clear();
                 std::mem::swap(&mut spare, &mut state.buffer);
                 state.last_write = Instant::now();

@@ -1,8 +1,7 @@
 //! The reader thread: bytes from the socket to messages, outcomes and the answers that MQTT demands.
 
 use std::collections::HashMap;
-use std::io::Read;
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -12,6 +11,7 @@ use mqtt_types::{ProtocolVersion, ReasonCode};
 use crate::in_flight::InFlight;
 use crate::outbox::Outbox;
 use crate::outcome::{FilterOutcomes, PublishOutcome};
+use crate::transport::Incoming;
 use crate::{CloseReason, Delivery};
 
 const READ_BYTES: usize = 64 << 10;
@@ -29,7 +29,7 @@ pub struct Reader {
 
 /// Bytes that were read and not yet decoded.
 pub struct Inbox {
-    stream: TcpStream,
+    stream: Box<dyn Incoming>,
     buffer: Vec<u8>,
     /// What of the buffer holds bytes.
     start: usize,
@@ -37,7 +37,7 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: Box<dyn Incoming>) -> Self {
         Self { stream, buffer: Vec::new(), start: 0, end: 0 }
     }
 
@@ -49,7 +49,12 @@ impl Inbox {
         self.start = (self.start + len).min(self.end);
     }
 
-    /// Waits for more bytes. `false` at the end of the stream.
+    /// Whether something has to be written in answer to what was read.
+    pub fn owes_answer(&self) -> bool {
+        self.stream.owes_answer()
+    }
+
+    /// Waits for more bytes, or for something to answer. `false` at the end of the stream.
     pub fn fill(&mut self) -> std::io::Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -57,9 +62,14 @@ impl Inbox {
         if self.buffer.len() - self.end < READ_BYTES {
             self.buffer.resize(self.end + 2 * READ_BYTES, 0);
         }
-        let count = self.stream.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
-        self.end += count;
-        Ok(count > 0)
+        match self.stream.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
+            Ok(count) => {
+                self.end += count;
+                Ok(count > 0)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -71,6 +81,7 @@ impl Reader {
                 break reason;
             }
             match inbox.fill() {
+                Ok(true) if inbox.owes_answer() => self.outbox.nudge(),
                 Ok(true) => {}
                 Ok(false) => break CloseReason::Eof,
                 Err(error) => break error.into(),

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
+use stdx::Instant;
 
 use crate::config::{ListenerConfig, WebSocketConfig};
+use crate::gate::Gate;
 use crate::tls_server::TlsServer;
-use crate::transport::{Peer, Socket, Tls, Transport, Under, WebSocket};
+use crate::transport::{Peer, Socket, Stream, Tls, Transport, Under, WebSocket};
 
 /// A socket that listens.
 pub(crate) enum Listening {
@@ -21,16 +23,23 @@ pub(crate) enum Listening {
 
 /// A listener at work.
 pub(crate) struct Acceptor {
-    pub(crate) name: Arc<str>,
+    pub(crate) gate: Arc<Gate>,
     socket: Listening,
     tls: Option<TlsServer>,
     websocket: Option<Arc<WebSocketConfig>>,
 }
 
+/// What became of a connection that was waiting.
+pub(crate) enum Accepted {
+    Connection(Transport),
+    /// There is no place for it; it is closed already.
+    Refused,
+}
+
 impl Acceptor {
-    pub(crate) fn new(config: &ListenerConfig, socket: Listening) -> Self {
+    pub(crate) fn new(config: &ListenerConfig, socket: Listening, gate: Arc<Gate>) -> Self {
         Self {
-            name: config.name.as_str().into(),
+            gate,
             socket,
             tls: config.tls.clone(),
             websocket: config.websocket.clone().map(Arc::new),
@@ -45,40 +54,44 @@ impl Acceptor {
     }
 
     /// Takes a connection.
-    pub(crate) fn accept(&self) -> io::Result<Transport> {
-        let (socket, address) = match &self.socket {
+    pub(crate) fn accept(&self, now: Instant) -> io::Result<Accepted> {
+        let (stream, address) = match &self.socket {
             Listening::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 // A socket that has gone already refuses; reading it will say so.
                 let _ = stream.set_nodelay(true);
-                (Socket::Tcp(stream), Some(address))
+                (Stream::Tcp(stream), Some(address))
             }
-            Listening::Unix(listener, _) => (Socket::Unix(listener.accept()?.0), None),
+            Listening::Unix(listener, _) => (Stream::Unix(listener.accept()?.0), None),
         };
-        if self.tls.is_none() && self.websocket.is_none() {
-            return Ok(Transport::Plain(socket));
-        }
-        let peer = Peer { listener: Arc::clone(&self.name), address };
-        self.dress(socket, peer)
+        let place = match self.gate.admit(now) {
+            Ok(place) => place,
+            Err(refusal) => {
+                self.gate.refuse(refusal, now);
+                return Ok(Accepted::Refused);
+            }
+        };
+        let peer = Peer::new(place, address);
+        Ok(Accepted::Connection(self.dress(Socket::new(stream, peer))?))
     }
 
-    fn dress(&self, socket: Socket, peer: Peer) -> io::Result<Transport> {
+    fn dress(&self, socket: Socket) -> io::Result<Transport> {
         let Some(tls) = &self.tls else {
             return Ok(match &self.websocket {
-                Some(config) => over(Under::Plain(socket), config, peer),
+                Some(config) => over(Under::Plain(socket), config),
                 None => Transport::Plain(socket),
             });
         };
-        let tls = Tls::new(socket, tls.current(), peer.clone()).map_err(io::Error::other)?;
+        let tls = Tls::new(socket, tls.current()).map_err(io::Error::other)?;
         Ok(match &self.websocket {
-            Some(config) => over(Under::Tls(Box::new(tls)), config, peer),
+            Some(config) => over(Under::Tls(Box::new(tls)), config),
             None => Transport::Tls(Box::new(tls)),
         })
     }
 }
 
-fn over(under: Under, config: &Arc<WebSocketConfig>, peer: Peer) -> Transport {
-    Transport::WebSocket(Box::new(WebSocket::new(under, Arc::clone(config), peer)))
+fn over(under: Under, config: &Arc<WebSocketConfig>) -> Transport {
+    Transport::WebSocket(Box::new(WebSocket::new(under, Arc::clone(config))))
 }
 
 impl Drop for Acceptor {

@@ -1,8 +1,10 @@
 //! Limits of the network side, each with its default.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use mqtt_codec::Limits;
+use stdx::IpNetwork;
 
 use crate::address::Address;
 use crate::tls_server::TlsServer;
@@ -14,17 +16,82 @@ pub struct ListenerConfig {
     pub name: String,
     /// Where to listen.
     pub bind: Address,
+    /// Whether an IPv6 listener takes IPv4 connections too, if it is bound to all addresses.
+    pub dual_stack: bool,
+    /// Whether QUIC is spoken, which needs `tls` and takes nothing else.
+    pub quic: bool,
     /// Its certificate and rules when TLS is spoken.
     pub tls: Option<TlsServer>,
     /// How WebSocket is spoken, when it is.
     pub websocket: Option<WebSocketConfig>,
+    /// Who may say on whose behalf it connects, when anyone may.
+    pub proxy: Option<ProxyConfig>,
+    /// What its connections may do.
+    pub limits: ListenerLimits,
 }
 
 impl ListenerConfig {
     /// A listener for MQTT without anything around it.
     #[must_use]
     pub fn plain(name: &str, bind: impl Into<Address>) -> Self {
-        Self { name: name.to_owned(), bind: bind.into(), tls: None, websocket: None }
+        Self {
+            name: name.to_owned(),
+            bind: bind.into(),
+            dual_stack: false,
+            quic: false,
+            tls: None,
+            websocket: None,
+            proxy: None,
+            limits: ListenerLimits::default(),
+        }
+    }
+}
+
+/// Limits of one listener and of each of its connections.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenerLimits {
+    /// Connections at once, greeted or not; more are closed at once.
+    pub max_connections: usize,
+    /// New connections a second, after a second's worth at once; more are closed at once. None: as they come.
+    pub max_connect_rate: Option<NonZeroU64>,
+    /// How long a new connection may take for its CONNECT, with all handshakes before it. None: as [`Config`] says.
+    pub connect_timeout: Option<Duration>,
+    /// The largest packet taken. None: as [`Config`] says.
+    pub max_packet_size: Option<u32>,
+    /// PUBLISH packets a second of one connection, after a second's worth at once. Beyond, it is not read for a while.
+    pub max_message_rate: Option<NonZeroU64>,
+    /// Bytes a second of one connection, after a second's worth at once. Beyond, it is not read for a while.
+    pub max_byte_rate: Option<NonZeroU64>,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self {
+            // What a machine with 1 GiB holds, with TLS at rest.
+            max_connections: 65_536,
+            max_connect_rate: None,
+            connect_timeout: None,
+            max_packet_size: None,
+            max_message_rate: None,
+            max_byte_rate: None,
+        }
+    }
+}
+
+/// Who may send a PROXY header.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProxyConfig {
+    /// From where one is taken, and expected.
+    pub trusted: Vec<IpNetwork>,
+    /// How long it may take to come.
+    pub timeout: Duration,
+    /// The longest header, extensions included.
+    pub header_bytes_max: usize,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self { trusted: Vec::new(), timeout: Duration::from_secs(3), header_bytes_max: 4096 }
     }
 }
 

@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::acceptor::{Acceptor, Listening};
 use crate::address::Address;
-use crate::config::Config;
+use crate::config::{Config, ListenerConfig};
+use crate::gate::Gate;
+use crate::quic::{self, QuicListener, can_serve};
+use crate::refusal::Refusals;
 
 /// Connections the system keeps for a listener that is not accepting yet.
 const BACKLOG: i32 = 4096;
@@ -30,6 +34,9 @@ pub struct BindError {
 /// Listeners that hold their addresses and accept nothing yet.
 pub struct Bound {
     pub(crate) acceptors: Vec<Acceptor>,
+    pub(crate) quic: Vec<QuicListener>,
+    pub(crate) gates: Vec<Arc<Gate>>,
+    pub(crate) refusals: Arc<Refusals>,
     addresses: Vec<(String, Address)>,
 }
 
@@ -46,30 +53,61 @@ impl Bound {
 /// # Errors
 /// An address is in use or not this machine's.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
-    let mut bound = Bound { acceptors: Vec::new(), addresses: Vec::new() };
+    let refusals = Arc::new(Refusals::default());
+    let mut bound = Bound {
+        acceptors: Vec::new(),
+        quic: Vec::new(),
+        gates: Vec::new(),
+        refusals: Arc::clone(&refusals),
+        addresses: Vec::new(),
+    };
     for listener in &config.listeners {
         let error =
             |source| BindError { name: listener.name.clone(), bind: listener.bind.clone(), source };
+        let gate = Arc::new(Gate::new(listener, config, Arc::clone(&refusals)));
+        bound.gates.push(Arc::clone(&gate));
+        if listener.quic {
+            let (quic, address) = open_quic(listener, gate).map_err(error)?;
+            bound.addresses.push((listener.name.clone(), address));
+            bound.quic.push(quic);
+            continue;
+        }
         let (socket, address) = match &listener.bind {
-            Address::Ip(address) => open_tcp(*address),
+            Address::Ip(address) => open_tcp(*address, listener.dual_stack),
             Address::Unix(path) => open_unix(path),
         }
         .map_err(error)?;
         bound.addresses.push((listener.name.clone(), address));
-        bound.acceptors.push(Acceptor::new(listener, socket));
+        bound.acceptors.push(Acceptor::new(listener, socket, gate));
     }
     Ok(bound)
 }
 
-fn open_tcp(bind: SocketAddr) -> io::Result<(Listening, Address)> {
+fn open_tcp(bind: SocketAddr, dual_stack: bool) -> io::Result<(Listening, Address)> {
     let socket = Socket::new(Domain::for_address(bind), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    if bind.is_ipv6() {
+        // Said here, so that it is not the system's setting that decides.
+        socket.set_only_v6(!dual_stack)?;
+    }
     socket.bind(&bind.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     let listener = std::net::TcpListener::from(socket);
     let address = listener.local_addr()?.into();
     Ok((Listening::Tcp(mio::net::TcpListener::from_std(listener)), address))
+}
+
+fn open_quic(listener: &ListenerConfig, gate: Arc<Gate>) -> io::Result<(QuicListener, Address)> {
+    let unfit = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let address = listener.bind.ip().ok_or_else(|| unfit("QUIC needs an IP address"))?;
+    let tls = listener.tls.clone().ok_or_else(|| unfit("QUIC needs a certificate"))?;
+    if !can_serve(&tls.current()) {
+        return Err(unfit("QUIC cannot be spoken with this certificate"));
+    }
+    let socket = quic::bind(address, listener.dual_stack)?;
+    let address = socket.local_addr()?.into();
+    Ok((QuicListener { gate, tls, socket }, address))
 }
 
 fn open_unix(path: &Path) -> io::Result<(Listening, Address)> {

@@ -2,26 +2,29 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use broker::{Post, Shard};
-use mio::{Poll, Waker};
-use parking_lot::Mutex;
+use mio::Poll;
 
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::door::Door;
+use crate::handle::Handle;
 use crate::listener::Bound;
-use crate::tls_server::{TlsFileError, TlsServer};
-use crate::worker::{Door, Worker, waker_token};
+use crate::quic::Quic;
+use crate::worker::Worker;
 
 /// The threads of a running broker.
 pub struct Running {
     addresses: Vec<(String, Address)>,
-    tls: Vec<(String, TlsServer)>,
+    handle: Handle,
     doors: Arc<[Arc<Door>]>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    /// Of the listeners that speak QUIC.
+    quic_doors: Vec<Arc<Door>>,
+    quic_threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
 /// Starts a thread for each shard; the first one accepts.
@@ -34,24 +37,20 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
         .listeners
         .iter()
         .filter_map(|listener| listener.tls.clone().map(|tls| (listener.name.clone(), tls)));
-    let tls = tls.collect();
+    let handle = Handle {
+        gates: bound.gates.into(),
+        refusals: Arc::clone(&bound.refusals),
+        tls: tls.collect(),
+    };
+    let linger = config.linger;
     let config = Arc::new(config);
     let mut polls = Vec::new();
     let mut doors = Vec::new();
     for shard in &shards {
         let poll = Poll::new()?;
-        let door = Arc::new(Door {
-            handovers: Mutex::new(Vec::new()),
-            waker: Waker::new(poll.registry(), waker_token())?,
-            stop: AtomicBool::new(false),
-            closed_to_new: AtomicBool::new(false),
-        });
+        let door = Door::new(poll.registry())?;
         let woken = Arc::clone(&door);
-        post.on_mail(shard.id(), move || {
-            if let Err(error) = woken.waker.wake() {
-                tracing::error!(%error, "a shard's thread could not be woken");
-            }
-        });
+        post.on_mail(shard.id(), move || woken.wake());
         polls.push(poll);
         doors.push(door);
     }
@@ -75,9 +74,24 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
     }
     // Mail that came before a thread could be woken is read in its first turn.
     for door in doors.iter() {
-        door.waker.wake()?;
+        door.wake();
     }
-    Ok(Running { addresses, tls, doors, threads })
+    let mut running = Running {
+        addresses,
+        handle,
+        doors: Arc::clone(&doors),
+        threads,
+        quic_doors: Vec::new(),
+        quic_threads: Vec::new(),
+    };
+    for listener in bound.quic {
+        let name = format!("quic-{}", listener.gate.name);
+        let (quic, door) = Quic::new(listener, Arc::clone(&doors), clock, linger)?;
+        running.quic_doors.push(door);
+        let thread = std::thread::Builder::new().name(name).spawn(move || quic.run())?;
+        running.quic_threads.push(thread);
+    }
+    Ok(running)
 }
 
 impl Running {
@@ -87,29 +101,23 @@ impl Running {
         &self.addresses
     }
 
-    /// Reads the certificates of all listeners again, for the connections to come.
-    pub fn reload_tls(&self) -> impl Iterator<Item = (&str, Result<(), TlsFileError>)> {
-        self.tls.iter().map(|(listener, tls)| (listener.as_str(), tls.reload()))
+    /// For what the operator asks.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Accepts nobody any more.
     pub fn close_listeners(&self) {
-        self.signal(|door| &door.closed_to_new);
-    }
-
-    fn signal(&self, flag: impl Fn(&Door) -> &AtomicBool) {
-        for door in self.doors.iter() {
-            flag(door).store(true, Ordering::Release);
-            if let Err(error) = door.waker.wake() {
-                tracing::error!(%error, "a shard's thread could not be woken");
-            }
+        for door in self.doors.iter().chain(&self.quic_doors) {
+            door.signal(|door| &door.closed_to_new);
         }
     }
 
-    /// Whether a shard's thread has ended, which none does by itself but by a failure.
+    /// Whether a thread has ended, which none does by itself but by a failure.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.threads.iter().any(JoinHandle::is_finished)
+        self.threads.iter().chain(&self.quic_threads).any(JoinHandle::is_finished)
     }
 
     /// Stops the threads, and waits for them.
@@ -117,9 +125,14 @@ impl Running {
     /// # Errors
     /// What ended a thread before.
     pub fn stop(self) -> io::Result<()> {
-        self.signal(|door| &door.stop);
+        self.doors.iter().for_each(|door| door.signal(|door| &door.stop));
         for thread in self.threads {
             thread.join().map_err(|_| io::Error::other("a shard's thread panicked"))??;
+        }
+        // Last, so that what the shards have written comes out.
+        self.quic_doors.iter().for_each(|door| door.signal(|door| &door.stop));
+        for thread in self.quic_threads {
+            thread.join().map_err(|_| io::Error::other("a QUIC listener's thread panicked"))??;
         }
         Ok(())
     }

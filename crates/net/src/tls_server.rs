@@ -1,35 +1,41 @@
-//! Certificates and keys from files to what a TLS listener needs. It must not know sockets.
+//! A TLS listener's certificates, keys and rules, which can be read again while it serves. It must not know sockets.
+
+mod files;
+mod resolver;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::ServerConfig;
 
-/// The files of a TLS listener, all PEM.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TlsFiles {
-    /// The certificate, and those between it and its root.
-    pub cert: PathBuf,
-    /// The certificate's private key.
-    pub key: PathBuf,
-    /// Roots that clients' certificates are checked against; none: no certificate is asked for.
-    pub client_ca: Option<PathBuf>,
-    /// Whether a client without a certificate is refused.
-    pub require_client_cert: bool,
-}
+pub use files::{Identity, TlsFileError, TlsFiles};
 
-/// A TLS listener's certificate, key and rules. Clones are the same one.
+/// How long before its end a certificate is a concern.
+const CONCERN_SECONDS: i64 = 30 * DAY_SECONDS;
+const DAY_SECONDS: i64 = 24 * 3600;
+
+/// A TLS listener's certificates, keys and rules. Clones are the same one.
 #[derive(Clone)]
 pub struct TlsServer {
     files: TlsFiles,
-    config: Arc<ArcSwap<ServerConfig>>,
+    loaded: Arc<ArcSwap<Loaded>>,
+}
+
+/// What the files came to.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    ends: Vec<End>,
+}
+
+/// When a file is of no use any more.
+struct End {
+    what: &'static str,
+    path: PathBuf,
+    /// In seconds since 1970.
+    at: i64,
+    is_certificate: bool,
 }
 
 impl TlsServer {
@@ -38,13 +44,44 @@ impl TlsServer {
     /// # Errors
     /// As for [`TlsFiles::load`].
     pub fn reload(&self) -> Result<(), TlsFileError> {
-        self.config.store(self.files.read()?);
+        self.loaded.store(Arc::new(self.files.read()?));
         Ok(())
+    }
+
+    /// When the first of the certificates ends, with those between it and its root, in seconds since 1970.
+    #[must_use]
+    pub fn certificate_expiry(&self) -> Option<i64> {
+        let loaded = self.loaded.load();
+        loaded.ends.iter().filter(|end| end.is_certificate).map(|end| end.at).min()
+    }
+
+    /// What somebody should do something about, in words: what ends soon, or has ended.
+    #[must_use]
+    pub fn concerns(&self, unix_seconds: i64) -> Vec<String> {
+        let loaded = self.loaded.load();
+        loaded.ends.iter().filter_map(|end| end.concern(unix_seconds)).collect()
     }
 
     /// What a new connection is served with.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
-        self.config.load_full()
+        Arc::clone(&self.loaded.load().config)
+    }
+}
+
+impl End {
+    fn concern(&self, now: i64) -> Option<String> {
+        let Self { what, path, at, is_certificate } = self;
+        let (path, left) = (path.display(), at - now);
+        let next = "put a new one in its place and send SIGHUP";
+        match (left, is_certificate) {
+            (..0, true) => Some(format!("{what} {path} has expired: {next}")),
+            (..0, false) => Some(format!("{what} {path} is out of date: {next}")),
+            (0..CONCERN_SECONDS, true) => {
+                let days = left / DAY_SECONDS;
+                Some(format!("{what} {path} expires in {days} days: {next}"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -54,88 +91,29 @@ impl fmt::Debug for TlsServer {
     }
 }
 
-/// A file that a TLS listener cannot work with.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use {what} {}: {why}", path.display())]
-pub struct TlsFileError {
-    /// What the file is for: the certificate, the key, the client CA.
-    pub what: &'static str,
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub why: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl TlsFiles {
-    /// Reads and checks the files.
-    ///
-    /// # Errors
-    /// A file cannot be read or is not what it should be, or key and certificate do not belong together.
-    pub fn load(&self) -> Result<TlsServer, TlsFileError> {
-        let config = Arc::new(ArcSwap::new(self.read()?));
-        Ok(TlsServer { files: self.clone(), config })
-    }
-
-    fn read(&self) -> Result<Arc<ServerConfig>, TlsFileError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let chain = certificates("the certificate", &self.cert)?;
-        let key_error = |why| TlsFileError { what: "the key", path: self.key.clone(), why };
-        let key =
-            PrivateKeyDer::from_pem_file(&self.key).map_err(|error| key_error(words(&error)))?;
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| key_error(error.to_string()))?;
-        let builder = match &self.client_ca {
-            Some(path) => builder.with_client_cert_verifier(self.verifier(path, provider)?),
-            None => builder.with_no_client_auth(),
+    #[test]
+    fn ends_are_a_concern_before_they_come() {
+        let at = 1_000 * DAY_SECONDS;
+        let certificate = |now| {
+            let end =
+                End { what: "the certificate", path: "a.pem".into(), at, is_certificate: true };
+            end.concern(now)
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(|error| {
-            key_error(format!("with the certificate {}: {error}", self.cert.display()))
-        })?;
-        // Sessions are resumed without keeping anything for each of them.
-        config.ticketer =
-            aws_lc_rs::Ticketer::new().map_err(|error| key_error(error.to_string()))?;
-        Ok(Arc::new(config))
-    }
-
-    fn verifier(
-        &self,
-        path: &Path,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ClientCertVerifier>, TlsFileError> {
-        let what = "the client CA";
-        let bad = |why| TlsFileError { what, path: path.to_owned(), why };
-        let mut roots = RootCertStore::empty();
-        for root in certificates(what, path)? {
-            roots.add(root).map_err(|error| bad(error.to_string()))?;
-        }
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let builder =
-            if self.require_client_cert { builder } else { builder.allow_unauthenticated() };
-        builder.build().map_err(|error| bad(error.to_string()))
-    }
-}
-
-/// All certificates of a file, one at least.
-fn certificates(
-    what: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let bad = |why| TlsFileError { what, path: path.to_owned(), why };
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).map_err(|error| bad(words(&error)))?.collect();
-    let found = found.map_err(|error| bad(words(&error)))?;
-    if found.is_empty() {
-        return Err(bad("there is no certificate in it, PEM expected".to_owned()));
-    }
-    Ok(found)
-}
-
-/// The library's error in words for who wrote the config.
-fn words(error: &pem::Error) -> String {
-    match error {
-        pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => "there is nothing of that kind in it, PEM expected".to_owned(),
-        other => other.to_string(),
+        assert_eq!(certificate(at - 31 * DAY_SECONDS), None);
+        let soon = certificate(at - 29 * DAY_SECONDS).expect("soon");
+        assert!(soon.starts_with("the certificate a.pem expires in 29 days: "), "{soon}");
+        let over = certificate(at + 1).expect("over");
+        assert!(over.starts_with("the certificate a.pem has expired: "), "{over}");
+        let list = |now| {
+            let end = End { what: "the list", path: "a.crl".into(), at, is_certificate: false };
+            end.concern(now)
+        };
+        // Lists are short-lived as a rule: that the next one is due soon is no news.
+        assert_eq!(list(at - 1), None);
+        assert!(list(at + 1).expect("over").starts_with("the list a.crl is out of date: "));
     }
 }

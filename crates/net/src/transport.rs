@@ -1,10 +1,12 @@
-//! What a connection's bytes travel through: a plain socket, TLS, WebSocket. It must not know MQTT.
+//! What a connection's bytes travel through: a plain socket, TLS, WebSocket, on each perhaps a PROXY header first. It
+//! must not know MQTT.
 //!
 //! A write is taken only when all of it is on the socket: until then it says `WouldBlock`, and the same bytes are to be
 //! given again. So nobody counts bytes as written that wait in here.
 
 mod frame;
 mod peer;
+mod proxy_header;
 mod socket;
 mod tls;
 mod upgrade;
@@ -13,7 +15,7 @@ mod websocket;
 use std::io::{self, Read, Write};
 
 pub(crate) use peer::Peer;
-pub(crate) use socket::Socket;
+pub(crate) use socket::{Socket, Stream};
 pub(crate) use tls::Tls;
 pub(crate) use websocket::{Under, WebSocket};
 
@@ -93,17 +95,46 @@ impl Transport {
         }
     }
 
-    /// Logs that a handshake took too long, if there is one.
-    pub(crate) fn note_timeout(&self) {
+    /// What has to come before MQTT and has not.
+    pub(crate) fn pending_handshake(&self) -> Option<&'static str> {
+        if self.socket().awaits_header() {
+            return Some("PROXY header");
+        }
         match self {
-            Self::Plain(_) => {}
-            Self::Tls(tls) => tls.note_timeout(),
-            Self::WebSocket(websocket) => websocket.note_timeout(),
+            Self::WebSocket(websocket) if websocket.is_handshaking() => Some("WebSocket handshake"),
+            _ if self.tls().is_some_and(Tls::is_handshaking) => Some("TLS handshake"),
+            _ => None,
+        }
+    }
+
+    /// The TLS within, if there is any.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls),
+            Self::WebSocket(websocket) => match websocket.under() {
+                Under::Plain(_) => None,
+                Under::Tls(tls) => Some(tls),
+            },
         }
     }
 
     pub(crate) const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        self.socket().peer()
+    }
+
+    /// The socket below all.
+    pub(crate) fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.socket(),
+            Self::WebSocket(websocket) => websocket.under().socket(),
+        }
     }
 
     /// The socket below all.

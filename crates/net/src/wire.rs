@@ -5,6 +5,7 @@ use std::io;
 use mqtt_types::ProtocolVersion;
 use stdx::Instant;
 
+use crate::rate::Rate;
 use crate::transport::{Input, Transport};
 
 /// How a connection is doing.
@@ -31,8 +32,12 @@ pub(crate) struct Wire {
     pub(crate) generation: u32,
     pub(crate) phase: Phase,
     pub(crate) version: ProtocolVersion,
-    /// Not read for now.
+    /// The shard does not want it read for now.
     pub(crate) is_paused: bool,
+    /// It sent more than its listener allows, and is not read for a while.
+    pub(crate) is_held: bool,
+    /// What it may send, if there is a limit.
+    pub(crate) rate: Option<Box<Rate>>,
     /// On the list of connections with output to write.
     pub(crate) is_dirty: bool,
     /// On the list of connections to read.
@@ -49,6 +54,7 @@ pub(crate) struct Wire {
     pub(crate) out: Vec<u8>,
     /// Input that is no whole packet yet, or waits because reading is paused.
     pub(crate) partial: Vec<u8>,
+    pub(crate) accepted: Instant,
     /// When a greeting, closing or lingering connection is given up.
     pub(crate) deadline: Option<Instant>,
 }
@@ -65,15 +71,21 @@ pub(crate) enum Flushed {
 }
 
 impl Wire {
-    pub(crate) fn new(transport: Transport, generation: u32, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        transport: Transport,
+        generation: u32,
+        accepted: Instant,
+        deadline: Instant,
+    ) -> Self {
         Self {
             // Output of its own that came along from another thread waits for the poll's first word.
             is_blocked: transport.wants_write(),
-            transport,
             generation,
             phase: Phase::Greeting,
             version: ProtocolVersion::default(),
             is_paused: false,
+            is_held: false,
+            rate: Rate::of(transport.peer().gate()),
             is_dirty: false,
             is_ready: false,
             notify_drained: false,
@@ -82,8 +94,16 @@ impl Wire {
             written: 0,
             out: Vec::new(),
             partial: Vec::new(),
+            accepted,
             deadline: Some(deadline),
+            transport,
         }
+    }
+
+    /// Whether packets are taken from it.
+    #[inline]
+    pub(crate) const fn is_read(&self) -> bool {
+        !self.is_paused && !self.is_held
     }
 
     /// Bytes ever put into the output.

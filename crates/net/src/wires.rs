@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use broker::{CloseReason, ConnId, Outbox};
 use stdx::Instant;
@@ -29,6 +30,8 @@ pub(crate) struct Wires {
     pub(crate) lost: Vec<ConnId>,
     /// When connections are given up, if their deadline still stands then.
     deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    /// When connections that sent too much are read again.
+    holds: BinaryHeap<Reverse<(Instant, u32, u32)>>,
     pool: Vec<Vec<u8>>,
     /// Bytes written since they were last counted.
     pub(crate) bytes_sent: u64,
@@ -45,6 +48,7 @@ impl Wires {
             drained: Vec::new(),
             lost: Vec::new(),
             deadlines: BinaryHeap::new(),
+            holds: BinaryHeap::new(),
             pool: Vec::new(),
             bytes_sent: 0,
         }
@@ -64,21 +68,58 @@ impl Wires {
         ConnId { slot, generation: self.generation }
     }
 
-    pub(crate) fn insert(&mut self, id: ConnId, transport: Transport, deadline: Instant) {
+    pub(crate) fn insert(
+        &mut self,
+        id: ConnId,
+        transport: Transport,
+        now: Instant,
+        time: Duration,
+    ) {
         if let Some(place) = self.slots.get_mut(id.slot as usize) {
-            *place = Some(Wire::new(transport, id.generation, deadline));
+            let deadline = now + time;
+            *place = Some(Wire::new(transport, id.generation, now, deadline));
             self.deadlines.push(Reverse((deadline, id.slot, id.generation)));
         }
     }
 
-    /// The soonest moment at which a connection may have to be given up.
+    /// Gives a connection more time.
+    pub(crate) fn extend(&mut self, id: ConnId, deadline: Instant) {
+        if let Some(wire) = self.wire_mut(id) {
+            wire.deadline = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id.slot, id.generation)));
+        }
+    }
+
+    /// The soonest moment at which a connection may have to be given up or read again.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((at, ..))| *at)
+        let first = |heap: &BinaryHeap<Reverse<(Instant, u32, u32)>>| {
+            heap.peek().map(|Reverse((at, ..))| *at)
+        };
+        [first(&self.deadlines), first(&self.holds)].into_iter().flatten().min()
+    }
+
+    /// Takes nothing from a connection until then.
+    pub(crate) fn hold(&mut self, id: ConnId, until: Instant) {
+        if let Some(wire) = self.wire_mut(id).filter(|wire| !wire.is_held) {
+            wire.is_held = true;
+            self.holds.push(Reverse((until, id.slot, id.generation)));
+        }
+    }
+
+    /// Reads those again that were held until now.
+    pub(crate) fn release(&mut self, now: Instant) {
+        while self.holds.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            let Some(Reverse((_, slot, generation))) = self.holds.pop() else { return };
+            if let Some(wire) = self.wire_mut(ConnId { slot, generation }) {
+                wire.is_held = false;
+                self.set_ready(slot);
+            }
+        }
     }
 
     /// The next connection whose time is over.
     pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<ConnId> {
-        while self.next_deadline()? <= now {
+        while self.deadlines.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
             let Reverse((at, slot, generation)) = self.deadlines.pop()?;
             let id = ConnId { slot, generation };
             if self.wire(id).is_some_and(|wire| wire.deadline == Some(at)) {
@@ -110,9 +151,17 @@ impl Wires {
             .filter(|wire| wire.generation == id.generation)
     }
 
-    /// Whether nothing is taken from a connection for now.
-    pub(crate) fn is_paused(&self, id: ConnId) -> bool {
-        self.wire(id).is_some_and(|wire| wire.is_paused)
+    /// Whether packets are taken from a connection; also said of one that is gone.
+    pub(crate) fn is_read(&self, id: ConnId) -> bool {
+        self.wire(id).is_none_or(Wire::is_read)
+    }
+
+    /// Takes a connection off the list of those to read; none when nothing is to be taken from it.
+    #[inline]
+    pub(crate) fn begin_read(&mut self, slot: u32) -> Option<ConnId> {
+        let wire = self.at(slot)?;
+        wire.is_ready = false;
+        wire.is_read().then_some(ConnId { slot, generation: wire.generation })
     }
 
     /// Puts a connection on the list of those to read.
@@ -134,7 +183,7 @@ impl Wires {
     }
 
     /// Writes what the turn has put into buffers.
-    pub(crate) fn flush(&mut self, now: Instant, linger: std::time::Duration) {
+    pub(crate) fn flush(&mut self, now: Instant, linger: Duration) {
         for slot in std::mem::take(&mut self.dirty) {
             let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
                 continue;

@@ -2,24 +2,24 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
 use mio::event::Source;
-use mio::{Events, Interest, Poll, Token, Waker};
-use parking_lot::Mutex;
+use mio::{Events, Interest, Poll, Token};
 use stdx::Instant;
 
-use crate::acceptor::Acceptor;
+use crate::acceptor::{Accepted, Acceptor};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::door::{Door, Handover};
 use crate::input::{Taken, take};
+use crate::refusal::Refusal;
 use crate::transport::{Input, Transport};
-use crate::wire::Phase;
+use crate::wire::{Phase, Wire};
 use crate::wires::Wires;
 
-const WAKER: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
 const FIRST_CONNECTION: usize = 1024;
 const EVENTS: usize = 1024;
@@ -27,20 +27,6 @@ const EVENTS: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 256;
 /// How long to wait when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// A connection that another thread accepted, with what it has sent so far.
-pub(crate) struct Handover {
-    transport: Transport,
-    bytes: Vec<u8>,
-}
-
-/// What reaches a worker beside the shard's mail.
-pub(crate) struct Door {
-    pub(crate) handovers: Mutex<Vec<Handover>>,
-    pub(crate) waker: Waker,
-    pub(crate) stop: AtomicBool,
-    pub(crate) closed_to_new: AtomicBool,
-}
 
 /// A thread's state.
 pub(crate) struct Worker {
@@ -139,7 +125,8 @@ impl Worker {
 
     fn turn(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
         self.accept(now, desk)?;
-        self.adopt(now, desk)?;
+        self.adopt(desk)?;
+        desk.wires.release(now);
         for id in std::mem::take(&mut desk.wires.lost) {
             self.lose(id, desk);
         }
@@ -147,7 +134,7 @@ impl Worker {
             self.shard.drained(id, &mut desk.wires);
         }
         for slot in std::mem::take(&mut desk.wires.ready) {
-            self.read(slot, desk);
+            self.read(slot, now, desk);
         }
         self.post.take(self.shard.id(), &mut desk.mail);
         for mail in desk.mail.drain(..) {
@@ -157,10 +144,9 @@ impl Worker {
             self.shard.tick(&mut desk.wires);
         }
         while let Some(id) = desk.wires.pop_overdue(now) {
-            if let Some(wire) = desk.wires.wire_mut(id) {
-                wire.transport.note_timeout();
+            if !is_given_time(id, now, &mut desk.wires) {
+                self.lose(id, desk);
             }
-            self.lose(id, desk);
         }
         let received = std::mem::take(&mut desk.bytes_received);
         self.shard.count_bytes(received, std::mem::take(&mut desk.wires.bytes_sent));
@@ -190,14 +176,15 @@ impl Worker {
                     desk.accepting.push(n);
                     break;
                 }
-                match acceptor.accept() {
-                    Ok(transport) => {
+                match acceptor.accept(now) {
+                    Ok(Accepted::Connection(transport)) => {
                         self.welcome(transport, now, desk)?;
                     }
+                    Ok(Accepted::Refused) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        tracing::warn!(listener = %acceptor.name, %error, "connection not accepted, trying again soon");
+                        tracing::warn!(listener = %acceptor.gate.name, %error, "connection not accepted, trying again soon");
                         desk.accepting.push(n);
                         desk.accept_at = Some(now + ACCEPT_RETRY);
                         break;
@@ -211,23 +198,24 @@ impl Worker {
     fn welcome(
         &self,
         mut transport: Transport,
-        now: Instant,
+        accepted: Instant,
         desk: &mut Desk,
     ) -> io::Result<ConnId> {
         let id = desk.wires.reserve();
         let token = Token(FIRST_CONNECTION + id.slot as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         transport.socket_mut().register(self.poll.registry(), token, interest)?;
-        desk.wires.insert(id, transport, now + self.config.connect_timeout);
+        let time = greeting_time(&transport);
+        desk.wires.insert(id, transport, accepted, time);
         desk.wires.set_ready(id.slot);
         Ok(id)
     }
 
     /// Takes in connections that other threads accepted for this shard.
-    fn adopt(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
+    fn adopt(&mut self, desk: &mut Desk) -> io::Result<()> {
         let handovers = std::mem::take(&mut *self.door.handovers.lock());
-        for Handover { transport, bytes } in handovers {
-            let id = self.welcome(transport, now, desk)?;
+        for Handover { transport, bytes, accepted } in handovers {
+            let id = self.welcome(transport, accepted, desk)?;
             if let Some(wire) = desk.wires.wire_mut(id) {
                 wire.partial = bytes;
             }
@@ -236,24 +224,21 @@ impl Worker {
     }
 
     /// Reads a connection once, and serves what has come.
-    fn read(&mut self, slot: u32, desk: &mut Desk) {
+    fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
+        let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
-        wire.is_ready = false;
-        if wire.is_paused {
-            return;
-        }
-        let id = ConnId { slot, generation: wire.generation };
         let waiting = wire.partial.len();
         let room = scratch.len() - waiting.min(scratch.len());
         if room < scratch.len() / 2 {
-            self.read_long(id, desk);
+            self.read_long(id, now, desk);
             return;
         }
         if let Some(front) = scratch.get_mut(..waiting) {
             front.copy_from_slice(&wire.partial);
         }
-        let input = wire.read(scratch.get_mut(waiting..).unwrap_or_default());
+        let room = wire.rate.as_ref().map_or(room, |rate| room.min(rate.read_bytes_max()));
+        let input = wire.read(scratch.get_mut(waiting..waiting + room).unwrap_or_default());
         let phase = wire.phase;
         if wire.has_more() {
             wires.set_ready(slot);
@@ -278,11 +263,12 @@ impl Worker {
         let Some(wire) = wires.wire_mut(id) else { return };
         *bytes_received += count as u64;
         wire.partial.clear();
+        charge(id, count, now, wires);
         let filled = count == room;
         let data = scratch.get(..waiting + count).unwrap_or_default();
-        let taken = take(&mut self.shard, wires, id, data, &self.config.limits, self.post.shards());
+        let taken = take(&mut self.shard, wires, id, data, now, self.post.shards());
         match taken {
-            Taken::Bytes(0) if is_over && !wires.is_paused(id) => {
+            Taken::Bytes(0) if is_over && wires.is_read(id) => {
                 self.end_input(id, input, wires);
                 return;
             }
@@ -308,11 +294,13 @@ impl Worker {
     }
 
     /// Reads a connection whose packet is longer than the common buffer.
-    fn read_long(&mut self, id: ConnId, desk: &mut Desk) {
+    fn read_long(&mut self, id: ConnId, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
         let Some(wire) = wires.wire_mut(id) else { return };
         let mut data = std::mem::take(&mut wire.partial);
-        let input = wire.read(scratch);
+        let len = wire.rate.as_ref().map_or(scratch.len(), |rate| rate.read_bytes_max());
+        let room = scratch.get_mut(..len).unwrap_or_default();
+        let input = wire.read(room);
         if wire.has_more() {
             wires.set_ready(id.slot);
         }
@@ -321,14 +309,15 @@ impl Worker {
             Input::Nothing | Input::End | Input::Over => {}
             Input::Bytes(count) => {
                 *bytes_received += count as u64;
-                data.extend_from_slice(scratch.get(..count).unwrap_or_default());
-                if count == scratch.len() {
+                data.extend_from_slice(room.get(..count).unwrap_or_default());
+                if count == room.len() {
                     wires.set_ready(id.slot);
                 }
+                charge(id, count, now, wires);
             }
         }
-        match take(&mut self.shard, wires, id, &data, &self.config.limits, self.post.shards()) {
-            Taken::Bytes(0) if is_over && !wires.is_paused(id) => self.end_input(id, input, wires),
+        match take(&mut self.shard, wires, id, &data, now, self.post.shards()) {
+            Taken::Bytes(0) if is_over && wires.is_read(id) => self.end_input(id, input, wires),
             Taken::Bytes(taken) => {
                 data.drain(..taken.min(data.len()));
                 data.shrink_to(data.len().saturating_mul(2));
@@ -349,10 +338,8 @@ impl Worker {
             return;
         }
         if let Some(door) = self.doors.get(usize::from(owner.0)) {
-            door.handovers.lock().push(Handover { transport: wire.transport, bytes });
-            if let Err(error) = door.waker.wake() {
-                tracing::error!(%error, "a shard's thread could not be woken");
-            }
+            let Wire { transport, accepted, .. } = wire;
+            door.hand_over(Handover { transport, bytes, accepted });
         }
     }
 
@@ -378,7 +365,44 @@ impl Worker {
     }
 }
 
-/// The token of a worker's waker.
-pub(crate) const fn waker_token() -> Token {
-    WAKER
+/// How long a new connection may take at first: for its PROXY header, or else for its CONNECT.
+fn greeting_time(transport: &Transport) -> Duration {
+    let gate = transport.peer().gate();
+    match &gate.proxy {
+        Some(proxy) if transport.socket().awaits_header() => {
+            proxy.timeout.min(gate.connect_timeout)
+        }
+        _ => gate.connect_timeout,
+    }
+}
+
+/// Gives a connection whose PROXY header came in time the rest of the time for its CONNECT. Says no, and why, when its
+/// time is over.
+fn is_given_time(id: ConnId, now: Instant, wires: &mut Wires) -> bool {
+    let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Greeting) else {
+        return false;
+    };
+    let peer = wire.transport.peer();
+    let (timeout, pending) = (peer.gate().connect_timeout, wire.transport.pending_handshake());
+    if wire.transport.socket().awaits_header() {
+        peer.refused(Refusal::ProxyProtocol, &"no PROXY header within proxy_timeout");
+        return false;
+    }
+    let end = wire.accepted + timeout;
+    if now < end {
+        wires.extend(id, end);
+        return true;
+    }
+    let what = pending.unwrap_or("CONNECT");
+    peer.refused(Refusal::ConnectTimeout, &format_args!("no {what} within connect_timeout"));
+    false
+}
+
+/// Counts bytes against what a connection may send.
+fn charge(id: ConnId, count: usize, now: Instant, wires: &mut Wires) {
+    let wire = wires.wire_mut(id);
+    let rate = wire.and_then(|wire| wire.rate.as_mut());
+    if let Some(until) = rate.and_then(|rate| rate.on_bytes(now, count)) {
+        wires.hold(id, until);
+    }
 }

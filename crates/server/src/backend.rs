@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, Backend, BoxFuture, Health, LogMetrics, NodeMetrics, QueueMetrics, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView,
+    ApiError, AuthenticationMetrics, Backend, BoxFuture, Health, LogMetrics, NodeMetrics,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
 use log_api::LogState;
@@ -20,6 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
     pub(crate) handle: Handle,
+    pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
     pub(crate) draining: Arc<AtomicBool>,
 }
@@ -177,9 +178,18 @@ impl Backend for BrokerBackend {
                 stats: stats(states.get(&definition.sink)),
             };
             let counts = node.counts;
+            let owned = |(listener, value): (&str, u64)| (listener.to_owned(), value);
             Ok(NodeMetrics {
                 connections: counts.connections,
                 connects_total: counts.connects_total,
+                authentications: AuthenticationMetrics {
+                    accepted: counts.sign_ins_accepted_total,
+                    anonymous: counts.sign_ins_anonymous_total,
+                    wrong: counts.sign_ins_wrong_total,
+                    not_allowed: counts.sign_ins_not_allowed_total,
+                    limited: counts.sign_ins_limited_total,
+                    busy: counts.sign_ins_busy_total,
+                },
                 sessions: counts.sessions,
                 subscriptions: node.subscriptions as u64,
                 retained_messages: node.retained as u64,
@@ -192,11 +202,21 @@ impl Backend for BrokerBackend {
                 publishes_refused_total: counts.publishes_refused_total,
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
+                durable_sessions: counts.durable_sessions,
+                retained_refused_total: counts.retained_refused_total,
                 protocol_errors_total: counts.protocol_errors_total,
+                connections_refused_total: self.net.refused().collect(),
+                listener_connections: self.net.connections().map(owned).collect(),
+                certificate_expiries: self
+                    .net
+                    .certificate_expiries()
+                    .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
+                    .collect(),
                 log: LogMetrics {
                     appends_total: node.log.appended_records_total,
                     appended_bytes_total: node.log.appended_bytes_total,
                     syncs_total: node.log.syncs_total,
+                    checkpoints_total: node.log.checkpoints_total,
                     failures_total: node.log.failed_records_total,
                     segments: node.log.segments,
                     disk_bytes: node.log.disk_bytes,

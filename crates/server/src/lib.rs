@@ -1,5 +1,6 @@
 //! Builds a node from its settings, runs it until it is told to stop, and drains it without loss.
 
+mod access;
 mod backend;
 mod greeting;
 mod limits;

@@ -1,5 +1,7 @@
 //! Settings to the configurations of the components, and queue properties between the edge and the engine.
 
+mod listeners;
+
 use std::time::Duration;
 
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
@@ -8,8 +10,9 @@ use broker::QueueDefinition;
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
+use policy::{Anonymous, FailureLimits, Rules};
 use queue_engine::QueueConfig;
-use settings::{ListenAddress, Settings};
+use settings::{AnonymousAccess, ListenerIdentity, Settings};
 
 /// The properties that this version gives effect to. Any other must have its default.
 const SUPPORTED: [&str; 8] = [
@@ -54,6 +57,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_outgoing_inflight: mqtt.max_outgoing_inflight,
         max_pending_messages: mqtt.max_pending_messages as usize,
         max_pending_bytes: usize::try_from(mqtt.max_pending_bytes).unwrap_or(usize::MAX),
+        enhanced_authentication: true,
         ..ServerLimits::default()
     };
     let defaults = defaults(settings);
@@ -61,14 +65,51 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         drops_dead_letters: drops_dead_letters(&defaults),
         shards: shards(settings)?,
         limits,
+        sign_in_timeout: settings.auth.timeout,
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
         queue_defaults: engine_config(&defaults)
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
+        max_subscriptions: mqtt.max_subscriptions as usize,
+        max_retained_messages: mqtt.max_retained_messages as usize,
+        max_retained_bytes: mqtt.max_retained_bytes,
         ..broker::Config::default()
     })
+}
+
+/// The configuration of sign-in.
+pub(crate) fn sign_in(settings: &Settings) -> policy_backends::Config {
+    let auth = &settings.auth;
+    let by_certificate = settings
+        .listeners
+        .iter()
+        .filter(|listener| listener.enabled && listener.identity == ListenerIdentity::Certificate);
+    policy_backends::Config {
+        rules: Rules {
+            anonymous: match auth.anonymous {
+                AnonymousAccess::Never => Anonymous::Never,
+                AnonymousAccess::Loopback => Anonymous::Loopback,
+                AnonymousAccess::Always => Anonymous::Always,
+            },
+            certificate_listeners: by_certificate.map(|listener| listener.name.clone()).collect(),
+        },
+        verification_threads: usize::from(auth.verification_threads),
+        max_waiting: auth.max_waiting as usize,
+        wait_max: auth.timeout,
+        remember_verified: auth.remember_verified,
+        max_remembered: auth.max_remembered as usize,
+        failures: FailureLimits {
+            per_user: auth.max_failures_per_user,
+            per_address: auth.max_failures_per_address,
+            window: auth.failure_window,
+            remembered_max: auth.max_failures_remembered as usize,
+        },
+        scram_iterations: auth.scram_iterations,
+        max_users: auth.max_users as usize,
+        ..policy_backends::Config::default()
+    }
 }
 
 /// The network side's configuration, with the files of TLS read.
@@ -78,7 +119,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
 pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
     let enabled = settings.listeners.iter().filter(|listener| listener.enabled);
     Ok(net::Config {
-        listeners: enabled.map(listener).collect::<Result<_>>()?,
+        listeners: enabled.map(listeners::listener).collect::<Result<_>>()?,
         limits: Limits {
             max_packet_size: settings.mqtt.max_packet_size,
             max_topic_levels: settings.mqtt.max_topic_levels,
@@ -88,31 +129,6 @@ pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
         },
         connect_timeout: settings.mqtt.connect_timeout,
         ..net::Config::default()
-    })
-}
-
-fn listener(settings: &settings::ListenerConfig) -> Result<net::ListenerConfig> {
-    let tls = settings.tls.as_ref().map(|tls| {
-        let files = net::TlsFiles {
-            cert: tls.cert.clone(),
-            key: tls.key.clone(),
-            client_ca: tls.client_ca.clone(),
-            require_client_cert: tls.require_client_cert,
-        };
-        files.load().map_err(|error| anyhow!("listener {}: {error}", settings.name))
-    });
-    let websocket = settings.kind.is_websocket().then(|| net::WebSocketConfig {
-        path: settings.path.clone(),
-        ..net::WebSocketConfig::default()
-    });
-    Ok(net::ListenerConfig {
-        name: settings.name.clone(),
-        bind: match &settings.bind {
-            ListenAddress::Ip(address) => net::Address::Ip(*address),
-            ListenAddress::Unix(path) => net::Address::Unix(path.clone()),
-        },
-        tls: tls.transpose()?,
-        websocket,
     })
 }
 

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow};
 use broker::{Broker, Handle, Post, RecoveredCounts, Recovery};
 use log_api::Log;
+use policy_backends::{SignIn, UserStore};
 use rustix::fs::Access;
-use settings::Settings;
+use settings::{AnonymousAccess, Settings};
 use stdx::UnixMillis;
 
 use crate::backend::BrokerBackend;
-use crate::{greeting, mapping};
+use crate::{access, greeting, mapping};
 
 /// A running node.
 pub(crate) struct Node {
@@ -26,17 +27,19 @@ pub(crate) struct Node {
     handle: Handle,
     log: Arc<dyn Log>,
     draining: Arc<AtomicBool>,
+    sign_in: SignIn,
 }
 
 /// Starts a node: addresses first, then the log and what it tells, then the threads.
 pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> {
     let began = Instant::now();
-    let config = mapping::broker(settings)?;
+    let mut config = mapping::broker(settings)?;
     let net_config = mapping::net(settings)?;
     let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;
     let opened = log_disk::open(log_config(settings, config.shards))?;
-    let credentials = credentials(&settings.data_dir)?;
+    let sign_in = sign_in(settings)?;
+    config.authenticator = Arc::new(sign_in.clone());
     let mut recovery = Recovery::new(opened.checkpoint.as_ref())?;
     let mut ready =
         opened.replay.run(&mut |kind, position, _, body| recovery.visit(kind, position, body))?;
@@ -48,22 +51,35 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let shards = config.shards;
     let Broker { handle, shards: built } =
         broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?, unix_now());
+    let told = handle.clone();
+    let anonymous = settings.auth.anonymous;
+    let had_users = AtomicBool::new(sign_in.store().has_others_than_admin());
+    sign_in.on_change(move |store| {
+        let has_users = store.has_others_than_admin();
+        let is_turn = had_users.swap(has_users, Ordering::Relaxed) != has_users;
+        if is_turn && anonymous == AnonymousAccess::Loopback {
+            access::say_rule(anonymous, has_users);
+        }
+        told.users_changed();
+    });
     let draining = Arc::new(AtomicBool::new(false));
+    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let backend = BrokerBackend {
         handle: handle.clone(),
+        net: net.handle().clone(),
         defaults: mapping::defaults(settings),
         draining: Arc::clone(&draining),
     };
-    let net = net::start(bound, net_config, built, &post).context("cannot start the shards")?;
     let admin = if settings.http.enabled {
         let config = admin::Config::new(settings.http.bind, version);
-        Some(admin::build(config, credentials, Arc::new(backend))?.run())
+        let token = admin::AdminToken::load_or_create(&settings.data_dir)?;
+        Some(admin::build(config, token, sign_in.clone(), Arc::new(backend))?.run())
     } else {
         None
     };
     let elapsed_ms = began.elapsed().as_millis();
     tracing::info!(version, shards, queues, waiting, sessions, retained, elapsed_ms, "started");
-    Ok(Node { net, admin, handle, log, draining })
+    Ok(Node { net, admin, handle, log, draining, sign_in })
 }
 
 fn unix_now() -> UnixMillis {
@@ -98,15 +114,17 @@ fn make_data_dir(path: &Path) -> Result<()> {
     })
 }
 
-/// The credentials of the data directory, whose lock the log holds by now.
-fn credentials(data_dir: &Path) -> Result<admin::Credentials> {
-    let (credentials, first_password) = admin::Credentials::load_or_create(data_dir)
+/// Who signs clients and operators in, over the data directory, whose lock the log holds by now.
+fn sign_in(settings: &Settings) -> Result<SignIn> {
+    let data_dir = &settings.data_dir;
+    let config = mapping::sign_in(settings);
+    let (store, first_password) = UserStore::open(data_dir, config.scram_iterations)
         .with_context(|| format!("cannot use the credentials in {}", data_dir.display()))?;
     if let Some(password) = first_password {
         // At once: it is kept nowhere, and what follows may fail.
         greeting::print_password(password.reveal());
     }
-    Ok(credentials)
+    SignIn::start(config, store).context("cannot start the threads that sign clients in")
 }
 
 fn log_config(settings: &Settings, shards: u16) -> log_disk::Config {
@@ -136,16 +154,35 @@ impl Node {
         addresses
     }
 
-    /// Reads again what can be read again while serving: the certificates.
+    /// Whether users are set up beside the one of the first start.
+    pub(crate) fn has_users(&self) -> bool {
+        self.sign_in.store().has_others_than_admin()
+    }
+
+    /// Reads again what can be read again while serving: certificates and users.
     pub(crate) fn reload(&self) {
-        tracing::info!("certificates are read again; any other change needs a restart");
-        for (listener, outcome) in self.net.reload_tls() {
+        tracing::info!("certificates and users are read again; any other change needs a restart");
+        match self.sign_in.reload() {
+            Ok(()) => tracing::info!(users = self.sign_in.store().users().len(), "users in force"),
+            Err(error) => tracing::error!("{error}; the users from before stay in force"),
+        }
+        for (listener, outcome) in self.net.handle().reload_tls() {
             match outcome {
                 Ok(()) => tracing::info!(listener, "certificate in use for new connections"),
                 Err(error) => {
                     tracing::error!(listener, "{error}; the certificate from before stays in use");
                 }
             }
+        }
+        self.say_concerns();
+    }
+
+    /// Says what somebody should do something about: certificates that end soon.
+    pub(crate) fn say_concerns(&self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        for (listener, concern) in self.net.handle().concerns(now) {
+            tracing::warn!(listener, "{concern}");
         }
     }
 

@@ -13,12 +13,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::greeting::Greeting;
 use crate::limits::raise_open_files;
-use crate::{mapping, memory, node};
+use crate::{access, mapping, memory, node};
 
 /// How often the main thread looks whether all shards live.
 const WATCH: Duration = Duration::from_secs(1);
 /// After how many such looks memory is given back.
 const GIVE_BACK_EVERY: u64 = 10;
+/// After how many such looks what ends soon is said again: a day.
+const SAY_CONCERNS_EVERY: u64 = 24 * 3600;
 
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +83,7 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     tracing::debug!(?open_files, "limits");
     let node = node::start(settings, version)?;
     let addresses = node.addresses();
-    warn_of_open_listeners(&addresses);
+    access::say(settings, &addresses, node.has_users());
     let greeting = Greeting {
         addresses: &addresses,
         mqtt: plain_mqtt(settings, &addresses),
@@ -91,6 +93,7 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
     // Who closes our output, such as `head`, does not end the broker.
     let _ = greeting.write(&mut std::io::stdout().lock());
     let mut looks = 0_u64;
+    node.say_concerns();
     loop {
         match signals.wait(WATCH) {
             Heard::Stop => break,
@@ -103,6 +106,9 @@ fn run(settings: &Settings, version: &'static str) -> Result<()> {
             );
         }
         looks += 1;
+        if looks.is_multiple_of(SAY_CONCERNS_EVERY) {
+            node.say_concerns();
+        }
         // The first time soon after the start, which takes more than it needs later.
         if looks % GIVE_BACK_EVERY == 2 {
             memory::give_back();
@@ -128,25 +134,13 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
-/// The address of the first listener that needs neither certificate nor WebSocket.
+/// The address of the first listener that needs neither certificate nor WebSocket, nor a proxy before it.
 fn plain_mqtt(settings: &Settings, addresses: &[(String, net::Address)]) -> Option<SocketAddr> {
-    let is_plain =
-        |listener: &&ListenerConfig| listener.enabled && listener.kind == ListenerKind::Tcp;
+    let is_plain = |listener: &&ListenerConfig| {
+        listener.enabled && listener.kind == ListenerKind::Tcp && listener.proxy.is_none()
+    };
     let plain = settings.listeners.iter().find(is_plain)?;
     addresses.iter().find(|(name, _)| *name == plain.name)?.1.ip()
-}
-
-/// Without sign-in, an address that others can reach is open to them.
-fn warn_of_open_listeners(addresses: &[(String, net::Address)]) {
-    let open = |(name, address): &&(String, net::Address)| {
-        name != "http" && address.ip().is_some_and(|address| !address.ip().is_loopback())
-    };
-    for (name, address) in addresses.iter().filter(open) {
-        tracing::warn!(
-            listener = %name, %address,
-            "whoever reaches this listener may publish, subscribe and consume: this version signs in no MQTT clients"
-        );
-    }
 }
 
 fn log_config(settings: &Settings) -> telemetry::LogConfig {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::error::ConfigError;
 use crate::keys;
@@ -120,7 +120,19 @@ fn scalar(value: &DeValue<'_>) -> (String, Written) {
         DeValue::Boolean(value) => (value.to_string(), Written::Boolean),
         DeValue::Float(number) => (number.as_str().to_owned(), Written::Other("a fraction")),
         DeValue::Datetime(_) => (String::new(), Written::Other("a date")),
-        DeValue::Array(_) => (String::new(), Written::Other("a list")),
+        DeValue::Array(items) => list(items),
         DeValue::Table(_) => (String::new(), Written::Other("a section")),
+    }
+}
+
+/// A list of texts; of anything else there is none.
+fn list(items: &DeArray<'_>) -> (String, Written) {
+    let texts = items.iter().map(|item| match item.get_ref() {
+        DeValue::String(text) if !text.is_empty() => Some(&**text),
+        _ => None,
+    });
+    match texts.collect::<Option<Vec<_>>>() {
+        Some(texts) => (texts.join(","), Written::List),
+        None => (String::new(), Written::Other("a list of other things than texts")),
     }
 }

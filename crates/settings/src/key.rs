@@ -74,6 +74,11 @@ pub(crate) enum Slot<T: 'static> {
         words: &'static [&'static str],
         set: fn(&mut T, usize),
     },
+    /// One text or several, divided by commas, that the function reads.
+    List {
+        what: &'static str,
+        set: fn(&mut T, &str) -> Result<(), BadValue>,
+    },
     /// Any other text that the function reads.
     Text {
         what: &'static str,
@@ -120,6 +125,7 @@ impl<T> Key<T> {
             Slot::Address(at) => *at(target) = value::address(text)?,
             Slot::Path(at) => *at(target) = value::path(text)?,
             Slot::Word { words, set } => set(target, value::word(text, words)?),
+            Slot::List { set, .. } => set(target, text)?,
             Slot::Text { set, .. } => set(target, text)?,
         }
         Ok(())
@@ -143,6 +149,7 @@ impl<T> Key<T> {
             Slot::Word { words, .. } => {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
+            Slot::List { what, .. } => format!("{what}, or a list of them"),
             Slot::Text { what, .. } => (*what).to_owned(),
         }
     }
@@ -160,6 +167,7 @@ impl<T> Key<T> {
             | Slot::Size32 { .. }
             | Slot::Size64 { .. }
             | Slot::OptionalSize { .. } => Form::NumberOrText,
+            Slot::List { .. } => Form::TextOrList,
             Slot::Address(_) | Slot::Path(_) | Slot::Word { .. } | Slot::Text { .. } => Form::Text,
         }
     }

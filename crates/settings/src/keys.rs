@@ -1,6 +1,7 @@
 //! The key table: every row, by section.
 //! It must not know how sources are read.
 
+mod auth;
 mod http;
 mod listener;
 mod log;
@@ -29,6 +30,7 @@ pub(crate) struct Section<T: 'static> {
 pub(crate) const SECTIONS: &[Section<Settings>] = &[
     top::SECTION,
     http::SECTION,
+    auth::SECTION,
     mqtt::SECTION,
     queues::SECTION,
     queue_defaults::SECTION,

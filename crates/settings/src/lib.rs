@@ -4,6 +4,7 @@
 //! Every key is a row of the table in `keys`: its name, its type, its default, one sentence, and the field
 //! it fills. The rows read the sources, fill the structs and write `docs/configuration.md`.
 
+mod auth;
 mod environment;
 mod error;
 mod file;
@@ -25,8 +26,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{AnonymousAccess, AuthSettings};
 pub use error::{ConfigError, ConfigErrors};
-pub use listener::{ListenAddress, ListenerConfig, ListenerKind, TlsSettings};
+pub use listener::{
+    ListenAddress, ListenerConfig, ListenerIdentity, ListenerKind, ListenerLimits, ProxySettings,
+    TlsSettings,
+};
 pub use loading::{EffectiveValue, Loaded, Sources};
 pub use queue_defaults::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueDefaults};
 pub use reference::reference;

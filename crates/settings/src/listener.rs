@@ -1,9 +1,12 @@
-//! Listeners: their kinds, what their names let one guess, and which kinds this version serves.
+//! Listeners: their kinds, and what their names let one guess.
 //! It must not know keys or sources.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use stdx::IpNetwork;
 
 /// What the address of a Unix socket begins with.
 pub(crate) const UNIX: &str = "unix:";
@@ -26,6 +29,55 @@ pub struct ListenerConfig {
     pub tls: Option<TlsSettings>,
     /// The path of WebSocket, for the kinds that speak it.
     pub path: String,
+    /// What says who a client is.
+    pub identity: ListenerIdentity,
+    /// Whether it takes IPv4 too, when it is bound to all IPv6 addresses.
+    pub dual_stack: bool,
+    /// Which proxies may say on whose behalf they connect; none: no proxy.
+    pub proxy: Option<ProxySettings>,
+    /// What its connections may do.
+    pub limits: ListenerLimits,
+}
+
+/// Limits of one listener and of each of its connections.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ListenerLimits {
+    /// Connections at once; none: as the machine's memory allows.
+    pub max_connections: Option<u32>,
+    /// New connections a second; none: as the kind of listener allows.
+    pub max_connect_rate: Option<u32>,
+    /// How long a new connection may take for its CONNECT; none: as for all listeners.
+    pub connect_timeout: Option<Duration>,
+    /// The largest packet taken; none: as for all listeners.
+    pub max_packet_size: Option<u32>,
+    /// Messages a second of one connection; none: no limit.
+    pub max_message_rate: Option<u32>,
+    /// Bytes a second of one connection; none: no limit.
+    pub max_byte_rate: Option<u64>,
+}
+
+/// What comes from a proxy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProxySettings {
+    /// Where the proxies are.
+    pub trusted: Vec<IpNetwork>,
+    /// How long a header may take to come.
+    pub timeout: Duration,
+}
+
+/// What says who a client of a listener is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ListenerIdentity {
+    /// What it says in CONNECT, and proves.
+    #[default]
+    Password,
+    /// The common name in its certificate.
+    Certificate,
+}
+
+impl ListenerIdentity {
+    pub(crate) const WORDS: &[&str] = &["password", "certificate"];
+    pub(crate) const ALL: &[Self] = &[Self::Password, Self::Certificate];
 }
 
 /// Where a listener listens.
@@ -49,12 +101,14 @@ impl fmt::Display for ListenAddress {
 /// The files of a listener that speaks TLS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsSettings {
-    /// The certificate with its chain.
-    pub cert: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
+    /// The certificates with their chains, the first for who asks for no name that another has.
+    pub certs: Vec<PathBuf>,
+    /// Their private keys, in the same order.
+    pub keys: Vec<PathBuf>,
     /// Roots of clients' certificates.
     pub client_ca: Option<PathBuf>,
+    /// Lists of revoked certificates of clients.
+    pub client_crl: Vec<PathBuf>,
     /// Whether a client needs a certificate.
     pub require_client_cert: bool,
 }
@@ -94,14 +148,20 @@ impl ListenerKind {
         }
     }
 
-    /// Whether this version serves it.
-    pub(crate) const fn is_served(self) -> bool {
-        !matches!(self, Self::Quic)
+    /// Whether it speaks TLS, of its own or within QUIC.
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss | Self::Quic)
     }
 
-    /// Whether it speaks TLS over a stream.
-    pub(crate) const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
+    /// Whether it listens to UDP.
+    pub(crate) const fn is_udp(self) -> bool {
+        matches!(self, Self::Quic)
+    }
+
+    /// Whether a proxy may stand before it.
+    pub(crate) const fn may_be_proxied(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls | Self::Ws | Self::Wss)
     }
 
     /// Whether it speaks WebSocket.
@@ -127,12 +187,22 @@ pub(crate) struct Draft {
     pub(crate) kind: Option<ListenerKind>,
     pub(crate) bind: Option<String>,
     pub(crate) enabled: bool,
-    pub(crate) cert: Option<PathBuf>,
-    pub(crate) key: Option<PathBuf>,
+    pub(crate) certs: Vec<PathBuf>,
+    pub(crate) keys: Vec<PathBuf>,
     pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) client_crl: Vec<PathBuf>,
     pub(crate) require_client_cert: bool,
     pub(crate) path: Option<String>,
+    pub(crate) identity: ListenerIdentity,
+    pub(crate) dual_stack: bool,
+    pub(crate) proxy_protocol: bool,
+    pub(crate) proxy_trusted: Vec<IpNetwork>,
+    pub(crate) proxy_timeout: Duration,
+    pub(crate) limits: ListenerLimits,
 }
+
+/// How long a PROXY header may take when nothing else is said.
+const PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Draft {
     pub(crate) fn new(name: &str) -> Self {
@@ -141,11 +211,18 @@ impl Draft {
             kind: None,
             bind: None,
             enabled: true,
-            cert: None,
-            key: None,
+            certs: Vec::new(),
+            keys: Vec::new(),
             client_ca: None,
+            client_crl: Vec::new(),
             require_client_cert: false,
             path: None,
+            identity: ListenerIdentity::default(),
+            dual_stack: false,
+            proxy_protocol: false,
+            proxy_trusted: Vec::new(),
+            proxy_timeout: PROXY_TIMEOUT,
+            limits: ListenerLimits::default(),
         }
     }
 

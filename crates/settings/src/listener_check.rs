@@ -1,12 +1,12 @@
 //! Drafts of listeners into listeners that can be served, or faults.
 //! It must not know how sources are read.
 
+mod belonging;
+
 use std::collections::BTreeMap;
 
 use crate::error::ConfigError;
-use crate::listener::{
-    Draft, ListenAddress, ListenerConfig, ListenerKind, TlsSettings, UNIX, WEBSOCKET_PATH,
-};
+use crate::listener::{Draft, ListenAddress, ListenerConfig, ListenerKind, UNIX, WEBSOCKET_PATH};
 use crate::settings::HttpSettings;
 use crate::source::Place;
 use crate::value::{self, BadValue};
@@ -15,6 +15,13 @@ use crate::value::{self, BadValue};
 pub(crate) struct ListenerCheck<'a> {
     pub(crate) given: &'a BTreeMap<String, (String, Place)>,
     pub(crate) named: &'a BTreeMap<String, Place>,
+}
+
+/// An address that is taken.
+struct Taken {
+    name: String,
+    bind: ListenAddress,
+    is_udp: bool,
 }
 
 impl ListenerCheck<'_> {
@@ -26,46 +33,37 @@ impl ListenerCheck<'_> {
     ) -> (Vec<ListenerConfig>, Vec<ConfigError>) {
         let mut listeners = Vec::new();
         let mut errors = Vec::new();
-        let mut taken: Vec<(String, ListenAddress)> = Vec::new();
+        let mut taken: Vec<Taken> = Vec::new();
         if http.enabled {
-            taken.push(("http".to_owned(), ListenAddress::Ip(http.bind)));
+            let bind = ListenAddress::Ip(http.bind);
+            taken.push(Taken { name: "http".to_owned(), bind, is_udp: false });
         }
         for draft in drafts.values() {
             match self.build(draft) {
-                Ok(Some(listener)) => {
+                Ok(listener) => {
                     errors.extend(self.clash(&listener, &taken));
                     if listener.enabled {
-                        taken.push((format!("listeners.{}", listener.name), listener.bind.clone()));
+                        taken.push(Taken {
+                            name: format!("listeners.{}", listener.name),
+                            bind: listener.bind.clone(),
+                            is_udp: listener.kind.is_udp(),
+                        });
                     }
                     listeners.push(listener);
                 }
-                Ok(None) => {}
                 Err(error) => errors.push(error),
             }
         }
         (listeners, errors)
     }
 
-    /// The listener; none when it is switched off and of a kind that is not served.
-    fn build(&self, draft: &Draft) -> Result<Option<ListenerConfig>, ConfigError> {
+    fn build(&self, draft: &Draft) -> Result<ListenerConfig, ConfigError> {
         let Draft { name, enabled, .. } = draft;
         let Some(kind) = draft.kind() else {
             let error = ConfigError::new(format!("the listener `{name}` needs a kind"));
             let help = format!("`{name}` is no well-known name; add kind = \"tcp\"");
             return Err(self.point(error, draft, "kind", "which kind?").help(Some(help)));
         };
-        if !kind.is_served() {
-            if !enabled {
-                return Ok(None);
-            }
-            let message = format!(
-                "the listener `{name}` is of kind {}, and this version serves tcp, tls, ws, wss and unix",
-                kind.as_str()
-            );
-            let help = format!("set listeners.{name}.enabled = false, or leave it out");
-            let error = ConfigError::new(message);
-            return Err(self.point(error, draft, "kind", "not served yet").help(Some(help)));
-        }
         let Some(bind) = draft.bind() else {
             let error = ConfigError::new(format!("the listener `{name}` needs an address"));
             let help = match kind {
@@ -80,73 +78,29 @@ impl ListenerCheck<'_> {
             let error = ConfigError::new(format!("bad value for `listeners.{name}.bind`"));
             self.point(error, draft, "bind", &bad.message).help(bad.help)
         })?;
-        self.refuse_useless_keys(draft, kind)?;
+        self.refuse_useless_keys(draft, kind, &bind)?;
         let tls = if kind.is_tls() && *enabled { Some(self.tls(draft)?) } else { None };
-        let path = draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned();
-        Ok(Some(ListenerConfig { name: name.clone(), kind, bind, enabled: *enabled, tls, path }))
-    }
-
-    /// Keys that the listener's kind has no use for are slips that must not pass: a certificate on a plain listener.
-    fn refuse_useless_keys(&self, draft: &Draft, kind: ListenerKind) -> Result<(), ConfigError> {
-        let tls = [
-            ("cert", draft.cert.is_some()),
-            ("key", draft.key.is_some()),
-            ("client_ca", draft.client_ca.is_some()),
-            ("require_client_cert", draft.require_client_cert),
-        ];
-        let tls = tls.into_iter().filter(|_| !kind.is_tls());
-        let path = [("path", draft.path.is_some())];
-        let path = path.into_iter().filter(|_| !kind.is_websocket());
-        let Some((key, _)) = tls.chain(path).find(|(_, is_given)| *is_given) else { return Ok(()) };
-        let message = format!(
-            "the listener `{}` is of kind {}, which has no use for `{key}`",
-            draft.name,
-            kind.as_str()
-        );
-        let help = match key {
-            "path" => "the kinds ws and wss have a path",
-            _ => "the kinds tls and wss speak TLS",
-        };
-        let error = ConfigError::new(message);
-        Err(self.point(error, draft, key, "of no use here").help(Some(help.to_owned())))
-    }
-
-    fn tls(&self, draft: &Draft) -> Result<TlsSettings, ConfigError> {
-        let missing = |key: &str, what: &str| {
-            let message = format!("the listener `{}` needs {what}", draft.name);
-            let help = "add cert = \"server.pem\" and key = \"server.key\", both PEM".to_owned();
-            self.point(ConfigError::new(message), draft, key, "speaks TLS").help(Some(help))
-        };
-        let Some(cert) = draft.cert.clone() else { return Err(missing("cert", "a certificate")) };
-        let Some(key) = draft.key.clone() else { return Err(missing("key", "a private key")) };
-        if draft.require_client_cert && draft.client_ca.is_none() {
-            let message = format!(
-                "the listener `{}` requires certificates that nothing can prove",
-                draft.name
-            );
-            let help = "add client_ca = \"clients-ca.pem\"".to_owned();
-            let error = ConfigError::new(message);
-            return Err(self
-                .point(error, draft, "require_client_cert", "needs client_ca")
-                .help(Some(help)));
-        }
-        Ok(TlsSettings {
-            cert,
-            key,
-            client_ca: draft.client_ca.clone(),
-            require_client_cert: draft.require_client_cert,
+        Ok(ListenerConfig {
+            name: name.clone(),
+            kind,
+            bind,
+            enabled: *enabled,
+            tls,
+            path: draft.path.as_deref().unwrap_or(WEBSOCKET_PATH).to_owned(),
+            identity: draft.identity,
+            dual_stack: draft.dual_stack,
+            proxy: self.proxy(draft)?,
+            limits: draft.limits.clone(),
         })
     }
 
-    fn clash(
-        &self,
-        listener: &ListenerConfig,
-        taken: &[(String, ListenAddress)],
-    ) -> Option<ConfigError> {
-        let ListenerConfig { name, bind, enabled, .. } = listener;
+    fn clash(&self, listener: &ListenerConfig, taken: &[Taken]) -> Option<ConfigError> {
+        let ListenerConfig { name, bind, enabled, kind, .. } = listener;
         let is_any = matches!(bind, ListenAddress::Ip(address) if address.port() == 0);
-        let same = |(_, other): &&(String, ListenAddress)| *enabled && !is_any && other == bind;
-        let (other, _) = taken.iter().find(same)?;
+        let same = |other: &&Taken| {
+            *enabled && !is_any && other.bind == *bind && other.is_udp == kind.is_udp()
+        };
+        let other = &taken.iter().find(same)?.name;
         let error =
             ConfigError::new(format!("`{other}` and `listeners.{name}` are both bound to {bind}"));
         let places = [format!("listeners.{name}.bind"), format!("{other}.bind")];

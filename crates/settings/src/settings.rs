@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::auth::AuthSettings;
 use crate::listener::ListenerConfig;
 use crate::queue_defaults::QueueDefaults;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub listeners: Vec<ListenerConfig>,
     /// The HTTP listener.
     pub http: HttpSettings,
+    /// Signing in.
+    pub auth: AuthSettings,
     /// Limits and times of MQTT.
     pub mqtt: MqttSettings,
     /// Queues: auto-create and defaults.
@@ -63,6 +66,12 @@ pub struct MqttSettings {
     pub max_pending_messages: u32,
     /// Bytes that wait for one session.
     pub max_pending_bytes: u64,
+    /// Subscriptions of one session.
+    pub max_subscriptions: u32,
+    /// Retained messages kept.
+    pub max_retained_messages: u32,
+    /// Bytes of retained messages kept.
+    pub max_retained_bytes: u64,
 }
 
 /// Queues: auto-create and defaults.
@@ -159,6 +168,7 @@ impl Settings {
             data_dir: PathBuf::new(),
             listeners: Vec::new(),
             http: HttpSettings { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), enabled: false },
+            auth: AuthSettings::default(),
             mqtt: MqttSettings::default(),
             queues: QueueSettings::default(),
             log: LogSettings::default(),

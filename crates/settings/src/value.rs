@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use stdx::{ByteSize, format_duration, parse_duration};
+use stdx::{ByteSize, IpNetwork, ParseIpNetworkError, format_duration, parse_duration};
 
 use crate::suggestion::nearest;
 
@@ -20,6 +20,8 @@ pub(crate) enum Written {
     Number,
     /// A text in quotes.
     Text,
+    /// A list of texts in quotes, joined by commas.
+    List,
     /// In an environment variable or a flag, where everything is text.
     Bare,
     /// Anything else that TOML has, by its name there.
@@ -33,6 +35,7 @@ pub(crate) enum Form {
     Number,
     NumberOrText,
     Text,
+    TextOrList,
 }
 
 impl Form {
@@ -45,11 +48,16 @@ impl Form {
                 ("a number or a text in quotes", matches!(written, Written::Number | Written::Text))
             }
             Self::Text => ("a text in quotes", written == Written::Text),
+            Self::TextOrList => (
+                "a text in quotes or a list of them",
+                matches!(written, Written::Text | Written::List),
+            ),
         };
         let found = match written {
             Written::Boolean => "a boolean",
             Written::Number => "a number",
             Written::Text => "a text",
+            Written::List => "a list",
             Written::Other(name) => name,
             Written::Bare => return Ok(()),
         };
@@ -152,6 +160,19 @@ pub(crate) fn path(text: &str) -> Result<PathBuf, BadValue> {
         return Err(format!("'{}' is no path", text.escape_default()).into());
     }
     Ok(PathBuf::from(text))
+}
+
+/// One path or several, divided by commas.
+pub(crate) fn paths(text: &str) -> Result<Vec<PathBuf>, BadValue> {
+    text.split(',').map(|item| path(item.trim())).collect()
+}
+
+/// One network or several, divided by commas.
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNetwork>, BadValue> {
+    let network = |item: &str| {
+        item.trim().parse().map_err(|error: ParseIpNetworkError| error.to_string().into())
+    };
+    text.split(',').map(network).collect()
 }
 
 /// The place of a word in its list.

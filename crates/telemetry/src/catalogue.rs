@@ -52,12 +52,17 @@ macro_rules! metrics {
 }
 
 const QUEUE: Option<&str> = Some("queue");
+const LISTENER: Option<&str> = Some("listener");
 
 metrics! {
     BuildInfo = Gauge "weir_build_info" Some("version"), "Always 1, with the version as label";
     NodeReady = Gauge "weir_node_ready" None, "1 when the node takes traffic, else 0";
     Connections = Gauge "weir_mqtt_connections" None, "Connections past CONNECT";
     Connects = Counter "weir_mqtt_connects_total" None, "CONNECT packets accepted";
+    Authentications = Counter "weir_authentications_total" Some("result"), "Sign-ins of MQTT clients by what they came to: accepted, anonymous, wrong, not_allowed, limited, busy";
+    ConnectionsRefused = Counter "weir_connections_refused_total" Some("reason"), "Connections refused before or in place of their CONNECT";
+    ListenerConnections = Gauge "weir_listener_connections" LISTENER, "Connections of the listener, greeted or not";
+    TlsCertificateExpiry = Gauge "weir_tls_certificate_expiry_timestamp_seconds" LISTENER, "When the first of the listener's certificates ends, in seconds since 1970";
     Sessions = Gauge "weir_mqtt_sessions" None, "Sessions, connected or not";
     Subscriptions = Gauge "weir_mqtt_subscriptions" None, "Subscriptions of all sessions";
     MessagesReceived = Counter "weir_mqtt_messages_received_total" None, "PUBLISH packets taken";
@@ -68,12 +73,15 @@ metrics! {
     PublishesRefused = Counter "weir_mqtt_publishes_refused_total" None, "Messages refused to their publisher because they could not be stored";
     Qos0Unstored = Counter "weir_mqtt_qos0_unstored_total" None, "QoS 0 messages that a queue should have taken but the log could not store";
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
+    DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
+    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
     RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
     LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
     LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
     LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";
+    LogCheckpoints = Counter "weir_log_checkpoints_total" None, "Checkpoints of the durable log";
     LogFailures = Counter "weir_log_failures_total" None, "Appends to the durable log that failed";
     LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
     LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";

@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use super::*;
 use crate::access::Peer;
 use crate::sign_in::SignIn;
-use crate::{Config, Credentials};
+use crate::{AdminToken, Config};
 
 /// Has numbers and nothing else.
 struct Numbers;
@@ -54,10 +54,13 @@ impl Backend for Numbers {
 #[test]
 fn metrics_need_a_sign_in_from_elsewhere_and_health_does_not() {
     let data_dir = tempfile::tempdir().expect("temporary directory");
-    let (credentials, _) = Credentials::load_or_create(data_dir.path()).expect("created");
+    let (store, _) = policy_backends::UserStore::open(data_dir.path(), 4_096).expect("created");
+    let users = policy_backends::SignIn::start(policy_backends::Config::default(), store);
+    let admin_token = AdminToken::load_or_create(data_dir.path()).expect("created");
     let token = std::fs::read_to_string(data_dir.path().join("admin.token")).expect("made");
     let config = Config::new(([127, 0, 0, 1], 0).into(), "1");
-    let sign_in = Arc::new(SignIn::new(credentials, &config));
+    let sign_in = SignIn::new(admin_token, users.expect("threads"), config.token_lifetime, 10);
+    let sign_in = Arc::new(sign_in);
     let routes = routes(Arc::new(Shared { config, sign_in, backend: Arc::new(Numbers) }));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

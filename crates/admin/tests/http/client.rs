@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use admin::{Config, Credentials, Running};
+use admin::{AdminToken, Config, Running};
+use policy_backends::{SignIn, UserStore};
 use serde_json::Value;
 
 use crate::fake_backend::FakeBackend;
@@ -13,7 +14,7 @@ pub struct World {
     pub password: String,
     pub token: String,
     pub server: Running,
-    _data_dir: tempfile::TempDir,
+    pub data_dir: tempfile::TempDir,
 }
 
 pub struct Reply {
@@ -46,8 +47,9 @@ impl World {
 
     pub fn start_with(adjust: impl FnOnce(&mut Config)) -> Self {
         let data_dir = tempfile::tempdir().expect("temporary directory");
-        let (credentials, password) =
-            Credentials::load_or_create(data_dir.path()).expect("created");
+        let (store, password) = UserStore::open(data_dir.path(), 4_096).expect("created");
+        let admin_token = AdminToken::load_or_create(data_dir.path()).expect("created");
+        let users = SignIn::start(policy_backends::Config::default(), store).expect("threads");
         let password = password.expect("first start").reveal().to_owned();
         let token = std::fs::read_to_string(data_dir.path().join("admin.token"))
             .expect("made")
@@ -57,8 +59,8 @@ impl World {
         adjust(&mut config);
         let backend = Arc::new(FakeBackend::default());
         let seam = Arc::clone(&backend);
-        let server = admin::build(config, credentials, seam).expect("built").run();
-        Self { backend, password, token, server, _data_dir: data_dir }
+        let server = admin::build(config, admin_token, users, seam).expect("built").run();
+        Self { backend, password, token, server, data_dir }
     }
 
     /// A request with that `Authorization`, or none.

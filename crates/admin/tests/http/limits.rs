@@ -3,7 +3,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::{Config, Credentials, Error};
+use admin::{AdminToken, Config, Error};
+use policy_backends::{SignIn, UserStore};
 
 use crate::client::World;
 use crate::fake_backend::FakeBackend;
@@ -41,9 +42,11 @@ fn an_address_in_use_is_an_early_error_that_names_it() {
     let taken = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     let address = taken.local_addr().expect("bound");
     let data_dir = tempfile::tempdir().expect("temporary directory");
-    let (credentials, _) = Credentials::load_or_create(data_dir.path()).expect("created");
-    let built =
-        admin::build(Config::new(address, "1"), credentials, Arc::new(FakeBackend::default()));
+    let (store, _) = UserStore::open(data_dir.path(), 4_096).expect("created");
+    let users = SignIn::start(policy_backends::Config::default(), store).expect("threads");
+    let token = AdminToken::load_or_create(data_dir.path()).expect("created");
+    let backend = Arc::new(FakeBackend::default());
+    let built = admin::build(Config::new(address, "1"), token, users, backend);
     let Err(error @ Error::Bind { .. }) = built else { panic!("it must not bind {address}") };
     let message = error.to_string();
     assert!(message.contains(&address.to_string()) && message.contains("http.bind"), "{message}");

@@ -6,3 +6,4 @@ mod limits;
 mod open_routes;
 mod queues;
 mod sign_in;
+mod users;

@@ -16,6 +16,11 @@ fn every_route_of_the_api_needs_a_sign_in() {
         ("PATCH", "/api/v1/queues/a"),
         ("DELETE", "/api/v1/queues/a"),
         ("PUT", "/api/v1/queues/a"),
+        ("GET", "/api/v1/users"),
+        ("POST", "/api/v1/users"),
+        ("GET", "/api/v1/users/admin"),
+        ("PATCH", "/api/v1/users/admin"),
+        ("DELETE", "/api/v1/users/admin"),
         ("GET", "/api/v1/anything"),
         ("GET", "/api"),
     ] {

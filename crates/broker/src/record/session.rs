@@ -8,7 +8,8 @@ use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
-    StoredSubscription, put_subscriptions, put_will, subscriptions, take_will,
+    StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions, take_owner,
+    take_will,
 };
 use crate::ids::SessionNumber;
 
@@ -29,7 +30,13 @@ pub(crate) struct SessionRecord {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum SessionEvent {
     /// A client connected; the session may be new.
-    Connected { client_id: Box<str>, expiry_interval: u32, will: Option<Box<Will>> },
+    Connected {
+        client_id: Box<str>,
+        /// The user it belongs to.
+        owner: Option<Box<str>>,
+        expiry_interval: u32,
+        will: Option<Box<Will>>,
+    },
     /// The connection ended. A will that is not kept has been published or forgotten.
     Disconnected { at: UnixMillis, expiry_interval: u32, keeps_will: bool },
     /// The session is over, with all that it had.
@@ -49,9 +56,10 @@ impl SessionRecord {
         out.push(VERSION);
         out.extend_from_slice(&self.number.0.to_le_bytes());
         match &self.event {
-            SessionEvent::Connected { client_id, expiry_interval, will } => {
+            SessionEvent::Connected { client_id, owner, expiry_interval, will } => {
                 out.push(1);
                 put_text(out, client_id);
+                put_owner(out, owner.as_deref());
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 put_will(out, will.as_deref());
             }
@@ -91,6 +99,7 @@ impl SessionRecord {
         let event = match reader.u8()? {
             1 => SessionEvent::Connected {
                 client_id: reader.text()?.into(),
+                owner: take_owner(&mut reader)?,
                 expiry_interval: reader.u32()?,
                 will: take_will(&mut reader)?.map(Box::new),
             },
@@ -139,10 +148,16 @@ mod tests {
         let events = [
             SessionEvent::Connected {
                 client_id: "sensor".into(),
+                owner: Some("fleet".into()),
                 expiry_interval: u32::MAX,
                 will: Some(Box::new(will())),
             },
-            SessionEvent::Connected { client_id: "".into(), expiry_interval: 0, will: None },
+            SessionEvent::Connected {
+                client_id: "".into(),
+                owner: None,
+                expiry_interval: 0,
+                will: None,
+            },
             SessionEvent::Disconnected {
                 at: UnixMillis(1_700_000_000_000),
                 expiry_interval: 60,

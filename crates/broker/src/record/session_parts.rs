@@ -35,6 +35,8 @@ pub(crate) struct StoredSubscription {
 pub(crate) struct StoredSession {
     pub(crate) number: SessionNumber,
     pub(crate) image: SessionImage,
+    /// The user it belongs to.
+    pub(crate) owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
 }
@@ -82,6 +84,16 @@ pub(super) fn subscriptions(
         subscriptions.push(StoredSubscription { address, record, wants_metadata });
     }
     Ok(subscriptions)
+}
+
+/// The name of the user that a session belongs to; empty for nobody, for no user is called that.
+pub(super) fn put_owner(out: &mut Vec<u8>, owner: Option<&str>) {
+    put_text(out, owner.unwrap_or_default());
+}
+
+pub(super) fn take_owner(reader: &mut Reader<'_>) -> Result<Option<Box<str>>, RecordError> {
+    let owner = reader.text()?;
+    Ok((!owner.is_empty()).then(|| owner.into()))
 }
 
 /// ```text
@@ -133,13 +145,14 @@ pub(super) fn take_will(reader: &mut Reader<'_>) -> Result<Option<Will>, RecordE
 
 impl StoredSession {
     /// ```text
-    /// number u64 | client id | expiry_interval u32 | disconnected_at u64, 0 while connected | will
+    /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, 0 while connected | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
     /// ```
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let image = &self.image;
         out.extend_from_slice(&self.number.0.to_le_bytes());
         put_text(out, &image.client_id);
+        put_owner(out, self.owner.as_deref());
         out.extend_from_slice(&image.expiry_interval.to_le_bytes());
         out.extend_from_slice(&image.disconnected_at.map_or(0, |at| at.0).to_le_bytes());
         put_will(out, image.will.as_ref());
@@ -159,6 +172,7 @@ impl StoredSession {
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
+        let owner = take_owner(reader)?;
         let expiry_interval = reader.u32()?;
         let disconnected_at = Some(UnixMillis(reader.u64()?)).filter(|at| at.0 > 0);
         let will = take_will(reader)?;
@@ -178,7 +192,7 @@ impl StoredSession {
             will,
             disconnected_at,
         };
-        Ok(Self { number, image, with_metadata })
+        Ok(Self { number, image, owner, with_metadata })
     }
 }
 
@@ -292,6 +306,7 @@ pub(super) mod tests {
                 will: Some(will()),
                 disconnected_at: Some(UnixMillis(5)),
             },
+            owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
         };
         let mut body = Vec::new();

@@ -22,6 +22,7 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Session {
     client_id: Box<str>,
+    owner: Option<Box<str>>,
     expiry_interval: u32,
     /// With whether deliveries bear metadata.
     subscriptions: BTreeMap<Box<str>, (SubscriptionRecord, bool)>,
@@ -44,10 +45,11 @@ impl Sessions {
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
         match event {
-            SessionEvent::Connected { client_id, expiry_interval, will } => {
+            SessionEvent::Connected { client_id, owner, expiry_interval, will } => {
                 self.next = self.next.max(number.count() + 1);
                 let session = self.sessions.entry(number).or_default();
                 session.client_id = client_id;
+                session.owner = owner;
                 session.expiry_interval = expiry_interval;
                 session.will = will.map(|will| *will);
                 session.disconnected_at = None;
@@ -103,13 +105,14 @@ impl Sessions {
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, with_metadata, .. } = stored;
+        let StoredSession { image, owner, with_metadata, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
         };
         Self {
             client_id: image.client_id,
+            owner,
             expiry_interval: image.expiry_interval,
             subscriptions: image.subscriptions.into_iter().map(subscription).collect(),
             inbox: Inbox::from_image(&image.inbox),
@@ -165,6 +168,6 @@ impl Session {
             will: self.will,
             disconnected_at: self.disconnected_at,
         };
-        StoredSession { number, image, with_metadata }
+        StoredSession { number, image, owner: self.owner, with_metadata }
     }
 }

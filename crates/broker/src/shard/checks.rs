@@ -1,11 +1,9 @@
 //! What must hold in a shard after every step; for tests. It must not change anything.
 
 use mqtt_router::SinkId;
-use mqtt_types::ProtocolVersion;
 use queue_engine::Ledger;
 
 use super::Shard;
-use crate::ids::ConnId;
 
 impl Shard {
     /// Checks the engines and the tables.
@@ -32,13 +30,8 @@ impl Shard {
         self.hosting.ledger(sink)
     }
 
-    /// The version a connection speaks, once it is past CONNECT.
-    pub(crate) fn version_of(&self, conn: ConnId) -> Option<ProtocolVersion> {
-        self.conns.get(conn).map(|state| state.connection.version())
-    }
-
     /// Answers that somebody waits for.
     pub(crate) fn open_ends(&self) -> usize {
-        self.publishes.len() + self.subscribes.len() + self.answers.len()
+        self.publishes.len() + self.subscribes.len() + self.answers.len() + self.entrants.len()
     }
 }

@@ -178,6 +178,7 @@ impl Shard {
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
             image: entry.session.image(),
+            owner: entry.owner.as_deref().map(Box::from),
             with_metadata: entry
                 .extras
                 .as_ref()

@@ -1,25 +1,36 @@
 //! CONNECT: negotiation, takeover, resumption.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use mqtt_codec::{
     AckKind, ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
 };
 use mqtt_session::{
-    Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, Session, Will,
-    WillRequest, negotiate,
+    Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, ServerLimits, Session,
+    Will, WillRequest, negotiate,
 };
-use mqtt_types::ReasonCode;
+use mqtt_types::{Property, ProtocolVersion, ReasonCode};
 use stdx::UnixMillis;
 
 use super::Shard;
 use super::publish::is_reserved;
 use super::session_log::Waiting;
+use super::sign_in::{Entrant, SignedIn, proved};
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
+use crate::peer::Peer;
 use crate::record::SessionEvent;
 
 impl Shard {
     /// Serves the first packet of a connection. The client id, if there is one, must be this shard's by [`owner_of`].
-    pub fn connect<O: Outbox>(&mut self, conn: ConnId, connect: &Connect<'_>, out: &mut O) {
+    pub fn connect<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        peer: &Peer,
+        out: &mut O,
+    ) {
         self.counts.connects_total += 1;
         if self.is_draining {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
@@ -47,8 +58,8 @@ impl Shard {
             }
         };
         let request = request_of(connect, &properties, will);
-        let negotiated = match negotiate(&request, &self.shared.config.limits, assigned.as_deref())
-        {
+        let outcome = negotiate(&request, &self.limits_for(peer), assigned.as_deref());
+        let negotiated = match outcome {
             Ok(negotiated) => negotiated,
             Err(refusal) => return self.refuse_connect(conn, connect, &refusal, out),
         };
@@ -62,16 +73,32 @@ impl Shard {
             return self.refuse_connect(conn, connect, &refusal, out);
         }
         let will = request.will.as_ref().and_then(Will::new).map(Box::new);
-        self.accept(conn, &negotiated, will, out);
+        let entrant = Entrant::new(negotiated, will, peer.clone());
+        self.sign_in(conn, &request, properties.authentication_data, entrant, out);
     }
 
-    fn accept<O: Outbox>(
+    /// What CONNACK promises to those who come from there.
+    fn limits_for(&self, peer: &Peer) -> Cow<'_, ServerLimits> {
+        let limits = &self.shared.config.limits;
+        match peer.maximum_packet_size {
+            None => Cow::Borrowed(limits),
+            Some(maximum_packet_size) => {
+                Cow::Owned(ServerLimits { maximum_packet_size, ..limits.clone() })
+            }
+        }
+    }
+
+    /// Gives a client that has signed in its session. `proof` is what an exchange told it last.
+    pub(super) fn accept<O: Outbox>(
         &mut self,
         conn: ConnId,
-        negotiated: &Negotiated,
-        will: Option<Box<Will>>,
+        entrant: Entrant,
+        signed_in: Option<SignedIn>,
+        proof: Option<&[u8]>,
         out: &mut O,
     ) {
+        let Entrant { negotiated, will, .. } = entrant;
+        let negotiated = &negotiated;
         let now = UnixMillis(self.turn.unix_ms);
         let kept = self.find_session(negotiated, out);
         let session_present = kept.is_some();
@@ -85,17 +112,23 @@ impl Shard {
         self.conns.insert(conn, connection, id, negotiated);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = Some(conn);
+        let owner = signed_in.as_ref().map(|signed_in| Arc::clone(&signed_in.identity.username));
+        entry.owner = owner.or_else(|| entry.owner.take());
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
         if id.is_durable() {
             let event = SessionEvent::Connected {
                 client_id: negotiated.client_id.clone(),
+                owner: entry.owner.as_deref().map(Box::from),
                 expiry_interval: negotiated.session_expiry_interval,
                 will: entry.session.will().cloned().map(Box::new),
             };
             self.log_session(id, event, Waiting::Nobody);
         }
-        let block = connack_block(negotiated);
+        let block = connack_block(negotiated, proof);
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.signed_in = signed_in.map(Box::new);
+        }
         self.send_connack(conn, &welcome(session_present, &block), out);
         if let Some(will) = overdue {
             self.publish_message(&will.into_message(now), Some(id), out);
@@ -180,10 +213,25 @@ impl Shard {
         let maximum = ConnectProperties::of(connect.properties).maximum_packet_size;
         let maximum = maximum.unwrap_or(u32::MAX);
         tracing::info!(reason = %refusal.reason, "connection refused");
+        self.send_refusal(conn, (version, maximum), refusal, None, out);
+    }
+
+    /// A CONNACK that says no, where the version has one and the client takes a packet of its size, and the end.
+    pub(super) fn send_refusal<O: Outbox>(
+        &mut self,
+        conn: ConnId,
+        (version, maximum): (ProtocolVersion, u32),
+        refusal: &ConnectRefusal,
+        words: Option<&str>,
+        out: &mut O,
+    ) {
         if refusal.connack_code.is_some()
             && let Some(buffer) = out.buffer(conn)
         {
-            let block = PropertyBlock::new();
+            let mut block = PropertyBlock::new();
+            if let Some(words) = words.filter(|_| version.is_v5()) {
+                let _ = block.push(&Property::ReasonString(words));
+            }
             let connack = ConnAck {
                 session_present: false,
                 reason_code: refusal.reason,
@@ -214,9 +262,9 @@ impl Shard {
     }
 }
 
-fn connack_block(negotiated: &Negotiated) -> PropertyBlock {
+fn connack_block(negotiated: &Negotiated, proof: Option<&[u8]>) -> PropertyBlock {
     let mut block = PropertyBlock::new();
-    for property in negotiated.connack_properties() {
+    for property in negotiated.connack_properties().chain(proof.into_iter().flat_map(proved)) {
         let _ = block.push(&property);
     }
     block
@@ -228,7 +276,7 @@ fn welcome(session_present: bool, block: &PropertyBlock) -> ConnAck<'_> {
 
 /// Bytes of the CONNACK that a client will get.
 fn connack_len(negotiated: &Negotiated) -> usize {
-    let block = connack_block(negotiated);
+    let block = connack_block(negotiated, None);
     let mut bytes = Vec::new();
     match encode(&Packet::ConnAck(welcome(false, &block)), negotiated.version, &mut bytes) {
         Ok(()) => bytes.len(),

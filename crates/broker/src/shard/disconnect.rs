@@ -60,6 +60,7 @@ impl Shard {
 
     /// Takes a connection from its session: consumers go, the will and the expiry take their course.
     pub(super) fn leave<O: Outbox>(&mut self, conn: ConnId, closing: Closing, out: &mut O) {
+        self.entrants.remove(&conn);
         let Some(state) = self.conns.remove(conn) else { return };
         let id = state.session;
         let now = UnixMillis(self.turn.unix_ms);
@@ -162,6 +163,7 @@ impl Shard {
     /// Says goodbye to everyone, and writes what is left to write.
     pub(super) fn drain<O: Outbox>(&mut self, out: &mut O) {
         self.is_draining = true;
+        self.refuse_entrants(out);
         for conn in self.conns.ids() {
             self.say_goodbye(conn, ReasonCode::SERVER_SHUTTING_DOWN, None, out);
             self.leave(conn, Closing::WithWill, out);

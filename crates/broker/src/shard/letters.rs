@@ -42,6 +42,8 @@ impl Shard {
             }
             Letter::Log(event) => self.log_event(event, out),
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
+            Letter::SignedIn { conn, verdict } => self.signed_in(conn, verdict, out),
+            Letter::UsersChanged => self.users_changed(out),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

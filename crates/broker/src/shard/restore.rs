@@ -1,5 +1,7 @@
 //! Durable sessions from before the restart. All this happens before a listener is open.
 
+use std::sync::Arc;
+
 use mqtt_router::SubscriptionOptions;
 use mqtt_session::{Session, SubscriptionRecord};
 use mqtt_types::Address;
@@ -14,12 +16,13 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, with_metadata } = stored;
+        let StoredSession { number, image, owner, with_metadata } = stored;
         let session = Session::from_image(&image, now);
         let was_connected = image.disconnected_at.is_none();
         let id = self.sessions.restore(number, session);
         self.route_session(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
+        entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
             entry.extras.get_or_insert_default().with_metadata = with_metadata;
         }

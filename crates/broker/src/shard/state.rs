@@ -16,6 +16,7 @@ use stdx::Instant;
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::session_log::SubAckToSend;
+use super::sign_in::SignedIn;
 use crate::ids::{ConnId, SessionId, SessionNumber};
 
 /// A connection past CONNECT.
@@ -29,6 +30,8 @@ pub(crate) struct Conn {
     pub(crate) is_throttled: bool,
     /// A 3.x publisher's messages that cannot be stored for now, in order.
     pub(crate) held: HeldMessages,
+    /// Who the client is; none of an anonymous one.
+    pub(crate) signed_in: Option<Box<SignedIn>>,
 }
 
 impl Conn {
@@ -81,6 +84,7 @@ impl Conns {
                 shares_encodings,
                 is_throttled,
                 held: HeldMessages::default(),
+                signed_in: None,
             });
         }
     }
@@ -113,6 +117,8 @@ pub(crate) struct SessionEntry {
     pub(crate) id: SessionId,
     pub(crate) session: Session,
     pub(crate) conn: Option<ConnId>,
+    /// Whose it is: the user that made it, or took it over from nobody in particular.
+    pub(crate) owner: Option<Arc<str>>,
     /// Messages at QoS 1 and 2 that may be in flight to the client.
     pub(crate) send_window: u16,
     /// The soonest moment for which a timer stands. Without it each disconnection would add one that lives as long as
@@ -264,9 +270,15 @@ impl Sessions {
         };
         let hash = self.hash.hash_one(session.client_id());
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            let entry =
-                SessionEntry { id, session, conn: None, send_window, timer: None, extras: None };
-            *place = Some(entry);
+            *place = Some(SessionEntry {
+                id,
+                session,
+                conn: None,
+                owner: None,
+                send_window,
+                timer: None,
+                extras: None,
+            });
         }
         let (hasher, slots) = (&self.hash, &self.slots);
         let rehash = |slot: &u32| hasher.hash_one(client_id_at(slots, *slot).unwrap_or_default());

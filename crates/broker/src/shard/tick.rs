@@ -21,6 +21,7 @@ impl Shard {
         while let Some(timer) = self.timers.pop_due(self.turn.now) {
             match timer {
                 Timer::KeepAlive(conn) => self.keep_alive_due(conn, out),
+                Timer::SignIn(conn) => self.sign_in_due(conn, out),
                 Timer::Session(id) => self.session_due(id, out),
                 Timer::Hold(conn) => self.end_hold(conn, out),
                 Timer::Settlements => {

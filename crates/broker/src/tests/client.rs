@@ -1,7 +1,7 @@
 //! What a scripted client says and hears: words to packets, packets to words.
 
 use mqtt_codec::{
-    AckKind, ConnAckProperties, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer,
+    AckKind, Auth, ConnAckProperties, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer,
     PropertyBlock, Subscribe, SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters,
     Will, decode, encode, encode_ack, encode_publish,
 };
@@ -58,8 +58,8 @@ pub(super) fn version(words: &Words<'_>) -> ProtocolVersion {
     }
 }
 
-/// `connect [v=] [keep] [id=] [noid] [user=] [pass=] [expiry=] [rm=] [mps=] [keepalive=] [aliases=] [noproblems]
-/// [will=topic:payload:qos] [delay=] [retainwill] [wup=key:value]`
+/// `connect [v=] [keep] [id=] [noid] [user=] [password=] [expiry=] [rm=] [mps=] [keepalive=] [aliases=] [auth=] [data=]
+/// [noproblems] /// [will=topic:payload:qos] [delay=] [retainwill] [wup=key:value]`
 pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     let mut block = PropertyBlock::new();
     let mut push = |property: Property<'_>| block.push(&property).expect("fits");
@@ -80,6 +80,9 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     }
     if words.has("noproblems") {
         push(Property::RequestProblemInformation(0));
+    }
+    if let Some(data) = words.value("data") {
+        push(Property::AuthenticationData(data.as_bytes()));
     }
     let mut will_block = PropertyBlock::new();
     if let Some(delay) = words.number("delay") {
@@ -102,7 +105,7 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
         client_id: if words.has("noid") { "" } else { words.value("id").unwrap_or(name) },
         will,
         username: words.value("user"),
-        password: words.value("pass").map(str::as_bytes),
+        password: words.value("password").map(str::as_bytes),
         properties: block.properties(),
     };
     let mut bytes = Vec::new();
@@ -143,6 +146,7 @@ pub(super) fn packet(version: ProtocolVersion, words: &Words<'_>) -> Vec<u8> {
             let packet = Disconnect::new(code(words.at(2)));
             encode(&Packet::Disconnect(packet), version, &mut out).expect("legal");
         }
+        "auth" => auth(words, &mut out),
         // Any bytes at all, as hexadecimal.
         "raw" => out.extend(
             words.0[2..].iter().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal")),
@@ -150,6 +154,15 @@ pub(super) fn packet(version: ProtocolVersion, words: &Words<'_>) -> Vec<u8> {
         other => panic!("unknown command {other}"),
     }
     out
+}
+
+/// `auth <code> <method> <data>`
+fn auth(words: &Words<'_>, out: &mut Vec<u8>) {
+    let (method, data) = (words.at(3), words.at(4).as_bytes());
+    let properties = [Property::AuthenticationMethod(method), Property::AuthenticationData(data)];
+    let block = PropertyBlock::of(&properties).expect("fits");
+    let auth = Auth { reason_code: code(words.at(2)), properties: block.properties() };
+    encode(&Packet::Auth(auth), ProtocolVersion::V5, out).expect("a legal AUTH");
 }
 
 /// `publish <qos> <topic> <payload> [id=] [retain] [dup] [expiry=] [alias=] [size=] [format=] [type=] [reply=]
@@ -246,11 +259,11 @@ fn words_of(packet: &Packet<'_>) -> String {
             let present = if ack.session_present { " present" } else { "" };
             let properties = ConnAckProperties::of(ack.properties);
             let assigned = properties.assigned_client_identifier.map_or("", |_| " assigned");
-            let method = properties.authentication_method.map_or("", |_| " method");
             let keep_alive = properties.server_keep_alive;
             let keep_alive = keep_alive.map(|seconds| format!(" keepalive={seconds}"));
             let keep_alive = keep_alive.unwrap_or_default();
-            format!("connack {:02x}{present}{assigned}{method}{keep_alive}", ack.reason_code.0)
+            let rest = exchange_words(ack.properties) + &reason(ack.properties.reason_string());
+            format!("connack {:02x}{present}{assigned}{keep_alive}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
             let mut text = format!("publish {}", publish.qos.as_u8());
@@ -309,8 +322,17 @@ fn words_of(packet: &Packet<'_>) -> String {
             let why = reason(disconnect.properties.reason_string());
             format!("disconnect {:02x}{why}", disconnect.reason_code.0)
         }
+        Packet::Auth(auth) => {
+            format!("auth {:02x}{}", auth.reason_code.0, exchange_words(auth.properties))
+        }
         other => format!("{:?}", other.packet_type()),
     }
+}
+
+fn exchange_words(properties: mqtt_codec::Properties<'_>) -> String {
+    let method = properties.authentication_method().map(|method| format!(" {method}"));
+    let data = properties.authentication_data().map(String::from_utf8_lossy);
+    method.unwrap_or_default() + &data.map(|data| format!(" {data}")).unwrap_or_default()
 }
 
 fn ack_words(name: &str, ack: &mqtt_codec::Ack<'_>) -> String {

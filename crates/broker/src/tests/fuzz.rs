@@ -133,6 +133,10 @@ impl<'a> Fuzz<'a> {
         }
         for client in &mut self.clients {
             client.take_if(|client| !self.world.is_open(&client.name));
+            if let Some(client) = client.as_mut().filter(|client| self.world.is_even(&client.name))
+            {
+                client.is_even();
+            }
         }
         let waiting = self.world.longest_buffer();
         assert!(waiting <= config(1).max_output_buffer_bytes + SLACK, "{waiting} bytes wait");

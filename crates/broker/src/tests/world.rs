@@ -162,6 +162,17 @@ impl World {
         self.clients.contains_key(name)
     }
 
+    /// Whether nothing is on its way to a client or from it.
+    pub(super) fn is_even(&self, name: &str) -> bool {
+        let socket = self
+            .clients
+            .get(name)
+            .and_then(|client| self.sockets.get(client.shard)?.open.get(&client.conn.slot));
+        socket.is_some_and(|socket| {
+            socket.input.is_empty() && socket.unread.is_empty() && !socket.is_blocked
+        })
+    }
+
     /// Bytes in the fullest output buffer.
     pub(super) fn longest_buffer(&self) -> usize {
         let all = self.sockets.iter().flat_map(|sockets| sockets.open.values());
@@ -363,11 +374,12 @@ fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId, limits: &L
         && !socket.is_paused
         && socket.closed.is_none()
     {
-        let version = shard.version_of(conn).unwrap_or(ProtocolVersion::V5);
+        let version = socket.version;
         let bytes = std::mem::take(&mut socket.unread);
-        let used = match decode(&bytes, version, limits) {
-            Ok(Some((Packet::Connect(connect), used))) if shard.version_of(conn).is_none() => {
-                shard.connect(conn, &connect, sockets);
+        let used = match decode(&bytes, version.unwrap_or_default(), limits) {
+            Ok(Some((Packet::Connect(connect), used))) if version.is_none() => {
+                socket.version = Some(connect.version);
+                shard.connect(conn, &connect, &crate::Peer::default(), sockets);
                 used
             }
             Ok(Some((packet, used))) => {

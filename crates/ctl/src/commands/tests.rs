@@ -19,6 +19,7 @@ fn good_lines_are_understood() {
         "weir pub -t a -f file --repeat 10 --property will user-property a b --will-topic gone",
         "weir sub -t a -t $q/b/+/c -C 5 -W 500ms -v",
         "weir sub -t a -q 1 --ack reject --json -R -c -i me -x 60 -V mqttv5",
+        "weir pub -t a -m b -u user -P secret --scram",
         "weir queue ls",
         "weir queue ls --json --url http://10.0.0.1:18083 --token x",
         "weir queue --data-dir d show a/+/b",
@@ -28,6 +29,10 @@ fn good_lines_are_understood() {
         "weir queue create billing -f orders/#",
         "weir queue set billing paused=true ack_timeout=1m",
         "weir queue rm a b",
+        "weir users ls --json",
+        "weir users add ada --role admin -r ops --password-stdin",
+        "weir users passwd ada --password-file secret",
+        "weir users rm ada bob",
     ] {
         assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
     }
@@ -53,6 +58,9 @@ fn bad_lines_are_usage_errors() {
         ("weir queue set a", ErrorKind::MissingRequiredArgument),
         ("weir queue set a paused", ErrorKind::ValueValidation),
         ("weir queue rm", ErrorKind::MissingRequiredArgument),
+        ("weir users rm", ErrorKind::MissingRequiredArgument),
+        ("weir users passwd a --password-stdin --password-file b", ErrorKind::ArgumentConflict),
+        ("weir sub -t a --scram", ErrorKind::MissingRequiredArgument),
         ("weir drink", ErrorKind::InvalidSubcommand),
     ] {
         assert_eq!(parse(line).err(), Some(kind), "{line}");

@@ -6,3 +6,4 @@ mod publish;
 mod queue;
 mod rest_server;
 mod subscribe;
+mod users;

@@ -13,10 +13,7 @@ fn a_wrong_setting_is_shown_and_nothing_is_served() {
         (
             "listeners.quic.enabled",
             "true",
-            [
-                "the listener `quic` is of kind quic",
-                "this version serves tcp, tls, ws, wss and unix",
-            ],
+            ["the listener `quic` needs a certificate", "add cert = "],
         ),
     ] {
         let Err(refused) = Weir::try_start(Options::new().set(key, value)) else {

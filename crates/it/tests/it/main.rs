@@ -1,11 +1,15 @@
 //! Socket tests: the real binary, in one test program.
 
 mod both_roads;
+mod command_line;
 mod configuration;
 mod crash;
 mod damage;
 mod full_disk;
+mod listeners;
 mod overlap;
+mod sessions;
 mod shutdown;
+mod sign_in;
 mod strategies;
 mod transports;

@@ -118,7 +118,7 @@ impl Ready {
             u64::from(end.segment - from.position.segment()) * u64::from(config.segment_bytes);
         let unchecked_bytes =
             (whole + u64::from(end.offset)).saturating_sub(u64::from(from.position.offset()));
-        let references = References::new(counts);
+        let references = References::new(counts, current.segment.number);
         Self {
             config,
             files,

@@ -104,6 +104,11 @@ impl Writer {
             return Err(self.fail("sync", &error));
         }
         self.preparer.ask(next.segment.number + 1);
+        let before = self.current.segment.number;
+        let is_dead = self.shared.references.lock().write_to(next.segment.number);
+        if is_dead && self.shared.note_dead(&[before]) {
+            self.checkpoints.request();
+        }
         self.current = next;
         self.end = SEGMENT_HEADER_BYTES;
         self.synced_to = SEGMENT_HEADER_BYTES;

@@ -78,6 +78,26 @@ fn segments_without_a_live_body_go_when_two_checkpoints_can_spare_them() {
     log.shutdown();
 }
 
+/// A consumer that keeps up empties the segment that is being written again and again, which lets nothing go.
+#[test]
+fn a_consumer_that_keeps_up_asks_for_no_checkpoints() {
+    let directory = directory();
+    let config = log_disk::Config { checkpoint_every_bytes: 40 << 10, ..config(directory.path()) };
+    let mut log = start(config);
+    for body in bodies(40, 40) {
+        let records = log.append(&[body]);
+        assert_eq!(records[0].position.segment(), 1, "all in one segment of 4 KiB");
+        release(&log, &records);
+    }
+    log.append(&bodies(1, 40));
+    let is_request = |event: &&&log_api::LogEvent| {
+        matches!(event, log_api::LogEvent::CheckpointRequested { .. })
+    };
+    let requests = log.recorder.wait(ME, |events| Some(events.iter().filter(is_request).count()));
+    assert_eq!(requests, 0);
+    log.shutdown();
+}
+
 #[test]
 fn replay_begins_at_the_checkpoint_and_counts_references_anew() {
     let directory = directory();

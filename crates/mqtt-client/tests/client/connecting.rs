@@ -2,10 +2,11 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use mqtt_client::{Client, ConnectOptions, Error, PropertyBlock, Will};
-use mqtt_codec::{ConnAck, Packet, Properties};
+use mqtt_codec::{Auth, ConnAck, Packet, Properties};
 use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode};
+use policy::{ClientFirst, SCRAM_SHA_256, ScramKeys, ScramServer};
 
-use crate::script::serve;
+use crate::script::{Peer, serve};
 
 #[test]
 fn connect_carries_every_option_in_every_version() {
@@ -118,4 +119,68 @@ fn what_keeps_a_connection_from_being_made_is_named() {
     let error = Client::connect(&options).map(|_| ()).expect_err("no MQTT").to_string();
     assert!(error.starts_with("server broke the protocol"), "{error}");
     server.join().expect("the script holds");
+}
+
+/// The server's part of an exchange, up to its proof.
+fn exchange(peer: &mut Peer, password: &str) -> Option<Vec<u8>> {
+    let first = peer.expect(|packet| {
+        let Packet::Connect(connect) = packet else { panic!("{packet:?}") };
+        assert_eq!((connect.username, connect.password), (None, None), "it is not sent");
+        assert_eq!(connect.properties.authentication_method(), Some(SCRAM_SHA_256));
+        ClientFirst::parse(connect.properties.authentication_data().expect("data")).expect("legal")
+    });
+    assert_eq!(first.username, "user");
+    let keys = ScramKeys::of(password.as_bytes(), b"salt", 4_096);
+    let (server, challenge) = ScramServer::begin(first, keys, "nonce");
+    let block = PropertyBlock::of(&[
+        Property::AuthenticationMethod(SCRAM_SHA_256),
+        Property::AuthenticationData(&challenge),
+    ]);
+    let block = block.expect("short");
+    let reason_code = ReasonCode::CONTINUE_AUTHENTICATION;
+    peer.send(&Packet::Auth(Auth { reason_code, properties: block.properties() }));
+    peer.expect(|packet| {
+        let Packet::Auth(auth) = packet else { panic!("{packet:?}") };
+        assert_eq!(auth.reason_code, ReasonCode::CONTINUE_AUTHENTICATION);
+        server.finish(auth.properties.authentication_data().expect("data")).ok()
+    })
+}
+
+/// Connects by SCRAM to a server that takes the client for that one's, and says at the end what `last` makes of its proof.
+fn by_scram(
+    password: &'static str,
+    last: impl FnOnce(Option<Vec<u8>>) -> Vec<u8> + Send + 'static,
+) -> Result<Client, Error> {
+    let (options, server) = serve(move |peer| {
+        let proof = last(exchange(peer, password));
+        let block = PropertyBlock::of(&[
+            Property::AuthenticationMethod(SCRAM_SHA_256),
+            Property::AuthenticationData(&proof),
+        ]);
+        let block = block.expect("short");
+        peer.send(&Packet::ConnAck(ConnAck {
+            session_present: false,
+            reason_code: ReasonCode::SUCCESS,
+            properties: block.properties(),
+        }));
+    });
+    let options = ConnectOptions {
+        username: Some("user".to_owned()),
+        password: Some(b"pencil".to_vec()),
+        scram: true,
+        ..options
+    };
+    let outcome = Client::connect(&options);
+    server.join().expect("the server's part holds");
+    outcome
+}
+
+#[test]
+fn a_password_is_proved_and_the_server_has_to_know_it_too() {
+    let client = by_scram("pencil", |proof| proof.expect("the right password"));
+    assert!(client.is_ok(), "{:?}", client.err());
+    for (password, last) in [("pencil", "v=AAAA"), ("pencil", ""), ("other", "v=AAAA")] {
+        let outcome = by_scram(password, |_| last.as_bytes().to_vec());
+        assert!(matches!(outcome, Err(Error::Exchange(_))), "{:?}", outcome.err());
+    }
 }

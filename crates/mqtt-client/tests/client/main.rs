@@ -6,3 +6,5 @@ mod publishing;
 mod receiving;
 mod script;
 mod subscribing;
+mod transports;
+mod websocket;

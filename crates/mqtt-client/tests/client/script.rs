@@ -1,7 +1,7 @@
 //! A server that follows a script: it expects packets and sends packets, on one connection.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,13 +11,21 @@ use mqtt_types::{PacketId, ProtocolVersion, ReasonCode};
 
 pub const SOON: Duration = Duration::from_secs(10);
 
+/// What a server speaks through.
+pub trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
 pub struct Peer {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     buffer: Vec<u8>,
     pub version: ProtocolVersion,
 }
 
 impl Peer {
+    pub fn new(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), buffer: Vec::new(), version: ProtocolVersion::V5 }
+    }
+
     /// Waits for a packet, shows it to `check`.
     pub fn expect<T>(&mut self, check: impl FnOnce(&Packet<'_>) -> T) -> T {
         loop {
@@ -35,11 +43,11 @@ impl Peer {
     pub fn send(&mut self, packet: &Packet<'_>) {
         let mut out = Vec::new();
         encode(packet, self.version, &mut out).expect("legal packet");
-        self.stream.write_all(&out).expect("written");
+        self.send_bytes(&out);
     }
 
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("written");
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).expect("written");
     }
 
     /// Waits for the end of the connection; nothing may come before it.
@@ -74,7 +82,7 @@ pub fn serve(script: impl FnOnce(&mut Peer) + Send + 'static) -> (ConnectOptions
     let server = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
         stream.set_read_timeout(Some(SOON)).expect("a timeout");
-        script(&mut Peer { stream, buffer: Vec::new(), version: ProtocolVersion::V5 });
+        script(&mut Peer::new(stream));
     });
     (ConnectOptions { client_id: "test".to_owned(), ..ConnectOptions::new(address) }, server)
 }

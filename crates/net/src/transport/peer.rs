@@ -1,22 +1,53 @@
-//! Who is at the other end, for the log.
+//! Who is at the other end, and the place it has at its listener.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::gate::{Gate, Place};
+use crate::refusal::Refusal;
 
 /// A peer and the listener it came through.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) listener: Arc<str>,
+    place: Place,
     /// None over a Unix socket.
     pub(crate) address: Option<SocketAddr>,
+    /// The common name of a certificate that was verified below the transport: QUIC's.
+    #[expect(
+        clippy::box_collection,
+        reason = "a word instead of three in each connection that has none"
+    )]
+    pub(crate) certificate_common_name: Option<Box<String>>,
 }
 
 impl Peer {
-    /// Logs a handshake that came to nothing.
-    pub(crate) fn handshake_failed(&self, what: &str, why: &dyn fmt::Display) {
-        let Self { listener, .. } = self;
-        tracing::info!(%listener, peer = %self, "{what} handshake failed: {why}");
+    pub(crate) fn new(place: Place, address: Option<SocketAddr>) -> Self {
+        // Over a listener of both stacks IPv4 comes dressed as IPv6.
+        let canonical =
+            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        Self { place, address: address.map(canonical), certificate_common_name: None }
+    }
+
+    /// The listener.
+    pub(crate) fn gate(&self) -> &Gate {
+        self.place.gate()
+    }
+
+    /// The listener's name.
+    pub(crate) fn listener(&self) -> &str {
+        &self.gate().name
+    }
+
+    /// Counts and logs a connection that came to nothing. Beyond a few lines a second they are for the debug level.
+    pub(crate) fn refused(&self, refusal: Refusal, why: &dyn fmt::Display) {
+        self.gate().count(refusal);
+        let (listener, reason) = (self.listener(), refusal.as_str());
+        if self.gate().takes_line(Clock::unix_ms() / 1000) {
+            tracing::info!(listener, peer = %self, reason, "connection refused: {why}");
+        } else {
+            tracing::debug!(listener, peer = %self, reason, "connection refused: {why}");
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use rustls::{ServerConfig, ServerConnection};
 
-use super::{Input, Peer, Socket};
+use super::{Input, Socket};
+use crate::refusal::Refusal;
 
 /// Bytes encrypted before the socket has to take them.
 const WRITE_CHUNK: usize = 64 * 1024;
@@ -14,7 +16,6 @@ const WRITE_CHUNK: usize = 64 * 1024;
 pub(crate) struct Tls {
     socket: Socket,
     session: ServerConnection,
-    peer: Peer,
     /// Bytes given to `write` that are encrypted and not all on the socket.
     encrypted: usize,
     /// The socket has more to read, or the session has.
@@ -26,17 +27,12 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(
-        socket: Socket,
-        config: Arc<ServerConfig>,
-        peer: Peer,
-    ) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(socket: Socket, config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         let mut session = ServerConnection::new(config)?;
         session.set_buffer_limit(Some(2 * WRITE_CHUNK));
         Ok(Self {
             socket,
             session,
-            peer,
             encrypted: 0,
             has_more: false,
             has_begun: false,
@@ -112,10 +108,11 @@ impl Tls {
         self.has_begun = true;
         let was_handshaking = self.session.is_handshaking();
         if let Err(error) = self.session.process_new_packets() {
+            let peer = self.socket.peer();
             if was_handshaking {
-                self.peer.handshake_failed("TLS", &error);
+                peer.refused(Refusal::TlsHandshake, &format_args!("TLS handshake failed: {error}"));
             } else {
-                tracing::info!(listener = %self.peer.listener, peer = %self.peer, %error, "TLS error");
+                tracing::info!(listener = peer.listener(), %peer, %error, "TLS error");
             }
             return Err(Input::Over);
         }
@@ -125,7 +122,8 @@ impl Tls {
     /// Logs an end within the handshake, but not of those who only knock.
     fn note_end(&self) {
         if self.has_begun && self.session.is_handshaking() {
-            self.peer.handshake_failed("TLS", &"the client ended the connection");
+            let why = "TLS handshake failed: the client ended the connection";
+            self.socket.peer().refused(Refusal::TlsHandshake, &why);
         }
     }
 
@@ -166,10 +164,18 @@ impl Tls {
         Ok(())
     }
 
-    pub(crate) fn note_timeout(&self) {
-        if self.has_begun && self.session.is_handshaking() {
-            self.peer.handshake_failed("TLS", &"it took longer than mqtt.connect_timeout");
-        }
+    /// Whether a handshake has begun and not ended.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.has_begun && self.session.is_handshaking()
+    }
+
+    /// The certificate of the client, which has been verified.
+    pub(crate) fn client_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.session.peer_certificates()?.first()
+    }
+
+    pub(crate) const fn socket(&self) -> &Socket {
+        &self.socket
     }
 
     pub(crate) const fn socket_mut(&mut self) -> &mut Socket {

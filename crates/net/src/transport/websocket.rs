@@ -1,13 +1,15 @@
 //! WebSocket over a socket or TLS: first the HTTP request, then binary frames as a stream of bytes. It must not know
 //! MQTT.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::frame::{CloseCode, Decoder, Opcode, Stop, encode, encode_close};
 use super::upgrade::{self, Upgrade};
-use super::{Input, Peer, Socket, Tls, read_raw};
+use super::{Input, Socket, Tls, read_raw};
 use crate::config::WebSocketConfig;
+use crate::refusal::Refusal;
 
 /// The most payload of a frame that is sent.
 const WRITE_CHUNK: usize = 64 * 1024;
@@ -41,6 +43,13 @@ impl Under {
             Self::Tls(tls) => tls.settle(farewell),
         }
     }
+
+    pub(crate) const fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.socket(),
+        }
+    }
 }
 
 /// How far it is.
@@ -55,7 +64,6 @@ pub(crate) struct WebSocket {
     under: Under,
     phase: Phase,
     config: Arc<WebSocketConfig>,
-    peer: Peer,
     /// Frames and answers to send, and how much of that is sent.
     out: Vec<u8>,
     sent: usize,
@@ -68,12 +76,11 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(crate) fn new(under: Under, config: Arc<WebSocketConfig>, peer: Peer) -> Self {
+    pub(crate) const fn new(under: Under, config: Arc<WebSocketConfig>) -> Self {
         Self {
             under,
             phase: Phase::Request(Vec::new()),
             config,
-            peer,
             out: Vec::new(),
             sent: 0,
             framed: 0,
@@ -157,7 +164,7 @@ impl WebSocket {
                 self.take_frames(data.get_mut(..count - begin).unwrap_or_default())
             }
             Upgrade::Refused { answer, why } => {
-                self.peer.handshake_failed("WebSocket", &why);
+                self.refused(&why);
                 self.out.extend_from_slice(&answer);
                 self.close_code = None;
                 self.end = Some(Input::Over);
@@ -178,7 +185,8 @@ impl WebSocket {
             self.close_code = Some(match stop {
                 Stop::Closed(code) => code,
                 Stop::Violation(code, why) => {
-                    tracing::info!(listener = %self.peer.listener, peer = %self.peer, "WebSocket error: {why}");
+                    let peer = self.under.socket().peer();
+                    tracing::info!(listener = peer.listener(), %peer, "WebSocket error: {why}");
                     code
                 }
             });
@@ -189,16 +197,23 @@ impl WebSocket {
 
     fn note_end(&self) {
         if matches!(&self.phase, Phase::Request(request) if !request.is_empty()) {
-            self.peer.handshake_failed("WebSocket", &"the client ended the connection");
+            self.refused(&"the client ended the connection");
         }
     }
 
-    pub(crate) fn note_timeout(&self) {
-        if matches!(&self.phase, Phase::Request(request) if !request.is_empty()) {
-            self.peer.handshake_failed("WebSocket", &"it took longer than mqtt.connect_timeout");
-        } else if let Under::Tls(tls) = &self.under {
-            tls.note_timeout();
-        }
+    fn refused(&self, why: &dyn fmt::Display) {
+        let why = format_args!("WebSocket handshake failed: {why}");
+        self.under.socket().peer().refused(Refusal::WebsocketHandshake, &why);
+    }
+
+    /// Whether the request has not been answered.
+    pub(crate) const fn is_handshaking(&self) -> bool {
+        matches!(self.phase, Phase::Request(_))
+    }
+
+    /// What it runs over.
+    pub(crate) const fn under(&self) -> &Under {
+        &self.under
     }
 
     pub(crate) const fn has_more(&self) -> bool {

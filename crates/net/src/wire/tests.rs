@@ -1,9 +1,11 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use super::*;
-use crate::config::WebSocketConfig;
-use crate::transport::{Peer, Socket, Under, WebSocket};
+use crate::config::{Config, ListenerConfig, WebSocketConfig};
+use crate::gate::Gate;
+use crate::transport::{Peer, Socket, Stream, Under, WebSocket};
 
 const REQUEST: &[u8] =
     b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -15,11 +17,13 @@ fn websocket() -> (Wire, UnixStream) {
     let (client, server) = UnixStream::pair().expect("a pair");
     client.set_nonblocking(true).expect("set");
     server.set_nonblocking(true).expect("set");
-    let socket = Socket::Unix(mio::net::UnixStream::from_std(server));
-    let peer = Peer { listener: "ws".into(), address: None };
-    let websocket = WebSocket::new(Under::Plain(socket), WebSocketConfig::default().into(), peer);
+    let config = ListenerConfig::plain("ws", std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    let gate = Arc::new(Gate::new(&config, &Config::default(), Arc::default()));
+    let peer = Peer::new(gate.admit(Instant::ZERO).expect("a place"), None);
+    let socket = Socket::new(Stream::Unix(mio::net::UnixStream::from_std(server)), peer);
+    let websocket = WebSocket::new(Under::Plain(socket), WebSocketConfig::default().into());
     let transport = Transport::WebSocket(Box::new(websocket));
-    (Wire::new(transport, 1, Instant::from_nanos(0)), client)
+    (Wire::new(transport, 1, Instant::ZERO, Instant::ZERO), client)
 }
 
 /// All that has come.
@@ -86,4 +90,10 @@ fn bytes_count_as_written_only_when_the_socket_has_them() {
     let [0x82, 126, _, _, last @ ..] = found.as_slice() else { panic!("a last frame") };
     data.extend_from_slice(last);
     assert!(data == payload);
+}
+
+#[test]
+fn a_plain_connection_stays_small() {
+    // Each connection at rest costs this, twice at worst, when the table has just grown.
+    assert!(size_of::<Wire>() <= 224, "{}", size_of::<Wire>());
 }

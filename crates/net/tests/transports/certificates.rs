@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use net::TlsFiles;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use net::{Identity, TlsFiles};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,13 +17,6 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
-}
-
-/// A certificate with its key, as files.
-#[derive(Clone)]
-pub struct Identity {
-    pub cert: PathBuf,
-    pub key: PathBuf,
 }
 
 impl Authority {
@@ -41,7 +37,10 @@ impl Authority {
 
     pub fn issue(&self, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.distinguished_name.push(DnType::CommonName, name);
+        // So that it can be revoked by its name.
+        params.serial_number = Some(serial(name));
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
         let identity = Identity {
             cert: self.folder.join(format!("{name}.pem")),
@@ -52,10 +51,36 @@ impl Authority {
         identity
     }
 
+    /// A list that revokes the certificates of these names.
+    pub fn revoke(&self, names: &[&str]) -> PathBuf {
+        let revoked = |name: &&str| RevokedCertParams {
+            serial_number: serial(name),
+            revocation_time: date_time_ymd(2025, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2025, 1, 1),
+            next_update: date_time_ymd(2035, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: names.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let path = self.folder.join("revoked.crl");
+        let list = list.signed_by(&self.issuer).expect("signed");
+        std::fs::write(&path, list.pem().expect("PEM")).expect("written");
+        path
+    }
+
     /// What a listener needs that asks for no client's certificate.
     pub fn server(&self) -> TlsFiles {
-        let Identity { cert, key } = self.issue("localhost");
-        TlsFiles { cert, key, client_ca: None, require_client_cert: false }
+        TlsFiles {
+            identities: vec![self.issue("localhost")],
+            client_ca: None,
+            client_crl: Vec::new(),
+            require_client_cert: false,
+        }
     }
 
     /// A client that trusts this authority.
@@ -80,4 +105,8 @@ impl Authority {
             }
         })
     }
+}
+
+fn serial(name: &str) -> SerialNumber {
+    SerialNumber::from_slice(&[&[1], name.as_bytes()].concat())
 }

@@ -63,7 +63,7 @@ fn silence_has_an_end() {
 fn files_that_are_no_use_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::new(folder.path(), "authority");
-    let good = authority.server();
+    let good = TlsFiles { client_ca: Some(authority.ca()), ..authority.server() };
     let other = authority.issue("other");
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing here\n").expect("written");
@@ -77,14 +77,47 @@ fn files_that_are_no_use_are_named() {
         files.load().expect_err("refused").to_string()
     };
     let cases = [
-        (with(&|f| f.cert = missing.clone()), "the certificate", &missing, "No such file"),
-        (with(&|f| f.cert = empty.clone()), "the certificate", &empty, "no certificate in it"),
-        (with(&|f| f.key = missing.clone()), "the key", &missing, "No such file"),
-        (with(&|f| f.key = empty.clone()), "the key", &empty, "nothing of that kind"),
-        (with(&|f| f.key = other.key.clone()), "the key", &other.key, "with the certificate"),
-        (with(&|f| f.cert = broken.clone()), "the key", &good.key, "with the certificate"),
+        (
+            with(&|f| f.identities[0].cert = missing.clone()),
+            "the certificate",
+            &missing,
+            "No such file",
+        ),
+        (
+            with(&|f| f.identities[0].cert = empty.clone()),
+            "the certificate",
+            &empty,
+            "no certificate in it",
+        ),
+        (with(&|f| f.identities[0].key = missing.clone()), "the key", &missing, "No such file"),
+        (with(&|f| f.identities[0].key = empty.clone()), "the key", &empty, "nothing of that kind"),
+        (
+            with(&|f| f.identities[0].key = other.key.clone()),
+            "the key",
+            &other.key,
+            "with the certificate",
+        ),
+        (
+            with(&|f| f.identities[0].cert = broken.clone()),
+            "the key",
+            &good.identities[0].key,
+            "with the certificate",
+        ),
         (with(&|f| f.client_ca = Some(empty.clone())), "the client CA", &empty, "no certificate"),
         (with(&|f| f.client_ca = Some(broken.clone())), "the client CA", &broken, ""),
+        (
+            with(&|f| f.client_crl = vec![missing.clone()]),
+            "the revocation list",
+            &missing,
+            "No such",
+        ),
+        (
+            with(&|f| f.client_crl = vec![broken.clone()]),
+            "the revocation list",
+            &broken,
+            "no revocation",
+        ),
+        (with(&|f| f.client_crl = vec![empty.clone()]), "the revocation list", &empty, ""),
     ];
     for (message, what, path, why) in cases {
         let begin = format!("cannot use {what} {}: ", path.display());

@@ -34,7 +34,20 @@ impl Server {
     /// Reads the certificate again; says what is wrong with it.
     pub fn reload(&self) -> Result<(), String> {
         let running = self.running.as_ref().expect("it runs");
-        running.reload_tls().try_for_each(|(_, outcome)| outcome.map_err(|error| error.to_string()))
+        running
+            .handle()
+            .reload_tls()
+            .try_for_each(|(_, outcome)| outcome.map_err(|error| error.to_string()))
+    }
+
+    pub fn handle(&self) -> &net::Handle {
+        self.running.as_ref().expect("it runs").handle()
+    }
+
+    /// How many connections were refused for that reason.
+    pub fn refused(&self, reason: &str) -> u64 {
+        let mut counts = self.handle().refused();
+        counts.find(|(name, _)| *name == reason).expect("a reason").1
     }
 
     pub fn ip(&self) -> SocketAddr {

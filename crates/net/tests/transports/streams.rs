@@ -21,7 +21,16 @@ pub fn tcp(address: SocketAddr) -> TcpStream {
 }
 
 pub fn tls<S: Stream>(stream: S, config: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, S> {
-    let name = "localhost".try_into().expect("a name");
+    tls_for("localhost", stream, config)
+}
+
+/// Over TLS with the server of that name.
+pub fn tls_for<S: Stream>(
+    name: &str,
+    stream: S,
+    config: &Arc<ClientConfig>,
+) -> StreamOwned<ClientConnection, S> {
+    let name = name.to_owned().try_into().expect("a name");
     let session = ClientConnection::new(Arc::clone(config), name).expect("a session");
     StreamOwned::new(session, stream)
 }

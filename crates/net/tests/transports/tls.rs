@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::certificates::Authority;
 use crate::client::{Client, DISCONNECT, echo, late_reader, pattern};
 use crate::server::{Server, any_port};
-use crate::streams::{Trickle, tcp, tls};
+use crate::streams::{Trickle, tcp, tls, tls_for};
 
 /// A listener with these files.
 pub fn listener(files: &TlsFiles) -> ListenerConfig {
@@ -137,13 +137,13 @@ fn a_new_certificate_is_for_new_connections() {
     let trusts_first = first.client(&[&TLS13], None);
     let trusts_second = second.client(&[&TLS13], None);
     let mut old = Client::connect(tls(tcp(server.ip()), &trusts_first), "old");
-    std::fs::write(&files.cert, "no certificate").expect("written");
+    std::fs::write(&files.identities[0].cert, "no certificate").expect("written");
     let error = server.reload().expect_err("a file of no use");
     assert!(error.contains("cannot use the certificate"), "{error}");
     echo(&mut Client::connect(tls(tcp(server.ip()), &trusts_first), "still"), "echo/still");
     let other = second.server();
-    std::fs::copy(&other.cert, &files.cert).expect("copied");
-    std::fs::copy(&other.key, &files.key).expect("copied");
+    std::fs::copy(&other.identities[0].cert, &files.identities[0].cert).expect("copied");
+    std::fs::copy(&other.identities[0].key, &files.identities[0].key).expect("copied");
     server.reload().expect("good files");
     echo(&mut Client::connect(tls(tcp(server.ip()), &trusts_second), "new"), "echo/new");
     echo(&mut old, "echo/old");
@@ -195,4 +195,123 @@ fn what_is_no_tls_ends_with_an_alert_and_harms_nobody() {
         assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
     }
     echo(&mut client, "echo");
+}
+
+#[test]
+fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    let names = ["localhost", "*.plant.example", "mqtt.office.example"];
+    let identities = names.map(|name| authority.issue(name)).to_vec();
+    let files = TlsFiles { identities, ..authority.server() };
+    let server = Server::start(listener(&files));
+    for (asked, shown) in [
+        ("localhost", Some("localhost")),
+        ("line-1.plant.example", Some("*.plant.example")),
+        ("mqtt.office.example", Some("mqtt.office.example")),
+        // Nobody's name gets the first one, which the client does not take.
+        ("elsewhere.example", None),
+    ] {
+        for version in [&TLS12, &TLS13] {
+            let config = authority.client(&[version], None);
+            let stream = tls_for(asked, tcp(server.ip()), &config);
+            let outcome = Client::try_connect(stream, "sni", None);
+            match (outcome, shown) {
+                (Ok(client), Some(shown)) => {
+                    let chain = client.0.conn.peer_certificates().expect("a certificate");
+                    let found = chain[0].windows(shown.len()).any(|part| part == shown.as_bytes());
+                    assert!(found, "{asked}");
+                }
+                (Err(error), None) => {
+                    assert!(error.to_string().contains("not valid for name"), "{error}");
+                }
+                (Ok(_), None) => panic!("{asked} is served"),
+                (Err(error), Some(_)) => panic!("{asked}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_revoked_stays_out_from_the_next_reload_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    let (good, bad) = (authority.issue("good"), authority.issue("bad"));
+    let files = TlsFiles {
+        client_ca: Some(authority.ca()),
+        client_crl: vec![authority.revoke(&["other"])],
+        require_client_cert: true,
+        ..authority.server()
+    };
+    let server = Server::start(listener(&files));
+    for version in [&TLS12, &TLS13] {
+        authority.revoke(&["other"]);
+        server.reload().expect("good files");
+        let of_good = authority.client(&[version], Some(&good));
+        let of_bad = authority.client(&[version], Some(&bad));
+        let connect = |config, id| Client::try_connect(tls(tcp(server.ip()), config), id, None);
+        let mut there = connect(&of_bad, "there").expect("not revoked yet");
+        echo(&mut there, "echo/there");
+        authority.revoke(&["other", "bad"]);
+        server.reload().expect("good files");
+        // The session of before is no way around it: `of_bad` would resume it.
+        let error = connect(&of_bad, "late").map(|_| ()).expect_err("revoked").to_string();
+        assert!(error.contains("CertificateRevoked"), "{error}");
+        echo(&mut connect(&of_good, "good").expect("not revoked"), "echo/good");
+        // Who is there already is not thrown out by a list.
+        echo(&mut there, "echo/there/again");
+        std::fs::write(&files.client_crl[0], "no list").expect("written");
+        let error = server.reload().expect_err("a file of no use");
+        assert!(error.contains("cannot use the revocation list"), "{error}");
+        assert!(connect(&of_bad, "later").is_err(), "the old list stays in use");
+    }
+}
+
+#[test]
+fn a_list_must_cover_the_authority() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    let stranger = Authority::new(folder.path(), "stranger");
+    let files = TlsFiles {
+        client_ca: Some(authority.ca()),
+        client_crl: vec![stranger.revoke(&[])],
+        require_client_cert: true,
+        ..authority.server()
+    };
+    let server = Server::start(listener(&files));
+    let config = authority.client(&[&TLS13], Some(&authority.issue("device")));
+    assert!(Client::try_connect(tls(tcp(server.ip()), &config), "device", None).is_err());
+}
+
+#[test]
+fn clients_of_a_new_authority_come_in_after_a_reload() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Authority::new(folder.path(), "first");
+    let second = Authority::new(folder.path(), "second");
+    let client_ca = folder.path().join("clients.pem");
+    std::fs::copy(first.ca(), &client_ca).expect("copied");
+    let files = TlsFiles {
+        client_ca: Some(client_ca.clone()),
+        require_client_cert: true,
+        ..first.server()
+    };
+    let server = Server::start(listener(&files));
+    // It trusts the server's authority and shows a certificate of the other one.
+    let config = first.client(&[&TLS13], Some(&second.issue("device")));
+    let connect = |id| Client::try_connect(tls(tcp(server.ip()), &config), id, None);
+    assert!(connect("early").is_err());
+    std::fs::copy(second.ca(), &client_ca).expect("copied");
+    server.reload().expect("good files");
+    echo(&mut connect("late").expect("known now"), "echo");
+}
+
+#[test]
+fn the_end_of_a_certificate_is_known() {
+    let (server, _authority, _folder) = serve();
+    let expiries = server.handle().certificate_expiries().map(|(name, at)| (name.to_owned(), at));
+    // What rcgen sets when nothing else is said: the year 4096.
+    assert_eq!(expiries.collect::<Vec<_>>(), [("mqtts".to_owned(), 67_090_118_400)]);
+    assert_eq!(server.handle().concerns(0).count(), 0);
+    let concerns: Vec<_> = server.handle().concerns(67_090_118_401).collect();
+    assert!(concerns[0].1.contains("has expired"), "{concerns:?}");
 }

@@ -11,7 +11,7 @@ use crate::value::LONGEST;
 const U32_SECONDS: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The largest packet that MQTT can express.
-const LARGEST_PACKET: u32 = 268_435_460;
+pub(super) const LARGEST_PACKET: u32 = 268_435_460;
 
 pub(super) const SECTION: Section<Settings> = Section {
     name: "mqtt",
@@ -31,7 +31,7 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.connect_timeout",
             default: "10s",
-            doc: "How long a new connection may take to send its CONNECT.",
+            doc: "How long a new connection may take to send its CONNECT, with all handshakes before it.",
             slot: Slot::Span {
                 min: Duration::from_millis(100),
                 max: Duration::from_secs(3600),
@@ -111,7 +111,7 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.max_pending_messages",
             default: "10000",
-            doc: "Messages that may wait for one session; the next one is dropped and counted.",
+            doc: "Messages that may wait for one session; beyond it the oldest are dropped and counted.",
             slot: Slot::Count32 {
                 min: 1,
                 max: u32::MAX,
@@ -121,11 +121,42 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.max_pending_bytes",
             default: "16MiB",
-            doc: "Bytes that may wait for one session; the next message is dropped and counted.",
+            doc: "Bytes that may wait for one session; beyond it the oldest messages are dropped and counted.",
             slot: Slot::Size64 {
                 min: 1024,
                 max: u64::MAX,
                 at: |settings| &mut settings.mqtt.max_pending_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_subscriptions",
+            default: "10000",
+            doc: "Subscriptions that one session may have; the next one is refused with 0x97.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_subscriptions,
+            },
+        },
+        Key {
+            name: "mqtt.max_retained_messages",
+            default: "1000000",
+            doc: "Retained messages kept; the next new one is delivered but not kept, which is counted.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_retained_messages,
+            },
+        },
+        Key {
+            name: "mqtt.max_retained_bytes",
+            default: "256MiB",
+            doc: "Bytes of retained messages kept (topic, properties, payload); a message beyond it is delivered but \
+                  not kept, which is counted.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_retained_bytes,
             },
         },
     ],

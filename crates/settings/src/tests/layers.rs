@@ -158,9 +158,10 @@ path = \"/other\"
     assert_eq!((local.kind, &local.tls), (ListenerKind::Unix, &None));
     assert_eq!(local.bind, ListenAddress::Unix("/run/weir/mqtt.sock".into()));
     let tls = TlsSettings {
-        cert: "server.pem".into(),
-        key: "server.key".into(),
+        certs: vec!["server.pem".into()],
+        keys: vec!["server.key".into()],
         client_ca: Some("ca.pem".into()),
+        client_crl: Vec::new(),
         require_client_cert: true,
     };
     assert_eq!(listener("mqtts").tls, Some(tls));
@@ -169,4 +170,64 @@ path = \"/other\"
     assert_eq!((wss.path.as_str(), wss.kind), ("/other", ListenerKind::Wss));
     let tls = wss.tls.as_ref().expect("wss speaks TLS");
     assert!(tls.client_ca.is_none() && !tls.require_client_cert);
+}
+
+#[test]
+fn listeners_have_limits_proxies_and_several_certificates() {
+    let file = "\
+[listeners.mqtt]
+bind = \"[::]:1883\"
+dual_stack = true
+proxy_protocol = true
+proxy_trusted = [\"10.0.0.0/8\", \"::1\"]
+proxy_timeout = \"500ms\"
+max_connections = 100
+max_connect_rate = 7
+connect_timeout = \"2s\"
+max_packet_size = \"64KiB\"
+max_message_rate = 50
+max_byte_rate = \"1MiB\"
+[listeners.mqtts]
+cert = [\"a.pem\", \"b.pem\"]
+key = [\"a.key\", \"b.key\"]
+client_ca = \"ca.pem\"
+client_crl = \"a.crl\"
+";
+    let environment = [("WEIR_LISTENERS__MQTTS__CLIENT_CRL", "b.crl, c.crl")];
+    let loaded = load(file, &environment, &[]).expect("valid");
+    let [mqtt, mqtts] = &loaded.settings.listeners[..] else { panic!("two listeners") };
+    assert!(mqtt.dual_stack && !mqtts.dual_stack);
+    let proxy = mqtt.proxy.as_ref().expect("proxied");
+    assert_eq!(proxy.timeout, Duration::from_millis(500));
+    let trusted: Vec<_> = proxy.trusted.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
+    let limits = ListenerLimits {
+        max_connections: Some(100),
+        max_connect_rate: Some(7),
+        connect_timeout: Some(Duration::from_secs(2)),
+        max_packet_size: Some(64 << 10),
+        max_message_rate: Some(50),
+        max_byte_rate: Some(1 << 20),
+    };
+    assert_eq!(mqtt.limits, limits);
+    assert_eq!((&mqtts.limits, &mqtts.proxy), (&ListenerLimits::default(), &None));
+    let tls = TlsSettings {
+        certs: vec!["a.pem".into(), "b.pem".into()],
+        keys: vec!["a.key".into(), "b.key".into()],
+        client_ca: Some("ca.pem".into()),
+        client_crl: vec!["b.crl".into(), "c.crl".into()],
+        require_client_cert: false,
+    };
+    assert_eq!(mqtts.tls, Some(tls));
+    let words =
+        "connect_timeout=default max_packet_size=default max_connections=auto max_byte_rate=none";
+    let flags: Vec<_> = words.split(' ').map(|word| format!("listeners.mqtt.{word}")).collect();
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let loaded = load(file, &[], &flags).expect("valid");
+    let limits = ListenerLimits {
+        max_connect_rate: Some(7),
+        max_message_rate: Some(50),
+        ..ListenerLimits::default()
+    };
+    assert_eq!(loaded.settings.listeners[0].limits, limits);
 }

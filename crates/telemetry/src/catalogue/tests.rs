@@ -16,7 +16,10 @@ fn names_follow_the_rule() {
         assert!(!name.contains("__") && !name.ends_with('_'), "{name}");
         assert_eq!(name.ends_with("_total"), metric.kind() == MetricKind::Counter, "{name}");
         assert!(
-            matches!(metric.label(), None | Some("queue" | "version")),
+            matches!(
+                metric.label(),
+                None | Some("queue" | "version" | "listener" | "reason" | "result")
+            ),
             "{name}: labels are bounded"
         );
         assert!(

@@ -6,7 +6,7 @@
 use super::Finding;
 use crate::workspace::Workspace;
 
-const ENGINES: &[&str] = &["mqtt-codec", "mqtt-router", "queue-engine", "mqtt-session"];
+const ENGINES: &[&str] = &["mqtt-codec", "mqtt-router", "queue-engine", "mqtt-session", "policy"];
 
 /// What every engine must ban.
 const BANNED: &[&str] = &[

@@ -33,6 +33,8 @@ pub(super) struct Hostile {
     /// Packet ids of the broker that the client has not let go; of this connection's messages the more.
     open: BTreeSet<u16>,
     window: BTreeSet<u16>,
+    /// Acknowledgements of nothing that it knew of: perhaps of what is on its way.
+    early: BTreeMap<u16, usize>,
     /// Packet ids that it said PUBREC for.
     received: BTreeSet<u16>,
     /// Messages to answer, with their QoS.
@@ -64,6 +66,7 @@ impl Hostile {
             due: BTreeMap::new(),
             open: BTreeSet::new(),
             window: BTreeSet::new(),
+            early: BTreeMap::new(),
             received: BTreeSet::new(),
             unanswered: Vec::new(),
             is_greeted: false,
@@ -126,8 +129,15 @@ impl Hostile {
     }
 
     fn let_go(&mut self, id: PacketId) {
-        self.open.remove(&id.get());
+        if !self.open.remove(&id.get()) {
+            *self.early.entry(id.get()).or_default() += 1;
+        }
         self.window.remove(&id.get());
+    }
+
+    /// The broker has seen all that was sent, and all that it said was heard.
+    pub(super) fn is_even(&mut self) {
+        self.early.clear();
     }
 
     /// Decent answers to some of the messages it has got.
@@ -178,12 +188,16 @@ impl Hostile {
                 let alias = publish.properties.topic_alias.unwrap_or(0);
                 self.hold(alias <= self.topic_alias_maximum, "too high an alias [MQTT-3.1.2-26]");
                 if let Some(id) = publish.packet_id {
+                    self.unanswered.push((id, publish.qos));
+                    if let Some(early) = self.early.get_mut(&id.get()).filter(|early| **early > 0) {
+                        *early -= 1;
+                        return;
+                    }
                     let is_free = self.open.insert(id.get());
                     self.hold(is_free, "the packet id is in use [MQTT-2.2.1-4]");
                     self.window.insert(id.get());
                     let fits = self.window.len() <= self.receive_maximum;
                     self.hold(fits, "more than the client takes [MQTT-3.3.4-9]");
-                    self.unanswered.push((id, publish.qos));
                 }
                 return;
             }

@@ -179,7 +179,7 @@ fn auth_has_no_place_without_a_method() {
     check(
         r#"
 # CONNACK names no method, and no AUTH comes. [MQTT-4.12.0-6]
-a connect user=u pass=p
+a connect user=u password=p
   a connack 00
 # A client that begins one all the same is sent away. [MQTT-4.12.1-2] [MQTT-4.12.0-7]
 a raw f0 06 19 04 15 00 01 6d

@@ -118,17 +118,18 @@ error: this is no TOML
     },
     Case {
         file: r#"[listeners.quic]
+bind = "127.0.0.1:14567"
 "#,
         environment: &[],
         flags: &[],
         text: r#"
-error: the listener `quic` is of kind quic, and this version serves tcp, tls, ws, wss and unix
+error: the listener `quic` needs a certificate
  --> weir.toml:1:12
   |
 1 | [listeners.quic]
-  |            ^^^^ not served yet
+  |            ^^^^ speaks TLS
   |
-  = help: set listeners.quic.enabled = false, or leave it out
+  = help: add cert = "server.pem" and key = "server.key", both PEM
 "#,
     },
     Case {
@@ -182,6 +183,40 @@ error: the listener `mqtts` requires certificates that nothing can prove
 "#,
     },
     Case {
+        file: r#"[listeners.mqtts]
+cert = "server.pem"
+key = "server.key"
+identity = "certificate"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtts` takes names from certificates that nothing can prove
+ --> weir.toml:4:12
+  |
+4 | identity = "certificate"
+  |            ^^^^^^^^^^^^^ needs client_ca
+  |
+  = help: add client_ca = "clients-ca.pem"
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+identity = "certificate"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtt` is of kind tcp, which has no use for `identity`
+ --> weir.toml:2:12
+  |
+2 | identity = "certificate"
+  |            ^^^^^^^^^^^^^ of no use here
+  |
+  = help: the kinds tls and wss speak TLS
+"#,
+    },
+    Case {
         file: r#"[listeners.mqtt]
 cert = "server.pem"
 
@@ -199,7 +234,7 @@ error: the listener `mqtt` is of kind tcp, which has no use for `cert`
 2 | cert = "server.pem"
   |        ^^^^^^^^^^^^ of no use here
   |
-  = help: the kinds tls and wss speak TLS
+  = help: the kinds tls, wss and quic speak TLS
 
 error: the listener `mqtts` is of kind tls, which has no use for `path`
  --> weir.toml:7:8
@@ -225,6 +260,127 @@ error: bad value for `listeners.local.bind`
   |        ^^^^^^^^^^^^^^^^ '/run/mqtt.sock' is no Unix socket
   |
   = help: write it as unix:/run/weir/mqtt.sock
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+proxy_protocol = true
+[listeners.mqtts]
+cert = ["a.pem", "b.pem"]
+key = "a.key"
+[listeners.wss]
+cert = "a.pem"
+key = "a.key"
+client_crl = "a.crl"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `mqtt` takes the word of no proxy
+ --> weir.toml:2:18
+  |
+2 | proxy_protocol = true
+  |                  ^^^^ needs proxy_trusted
+  |
+  = help: add proxy_trusted = ["10.0.0.0/8"], where the proxies are
+
+error: the listener `mqtts` has 2 of `cert` and 1 of `key`
+ --> weir.toml:5:7
+  |
+5 | key = "a.key"
+  |       ^^^^^^^ one for each `cert`
+  |
+  = help: give both as lists of one order
+
+error: the listener `wss` asks no client for a certificate that could be revoked
+ --> weir.toml:9:14
+  |
+9 | client_crl = "a.crl"
+  |              ^^^^^^^ needs client_ca
+  |
+  = help: add client_ca = "clients-ca.pem"
+"#,
+    },
+    Case {
+        file: r#"[listeners.local]
+bind = "unix:/run/mqtt.sock"
+proxy_protocol = true
+proxy_trusted = "10.0.0.0/8"
+[listeners.mqtt]
+dual_stack = true
+[listeners.ws]
+proxy_trusted = "::1"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: the listener `local` is of kind unix, which has no use for `proxy_protocol`
+ --> weir.toml:3:18
+  |
+3 | proxy_protocol = true
+  |                  ^^^^ of no use here
+  |
+  = help: the kinds tcp, tls, ws and wss may have a proxy before them
+
+error: the listener `mqtt` is bound to 127.0.0.1:1883, which has no use for `dual_stack`
+ --> weir.toml:6:14
+  |
+6 | dual_stack = true
+  |              ^^^^ of no use here
+  |
+  = help: it is for bind = "[::]:1883"
+
+error: the listener `ws` trusts proxies and takes no header
+ --> weir.toml:8:17
+  |
+8 | proxy_trusted = "::1"
+  |                 ^^^^^ needs proxy_protocol
+  |
+  = help: add proxy_protocol = true
+"#,
+    },
+    Case {
+        file: r#"[listeners.mqtt]
+proxy_trusted = ["10.0.0.0/40"]
+max_connections = 0
+max_packet_size = "1B"
+cert = [1, 2]
+key = 5
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `listeners.mqtt.proxy_trusted`
+ --> weir.toml:2:17
+  |
+2 | proxy_trusted = ["10.0.0.0/40"]
+  |                 ^^^^^^^^^^^^^^^ '10.0.0.0/40' is no network: the prefix is longer than an address; write an address or 10.0.0.0/8
+
+error: bad value for `listeners.mqtt.max_connections`
+ --> weir.toml:3:19
+  |
+3 | max_connections = 0
+  |                   ^ '0' is no whole number from 1 to 4294967295
+  |
+  = help: `auto` is a value too
+
+error: bad value for `listeners.mqtt.max_packet_size`
+ --> weir.toml:4:19
+  |
+4 | max_packet_size = "1B"
+  |                   ^^^^ '1B' is not from 128 to 268435460
+
+error: bad value for `listeners.mqtt.cert`
+ --> weir.toml:5:8
+  |
+5 | cert = [1, 2]
+  |        ^^^^^^ expected a text in quotes or a list of them, found a list of other things than texts
+
+error: bad value for `listeners.mqtt.key`
+ --> weir.toml:6:7
+  |
+6 | key = 5
+  |       ^ expected a text in quotes or a list of them, found a number
 "#,
     },
     Case {
