@@ -313,3 +313,25 @@ fn a_place_that_is_free_again_is_given_to_who_waits() {
     drop(first);
     assert_eq!(read(&mut third, 4), CONNACK_V3);
 }
+
+#[test]
+fn who_asks_and_does_not_read_the_answers_is_not_read_either() {
+    // More than any socket's buffers hold.
+    const ENOUGH: usize = 256 << 20;
+    let server = Server::start(1, |config| config.unwritten_bytes_max = 64 << 10);
+    let mut client = server.connected("asks");
+    client.set_write_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    let pings = [0xC0, 0].repeat(32 << 10);
+    let mut sent = 0;
+    while let Ok(count) = client.write(&pings[sent % 2..]) {
+        sent += count;
+        assert!(sent < ENOUGH, "the answers to {sent} bytes are kept for a client that reads none");
+    }
+    // Others are served meanwhile, and this one goes on when it reads.
+    server.connected("other");
+    let mut answers = vec![0; sent / 2 * 2];
+    client.read_exact(&mut answers).expect("as many answers");
+    assert!(answers.chunks(2).all(|answer| answer == [0xD0, 0]));
+    client.write_all(&[0xC0, 0][sent % 2..]).expect("it is read again");
+    assert_eq!(read(&mut client, 2), [0xD0, 0]);
+}

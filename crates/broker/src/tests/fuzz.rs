@@ -224,8 +224,9 @@ fn the_corpus_harms_nobody_else() {
                 fuzz.world.command(line);
             }
             let client = Hostile::open(&mut fuzz.world, "h".to_owned(), &pieces[0]);
+            assert!(client.is_some(), "its first piece is a CONNECT");
             fuzz.clients[0] = client;
-            for piece in pieces {
+            for piece in &pieces[1..] {
                 if let Some(client) = &mut fuzz.clients[0] {
                     client.send(&mut fuzz.world, piece);
                 }
