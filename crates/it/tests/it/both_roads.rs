@@ -82,7 +82,6 @@ fn mqtt_js_5() {
     check(Program::MqttJs, Version::V5);
 }
 
-/// It asks for nothing that is not MQTT 3.1.1: `[MQTT311-7.0.0-2]`.
 #[test]
 fn mosquitto_3() {
     check(Program::Mosquitto, Version::V311);
@@ -91,6 +90,16 @@ fn mosquitto_3() {
 #[test]
 fn mosquitto_5() {
     check(Program::Mosquitto, Version::V5);
+}
+
+#[test]
+fn rumqttc_3() {
+    check(Program::Rumqttc, Version::V311);
+}
+
+#[test]
+fn rumqttc_5() {
+    check(Program::Rumqttc, Version::V5);
 }
 
 /// Connections, sessions and queues spread over shards, which nobody outside can tell.
