@@ -25,6 +25,9 @@ const STEPS: usize = 250;
 const CLIENTS: usize = 6;
 /// Bytes that may wait for a client beyond the limit for live messages: answers, and messages of sessions.
 const SLACK: usize = 256 << 10;
+/// Answers that may wait for the log: what `max_waiting_answers` allows each of three shards, and the messages of all
+/// clients within their Receive Maximum, of former connections too.
+const ANSWERS: usize = 3 * 21 + 200;
 
 fn config(shards: u16) -> Config {
     let mut config = Config {
@@ -35,6 +38,7 @@ fn config(shards: u16) -> Config {
         max_retained_messages: 20,
         max_retained_bytes: 64 << 10,
         max_mailbox_bytes: 32 << 10,
+        max_waiting_answers: 20,
         max_log_backlog_bytes: 32 << 10,
         route_cache_topics: 4,
         read_ahead_messages: 4,
@@ -140,6 +144,8 @@ impl<'a> Fuzz<'a> {
         }
         let waiting = self.world.longest_buffer();
         assert!(waiting <= config(1).max_output_buffer_bytes + SLACK, "{waiting} bytes wait");
+        let answers = self.world.open_ends();
+        assert!(answers <= ANSWERS, "{answers} answers wait");
     }
 
     /// The broker serves who behaves.

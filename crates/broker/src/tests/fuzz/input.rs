@@ -148,6 +148,7 @@ fn line(dice: &mut Dice) -> String {
         14 => format!("x pubrec {theirs} {code}"),
         15 => format!("x pubcomp {theirs}"),
         16..18 => format!("x pubrel {id}"),
+        18 if dice.one_in(20) => format!("x auth {} METHOD data", dice.one_of(&["00", "18", "19"])),
         18 if dice.one_in(4) => format!("x disconnect {}", dice.one_of(&["00", "04", "00"])),
         _ => "x ping".to_owned(),
     }
