@@ -48,6 +48,12 @@ pub struct Config {
     pub max_retained_bytes: u64,
     /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
     pub settle_interval: Duration,
+    /// Messages that each shard keeps to publish them later.
+    pub max_delayed_messages: usize,
+    /// How often the status under `$SYS/` is told; zero for never.
+    pub status_interval: Duration,
+    /// The version that it names.
+    pub version: &'static str,
     /// Topics whose route a shard remembers.
     pub route_cache_topics: usize,
     /// Messages a queue reads ahead of its consumers.
@@ -77,6 +83,9 @@ impl Default for Config {
             max_retained_messages: 1_000_000,
             max_retained_bytes: 256 << 20,
             settle_interval: Duration::from_millis(15),
+            max_delayed_messages: 100_000,
+            status_interval: Duration::ZERO,
+            version: "",
             route_cache_topics: 65_536,
             read_ahead_messages: 2_048,
             read_ahead_bytes: 2 << 20,

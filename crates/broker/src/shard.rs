@@ -8,6 +8,7 @@ mod commit;
 mod connect;
 mod consume;
 mod control;
+mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
@@ -21,6 +22,7 @@ mod send;
 mod session_log;
 mod sign_in;
 mod state;
+mod status;
 mod subscribe;
 mod throttle;
 mod tick;
@@ -35,6 +37,7 @@ use queue_engine::Queue;
 use slab::Slab;
 use stdx::Instant;
 
+use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::ConnId;
@@ -45,10 +48,14 @@ use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 use control::Control;
+use delayed::DelayedMessages;
+pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
+use status::Status;
+pub(crate) use status::is_status;
 
 /// How often routes of topics that come no more are forgotten.
 const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -82,6 +89,8 @@ pub struct Shard {
     /// No session is accepted any more.
     is_draining: bool,
     settle_timer: bool,
+    status: Status,
+    delayed: DelayedMessages,
     log_state: LogState,
     counts: Counts,
 }
@@ -97,6 +106,9 @@ impl Shard {
             ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        if id == CONTROL_SHARD && !config.status_interval.is_zero() {
+            timers.set(Instant::ZERO, Timer::Status);
+        }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
         Self {
@@ -118,10 +130,17 @@ impl Shard {
             throttle_timer: false,
             is_draining: false,
             settle_timer: false,
+            status: Status::default(),
+            delayed: DelayedMessages::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,
         }
+    }
+
+    /// Numbers of delayed messages begin above that one.
+    pub(crate) fn count_delayed_from(&mut self, number: u64) {
+        self.delayed.count_from(number);
     }
 
     /// Takes in a queue that was recovered.
@@ -203,6 +222,7 @@ impl Shard {
         self.turn.finish(&*self.shared.log, &self.shared.post);
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
+        self.counts.delayed_messages = self.delayed.len() as u64;
         self.counts.durable_sessions = self.sessions.durable_len() as u64;
         if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
             published.publish(&self.counts);

@@ -6,6 +6,7 @@ mod world;
 
 mod connections;
 mod crashes;
+mod delayed;
 mod durable;
 mod durable_crashes;
 mod fuzz;
@@ -17,6 +18,7 @@ mod sessions;
 mod settling;
 mod shards;
 mod sign_in;
+mod status;
 mod storage;
 mod subscribing;
 

@@ -34,6 +34,7 @@ pub(crate) struct Node {
 pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> {
     let began = Instant::now();
     let mut config = mapping::broker(settings)?;
+    config.version = version;
     let net_config = mapping::net(settings)?;
     let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;

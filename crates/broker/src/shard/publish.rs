@@ -7,8 +7,10 @@ use mqtt_session::{Incoming2, ReadyAck};
 use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
+use super::delayed;
 use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
 use super::state::PendingPublish;
+use super::status::is_status;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
@@ -64,8 +66,9 @@ impl Shard {
         if !self.begin_incoming(publisher, out) {
             return;
         }
-        if is_reserved(topic.as_str()) {
-            self.refuse(publisher, ReasonCode::TOPIC_NAME_INVALID, out);
+        let delayed = delayed::parse(topic.as_str());
+        if delayed.is_none() && is_reserved(topic.as_str()) {
+            self.refuse_reserved(publisher, topic, out);
             return;
         }
         let head = MessageHead {
@@ -86,8 +89,32 @@ impl Shard {
                 &joined
             }
         };
+        if let Some((seconds, topic)) = delayed {
+            let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
+            let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
+            self.take_delayed(&mut live, due_ms, publisher, out);
+            return;
+        }
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
+    }
+
+    /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
+    /// 5.0 cannot be told; one that says something under `$SYS/`, as bridges do of themselves, keeps its connection,
+    /// and nobody hears it.
+    fn refuse_reserved<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        topic: TopicName<'_>,
+        out: &mut O,
+    ) {
+        let is_v5 =
+            self.conns.get(publisher.conn).is_some_and(|state| state.connection.version().is_v5());
+        let reason = match is_v5 || !is_status(topic.as_str()) {
+            true => ReasonCode::TOPIC_NAME_INVALID,
+            false => ReasonCode::SUCCESS,
+        };
+        self.refuse(publisher, reason, out);
     }
 
     /// Counts the packet against the Receive Maximum, and tells repeated ones from new. False when all is said.
@@ -139,7 +166,7 @@ impl Shard {
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
         {
-            self.refuse_or_hold(publisher, packet_id, live, reason, out);
+            self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
             return;
         }
         if live.head.retain {
@@ -209,7 +236,7 @@ impl Shard {
     }
 
     /// Takes a place for an answer that comes with the commit.
-    fn expect(
+    pub(super) fn expect(
         &mut self,
         publisher: Publisher,
         packet_id: PacketId,
@@ -258,10 +285,11 @@ impl Shard {
         for target in sessions {
             notify.insert(target.number.owner(shards));
         }
-        if token != NO_TOKEN {
+        let is_delayed = more.as_ref().is_some_and(|more| more.delayed.is_some());
+        if token != NO_TOKEN || is_delayed {
             notify.insert(self.id);
         }
-        let references = (route.sinks.len() + sessions.len()) as u32;
+        let references = (route.sinks.len() + sessions.len() + usize::from(is_delayed)) as u32;
         let targets = Targets { sinks: &route.sinks, more: more.as_ref() };
         self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
             let topic = live.topic.as_str();

@@ -3,6 +3,7 @@
 mod connecting;
 mod ending;
 mod publishing;
+mod quic;
 mod receiving;
 mod script;
 mod subscribing;

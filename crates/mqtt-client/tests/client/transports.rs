@@ -23,8 +23,8 @@ use crate::script::{Peer, SOON, id};
 use crate::websocket::WebSocket;
 
 /// A server's certificate for `localhost`, a client's, and the authority of both.
-struct Certificates {
-    server: Arc<ServerConfig>,
+pub struct Certificates {
+    pub server: Arc<ServerConfig>,
     ca: PathBuf,
     client: (PathBuf, PathBuf),
     _folder: TempDir,
@@ -32,7 +32,7 @@ struct Certificates {
 
 impl Certificates {
     /// The server asks for a client's certificate if wanted.
-    fn new(asks: bool) -> Self {
+    pub fn new(asks: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -73,7 +73,7 @@ impl Certificates {
         }
     }
 
-    fn options(&self) -> TlsOptions {
+    pub fn options(&self) -> TlsOptions {
         TlsOptions { ca_file: Some(self.ca.clone()), ..TlsOptions::default() }
     }
 }
@@ -99,7 +99,7 @@ fn over_tls(
 }
 
 /// The server's part: a message each way, one of them large, then DISCONNECT and the end.
-fn script(peer: &mut Peer) {
+pub fn script(peer: &mut Peer) {
     peer.accept(PropertyBlock::new().properties());
     for number in 1..=2 {
         let payload = peer.expect(|packet| match packet {
@@ -118,7 +118,7 @@ fn script(peer: &mut Peer) {
 }
 
 /// The client's part.
-fn exchange(options: &ConnectOptions) {
+pub fn exchange(options: &ConnectOptions) {
     let client = Client::connect(options).expect("accepted");
     for payload in [b"small".to_vec(), (0..400_000_u32).map(|n| (n >> 3) as u8).collect()] {
         let message = Outgoing {

@@ -159,5 +159,26 @@ pub(super) const SECTION: Section<Settings> = Section {
                 at: |settings| &mut settings.mqtt.max_retained_bytes,
             },
         },
+        Key {
+            name: "mqtt.sys_interval",
+            default: "10s",
+            doc: "How often the broker publishes what has changed of its status under `$SYS/broker/`; `0s` turns it off.",
+            slot: Slot::Span {
+                min: Duration::ZERO,
+                max: Duration::from_secs(86_400),
+                at: |settings| &mut settings.mqtt.sys_interval,
+            },
+        },
+        Key {
+            name: "mqtt.max_delayed_messages",
+            default: "100000",
+            doc: "Messages that wait to be published later (`$delayed/<seconds>/<topic>`), for each shard; the next one is \
+                  refused with 0x97.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_delayed_messages,
+            },
+        },
     ],
 };
