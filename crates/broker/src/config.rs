@@ -37,6 +37,8 @@ pub struct Config {
     pub max_output_buffer_bytes: usize,
     /// Bytes handed to the log and not yet committed, beyond which publishers to queues are not read.
     pub max_log_backlog_bytes: u64,
+    /// Answers of a shard that may wait for the log, beyond which clients that subscribe and unsubscribe are not read.
+    pub max_waiting_answers: usize,
     /// Bytes of live messages that may wait for another shard before their publishers are not read. A publisher's packets
     /// of one read come on top.
     pub max_mailbox_bytes: usize,
@@ -76,6 +78,7 @@ impl Default for Config {
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,
+            max_waiting_answers: 10_000,
             max_mailbox_bytes: 32 << 20,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 256 << 20,

@@ -172,8 +172,14 @@ impl Shard {
             Packet::PubRec(ack) => self.on_pubrec(conn, ack, out),
             Packet::PubRel(ack) => self.on_pubrel(conn, ack, out),
             Packet::PubComp(ack) => self.on_pubcomp(conn, ack, out),
-            Packet::Subscribe(subscribe) => self.subscribe(conn, subscribe, out),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, unsubscribe, out),
+            Packet::Subscribe(subscribe) => {
+                self.subscribe(conn, subscribe, out);
+                self.throttle_requests(conn, out);
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.unsubscribe(conn, unsubscribe, out);
+                self.throttle_requests(conn, out);
+            }
             Packet::PingReq => {
                 self.send_pingresp(conn, out);
                 self.shrink(conn);
