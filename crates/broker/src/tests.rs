@@ -9,6 +9,7 @@ mod crashes;
 mod delayed;
 mod durable;
 mod durable_crashes;
+mod durable_edges;
 mod fuzz;
 mod live;
 mod mqtt311;

@@ -3,14 +3,14 @@
 
 mod entry;
 mod image;
-
-use std::collections::VecDeque;
+mod line;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
 use crate::delivery::Origin;
 use entry::{Entry, State};
 pub use image::{InboxEntryImage, InboxImage};
+use line::Line;
 
 /// Packet ids from 1 up to this one are the inbox's. The upper half is for deliveries that are not kept here.
 pub(crate) const INBOX_IDS: u16 = 32_767;
@@ -28,6 +28,8 @@ pub struct Kept {
     pub retain: bool,
     /// Whether Subscription Identifiers go along, which storage has too.
     pub has_identifiers: bool,
+    /// Which of the session's copies of the message it is: one comes for its own subscriptions, one for each shared group.
+    pub copy: u8,
 }
 
 /// The next message to send.
@@ -76,15 +78,13 @@ pub enum KeptPubRec {
 /// the client knows without any of them being written down.
 ///
 /// ```text
-/// entries:   | 17 gone | 18 sent | 19 received | 20 sent | 21 waiting | 22 waiting |
-///              first                                       ▲ next       end = first + 6
+/// entries:   | 17 sent | 18 gone | 19 received | 20 sent | 21 waiting | 22 waiting |
+///              oldest                                      ▲ next       end = oldest + 6
 /// packet id: number mod 32,767 + 1
 /// ```
 #[derive(Debug, Default)]
 pub struct Inbox {
-    entries: VecDeque<Entry>,
-    /// The number of the front entry, which is not gone.
-    first: u64,
+    line: Line,
     /// The number of the next to send on this connection.
     next: u64,
     /// Messages below that number have been sent at some time.
@@ -100,7 +100,7 @@ impl Inbox {
     /// Adds a message, and gives its number.
     pub fn push(&mut self, kept: Kept) -> u64 {
         let sequence = self.end();
-        self.entries.push_back(Entry::new(kept));
+        self.line.push(Entry::new(kept));
         self.messages += 1;
         self.bytes += u64::from(kept.size);
         sequence
@@ -109,7 +109,13 @@ impl Inbox {
     /// The number that the next message gets.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.first + self.entries.len() as u64
+        self.line.end()
+    }
+
+    /// The number of the oldest message that is not gone; [`Self::end`] when there is none.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.line.oldest()
     }
 
     /// How many messages wait or are on their way.
@@ -139,16 +145,14 @@ impl Inbox {
     /// Whether there is nothing to remember at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.line.is_empty()
     }
 
     /// The messages from `from` on that could be sent next, as many as `count` and as far as packet ids are free.
     pub fn upcoming(&self, from: u64, count: usize) -> impl Iterator<Item = NextKept> + '_ {
-        let from = from.max(self.next);
-        let at = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let end = self.first + u64::from(INBOX_IDS);
-        let numbered = (from.max(self.first)..end).zip(self.entries.iter().skip(at));
-        let waiting = numbered.filter(|(_, entry)| entry.state == State::Waiting);
+        let end = self.line.oldest() + u64::from(INBOX_IDS);
+        let free = self.line.iter_from(from.max(self.next)).take_while(move |(n, _)| *n < end);
+        let waiting = free.filter(|(_, entry)| entry.state == State::Waiting);
         waiting.take(count).map(|(sequence, entry)| NextKept {
             sequence,
             packet_id: packet_id(sequence),
@@ -176,15 +180,16 @@ impl Inbox {
         Some(gone)
     }
 
-    /// The oldest waiting message, taken out because the inbox holds more than the limits allow.
+    /// The oldest waiting message, taken out because the inbox holds more than the limits allow. One at QoS 2 that the
+    /// client may have stays: its packet id must come to an end before another message bears it.
     pub fn overflow(&mut self, messages_max: usize, bytes_max: u64) -> Option<Gone> {
         if self.messages <= messages_max && self.bytes <= bytes_max {
             return None;
         }
-        let from = usize::try_from(self.next.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let mut waiting = self.entries.iter().enumerate().skip(from);
-        let (place, _) = waiting.find(|(_, entry)| entry.state == State::Waiting)?;
-        self.give_up(self.first + place as u64)
+        let may_go = |entry: &Entry| entry.state == State::Waiting && !entry.is_begun();
+        let oldest = self.line.iter_from(self.next).find(|(_, entry)| may_go(entry));
+        let sequence = oldest.map(|(sequence, _)| sequence)?;
+        self.give_up(sequence)
     }
 
     /// PUBACK from the client.
@@ -245,16 +250,15 @@ impl Inbox {
 
     /// A client connects: the packet ids whose PUBREL must go out again, in order. `[MQTT-4.4.0-1]`
     pub fn pubrels(&self) -> impl Iterator<Item = PacketId> + '_ {
-        let numbered = (self.first..).zip(&self.entries);
-        let received = numbered.filter(|(_, entry)| entry.state == State::Received);
+        let received = self.line.iter().filter(|(_, entry)| entry.state == State::Received);
         received.map(|(sequence, _)| packet_id(sequence))
     }
 
     /// The connection is gone: what was on the wire will be sent again, in order.
     pub fn disconnect(&mut self) {
-        self.next = self.first;
+        self.next = self.line.oldest();
         self.outstanding = 0;
-        for entry in &mut self.entries {
+        for (_, entry) in self.line.iter_mut() {
             if entry.state == State::Sent {
                 entry.state = State::Waiting;
             }
@@ -264,7 +268,7 @@ impl Inbox {
 
     /// Where all the bodies lie that are still needed.
     pub fn stored(&self) -> impl Iterator<Item = u64> + '_ {
-        self.entries.iter().filter(|entry| entry.has_body()).map(|entry| entry.at)
+        self.line.iter().filter(|(_, entry)| entry.has_body()).map(|(_, entry)| entry.at)
     }
 
     /// Messages below that number may have been sent.
@@ -275,9 +279,7 @@ impl Inbox {
 
     /// Gives back memory that a busy spell took.
     pub fn shrink(&mut self) {
-        if self.entries.capacity() > 4 * self.entries.len() {
-            self.entries.shrink_to_fit();
-        }
+        self.line.shrink();
     }
 
     // Replay of what was stored.
@@ -301,35 +303,34 @@ impl Inbox {
 
     /// Messages below that number may have been sent, as storage says.
     pub fn replay_sent_to(&mut self, sequence: u64) {
-        let count = usize::try_from(sequence.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        self.entries.iter_mut().take(count).for_each(Entry::set_sent);
+        let sent = self.line.iter_mut().take_while(|(number, _)| *number < sequence);
+        sent.for_each(|(_, entry)| entry.set_sent());
         self.sent_to = self.sent_to.max(sequence);
     }
 
     /// Whether counts are right and the front is not gone.
     pub(crate) fn is_sound(&self) -> bool {
-        let with_body = || self.entries.iter().filter(|entry| entry.has_body());
-        let on_the_wire = self.entries.iter().filter(|entry| entry.is_counted()).count();
+        let with_body = || self.line.iter().filter(|(_, entry)| entry.has_body());
+        let on_the_wire = self.line.iter().filter(|(_, entry)| entry.is_counted()).count();
         self.messages == with_body().count()
-            && self.bytes == with_body().map(|entry| u64::from(entry.size)).sum::<u64>()
+            && self.bytes == with_body().map(|(_, entry)| u64::from(entry.size)).sum::<u64>()
             && self.outstanding == on_the_wire
             && self.next <= self.end()
-            && self.entries.front().is_none_or(|entry| entry.state != State::Gone)
+            && self.line.is_sound()
     }
 
     fn entry_mut(&mut self, sequence: u64) -> Option<&mut Entry> {
-        let place = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        self.entries.get_mut(place)
+        self.line.get_mut(sequence)
     }
 
     fn on_the_wire(&self, id: PacketId) -> Result<(u64, Entry), ReasonCode> {
         let unknown = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
         let period = u64::from(INBOX_IDS);
         let place = u64::from(id.get()) - 1;
-        let sequence = self.first - self.first % period + place;
-        let sequence = if sequence < self.first { sequence + period } else { sequence };
-        let at = usize::try_from(sequence - self.first).map_err(|_| unknown)?;
-        let entry = *self.entries.get(at).ok_or(unknown)?;
+        let oldest = self.line.oldest();
+        let sequence = oldest - oldest % period + place;
+        let sequence = if sequence < oldest { sequence + period } else { sequence };
+        let entry = *self.line.get(sequence).ok_or(unknown)?;
         match entry.state {
             State::Waiting | State::Gone => Err(unknown),
             State::Sent | State::Receiving | State::Received => Ok((sequence, entry)),
@@ -348,17 +349,13 @@ impl Inbox {
     fn leave(&mut self, sequence: u64) {
         let Some(entry) = self.entry_mut(sequence) else { return };
         let (size, has_body, is_counted) = (entry.size, entry.has_body(), entry.is_counted());
-        *entry = Entry::GONE;
         if has_body {
             self.messages -= 1;
             self.bytes -= u64::from(size);
         }
         self.outstanding -= usize::from(is_counted);
-        while self.entries.front().is_some_and(|entry| entry.state == State::Gone) {
-            self.entries.pop_front();
-            self.first += 1;
-        }
-        self.next = self.next.max(self.first);
+        self.line.remove(sequence);
+        self.next = self.next.max(self.line.oldest());
     }
 }
 

@@ -72,7 +72,7 @@ fn negotiated(window: u16) -> Negotiated {
 }
 
 fn kept(qos: QoS, number: u64) -> Kept {
-    Kept { at: number, size: 1, qos, retain: false, has_identifiers: false }
+    Kept { at: number, size: 1, qos, retain: false, has_identifiers: false, copy: 0 }
 }
 
 impl World {

@@ -18,9 +18,13 @@ const METADATA: u8 = 0b0100_0000;
 const KEPT: u8 = 0;
 const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
+const GONE_MANY: u8 = 3;
+/// No inbox comes so far.
+const NUMBER_MAX: u64 = 1 << 60;
 const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
+const COPY: u8 = 0b0010_0000;
 
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -196,8 +200,9 @@ impl StoredSession {
     }
 }
 
-/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4)`, or `1` for one that the
-/// client has, or `2` for one that is gone.
+/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5) | [copy u8]`, or `1`
+/// for one that the client has, or `2` for one that is gone, or
+/// `3 | count varint` for so many.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64);
@@ -211,16 +216,23 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
                 flags |= if kept.retain { RETAIN } else { 0 };
                 flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
                 flags |= if *was_sent { WAS_SENT } else { 0 };
+                flags |= if kept.copy > 0 { COPY } else { 0 };
                 out.push(flags);
+                out.extend((kept.copy > 0).then_some(kept.copy));
             }
             InboxEntryImage::Received => out.push(RECEIVED),
-            InboxEntryImage::Gone => out.push(GONE),
+            InboxEntryImage::Gone(1) => out.push(GONE),
+            InboxEntryImage::Gone(count) => {
+                out.push(GONE_MANY);
+                put_varint(out, *count);
+            }
         }
     }
 }
 
 fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     let first = reader.u64()?;
+    let mut end = first;
     let count = reader.varint()?;
     let mut entries = Vec::new();
     for _ in 0..count {
@@ -236,13 +248,22 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                     qos: qos.ok_or_else(|| reader.error("a kept message has no QoS 1 or 2"))?,
                     retain: flags & RETAIN != 0,
                     has_identifiers: flags & IDENTIFIERS != 0,
+                    copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
                 };
                 InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
             }
             RECEIVED => InboxEntryImage::Received,
-            GONE => InboxEntryImage::Gone,
+            GONE => InboxEntryImage::Gone(1),
+            GONE_MANY => InboxEntryImage::Gone(reader.varint()?),
             _ => return Err(reader.error("an entry of an inbox is unknown")),
         });
+        end = end.saturating_add(match entries.last() {
+            Some(InboxEntryImage::Gone(count)) => *count,
+            _ => 1,
+        });
+    }
+    if end > NUMBER_MAX {
+        return Err(reader.error("a number of an inbox is too large"));
     }
     Ok(InboxImage { first, entries })
 }
@@ -282,8 +303,9 @@ pub(super) mod tests {
             qos: QoS::ExactlyOnce,
             retain: true,
             has_identifiers: true,
+            copy: 255,
         };
-        let other = Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, ..kept };
+        let other = Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, ..kept };
         let session = StoredSession {
             number: SessionNumber(1 << 55),
             image: SessionImage {
@@ -297,8 +319,9 @@ pub(super) mod tests {
                     first: 12,
                     entries: vec![
                         InboxEntryImage::Kept { kept, was_sent: true },
-                        InboxEntryImage::Gone,
+                        InboxEntryImage::Gone(1),
                         InboxEntryImage::Received,
+                        InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
                 },

@@ -1,6 +1,8 @@
 //! What the commit of a message changes beside queues: sessions that get it, the retained message of its topic, the
 //! packet id of its publisher.
 
+use std::borrow::Borrow;
+
 use mqtt_types::{PacketId, QoS};
 use smallvec::SmallVec;
 
@@ -70,10 +72,11 @@ impl MoreTargets {
         self.retained.is_some() || !self.sessions.is_empty()
     }
 
-    /// How a session gets the message.
-    pub(crate) fn session(&self, number: SessionNumber) -> Option<&SessionTarget> {
-        let at = self.sessions.binary_search_by_key(&number, |target| target.number).ok()?;
-        self.sessions.get(at)
+    /// How a session gets one of its copies of the message, see [`copies`].
+    pub(crate) fn session(&self, number: SessionNumber, copy: u8) -> Option<&SessionTarget> {
+        let first = self.sessions.partition_point(|target| target.number < number);
+        let target = self.sessions.get(first + usize::from(copy))?;
+        Some(target).filter(|target| target.number == number)
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
@@ -140,6 +143,20 @@ impl MoreTargets {
     }
 }
 
+/// Targets, each with which of its session's copies it is: a session gets one for its own subscriptions, and one for each
+/// shared group that picks it.
+pub(crate) fn copies<T: Borrow<SessionTarget>>(
+    targets: impl IntoIterator<Item = T>,
+) -> impl Iterator<Item = (u8, T)> {
+    let mut before = None;
+    let mut copy = 0_u8;
+    targets.into_iter().map(move |target| {
+        let number = target.borrow().number;
+        copy = if before.replace(number) == Some(number) { copy.saturating_add(1) } else { 0 };
+        (copy, target)
+    })
+}
+
 fn target(number: SessionNumber, reader: &mut Reader<'_>) -> Result<SessionTarget, RecordError> {
     let flags = reader.u8()?;
     let qos = QoS::from_u8(flags & QOS).filter(|qos| *qos > QoS::AtMostOnce);
@@ -173,6 +190,7 @@ mod tests {
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),
                 session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),
+                session(0x1_0003, QoS::AtLeastOnce, false, &[]),
                 session((1 << 56) - 1, QoS::AtLeastOnce, false, &[7]),
             ],
         };
@@ -182,8 +200,12 @@ mod tests {
         for cut in 0..block.len() {
             assert!(MoreTargets::decode(&block[..cut]).is_err(), "cut at {cut}");
         }
-        assert_eq!(targets.session(SessionNumber(0x1_0003)), targets.sessions.get(1));
-        assert_eq!(targets.session(SessionNumber(4)), None);
+        assert_eq!(targets.session(SessionNumber(0x1_0003), 0), targets.sessions.get(1));
+        assert_eq!(targets.session(SessionNumber(0x1_0003), 1), targets.sessions.get(2));
+        assert_eq!(targets.session(SessionNumber(0x1_0003), 2), None);
+        assert_eq!(targets.session(SessionNumber(4), 0), None);
+        let numbered: Vec<u8> = copies(&targets.sessions).map(|(copy, _)| copy).collect();
+        assert_eq!(numbered, [0, 0, 1, 0]);
         let mut block = Vec::new();
         MoreTargets::default().encode(&mut block);
         assert_eq!(MoreTargets::decode(&block), Ok(MoreTargets::default()));

@@ -1,6 +1,7 @@
 //! Durable sessions on their way back. It must not know queues.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use log_api::Position;
 use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
@@ -9,7 +10,7 @@ use stdx::UnixMillis;
 
 use super::Releases;
 use crate::ids::SessionNumber;
-use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession};
+use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
 
 /// All sessions that have not ended.
 #[derive(Default)]
@@ -76,7 +77,7 @@ impl Sessions {
         size: u32,
         released: &mut Releases,
     ) {
-        for target in &more.sessions {
+        for (copy, target) in copies(&more.sessions) {
             let Some(session) = self.sessions.get_mut(&target.number) else {
                 released.add(position);
                 continue;
@@ -87,6 +88,7 @@ impl Sessions {
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
+                copy,
             });
         }
         if let Some((number, packet_id)) = more.publisher
@@ -141,9 +143,12 @@ impl Session {
                 }
             }
             SessionEvent::Inbox { left, received, sent_to } => {
-                let left = left.into_iter().flatten().filter_map(|n| self.inbox.replay_left(n));
+                let (oldest, end) = (self.inbox.oldest(), self.inbox.end());
+                let held = |range: Range<u64>| range.start.max(oldest)..range.end.min(end);
+                let left = left.into_iter().flat_map(held);
+                let left = left.filter_map(|n| self.inbox.replay_left(n));
                 left.for_each(|gone| released.add(Position::from_u64(gone.at)));
-                let received = received.into_iter().flatten();
+                let received = received.into_iter().flat_map(held);
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
                 received.for_each(|gone| released.add(Position::from_u64(gone.at)));
                 self.inbox.replay_sent_to(sent_to);

@@ -64,7 +64,10 @@ impl Shard {
             self.release_stored(conn, id, ack.packet_id);
             return;
         }
-        if id.is_durable() && self.is_being_released(conn, id, ack.packet_id) {
+        if reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
+            && id.is_durable()
+            && self.is_being_released(conn, id, ack.packet_id)
+        {
             return; // Its PUBCOMP is on its way.
         }
         if reason == ReasonCode::PROTOCOL_ERROR {

@@ -10,7 +10,7 @@ use mqtt_session::{
     Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, ServerLimits, Session,
     Will, WillRequest, negotiate,
 };
-use mqtt_types::{Property, ProtocolVersion, ReasonCode};
+use mqtt_types::{Address, Property, ProtocolVersion, ReasonCode};
 use stdx::UnixMillis;
 
 use super::Shard;
@@ -124,6 +124,7 @@ impl Shard {
                 will: entry.session.will().cloned().map(Box::new),
             };
             self.log_session(id, event, Waiting::Nobody);
+            self.turn.begins_session |= !session_present;
         }
         let block = connack_block(negotiated, proof);
         if let Some(state) = self.conns.get_mut(conn) {
@@ -176,15 +177,13 @@ impl Shard {
     /// Subscriptions to queues go on with the session: it becomes a consumer of each again.
     fn reattach_consumers(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
-        let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
+        // By the address: after a restart none of them has been a consumer yet.
+        let consuming =
+            entry.session.subscriptions().filter(|(address, _)| queue_of(address).is_some());
         let addresses: Vec<_> =
             consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
         for (address, record) in addresses {
-            let name = match mqtt_types::Address::parse(&address) {
-                Ok(mqtt_types::Address::FilterQueue(filter)) => filter.as_str(),
-                Ok(mqtt_types::Address::Queue { name, .. }) => name.as_str(),
-                _ => continue,
-            };
+            let Some(name) = queue_of(&address) else { continue };
             match self.shared.directory.get(name) {
                 Some(definition) => self.consume(id, &address, record, &definition),
                 None => {
@@ -259,6 +258,15 @@ impl Shard {
             }
             salt += 1;
         }
+    }
+}
+
+/// The queue that a subscription consumes, if it is one of a queue.
+fn queue_of(address: &str) -> Option<&str> {
+    match Address::parse(address) {
+        Ok(Address::FilterQueue(filter)) => Some(filter.as_str()),
+        Ok(Address::Queue { name, .. }) => Some(name.as_str()),
+        _ => None,
     }
 }
 

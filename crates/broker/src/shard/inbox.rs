@@ -17,7 +17,7 @@ use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, SessionEvent, SessionTarget, ranges};
+use crate::record::{PublishRecord, SessionEvent, SessionTarget, copies, ranges};
 
 /// Bodies that are kept at hand for one session.
 const SHELF_MESSAGES_MAX: usize = 256;
@@ -31,13 +31,22 @@ struct Body {
     identifiers: SmallVec<[u32; 4]>,
 }
 
+/// A message whose body the log was asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    sequence: u64,
+    /// Which of the session's copies it is, if subscription identifiers go along: those are in the list of all sessions
+    /// that get the message, which can be long.
+    copy: Option<u8>,
+}
+
 /// Bodies of one inbox that are at hand, in order, and those that were asked for.
 #[derive(Default)]
 pub(crate) struct Shelf {
     bodies: VecDeque<Body>,
     bytes: usize,
-    /// Numbers whose bodies the log was asked for, in the order of the answers.
-    asked: VecDeque<u64>,
+    /// What the log was asked for, in the order of the answers.
+    asked: VecDeque<Asked>,
 }
 
 impl Shelf {
@@ -90,7 +99,7 @@ impl Shard {
         out: &mut O,
     ) {
         let mut message = None;
-        for target in targets {
+        for (copy, target) in copies(targets) {
             if target.number.owner(self.shared.config.shards) != self.id {
                 continue;
             }
@@ -107,6 +116,7 @@ impl Shard {
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
+                copy,
             });
             if entry.conn.is_some() {
                 let message = message.get_or_insert_with(|| publish.message().ok());
@@ -214,7 +224,8 @@ impl Shard {
                 break;
             }
             bytes += next.kept.size as usize;
-            shelf.asked.push_back(next.sequence);
+            let copy = next.kept.has_identifiers.then_some(next.kept.copy);
+            shelf.asked.push_back(Asked { sequence: next.sequence, copy });
             positions.push(Position::from_u64(next.kept.at));
         }
         if !positions.is_empty() {
@@ -233,11 +244,11 @@ impl Shard {
         for record in records {
             let Some(entry) = self.sessions.get_mut(id) else { return };
             let Some(extras) = entry.extras.as_mut() else { return };
-            let Some(sequence) = extras.shelf.asked.pop_front() else { return };
+            let Some(asked) = extras.shelf.asked.pop_front() else { return };
             if record == Err(ReadError::ShutDown) || entry.conn.is_none() {
                 continue;
             }
-            match body_of(number, sequence, record) {
+            match body_of(number, asked, record) {
                 Ok(body) => extras.shelf.push(body),
                 Err(error) => {
                     tracing::error!(
@@ -245,7 +256,7 @@ impl Shard {
                         error,
                         "message lost: it is damaged on the disk"
                     );
-                    self.give_up(id, sequence);
+                    self.give_up(id, asked.sequence);
                 }
             }
         }
@@ -407,16 +418,19 @@ fn received(sequence: u64) -> SessionEvent {
 
 fn body_of(
     number: SessionNumber,
-    sequence: u64,
+    asked: Asked,
     record: Result<Bytes, ReadError>,
 ) -> Result<Body, String> {
     let body = record.map_err(|error| error.to_string())?;
     let publish = PublishRecord::decode(body).map_err(|error| error.to_string())?;
     let message = publish.message().map_err(|error| error.to_string())?;
-    let more = publish.more().map_err(|error| error.to_string())?;
-    let target = more.as_ref().and_then(|more| more.session(number));
-    let identifiers = target.map(|target| target.identifiers.clone()).unwrap_or_default();
-    Ok(Body { sequence, message, identifiers })
+    let mut identifiers = SmallVec::new();
+    if let Some(copy) = asked.copy {
+        let more = publish.more().map_err(|error| error.to_string())?;
+        let target = more.as_ref().and_then(|more| more.session(number, copy));
+        identifiers = target.map(|target| target.identifiers.clone()).unwrap_or_default();
+    }
+    Ok(Body { sequence: asked.sequence, message, identifiers })
 }
 
 /// What waits for a record, by session.

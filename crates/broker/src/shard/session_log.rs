@@ -108,6 +108,10 @@ impl Shard {
         }
         let mut replays = false;
         for granted in granted.iter().filter(|granted| granted.replays) {
+            let entry = self.sessions.get(id);
+            if entry.is_none_or(|entry| entry.session.subscription(&granted.address).is_none()) {
+                continue; // It was ended before it was stored.
+            }
             self.begin_replay(id, &granted.address, granted.record);
             replays = true;
         }
@@ -147,7 +151,13 @@ impl Shard {
         match self.take_answer(token) {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
-            None | Some(Waiting::Nobody | Waiting::PubRel { .. } | Waiting::PubComp { .. }) => {}
+            None | Some(Waiting::Nobody | Waiting::PubRel { .. }) => {}
+            Some(Waiting::PubComp { session, packet_id, .. }) => {
+                // For a restart the packet id is not free: it must not be called so when the client asks again.
+                if let Some(entry) = self.sessions.get_mut(session) {
+                    entry.session.kept_qos2(packet_id);
+                }
+            }
             Some(Waiting::SubAck { session, suback }) => {
                 self.take_back(session, *suback, code, error, out);
             }

@@ -155,6 +155,9 @@ impl Shard {
         record: SubscriptionRecord,
     ) -> Outcome {
         let options = options_of(&record);
+        if id.is_durable() {
+            self.turn.hand_over_beginnings(&*self.shared.log);
+        }
         self.shared.routes.change(|router| match group {
             None => router.subscribe(filter, id.subscriber(), options),
             Some(group) => router.join(group, filter, id.subscriber(), options),

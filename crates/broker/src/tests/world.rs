@@ -45,6 +45,8 @@ pub(super) struct World {
     stalled: Vec<usize>,
     /// What clients got, as bytes, for who wants to look at it.
     pub(super) tapped: Option<Vec<(String, Vec<u8>)>>,
+    /// A shard whose turn does not end.
+    late: Option<usize>,
 }
 
 impl World {
@@ -66,6 +68,7 @@ impl World {
             now_ms: 0,
             stalled: Vec::new(),
             tapped: None,
+            late: None,
         }
     }
 
@@ -86,7 +89,11 @@ impl World {
             }
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
-            "run" => self.stalled.clear(),
+            "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
+            "run" => {
+                self.stalled.clear();
+                self.late = None;
+            }
             "checkpoint" => self.log.request_checkpoint(),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
@@ -277,7 +284,9 @@ impl World {
             busy = true;
             shard.tick(sockets);
         }
-        shard.end(sockets);
+        if self.late != Some(n) {
+            shard.end(sockets);
+        }
         busy |= sockets.open.values().any(|socket| !socket.is_blocked && !socket.out.is_empty());
         busy
     }

@@ -38,18 +38,19 @@ pub(super) struct Entry {
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
+    copy: u8,
     pub(super) state: State,
 }
 
 impl Entry {
-    pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, state: State::Gone };
+    pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, copy: 0, state: State::Gone };
     pub(super) const RECEIVED: Self = Self { state: State::Received, ..Self::GONE };
 
     pub(super) fn new(kept: Kept) -> Self {
         let mut flags = kept.qos.as_u8();
         flags |= if kept.retain { RETAIN } else { 0 };
         flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
-        Self { at: kept.at, size: kept.size, flags, state: State::Waiting }
+        Self { at: kept.at, size: kept.size, flags, copy: kept.copy, state: State::Waiting }
     }
 
     pub(super) fn kept(&self) -> Kept {
@@ -59,6 +60,7 @@ impl Entry {
             qos: self.qos(),
             retain: self.flags & RETAIN != 0,
             has_identifiers: self.flags & IDENTIFIERS != 0,
+            copy: self.copy,
         }
     }
 
@@ -68,6 +70,11 @@ impl Entry {
 
     pub(super) const fn was_sent(&self) -> bool {
         self.flags & WAS_SENT != 0
+    }
+
+    /// Whether the client may hold its packet id.
+    pub(super) fn is_begun(&self) -> bool {
+        self.was_sent() && self.qos() == QoS::ExactlyOnce
     }
 
     /// It is on the wire, or may have been.

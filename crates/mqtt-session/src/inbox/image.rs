@@ -1,6 +1,7 @@
 //! An inbox as plain data, for a store to keep. It must not know how it is stored.
 
 use super::entry::{Entry, State};
+use super::line::Line;
 use super::{Inbox, Kept};
 
 /// What [`Inbox::image`] gives and [`Inbox::from_image`] takes.
@@ -24,8 +25,8 @@ pub enum InboxEntryImage {
     },
     /// The client has it, at QoS 2; PUBREL is to be sent again.
     Received,
-    /// It has left.
-    Gone,
+    /// So many have left.
+    Gone(u64),
 }
 
 impl Inbox {
@@ -37,15 +38,20 @@ impl Inbox {
                 InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
             }
             State::Receiving | State::Received => InboxEntryImage::Received,
-            State::Gone => InboxEntryImage::Gone,
+            State::Gone => InboxEntryImage::Gone(1),
         };
-        InboxImage { first: self.first, entries: self.entries.iter().map(image).collect() }
+        let mut entries = Vec::with_capacity(self.line.places());
+        for (gone, entry) in self.line.with_gaps() {
+            entries.extend((gone > 0).then_some(InboxEntryImage::Gone(gone)));
+            entries.extend(entry.map(image));
+        }
+        InboxImage { first: self.line.oldest(), entries }
     }
 
     /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
-        let mut inbox = Self { first: image.first, next: image.first, ..Self::default() };
+        let mut inbox = Self { line: Line::starting_at(image.first), ..Self::default() };
         for one in &image.entries {
             let entry = match *one {
                 InboxEntryImage::Kept { kept, was_sent } => {
@@ -58,15 +64,14 @@ impl Inbox {
                     entry
                 }
                 InboxEntryImage::Received => Entry::RECEIVED,
-                InboxEntryImage::Gone => Entry::GONE,
+                InboxEntryImage::Gone(count) => {
+                    inbox.line.skip(count);
+                    continue;
+                }
             };
-            inbox.entries.push_back(entry);
+            inbox.line.push(entry);
         }
-        while inbox.entries.front().is_some_and(|entry| entry.state == State::Gone) {
-            inbox.entries.pop_front();
-            inbox.first += 1;
-            inbox.next = inbox.first;
-        }
+        inbox.next = inbox.line.oldest();
         inbox
     }
 }

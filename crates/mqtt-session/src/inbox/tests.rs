@@ -7,7 +7,7 @@ fn id(number: u16) -> PacketId {
 }
 
 fn kept(at: u64, qos: QoS) -> Kept {
-    Kept { at, size: 10, qos, retain: false, has_identifiers: false }
+    Kept { at, size: 10, qos, retain: false, has_identifiers: false, copy: 0 }
 }
 
 /// Sends all that may go, and gives the packet ids.
@@ -103,4 +103,65 @@ fn packet_ids_come_round_and_wait_for_one_that_is_not_answered() {
     assert_eq!(inbox.puback(id(1)).map(|gone| gone.at), Ok(0));
     assert_eq!(send_all(&mut inbox, 1), [1]);
     assert_eq!(inbox.puback(id(1)).map(|gone| gone.at), Ok(u64::from(INBOX_IDS)));
+}
+
+#[test]
+fn what_is_gone_takes_no_room_behind_a_message_that_stays() {
+    const MANY: u64 = 1_000_000;
+    let mut inbox = Inbox::default();
+    inbox.push(kept(1, QoS::ExactlyOnce));
+    assert_eq!(send_all(&mut inbox, 1), [1]);
+    inbox.disconnect();
+    for at in 2..=MANY {
+        inbox.push(kept(at, QoS::AtLeastOnce));
+        if let Some(gone) = inbox.overflow(3, u64::MAX) {
+            assert_eq!(gone, Gone { sequence: at - 3, at: at - 2 });
+        }
+        assert!(inbox.line.places() < 3000, "{} places for 3 messages", inbox.line.places());
+    }
+    assert!(inbox.is_sound());
+    // Its packet id is the client's, so nothing overtakes it by more than there are packet ids.
+    let image = inbox.image();
+    assert!(image.entries.len() < 10);
+    for mut inbox in [inbox, Inbox::from_image(&image)] {
+        assert!(inbox.is_sound() && inbox.line.places() < 3000);
+        assert_eq!(inbox.image(), image);
+        assert_eq!((inbox.end(), inbox.messages()), (MANY, 3));
+        assert_eq!(inbox.stored().collect::<Vec<_>>(), [1, MANY - 1, MANY]);
+        assert_eq!(send_all(&mut inbox, 9), [1]);
+        assert!(matches!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(_))));
+        assert_eq!(inbox.received_stored(0), Some(id(1)));
+        inbox.disconnect();
+        assert_eq!(inbox.pubrels().collect::<Vec<_>>(), [id(1)]);
+        assert_eq!(inbox.pubcomp(id(1)), Ok(0));
+        let ids = [packet_id(MANY - 2).get(), packet_id(MANY - 1).get()];
+        assert_eq!(send_all(&mut inbox, 9), ids);
+        for of in ids {
+            assert!(inbox.puback(id(of)).is_ok());
+        }
+        assert!(inbox.is_empty() && inbox.is_sound());
+        assert_eq!((inbox.oldest(), inbox.end()), (MANY, MANY));
+    }
+}
+
+#[test]
+fn answers_in_any_order_leave_no_room_taken() {
+    let mut inbox = Inbox::default();
+    for at in 0..20_000 {
+        inbox.push(kept(at, QoS::AtLeastOnce));
+    }
+    let ids = send_all(&mut inbox, 20_000);
+    // Every seventh is answered last.
+    let (last, soon): (Vec<u16>, Vec<u16>) = ids.into_iter().partition(|id| id % 7 == 0);
+    for (n, of) in soon.into_iter().chain(last).enumerate() {
+        assert_eq!(
+            inbox.puback(id(of)),
+            Ok(Gone { sequence: u64::from(of) - 1, at: u64::from(of) - 1 })
+        );
+        assert!(inbox.line.places() <= 2 * inbox.messages() + 1024);
+        if n % 500 == 0 {
+            assert!(inbox.is_sound());
+        }
+    }
+    assert!(inbox.is_empty() && inbox.is_sound());
 }

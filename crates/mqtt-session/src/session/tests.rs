@@ -351,7 +351,7 @@ fn a_session_survives_as_an_image() {
     session.stored_qos2(id(5));
     let inbox = session.inbox_mut().expect("it outlives its connection");
     for (at, qos) in [(10, q1), (20, q2), (30, q2), (40, q1)] {
-        inbox.push(Kept { at, size: 1, qos, retain: false, has_identifiers: false });
+        inbox.push(Kept { at, size: 1, qos, retain: false, has_identifiers: false, copy: 0 });
         inbox.sent(at / 10 - 1);
     }
     assert!(matches!(session.on_pubrec(inbox_id(2), OK), Ok(PubRecVerdict::Store(_))));

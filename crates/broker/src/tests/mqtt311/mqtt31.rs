@@ -37,7 +37,7 @@ a raw 8a 06 00 02 00 01 75 00
 p raw 38 04 00 01 75 78
   a publish 0 u x
 # [MQTT31-9]
-p publish 1 $SYS/x no id=2
+p publish 1 $q/x no id=2
   p closed
 "#,
     );
