@@ -36,8 +36,10 @@ a raw 8a 06 00 02 00 01 75 00
   a suback 2 00
 p raw 38 04 00 01 75 78
   a publish 0 u x
-# [MQTT31-9]
-p publish 1 $q/x no id=2
+# [MQTT31-9]: status is the broker's own to say, and bridges say theirs out of habit.
+p publish 1 $SYS/x no id=2
+  p puback 2 00
+p publish 1 $share/x no id=3
   p closed
 "#,
     );
