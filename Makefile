@@ -23,6 +23,7 @@ fmt: ## format the sources
 
 docs: ## write the generated pages anew
 	@WEIR_WRITE_DOCS=1 $(CARGO) test --quiet --package settings the_reference_is_fresh
+	@$(CARGO) xtask conformance
 
 bench: ## the micro-benchmarks of all crates
 	@$(CARGO) bench --workspace --benches

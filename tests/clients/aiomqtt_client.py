@@ -3,6 +3,8 @@
 import asyncio
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 import command_line
 
@@ -12,10 +14,17 @@ def client(options):
     version = aiomqtt.ProtocolVersion.V5 if options.version == "5" else aiomqtt.ProtocolVersion.V311
     transport = "websockets" if options.transport in ("ws", "wss") else "tcp"
     tls_params = aiomqtt.TLSParameters(ca_certs=options.cafile) if options.cafile else None
+    session = {}
+    if command_line.keeps_session(options) and options.version == "5":
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = command_line.SESSION_SECONDS
+        session = {"clean_start": False, "properties": properties}
+    elif command_line.keeps_session(options):
+        session = {"clean_session": False}
     return aiomqtt.Client(
         options.host, options.port, identifier=options.client_id, protocol=version, timeout=options.timeout,
         transport=transport, websocket_path="/mqtt", tls_params=tls_params,
-        username=options.username, password=options.password,
+        username=options.username, password=options.password, **session,
     )  # fmt: skip
 
 
@@ -30,9 +39,12 @@ async def publish(options):
 async def subscribe(options):
     """Subscribes, and prints each message."""
     async with client(options) as connection:
-        granted = await connection.subscribe(options.filter, options.qos)
-        code = granted[0]
-        command_line.say(ready=True, granted=getattr(code, "value", code))
+        if options.session != "resume":
+            granted = await connection.subscribe(options.filter, options.qos)
+            code = granted[0]
+            command_line.say(ready=True, granted=getattr(code, "value", code))
+        if options.count == 0:
+            return
         received = 0
         async for message in connection.messages:
             command_line.say(

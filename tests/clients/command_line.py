@@ -28,7 +28,16 @@ def parse(arguments=None):
         verb.add_argument("--timeout", type=float, default=60)
     publish.add_argument("--topic", required=True)
     subscribe.add_argument("--filter", required=True)
+    subscribe.add_argument("--session", choices=["none", "begin", "resume"], default="none")
     return parser.parse_args(arguments)
+
+
+SESSION_SECONDS = 600
+
+
+def keeps_session(options):
+    """Whether the session is to outlive the connection."""
+    return getattr(options, "session", "none") != "none"
 
 
 def topic(template, number):

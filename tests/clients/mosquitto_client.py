@@ -44,21 +44,26 @@ def run(arguments, lines, options):
 
 def subscribe(options):
     """Subscribes, and prints each message."""
-    count, timeout = str(options.count), str(int(options.timeout))
+    timeout = str(int(options.timeout))
+    keep = ["-c"] if command_line.keeps_session(options) else []
+    if keep and options.version == "5":
+        keep += ["-x", str(command_line.SESSION_SECONDS)]
+    until = ["-C", str(options.count)] if options.count else ["-E"]
     arguments = [
-        *common("mosquitto_sub", options), "-t", options.filter, "-C", count, "-W", timeout, "-d",
+        *common("mosquitto_sub", options), *keep, "-t", options.filter, *until, "-W", timeout, "-d",
         "-F", "MESSAGE %q %r %t %p",
     ]  # fmt: skip
     with subprocess.Popen(["stdbuf", "-oL", *arguments], stdout=subprocess.PIPE, text=True) as program:
         for line in program.stdout:
-            report(line.rstrip("\n"))
+            report(line.rstrip("\n"), options)
     if program.returncode != 0:
         command_line.fail(f"mosquitto_sub ended with {program.returncode}")
 
 
-def report(line):
-    """Turns one line of mosquitto_sub into one of ours."""
-    if granted := re.match(r"Subscribed \(mid: \d+\): (\d+)", line):
+def report(line, options):
+    """Turns one line of mosquitto_sub into one of ours. It always subscribes, also in a session that has done so."""
+    granted = re.match(r"Subscribed \(mid: \d+\): (\d+)", line)
+    if granted and options.session != "resume":
         command_line.say(ready=True, granted=int(granted[1]))
     elif line.startswith("MESSAGE "):
         _, qos, retain, topic, payload = line.split(" ", 4)

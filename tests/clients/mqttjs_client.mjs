@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     timeout: { ...text, default: "60" },
     topic: text,
     filter: text,
+    session: { ...text, default: "none" },
     username: text,
     password: text,
     scram: { type: "boolean", default: false },
@@ -47,21 +48,28 @@ async function publish(client) {
   await Promise.all(Array.from({ length: count }, (_, number) => one(number)));
 }
 
+// Messages can come in one piece with the CONNACK or the SUBACK, before its promise is settled: they are said after it.
+let early = [];
+let received = 0;
+let resolveAll;
+const all = new Promise((resolve) => {
+  resolveAll = resolve;
+});
+
+function hear(topic, payload, packet) {
+  const message = { topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain };
+  if (early) early.push(message);
+  else say(message);
+  received += 1;
+  if (received === count) resolveAll();
+}
+
 async function subscribe(client) {
-  let received = 0;
-  // Messages can come in one piece with the SUBACK, before its promise is settled: they are said after it.
-  let early = [];
-  const all = new Promise((resolve) => {
-    client.on("message", (topic, payload, packet) => {
-      const message = { topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain };
-      if (early) early.push(message);
-      else say(message);
-      received += 1;
-      if (received === count) resolve();
-    });
-  });
-  const granted = await client.subscribeAsync(values.filter, { qos });
-  say({ ready: true, granted: granted[0].qos });
+  if (values.session !== "resume") {
+    const granted = await client.subscribeAsync(values.filter, { qos });
+    say({ ready: true, granted: granted[0].qos });
+  }
+  if (count === 0) return;
   early.forEach(say);
   early = null;
   await all;
@@ -69,6 +77,8 @@ async function subscribe(client) {
 
 setTimeout(() => fail("not done in time"), Number(values.timeout) * 1000).unref();
 const scram = values.scram && new Scram(values.username, values.password);
+const keeps = values.session !== "none";
+const expiry = keeps && values.version === "5" ? { properties: { sessionExpiryInterval: 600 } } : {};
 const client = mqtt.connect({
   host: values.host,
   port: Number(values.port),
@@ -78,10 +88,13 @@ const client = mqtt.connect({
   protocolVersion: values.version === "5" ? 5 : 4,
   clientId: values["client-id"],
   reconnectPeriod: 0,
+  clean: !keeps,
+  ...expiry,
   ...(scram
     ? { properties: { authenticationMethod: Scram.METHOD, authenticationData: scram.first() } }
     : { username: values.username, password: values.password }),
 });
+client.on("message", hear);
 if (scram) {
   client.handleAuth = (packet, send) => {
     const authenticationData = scram.answer(packet.properties.authenticationData);

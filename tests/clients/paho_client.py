@@ -4,6 +4,8 @@ import queue
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 import command_line
 
@@ -12,8 +14,15 @@ def connected(options):
     """A client whose CONNACK has come; its events come out of the queue."""
     protocol = paho.MQTTv5 if options.version == "5" else paho.MQTTv311
     transport = {"ws": "websockets", "wss": "websockets", "unix": "unix"}.get(options.transport, "tcp")
+    own, begin = {}, {}
+    if command_line.keeps_session(options) and options.version == "5":
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = command_line.SESSION_SECONDS
+        begin = {"clean_start": False, "properties": properties}
+    elif command_line.keeps_session(options):
+        own = {"clean_session": False}
     client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=options.client_id, protocol=protocol, transport=transport
+        CallbackAPIVersion.VERSION2, client_id=options.client_id, protocol=protocol, transport=transport, **own
     )
     if options.cafile:
         client.tls_set(ca_certs=options.cafile, certfile=options.cert, keyfile=options.key)
@@ -26,7 +35,7 @@ def connected(options):
     client.on_publish = lambda _c, _u, mid, code, _p: events.put(("published", (mid, code)))
     client.on_message = lambda _c, _u, message: events.put(("message", message))
     client.on_disconnect = lambda _c, _u, _f, code, _p: events.put(("disconnected", code))
-    client.connect(options.socket or options.host, options.port or 1883)
+    client.connect(options.socket or options.host, options.port or 1883, **begin)
     client.loop_start()
     code = wait(events, "connected", options)
     if code.is_failure:
@@ -63,9 +72,10 @@ def publish(options):
 def subscribe(options):
     """Subscribes, and prints each message."""
     client, events = connected(options)
-    client.subscribe(options.filter, options.qos)
-    granted = wait(events, "subscribed", options)
-    command_line.say(ready=True, granted=granted.value)
+    if options.session != "resume":
+        client.subscribe(options.filter, options.qos)
+        granted = wait(events, "subscribed", options)
+        command_line.say(ready=True, granted=granted.value)
     for _ in range(options.count):
         message = wait(events, "message", options)
         payload = message.payload.decode()

@@ -35,6 +35,8 @@ pub struct NodeMetrics {
     pub qos0_unstored_total: u64,
     /// Messages that waited in sessions and were dropped for room.
     pub session_overflow_total: u64,
+    /// Messages that are to be published later.
+    pub delayed_messages: u64,
     /// Sessions that outlive their connections.
     pub durable_sessions: u64,
     /// Retained messages not kept because there are as many as may be.

@@ -85,7 +85,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 25] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -101,6 +101,7 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 25] {
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
         (Metric::DurableSessions, numbers.durable_sessions),
+        (Metric::DelayedMessages, numbers.delayed_messages),
         (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),

@@ -15,7 +15,7 @@ use crate::post::Post;
 use crate::recovery::Recovered;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
-use crate::shard::Shard;
+use crate::shard::{Shard, delayed_owner};
 use crate::shared::Shared;
 use crate::stats::PublishedCounts;
 
@@ -79,6 +79,15 @@ pub fn open(
     for (definition, engine) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
             shard.host(definition, engine);
+        }
+    }
+    for shard in &mut built {
+        shard.count_delayed_from(recovered.newest_delayed);
+    }
+    for (delayed, at) in recovered.delayed {
+        let owner = delayed_owner(delayed.number, shards);
+        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
+            shard.restore_delayed(delayed, at);
         }
     }
     for session in recovered.sessions {

@@ -1,12 +1,14 @@
 //! A shard's part of a checkpoint: its queues, its durable sessions; and with the control shard's the retained messages.
 
+use log_api::Position;
 use mqtt_router::Cursor;
 use mqtt_types::Message;
 use queue_engine::Snapshot;
 
 use crate::directory::QueueDefinition;
 use crate::record::{
-    DefinitionRecord, PublishRecord, Reader, RecordError, StoredSession, Targets, encode_publish,
+    DefinitionRecord, Delayed, PublishRecord, Reader, RecordError, StoredSession, Targets,
+    encode_publish,
 };
 use crate::retained::{RetainedStore, is_status};
 
@@ -25,7 +27,8 @@ pub(crate) struct QueuePart {
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
 /// | queues u32 | { definition_len u32 | definition record | state_len u64 | state } ...
-/// | sessions u32 | session ... | retained messages, see RetainedPart
+/// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 } ...
+/// | retained messages, see RetainedPart
 /// ```
 /// Version 1 had neither `next_session` nor what follows the queues.
 pub(crate) struct ShardPart {
@@ -35,6 +38,7 @@ pub(crate) struct ShardPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<QueuePart>,
     pub(crate) sessions: Vec<StoredSession>,
+    pub(crate) delayed: Vec<(Delayed, Position)>,
 }
 
 /// A queue as read back.
@@ -50,6 +54,7 @@ pub(crate) struct StoredPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<StoredQueue>,
     pub(crate) sessions: Vec<StoredSession>,
+    pub(crate) delayed: Vec<(Delayed, Position)>,
     pub(crate) retained: RetainedPart,
 }
 
@@ -73,6 +78,12 @@ impl ShardPart {
         for session in &self.sessions {
             session.encode(&mut out);
         }
+        out.extend_from_slice(&(self.delayed.len() as u32).to_le_bytes());
+        for (delayed, at) in &self.delayed {
+            for number in [delayed.number, delayed.due_ms, at.as_u64()] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
         out
     }
 }
@@ -92,6 +103,10 @@ impl StoredPart {
         if version > 1 {
             for _ in 0..reader.u32()? {
                 part.sessions.push(StoredSession::decode(&mut reader)?);
+            }
+            for _ in 0..reader.u32()? {
+                let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };
+                part.delayed.push((delayed, Position::from_u64(reader.u64()?)));
             }
             part.retained = RetainedPart::take(&mut reader)?;
         }
@@ -187,10 +202,12 @@ mod tests {
             next_session: 1 << 39,
             queues: Vec::new(),
             sessions: Vec::new(),
+            delayed: vec![(Delayed { number: 64, due_ms: 9 }, Position::new(1, 64))],
         };
         let mut bytes = empty.encode();
         let part = StoredPart::decode(&bytes).expect("legal");
         assert_eq!((part.next_sink, part.next_session), (3, 1 << 39));
+        assert_eq!(part.delayed, empty.delayed);
         assert_eq!((part.retained.version, part.retained.messages.len()), (0, 0));
         RetainedPart::put(&mut bytes, store.version(), &store);
         let part = StoredPart::decode(&bytes).expect("legal");

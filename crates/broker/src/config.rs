@@ -37,6 +37,8 @@ pub struct Config {
     pub max_output_buffer_bytes: usize,
     /// Bytes handed to the log and not yet committed, beyond which publishers to queues are not read.
     pub max_log_backlog_bytes: u64,
+    /// Answers of a shard that may wait for the log, beyond which clients that subscribe and unsubscribe are not read.
+    pub max_waiting_answers: usize,
     /// Bytes of live messages that may wait for another shard before their publishers are not read. A publisher's packets
     /// of one read come on top.
     pub max_mailbox_bytes: usize,
@@ -46,6 +48,8 @@ pub struct Config {
     pub max_retained_bytes: u64,
     /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
     pub settle_interval: Duration,
+    /// Messages that each shard keeps to publish them later.
+    pub max_delayed_messages: usize,
     /// How often the status under `$SYS/` is told; zero for never.
     pub status_interval: Duration,
     /// The version that it names.
@@ -74,10 +78,12 @@ impl Default for Config {
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,
+            max_waiting_answers: 10_000,
             max_mailbox_bytes: 32 << 20,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 256 << 20,
             settle_interval: Duration::from_millis(15),
+            max_delayed_messages: 100_000,
             status_interval: Duration::ZERO,
             version: "",
             route_cache_topics: 65_536,

@@ -14,6 +14,8 @@ pub(crate) use publish::{PublishRecord, Targets, encode_publish};
 pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
-pub(crate) use targets::{MoreTargets, SessionTarget, copies};
+pub(crate) use targets::{
+    Delayed, MoreTargets, SessionTarget, copies, decode_delayed_done, encode_delayed_done,
+};
 
 pub use codec::RecordError;

@@ -13,8 +13,8 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{RetainedPart, StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, MoreTargets, PublishRecord, RecordError, SessionRecord, SettleRecord,
-    StoredSession, decode_deleted,
+    DefinitionRecord, Delayed, MoreTargets, PublishRecord, RecordError, SessionRecord,
+    SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use sessions::Sessions;
 
@@ -31,6 +31,10 @@ pub struct Recovery {
     next_sink: u32,
     sessions: Sessions,
     retained: Retained,
+    /// When each delayed message is due, and where it lies.
+    delayed: BTreeMap<u64, (u64, Position)>,
+    /// The highest number of a delayed message.
+    newest_delayed: u64,
     released: Releases,
 }
 
@@ -42,6 +46,9 @@ pub struct Recovered {
     /// The count of the next durable session's number.
     pub(crate) next_session: u64,
     pub(crate) retained: Vec<Message>,
+    pub(crate) delayed: Vec<(Delayed, Position)>,
+    /// The highest number of a delayed message.
+    pub(crate) newest_delayed: u64,
     /// The version of the newest retained message.
     pub(crate) retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
@@ -92,6 +99,9 @@ impl Recovery {
             }
             recovery.sessions.restore(part.next_session, part.sessions);
             recovery.retained.restore(part.retained);
+            for (delayed, at) in part.delayed {
+                recovery.delay(delayed, at);
+            }
         }
         Ok(recovery)
     }
@@ -118,6 +128,11 @@ impl Recovery {
                 }
             }
             RecordKind::Attempt => {}
+            RecordKind::Delayed => {
+                if let Some((_, at)) = self.delayed.remove(&decode_delayed_done(body)?) {
+                    self.released.add(at);
+                }
+            }
             RecordKind::Session => {
                 self.sessions.apply(SessionRecord::decode(body)?, &mut self.released);
             }
@@ -143,8 +158,16 @@ impl Recovery {
         if let Some(more) = record.more()? {
             self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
             self.retained.publish(&more, &record)?;
+            if let Some(delayed) = more.delayed {
+                self.delay(delayed, position);
+            }
         }
         Ok(())
+    }
+
+    fn delay(&mut self, delayed: Delayed, at: Position) {
+        self.newest_delayed = self.newest_delayed.max(delayed.number);
+        self.delayed.insert(delayed.number, (delayed.due_ms, at));
     }
 
     fn settle(&mut self, record: &SettleRecord) {
@@ -181,11 +204,18 @@ impl Recovery {
     #[must_use]
     pub fn finish(self) -> Recovered {
         let (next_session, sessions) = self.sessions.finish();
+        let delayed = self
+            .delayed
+            .into_iter()
+            .map(|(number, (due_ms, at))| (Delayed { number, due_ms }, at))
+            .collect();
         Recovered {
             queues: self.queues.into_values().collect(),
             next_sink: self.next_sink,
             sessions,
             next_session,
+            delayed,
+            newest_delayed: self.newest_delayed,
             retained_version: self.retained.newest,
             retained: self.retained.messages.into_values().filter_map(|(_, kept)| kept).collect(),
             released: self.released.0.into_iter().collect(),

@@ -6,7 +6,7 @@ use mqtt_router::RetainedIndex;
 use mqtt_types::{Message, TopicName};
 use parking_lot::RwLock;
 
-/// Whether a topic is one of the broker's own, whose messages the log never has.
+/// Whether a topic is one by which the broker tells its status: nobody else's, and not worth keeping.
 pub(crate) fn is_status(topic: &str) -> bool {
     topic.starts_with("$SYS/")
 }

@@ -8,6 +8,7 @@ mod commit;
 mod connect;
 mod consume;
 mod control;
+mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
@@ -47,6 +48,8 @@ use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 use control::Control;
+use delayed::DelayedMessages;
+pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -86,6 +89,7 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    delayed: DelayedMessages,
     log_state: LogState,
     counts: Counts,
 }
@@ -126,10 +130,16 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            delayed: DelayedMessages::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,
         }
+    }
+
+    /// Numbers of delayed messages begin above that one.
+    pub(crate) fn count_delayed_from(&mut self, number: u64) {
+        self.delayed.count_from(number);
     }
 
     /// Takes in a queue that was recovered.
@@ -162,8 +172,14 @@ impl Shard {
             Packet::PubRec(ack) => self.on_pubrec(conn, ack, out),
             Packet::PubRel(ack) => self.on_pubrel(conn, ack, out),
             Packet::PubComp(ack) => self.on_pubcomp(conn, ack, out),
-            Packet::Subscribe(subscribe) => self.subscribe(conn, subscribe, out),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, unsubscribe, out),
+            Packet::Subscribe(subscribe) => {
+                self.subscribe(conn, subscribe, out);
+                self.throttle_requests(conn, out);
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.unsubscribe(conn, unsubscribe, out);
+                self.throttle_requests(conn, out);
+            }
             Packet::PingReq => {
                 self.send_pingresp(conn, out);
                 self.shrink(conn);
@@ -205,6 +221,7 @@ impl Shard {
         self.turn.finish(&*self.shared.log, &self.shared.post);
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
+        self.counts.delayed_messages = self.delayed.len() as u64;
         self.counts.durable_sessions = self.sessions.durable_len() as u64;
         if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
             published.publish(&self.counts);

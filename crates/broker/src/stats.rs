@@ -71,6 +71,8 @@ counters! {
     protocol_errors_total,
     /// Messages that waited in sessions and were dropped for room.
     session_overflow_total,
+    /// Messages that are to be published later.
+    delayed_messages,
     /// Sessions that outlive their connections.
     durable_sessions,
     /// Retained messages not kept because there are as many as may be.

@@ -6,10 +6,14 @@ mod world;
 
 mod connections;
 mod crashes;
+mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod fuzz;
 mod live;
+mod mqtt311;
+mod mqtt5;
 mod queues;
 mod sessions;
 mod settling;

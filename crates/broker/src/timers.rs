@@ -17,6 +17,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
+/// | `Delayed` | with the first delayed message | the next one is due, or the clock may have jumped |
 /// | `Status` | always, at the control shard | the status under `$SYS/` is told |
 /// | `RouteCache` | always | routes of topics that come no more are forgotten |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,7 @@ pub(crate) enum Timer {
     Hold(ConnId),
     Settlements,
     Throttled,
+    Delayed,
     Status,
     RouteCache,
 }

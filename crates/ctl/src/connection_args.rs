@@ -148,7 +148,7 @@ fn next_step(error: &Error) -> &'static str {
     }
 }
 
-/// Short enough for 3.1, which allows 23 characters. `[MQTT-3.1.3-5]` of 3.1.1
+/// Short enough for 3.1, which allows 23 characters. `[MQTT311-3.1.3-5]`
 fn new_client_id() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     format!("weir-{:x}-{:x}", process::id(), now.subsec_nanos())

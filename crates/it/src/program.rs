@@ -20,6 +20,8 @@ pub enum Program {
     MqttJs,
     /// `mosquitto_pub` and `mosquitto_sub`.
     Mosquitto,
+    /// rumqttc, over TCP.
+    Rumqttc,
 }
 
 /// A message as a program printed it.
@@ -35,7 +37,8 @@ pub struct Received {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Paho, Self::Aiomqtt, Self::MqttJs, Self::Mosquitto];
+    pub const ALL: [Self; 5] =
+        [Self::Paho, Self::Aiomqtt, Self::MqttJs, Self::Mosquitto, Self::Rumqttc];
 
     /// Publishes the payloads `0` to `count - 1`; `{}` in the topic becomes the number.
     ///
@@ -78,18 +81,45 @@ impl Program {
         run
     }
 
+    /// Makes a session with a subscription that outlives its connection, and leaves it.
+    ///
+    /// # Panics
+    /// It cannot, or SUBACK grants another QoS.
+    pub fn begin_session(self, to: impl Into<Reach>, version: Version, filter: &str, qos: u8) {
+        let verb = ["subscribe", "--filter", filter, "--session", "begin"];
+        let mut run = self.spawn(&to.into(), version, qos, 0, &verb);
+        let ready = run.line().unwrap_or_else(|| panic!("{self:?} cannot subscribe to {filter}"));
+        assert_eq!(ready["granted"].as_u64(), Some(qos.into()), "{self:?} at {filter}");
+        run.end();
+    }
+
+    /// Goes on with that session.
+    #[must_use]
+    pub fn resume_session(
+        self,
+        to: impl Into<Reach>,
+        version: Version,
+        filter: &str,
+        qos: u8,
+        count: usize,
+    ) -> Run {
+        let verb = ["subscribe", "--filter", filter, "--session", "resume"];
+        self.spawn(&to.into(), version, qos, count, &verb)
+    }
+
     fn spawn(self, to: &Reach, version: Version, qos: u8, count: usize, verb: &[&str]) -> Run {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients");
         let python = folder.join("../../.venv/bin/python");
         let (interpreter, file) = match self {
-            Self::Paho => (python, "paho_client.py"),
-            Self::Aiomqtt => (python, "aiomqtt_client.py"),
-            Self::MqttJs => (PathBuf::from("node"), "mqttjs_client.mjs"),
-            Self::Mosquitto => (python, "mosquitto_client.py"),
+            Self::Paho => (python, Some("paho_client.py")),
+            Self::Aiomqtt => (python, Some("aiomqtt_client.py")),
+            Self::MqttJs => (PathBuf::from("node"), Some("mqttjs_client.mjs")),
+            Self::Mosquitto => (python, Some("mosquitto_client.py")),
+            Self::Rumqttc => (beside_the_tests("rumqttc_client"), None),
         };
         let version = if version == Version::V5 { "5" } else { "3" };
         let mut child = Command::new(interpreter)
-            .arg(folder.join(file))
+            .args(file.map(|file| folder.join(file)))
             .args(verb)
             .args(&to.arguments)
             .args(["--version", version])
@@ -102,6 +132,12 @@ impl Program {
         let lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
         Run { program: self, child, lines }
     }
+}
+
+/// A program of this crate, which cargo builds with its tests: `target/debug/x` for tests in `target/debug/deps`.
+fn beside_the_tests(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("the tests know where they are");
+    tests.ancestors().nth(2).expect("they lie in deps").join(name)
 }
 
 /// A program at work.

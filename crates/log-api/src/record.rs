@@ -16,17 +16,20 @@ pub enum RecordKind {
     Attempt = 5,
     /// Something about a session that outlives its connections.
     Session = 6,
+    /// A delayed message was published.
+    Delayed = 7,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Publish,
         Self::Settle,
         Self::QueueDefined,
         Self::QueueDeleted,
         Self::Attempt,
         Self::Session,
+        Self::Delayed,
     ];
 
     /// The number it has on disk.
@@ -47,6 +50,7 @@ impl TryFrom<u8> for RecordKind {
             4 => Ok(Self::QueueDeleted),
             5 => Ok(Self::Attempt),
             6 => Ok(Self::Session),
+            7 => Ok(Self::Delayed),
             _ => Err(UnknownRecordKind(number)),
         }
     }
@@ -70,13 +74,14 @@ mod tests {
             (4, "QueueDeleted"),
             (5, "Attempt"),
             (6, "Session"),
+            (7, "Delayed"),
         ];
         assert_eq!(fixed.len(), RecordKind::ALL.len());
         for (kind, (number, name)) in RecordKind::ALL.into_iter().zip(fixed) {
             assert_eq!((kind.number(), format!("{kind:?}").as_str()), (number, name));
             assert_eq!(RecordKind::try_from(number), Ok(kind));
         }
-        for number in [0, 7, 255] {
+        for number in [0, 8, 255] {
             assert_eq!(RecordKind::try_from(number), Err(UnknownRecordKind(number)));
         }
     }

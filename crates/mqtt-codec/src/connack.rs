@@ -50,7 +50,7 @@ impl<'a> ConnAck<'a> {
             Properties::read(&mut reader, PropertyOwner::ConnAck, version, limits.from)?;
         reader.finish()?;
         let session_present = flags & SESSION_PRESENT != 0;
-        // [MQTT-3.2.2-6], [MQTT-3.2.2-4] of 3.1.1
+        // [MQTT-3.2.2-6], [MQTT311-3.2.2-4]
         if session_present && reason_code.is_error() {
             return Err(DecodeErrorKind::SessionPresentInRefusal);
         }

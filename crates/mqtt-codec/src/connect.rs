@@ -147,7 +147,7 @@ impl<'a> Connect<'a> {
     }
 
     /// Whether a 3.1.1 server must answer with return code 2: an empty client identifier asks for a session to be
-    /// kept. It is a refusal, not a malformed packet. `[MQTT-3.1.3-8]` of 3.1.1
+    /// kept. It is a refusal, not a malformed packet. `[MQTT311-3.1.3-8]`
     #[must_use]
     pub const fn must_reject_client_id(&self) -> bool {
         match self.version {

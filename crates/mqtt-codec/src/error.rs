@@ -126,7 +126,7 @@ pub enum DecodeErrorKind {
     #[error("will QoS is 3 [MQTT-3.1.2-12]")]
     WillQoS3,
     /// A password for nobody, before MQTT 5.0.
-    #[error("password comes without a user name [MQTT-3.1.2-22]")]
+    #[error("password comes without a user name [MQTT311-3.1.2-22]")]
     PasswordWithoutUserName,
     /// Bits 7 to 1 of the acknowledge flags.
     #[error("reserved connect acknowledge flags are set [MQTT-3.2.2-1]")]

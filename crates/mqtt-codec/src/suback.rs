@@ -45,7 +45,7 @@ impl<'a> SubAck<'a> {
             Properties::read(&mut reader, PropertyOwner::SubAck, version, limits.from)?;
         let reason_codes = reader.left();
         check(reason_codes, |code| {
-            // [MQTT-3.9.3-2]; 3.1.1 has four of them, and 3.1 servers send 0x80 too.
+            // [MQTT-3.9.3-2], [MQTT311-3.9.3-2]: 3.1.1 has four of them, and 3.1 servers send 0x80 too.
             match code {
                 0x00..=0x02 | 0x80 => true,
                 0x83 | 0x87 | 0x8F | 0x91 | 0x97 | 0x9E | 0xA1 | 0xA2 => version.is_v5(),

@@ -185,7 +185,7 @@ impl Eq for SubscribeFilters<'_> {}
 fn check_options(byte: u8, version: ProtocolVersion) -> ReadResult<SubscribeOptions> {
     match version {
         ProtocolVersion::V5 => SubscribeOptions::from_u8(byte),
-        // [MQTT-3.8.3-4] of 3.1.1
+        // [MQTT311-3.8.3-4]
         ProtocolVersion::V3_1_1 if byte & 0xFC != 0 => {
             Err(DecodeErrorKind::SubscriptionOptionsReserved)
         }

@@ -44,6 +44,7 @@ fn a_publish_is_written_with_what_the_hop_adds() {
     }
 }
 
+/// `[MQTT-2.2.1-2]`, `[MQTT311-2.3.1-5]`
 #[test]
 fn qos_0_has_no_packet_id_and_all_else_has_one() {
     let at_qos_0 = OutgoingPublish { dup: false, qos: QoS::AtMostOnce, packet_id: None, ..full() };
@@ -60,6 +61,7 @@ fn qos_0_has_no_packet_id_and_all_else_has_one() {
     assert_eq!(out, b"\x31\x0A\x00\x03a/bhello", "a failure leaves nothing");
 }
 
+/// `[MQTT-1.5.5-1]`
 #[test]
 fn every_length_of_the_header_is_right() {
     let payload = vec![0x55; 2_100_000];
@@ -170,12 +172,29 @@ fn acks_are_as_short_as_they_can_be() {
     }
 }
 
+#[test]
+fn no_properties_are_a_length_of_0_and_in_short_answers_not_even_that() {
+    // [MQTT-2.2.2-1]
+    let publish = OutgoingPublish { topic: "t", ..OutgoingPublish::default() };
+    let mut out = Vec::new();
+    encode_publish(&mut out, V5, &publish).expect("legal");
+    assert_eq!(out, b"\x30\x04\x00\x01t\x00");
+    let (reason_code, properties) = (ReasonCode::SUCCESS, Properties::EMPTY);
+    let connack = ConnAck { session_present: false, reason_code, properties };
+    assert_eq!(encoded(&Packet::ConnAck(connack), V5), b"\x20\x03\x00\x00\x00");
+    let suback = SubAck { packet_id: id(7), properties, reason_codes: &[1] };
+    assert_eq!(encoded(&Packet::SubAck(suback), V5), b"\x90\x04\x00\x07\x00\x01");
+    let disconnect = Disconnect { reason_code: ReasonCode(0x8B), properties };
+    assert_eq!(encoded(&Packet::Disconnect(disconnect), V5), b"\xE0\x01\x8B");
+}
+
 fn encoded(packet: &Packet<'_>, version: ProtocolVersion) -> Vec<u8> {
     let mut out = Vec::new();
     encode(packet, version, &mut out).expect("legal");
     out
 }
 
+/// `[MQTT31-2]`, `[MQTT31-8]`, `[MQTT311-3.9.3-2]`
 #[test]
 fn before_5_0_answers_say_what_they_can() {
     let block = PropertyBlock::of(&[Property::ReasonString("r")]).expect("short");

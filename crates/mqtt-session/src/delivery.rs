@@ -81,7 +81,7 @@ impl OutgoingFlags {
         }
     }
 
-    /// For a retained message that a new subscription asked for: RETAIN is set. `[MQTT-3.3.1-8]` of 3.1.1
+    /// For a retained message that a new subscription asked for: RETAIN is set. `[MQTT311-3.3.1-8]`
     #[must_use]
     pub fn retained(published: QoS, subscription: &SubscriptionRecord) -> Self {
         Self { qos: published.min(subscription.qos), retain: true }

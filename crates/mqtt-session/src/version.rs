@@ -18,7 +18,7 @@ pub fn session_expiry(
     }
 }
 
-/// Whether a CONNECT with an empty client id gets one assigned. `[MQTT-3.1.3-6]`, and `[MQTT-3.1.3-8]` of 3.1.1; MQTT
+/// Whether a CONNECT with an empty client id gets one assigned. `[MQTT-3.1.3-6]`, and `[MQTT311-3.1.3-8]`; MQTT
 /// 3.1 demands one character at least. (Its upper bound of 23 is not held: too many clients ignore it.)
 #[must_use]
 pub const fn may_assign_client_id(version: ProtocolVersion, clean_start: bool) -> bool {
@@ -30,7 +30,7 @@ pub const fn may_assign_client_id(version: ProtocolVersion, clean_start: bool) -
 }
 
 /// The byte CONNACK carries for a refusal. `None`: the version has none that fits, so the connection is closed
-/// without a CONNACK (`[MQTT-3.2.2-6]` of 3.1.1).
+/// without a CONNACK (`[MQTT311-3.2.2-6]`).
 #[must_use]
 pub const fn connack_code(version: ProtocolVersion, reason: ReasonCode) -> Option<u8> {
     if version.is_v5() {
@@ -53,7 +53,7 @@ pub const fn connack_code(version: ProtocolVersion, reason: ReasonCode) -> Optio
     }
 }
 
-/// The byte SUBACK carries: before 5.0 every failure is 0x80 (`[MQTT-3.9.3-2]` of 3.1.1).
+/// The byte SUBACK carries: before 5.0 every failure is 0x80 (`[MQTT311-3.9.3-2]`).
 #[must_use]
 pub const fn suback_code(version: ProtocolVersion, reason: ReasonCode) -> u8 {
     if version.is_v5() || !reason.is_error() { reason.0 } else { 0x80 }

@@ -287,6 +287,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// `[MQTT-4.3.3-10]`, `[MQTT311-4.6.0-2]`, `[MQTT311-4.6.0-3]`
     #[test]
     fn qos_2_is_stored_once_and_no_ack_is_false(steps in steps()) {
         let mut world = World::new();

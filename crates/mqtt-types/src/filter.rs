@@ -73,7 +73,7 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// Whether the filter matches the topic name, level by level. The plain form of what the router does with a
-    /// trie; the router's tests hold the two against each other. `[MQTT-4.7.1-3]`, `[MQTT-4.7.2-1]`
+    /// trie; the router's tests hold the two against each other. §4.7.1.2, `[MQTT-4.7.2-1]`
     #[must_use]
     pub fn matches(self, topic: TopicName<'_>) -> bool {
         if topic.is_dollar() && self.0.starts_with(['+', '#']) {
@@ -102,6 +102,8 @@ impl fmt::Display for TopicFilter<'_> {
 mod tests {
     use super::*;
 
+    /// `[MQTT-4.7.3-1]`, `[MQTT-4.7.3-2]`, `[MQTT-4.7.3-3]`, `[MQTT311-4.7.3-1]`, `[MQTT311-4.7.3-2]`,
+    /// `[MQTT311-4.7.3-3]`
     #[test]
     fn what_is_no_filter_is_refused() {
         let long = "x".repeat(65_536);

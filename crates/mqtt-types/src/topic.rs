@@ -71,6 +71,8 @@ impl fmt::Display for TopicName<'_> {
 mod tests {
     use super::*;
 
+    /// `[MQTT-4.7.3-1]`, `[MQTT-4.7.3-2]`, `[MQTT-4.7.3-3]`, `[MQTT311-4.7.3-1]`, `[MQTT311-4.7.3-2]`,
+    /// `[MQTT311-4.7.3-3]`
     #[test]
     fn what_is_no_topic_name_is_refused() {
         let long = "x".repeat(65_536);

@@ -131,6 +131,9 @@ pub struct Config {
     pub read_buffer_bytes: usize,
     /// Connections a thread serves at once.
     pub max_connections: usize,
+    /// Bytes that may wait for a client that does not read, answers and all. Beyond them nothing is read from it either:
+    /// else it could fill the memory with answers by asking for them.
+    pub unwritten_bytes_max: usize,
 }
 
 impl Default for Config {
@@ -142,6 +145,8 @@ impl Default for Config {
             linger: Duration::from_secs(2),
             read_buffer_bytes: 128 * 1024,
             max_connections: 1_000_000,
+            // One packet as long as they may be, and twice what live messages may take.
+            unwritten_bytes_max: 24 << 20,
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Wire {
     pub(crate) is_paused: bool,
     /// It sent more than its listener allows, and is not read for a while.
     pub(crate) is_held: bool,
+    /// More waits for its client than may, so that it is not read until some of that is written.
+    pub(crate) is_stuffed: bool,
     /// What it may send, if there is a limit.
     pub(crate) rate: Option<Box<Rate>>,
     /// On the list of connections with output to write.
@@ -85,6 +87,7 @@ impl Wire {
             version: ProtocolVersion::default(),
             is_paused: false,
             is_held: false,
+            is_stuffed: false,
             rate: Rate::of(transport.peer().gate()),
             is_dirty: false,
             is_ready: false,
@@ -103,12 +106,17 @@ impl Wire {
     /// Whether packets are taken from it.
     #[inline]
     pub(crate) const fn is_read(&self) -> bool {
-        !self.is_paused && !self.is_held
+        !self.is_paused && !self.is_held && !self.is_stuffed
+    }
+
+    /// Bytes in the output that the socket has not taken.
+    pub(crate) const fn unwritten(&self) -> usize {
+        self.out.len() - self.sent
     }
 
     /// Bytes ever put into the output.
     pub(crate) fn mark(&self) -> u64 {
-        self.written + (self.out.len() - self.sent) as u64
+        self.written + self.unwritten() as u64
     }
 
     /// Writes what is there, with one call as a rule.

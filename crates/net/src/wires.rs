@@ -35,10 +35,12 @@ pub(crate) struct Wires {
     pool: Vec<Vec<u8>>,
     /// Bytes written since they were last counted.
     pub(crate) bytes_sent: u64,
+    /// Bytes that may wait for a client beyond which it is not read.
+    unwritten_max: usize,
 }
 
 impl Wires {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(unwritten_max: usize) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -51,6 +53,7 @@ impl Wires {
             holds: BinaryHeap::new(),
             pool: Vec::new(),
             bytes_sent: 0,
+            unwritten_max,
         }
     }
 
@@ -159,8 +162,11 @@ impl Wires {
     /// Takes a connection off the list of those to read; none when nothing is to be taken from it.
     #[inline]
     pub(crate) fn begin_read(&mut self, slot: u32) -> Option<ConnId> {
+        let unwritten_max = self.unwritten_max;
         let wire = self.at(slot)?;
         wire.is_ready = false;
+        // Who has ended its side can send no more than there is, and its end must be seen.
+        wire.is_stuffed = !wire.is_half_closed && wire.unwritten() > unwritten_max;
         wire.is_read().then_some(ConnId { slot, generation: wire.generation })
     }
 
@@ -195,6 +201,10 @@ impl Wires {
             let before = wire.written;
             let flushed = wire.flush();
             self.bytes_sent += wire.written - before;
+            if wire.is_stuffed && wire.unwritten() <= self.unwritten_max && !wire.is_ready {
+                wire.is_ready = true;
+                self.ready.push(slot);
+            }
             match flushed {
                 Flushed::All => {
                     give_back(&mut self.pool, &mut wire.out);

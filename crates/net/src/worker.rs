@@ -63,7 +63,7 @@ impl Worker {
             acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
         let mut desk = Desk {
-            wires: Wires::new(),
+            wires: Wires::new(self.config.unwritten_bytes_max),
             scratch: vec![0; self.config.read_buffer_bytes],
             mail: Vec::new(),
             accepting: (0..self.acceptors.len()).collect(),

@@ -117,6 +117,7 @@ fn subscribed(server: &Server, name: &str, filter: &str) -> TcpStream {
     stream
 }
 
+/// `[MQTT-4.2.0-1]`, `[MQTT311-4.2.0-1]`, `[MQTT311-7.1.1-1]`
 #[test]
 fn packets_come_in_any_pieces() {
     for shards in [1, 3] {
@@ -178,6 +179,7 @@ fn clients_of_all_shards_reach_each_other() {
     }
 }
 
+/// `[MQTT-3.1.4-3]`, `[MQTT-3.14.4-2]`
 #[test]
 fn a_takeover_is_said_to_the_old_connection_on_any_shard() {
     let server = Server::start(3, |_| {});
@@ -191,6 +193,7 @@ fn a_takeover_is_said_to_the_old_connection_on_any_shard() {
     assert!(heard.ends_with(&[0xE0, 2, 0x8E, 0]) || heard.ends_with(&[0xE0, 1, 0x8E]), "{heard:?}");
 }
 
+/// `[MQTT-4.13.1-1]`, `[MQTT-4.13.2-1]`, `[MQTT-3.14.4-1]`, `[MQTT-3.14.4-2]`, `[MQTT-3.3.1-4]`
 #[test]
 fn last_words_reach_a_client_that_goes_on_sending() {
     let server = Server::start(1, |_| {});
@@ -204,6 +207,65 @@ fn last_words_reach_a_client_that_goes_on_sending() {
     assert!(disconnect, "{heard:?}");
 }
 
+/// `[MQTT311-4.8.0-1]`, `[MQTT311-2.2.2-2]`, `[MQTT311-1.5.3-1]`, `[MQTT311-1.5.3-2]`, `[MQTT311-3.3.1-4]`,
+/// `[MQTT311-3.1.0-2]`, `[MQTT311-3.14.1-1]`, `[MQTT311-3.6.1-1]`, `[MQTT311-3.8.1-1]`, `[MQTT311-3.10.1-1]`,
+/// `[MQTT311-3.8.3-4]`, `[MQTT311-3.1.2-8]`
+#[test]
+fn what_breaks_the_protocol_of_3_1_1_is_closed_without_a_word() {
+    let server = Server::start(2, |_| {});
+    let mut watcher = subscribed(&server, "w", "will/#");
+    for (n, (what, bytes)) in [
+        ("PINGREQ with a flag", vec![0xC1, 0]),
+        ("DISCONNECT with a flag", vec![0xE1, 0]),
+        ("PUBREL without its flag", vec![0x60, 2, 0, 1]),
+        ("SUBSCRIBE without its flag", packet(0x80, &[&[0, 1][..], &text("t"), &[0]].concat())),
+        ("UNSUBSCRIBE without its flag", packet(0xA0, &[&[0, 1][..], &text("t")].concat())),
+        ("SUBSCRIBE at QoS 3", packet(0x82, &[&[0, 1][..], &text("t"), &[3]].concat())),
+        ("SUBSCRIBE with a reserved bit", packet(0x82, &[&[0, 1][..], &text("t"), &[4]].concat())),
+        ("PUBLISH at QoS 3", packet(0x36, &[0, 1, b't', 0, 1])),
+        ("a topic that is not UTF-8", packet(0x30, &[0, 1, 0xFF])),
+        ("a topic with U+0000", packet(0x30, &[0, 1, 0])),
+        ("a second CONNECT", connect("x")),
+        ("AUTH, which 3.1.1 has not", vec![0xF0, 0]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let will = format!("will/{n}");
+        let mut client = server.client();
+        client.write_all(&connect_with_will("breaker", &will)).expect("open");
+        assert_eq!(read(&mut client, 4), CONNACK_V3, "{what}");
+        client.write_all(&bytes).expect("open");
+        assert_eq!(read_to_end(&mut client), [0_u8; 0], "{what}");
+        let gone = publish(&will, b"gone");
+        assert_eq!(read(&mut watcher, gone.len()), gone, "{what}");
+    }
+}
+
+/// `[MQTT-3.1.4-6]`, `[MQTT311-3.1.4-5]`, `[MQTT-3.2.2-7]`, `[MQTT311-3.2.2-5]`, `[MQTT-3.14.0-1]`
+#[test]
+fn nothing_that_follows_a_refused_connect_is_processed() {
+    let server = Server::start(2, |_| {});
+    let mut watcher = subscribed(&server, "w", "t");
+    let v5 = packet(
+        0x10,
+        &[&text("MQTT")[..], &[5, 2, 0, 0, 9, 0x15], &text("method"), &text("five")].concat(),
+    );
+    // 5.0 with a method that is not served; 3.1.1 without a client id and without a clean session.
+    let three = packet(0x10, &[&text("MQTT")[..], &[4, 0, 0, 0, 0, 0]].concat());
+    for (refused, answer) in [(v5, vec![0x20, 3, 0, 0x8C, 0]), (three, vec![0x20, 2, 0, 2])] {
+        let mut client = server.client();
+        client.write_all(&[refused, publish("t", b"never")].concat()).expect("open");
+        assert_eq!(read_to_end(&mut client), answer);
+    }
+    let marker = publish("t", b"marker");
+    server.connected("p").write_all(&marker).expect("open");
+    assert_eq!(read(&mut watcher, marker.len()), marker);
+}
+
+/// `[MQTT-3.1.0-1]`, `[MQTT-3.1.2-1]`, `[MQTT-3.1.2-2]`, `[MQTT-3.1.2-3]`, `[MQTT-3.1.4-1]`, `[MQTT-3.14.0-1]`,
+/// `[MQTT311-3.1.0-1]`, `[MQTT311-3.1.2-1]`, `[MQTT311-3.1.2-2]`, `[MQTT311-3.1.2-3]`, `[MQTT311-3.1.4-1]`,
+/// `[MQTT311-3.2.2-6]`
 #[test]
 fn a_connect_that_is_none_is_answered_as_its_version_can() {
     let server = Server::start(2, |_| {});
@@ -250,4 +312,26 @@ fn a_place_that_is_free_again_is_given_to_who_waits() {
     third.write_all(&connect("3")).expect("open");
     drop(first);
     assert_eq!(read(&mut third, 4), CONNACK_V3);
+}
+
+#[test]
+fn who_asks_and_does_not_read_the_answers_is_not_read_either() {
+    // More than any socket's buffers hold.
+    const ENOUGH: usize = 256 << 20;
+    let server = Server::start(1, |config| config.unwritten_bytes_max = 64 << 10);
+    let mut client = server.connected("asks");
+    client.set_write_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    let pings = [0xC0, 0].repeat(32 << 10);
+    let mut sent = 0;
+    while let Ok(count) = client.write(&pings[sent % 2..]) {
+        sent += count;
+        assert!(sent < ENOUGH, "the answers to {sent} bytes are kept for a client that reads none");
+    }
+    // Others are served meanwhile, and this one goes on when it reads.
+    server.connected("other");
+    let mut answers = vec![0; sent / 2 * 2];
+    client.read_exact(&mut answers).expect("as many answers");
+    assert!(answers.chunks(2).all(|answer| answer == [0xD0, 0]));
+    client.write_all(&[0xC0, 0][sent % 2..]).expect("it is read again");
+    assert_eq!(read(&mut client, 2), [0xD0, 0]);
 }

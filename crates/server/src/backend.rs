@@ -202,6 +202,7 @@ impl Backend for BrokerBackend {
                 publishes_refused_total: counts.publishes_refused_total,
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
+                delayed_messages: counts.delayed_messages,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
                 protocol_errors_total: counts.protocol_errors_total,

@@ -68,6 +68,8 @@ pub struct MqttSettings {
     pub max_pending_bytes: u64,
     /// Subscriptions of one session.
     pub max_subscriptions: u32,
+    /// Messages that wait to be published later, for each shard.
+    pub max_delayed_messages: u32,
     /// How often the status is published.
     pub sys_interval: Duration,
     /// Retained messages kept.

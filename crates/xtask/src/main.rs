@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: what the house demands and the compiler does not check.
+//! `cargo xtask tidy`: what the house demands and the compiler does not check; and `cargo xtask conformance`.
 
 mod scan;
 mod tidy;
@@ -20,8 +20,12 @@ fn main() -> Result<ExitCode> {
             }
             Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        ["conformance"] => {
+            tidy::conformance::write(&Workspace::load()?, &Workspace::root()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         _ => {
-            eprintln!("usage: cargo xtask tidy");
+            eprintln!("usage: cargo xtask tidy | conformance");
             Ok(ExitCode::from(2))
         }
     }

@@ -55,7 +55,7 @@ impl Scanned {
 }
 
 /// The brace that closes the body of the function whose `fn` comes first; none when it has no body.
-fn body_end<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b Token<'a>> {
+pub(crate) fn body_end<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b Token<'a>> {
     let mut brackets = 0_usize;
     let open = tokens.iter().position(|token| {
         match token.text {

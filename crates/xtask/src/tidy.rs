@@ -1,6 +1,7 @@
 //! All rules, run over the workspace.
 //! It must not know how a rule decides.
 
+pub(crate) mod conformance;
 mod cycles;
 mod engine_bans;
 mod finding;
@@ -26,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Vec<Finding> {
         manifest::check,
         engine_bans::check,
         place::check,
+        conformance::check,
     ];
     rules.iter().flat_map(|rule| rule(workspace)).collect()
 }

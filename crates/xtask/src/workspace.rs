@@ -40,17 +40,22 @@ const TEXT: &[&str] =
     &["rs", "toml", "md", "py", "js", "mjs", "sh", "json", "yml", "yaml", "lock", ""];
 
 impl Workspace {
-    /// Reads the workspace that this crate belongs to.
+    /// Where the workspace lies that this crate belongs to.
     ///
     /// cargo says at run time where that is; what it said at compile time may be another checkout that shares the target
     /// directory.
+    pub(crate) fn root() -> Result<PathBuf> {
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as cargo xtask")?;
+        let root = Path::new(&own).ancestors().nth(2).context("xtask lies in crates/xtask")?;
+        Ok(root.to_owned())
+    }
+
+    /// Reads the workspace.
     pub(crate) fn load() -> Result<Self> {
-        let own = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as cargo xtask tidy")?;
-        let root = Path::new(&own);
-        let root = root.ancestors().nth(2).context("xtask lies in crates/xtask")?;
-        let crates = metadata(root)?;
+        let root = Self::root()?;
+        let crates = metadata(&root)?;
         let mut files = Vec::new();
-        collect(root, root, &mut files)?;
+        collect(&root, &root, &mut files)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { crates, files })
     }

@@ -11,6 +11,7 @@ use crate::ids::SessionNumber;
 
 const HAS_RETAINED: u8 = 0b01;
 const HAS_PUBLISHER: u8 = 0b10;
+const HAS_DELAYED: u8 = 0b100;
 const QOS: u8 = 0b0011;
 const RETAIN: u8 = 0b0100;
 const IDENTIFIERS: u8 = 0b1000;
@@ -24,10 +25,33 @@ pub(crate) struct SessionTarget {
     pub(crate) identifiers: SmallVec<[u32; 4]>,
 }
 
+/// A message that is to be published later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Delayed {
+    /// What it is called; it says which shard owns it.
+    pub(crate) number: u64,
+    /// When it is due, in milliseconds since 1970.
+    pub(crate) due_ms: u64,
+}
+
+/// Appends the body of a record that a delayed message was published: `version u8 | number u64`.
+pub(crate) fn encode_delayed_done(out: &mut Vec<u8>, number: u64) {
+    out.push(1);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+/// The number in such a body.
+pub(crate) fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
+    let mut reader = Reader { record: "delayed", rest: body };
+    reader.version(1)?;
+    reader.u64()
+}
+
 /// Targets that are no queues.
 ///
 /// ```text
-/// flags u8 (retained 0, publisher 1) | [retained u64] | [publisher u64 | packet_id u16]
+/// flags u8 (retained 0, publisher 1, delayed 2) | [retained u64] | [publisher u64 | packet_id u16]
+/// | [delayed u64 | due_ms u64]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3) | [count u8 | identifier varint ...] } ...
 /// ```
 /// Sessions are in ascending order of their numbers; a gap counts from the one before.
@@ -37,6 +61,8 @@ pub(crate) struct MoreTargets {
     pub(crate) retained: Option<u64>,
     /// The durable session that published it at QoS 2, and the packet id that it must not be taken under again.
     pub(crate) publisher: Option<(SessionNumber, PacketId)>,
+    /// It takes no road yet: it is to be published later.
+    pub(crate) delayed: Option<Delayed>,
     pub(crate) sessions: Vec<SessionTarget>,
 }
 
@@ -56,6 +82,7 @@ impl MoreTargets {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = if self.retained.is_some() { HAS_RETAINED } else { 0 };
         flags |= if self.publisher.is_some() { HAS_PUBLISHER } else { 0 };
+        flags |= if self.delayed.is_some() { HAS_DELAYED } else { 0 };
         out.push(flags);
         if let Some(version) = self.retained {
             out.extend_from_slice(&version.to_le_bytes());
@@ -63,6 +90,10 @@ impl MoreTargets {
         if let Some((number, packet_id)) = self.publisher {
             out.extend_from_slice(&number.0.to_le_bytes());
             out.extend_from_slice(&packet_id.get().to_le_bytes());
+        }
+        if let Some(delayed) = self.delayed {
+            out.extend_from_slice(&delayed.number.to_le_bytes());
+            out.extend_from_slice(&delayed.due_ms.to_le_bytes());
         }
         put_varint(out, self.sessions.len() as u64);
         let mut before = 0;
@@ -94,6 +125,11 @@ impl MoreTargets {
         } else {
             None
         };
+        let delayed = if flags & HAS_DELAYED != 0 {
+            Some(Delayed { number: reader.u64()?, due_ms: reader.u64()? })
+        } else {
+            None
+        };
         let count = reader.varint()?;
         let mut sessions = Vec::new();
         let mut before = 0_u64;
@@ -103,7 +139,7 @@ impl MoreTargets {
                 before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
             sessions.push(target(SessionNumber(before), &mut reader)?);
         }
-        Ok(Self { retained, publisher, sessions })
+        Ok(Self { retained, publisher, delayed, sessions })
     }
 }
 
@@ -150,6 +186,7 @@ mod tests {
         let targets = MoreTargets {
             retained: Some(u64::MAX),
             publisher: Some((SessionNumber(1 << 55), PacketId::MIN)),
+            delayed: Some(Delayed { number: 1 << 60, due_ms: 7 }),
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),
                 session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),

@@ -61,12 +61,12 @@ impl Shard {
         let is_kept = entry.session.keeps_qos2(ack.packet_id);
         let reason = entry.session.on_pubrel(ack.packet_id);
         if is_kept && reason == ReasonCode::SUCCESS {
-            self.release_stored(id, ack.packet_id);
+            self.release_stored(conn, id, ack.packet_id);
             return;
         }
         if reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
             && id.is_durable()
-            && self.is_being_released(id, ack.packet_id)
+            && self.is_being_released(conn, id, ack.packet_id)
         {
             return; // Its PUBCOMP is on its way.
         }
@@ -74,7 +74,7 @@ impl Shard {
             self.end_connection(conn, reason, Some("PUBREL for a PUBLISH without PUBREC"), out);
             return;
         }
-        self.send_pubcomp(id, ack.packet_id, reason, out);
+        self.send_pubcomp(conn, ack.packet_id, reason, out);
     }
 
     pub(super) fn on_pubcomp<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {

@@ -1,11 +1,9 @@
 //! What must hold in a shard after every step; for tests. It must not change anything.
 
 use mqtt_router::SinkId;
-use mqtt_types::ProtocolVersion;
 use queue_engine::Ledger;
 
 use super::Shard;
-use crate::ids::ConnId;
 
 impl Shard {
     /// Checks the engines and the tables.
@@ -27,21 +25,16 @@ impl Shard {
         Ok(())
     }
 
-    /// Bodies in the log that queues and sessions here need.
+    /// Bodies in the log that queues, sessions and delays here need.
     pub(crate) fn references(&self) -> usize {
         let inboxes = self.sessions.iter().filter_map(|entry| entry.session.inbox());
         let kept: usize = inboxes.map(|inbox| inbox.stored().count()).sum();
-        self.hosting.references() + kept
+        self.hosting.references() + self.delayed.len() + kept
     }
 
     /// The account of a queue that is hosted here.
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)
-    }
-
-    /// The version a connection speaks, once it is past CONNECT.
-    pub(crate) fn version_of(&self, conn: ConnId) -> Option<ProtocolVersion> {
-        self.conns.get(conn).map(|state| state.connection.version())
     }
 
     /// Answers that somebody waits for.

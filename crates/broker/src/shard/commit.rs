@@ -7,6 +7,7 @@ use mqtt_types::{QoS, ReasonCode};
 
 use super::Shard;
 use super::control::is_control_token;
+use super::delayed::{delayed_of, is_delayed_token};
 use super::inbox::reader_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
@@ -27,9 +28,10 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => match reader_of(token) {
-                Some(number) => self.inbox_read(number, records, out),
-                None => self.hosting.read(token, records, &mut self.turn),
+            LogEvent::Read { token, records } => match (reader_of(token), delayed_of(token)) {
+                (Some(number), _) => self.inbox_read(number, records, out),
+                (None, Some(number)) => self.delayed_read(number, records, out),
+                (None, None) => self.hosting.read(token, records, &mut self.turn),
             },
             LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
@@ -42,7 +44,7 @@ impl Shard {
                 match PublishRecord::decode(record.body.clone()) {
                     Ok(publish) => {
                         self.hosting.apply_publish(record, &publish, &mut self.turn);
-                        self.apply_to_inboxes(record, &publish, out);
+                        self.apply_more(record, &publish, out);
                     }
                     Err(error) => {
                         let position = record.position.as_u64();
@@ -54,9 +56,29 @@ impl Shard {
                 }
             }
             RecordKind::Session => self.session_stored(record.token, out),
+            RecordKind::Delayed => self.delayed_done(record.token),
             RecordKind::QueueDefined => self.queue_defined(record),
             RecordKind::QueueDeleted => self.queue_deleted(record),
             RecordKind::Settle | RecordKind::Attempt => {}
+        }
+    }
+
+    /// Applies what a message changes beside queues.
+    fn apply_more<O: Outbox>(
+        &mut self,
+        record: &CommittedRecord,
+        publish: &PublishRecord,
+        out: &mut O,
+    ) {
+        match publish.more() {
+            Ok(None) => {}
+            Ok(Some(more)) => {
+                if let Some(delayed) = more.delayed {
+                    self.delayed_stored(delayed, record.position);
+                }
+                self.apply_to_inboxes(record, publish, more.sessions, out);
+            }
+            Err(error) => tracing::error!(%error, "a record of this process is not legal"),
         }
     }
 
@@ -121,6 +143,8 @@ impl Shard {
                 self.counts.unstored_qos0_total += 1;
             } else if is_control_token(token) {
                 self.control_failed(token, error);
+            } else if is_delayed_token(token) {
+                self.delayed_not_done(token);
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {
@@ -146,12 +170,14 @@ impl Shard {
         let Some(&pending) = self.publishes.get(key) else { return false };
         let is_held =
             self.conns.get(pending.conn).is_some_and(|state| !state.connection.version().is_v5());
-        let message = PublishRecord::decode(record.body.clone()).and_then(|body| body.message());
+        let publish = PublishRecord::decode(record.body.clone());
+        let message = publish.and_then(|publish| Ok((publish.message()?, publish.more()?)));
         match message {
-            Ok(message) if is_held => {
+            Ok((message, more)) if is_held => {
                 self.publishes.remove(key);
                 let place = (pending.ticket, pending.stored);
-                self.hold(pending.conn, message, pending.packet_id, Some(place), out);
+                let due_ms = more.and_then(|more| more.delayed).map(|delayed| delayed.due_ms);
+                self.hold(pending.conn, message, pending.packet_id, (Some(place), due_ms), out);
                 true
             }
             _ => false,
@@ -190,6 +216,7 @@ impl Shard {
             next_session: self.sessions.next_count(),
             queues: self.hosting.parts(),
             sessions: self.sessions.durable().map(session).collect(),
+            delayed: self.delayed.all(),
         };
         let mut bytes = part.encode();
         // This turn's releases are gone from the part: the log must hear of them first.

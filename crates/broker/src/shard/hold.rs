@@ -24,6 +24,8 @@ pub(crate) struct Held {
     /// Its place among the acknowledgements and what they are to say, when it failed on its way to the disk: it has run
     /// live already. Without one it was not taken at all.
     place: Option<(AckTicket, ReasonCode)>,
+    /// When it is to be published, if that is later.
+    due_ms: Option<u64>,
 }
 
 /// What a connection is held for, in the order of its PUBLISH packets. Nearly always nothing, so it is small then.
@@ -73,7 +75,7 @@ impl Shard {
         publisher: Publisher,
         packet_id: PacketId,
         live: &mut Live<'_>,
-        reason: ReasonCode,
+        (reason, due_ms): (ReasonCode, Option<u64>),
         out: &mut O,
     ) {
         let conn = publisher.conn;
@@ -81,7 +83,7 @@ impl Shard {
         if state.connection.version().is_v5() {
             self.refuse(publisher, reason, out);
         } else if let Some(message) = live.message().cloned() {
-            self.hold(conn, message, packet_id, None, out);
+            self.hold(conn, message, packet_id, (None, due_ms), out);
         }
     }
 
@@ -91,7 +93,7 @@ impl Shard {
         conn: ConnId,
         message: Message,
         packet_id: PacketId,
-        place: Option<(AckTicket, ReasonCode)>,
+        (place, due_ms): (Option<(AckTicket, ReasonCode)>, Option<u64>),
         out: &mut O,
     ) {
         let until = self.turn.now + self.shared.config.publisher_hold;
@@ -100,7 +102,7 @@ impl Shard {
             out.pause_reading(conn);
             self.timers.set(until, Timer::Hold(conn));
         }
-        state.held.push(Held { message, packet_id, until, place });
+        state.held.push(Held { message, packet_id, until, place, due_ms });
     }
 
     /// Takes held messages after all: there is room, or the hold has lasted long enough.
@@ -130,11 +132,20 @@ impl Shard {
             Live::new(head, topic, message.properties(), message.payload(), Some(session));
         let Some((ticket, stored)) = held.place else {
             let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
-            self.take(&mut live, Some(publisher), out);
+            match held.due_ms {
+                Some(due_ms) => self.take_delayed(&mut live, due_ms, publisher, out),
+                None => self.take(&mut live, Some(publisher), out),
+            }
             return;
         };
         let pending = PendingPublish { conn, session, ticket, packet_id, qos: head.qos, stored };
         let token = self.publishes.insert(pending) as u64;
+        if let Some(due_ms) = held.due_ms {
+            let mut more = None;
+            self.keep_packet_id(session, packet_id, head.qos, &mut more);
+            self.store_delayed(&live, due_ms, more, token);
+            return;
+        }
         let route = self.routes.route(&self.shared.routes, topic);
         let picks = self.pick_members(&route);
         let mut more = self.more_targets(&route, &picks, &live);

@@ -95,16 +95,9 @@ impl Shard {
         &mut self,
         record: &CommittedRecord,
         publish: &PublishRecord,
+        targets: Vec<SessionTarget>,
         out: &mut O,
     ) {
-        let targets = match publish.more() {
-            Ok(Some(more)) => more.sessions,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::error!(%error, "a record of this process is not legal");
-                return;
-            }
-        };
         let mut message = None;
         for (copy, target) in copies(targets) {
             if target.number.owner(self.shared.config.shards) != self.id {

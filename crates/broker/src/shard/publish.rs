@@ -7,6 +7,7 @@ use mqtt_session::{Incoming2, ReadyAck};
 use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
+use super::delayed;
 use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
 use super::state::PendingPublish;
 use crate::directory::owner_of;
@@ -65,7 +66,8 @@ impl Shard {
         if !self.begin_incoming(publisher, out) {
             return;
         }
-        if is_reserved(topic.as_str()) {
+        let delayed = delayed::parse(topic.as_str());
+        if delayed.is_none() && is_reserved(topic.as_str()) {
             self.refuse_reserved(publisher, topic, out);
             return;
         }
@@ -87,6 +89,12 @@ impl Shard {
                 &joined
             }
         };
+        if let Some((seconds, topic)) = delayed {
+            let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
+            let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
+            self.take_delayed(&mut live, due_ms, publisher, out);
+            return;
+        }
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
     }
@@ -158,7 +166,7 @@ impl Shard {
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
         {
-            self.refuse_or_hold(publisher, packet_id, live, reason, out);
+            self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
             return;
         }
         if live.head.retain {
@@ -228,7 +236,7 @@ impl Shard {
     }
 
     /// Takes a place for an answer that comes with the commit.
-    fn expect(
+    pub(super) fn expect(
         &mut self,
         publisher: Publisher,
         packet_id: PacketId,
@@ -277,10 +285,11 @@ impl Shard {
         for target in sessions {
             notify.insert(target.number.owner(shards));
         }
-        if token != NO_TOKEN {
+        let is_delayed = more.as_ref().is_some_and(|more| more.delayed.is_some());
+        if token != NO_TOKEN || is_delayed {
             notify.insert(self.id);
         }
-        let references = (route.sinks.len() + sessions.len()) as u32;
+        let references = (route.sinks.len() + sessions.len() + usize::from(is_delayed)) as u32;
         let targets = Targets { sinks: &route.sinks, more: more.as_ref() };
         self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
             let topic = live.topic.as_str();

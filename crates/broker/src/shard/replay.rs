@@ -50,6 +50,9 @@ impl Shard {
                 return;
             }
         }
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.give_back_extras();
+        }
     }
 
     /// What was looked up a while ago may have been replaced since.

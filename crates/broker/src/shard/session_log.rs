@@ -56,7 +56,9 @@ pub(crate) enum Waiting {
         session: SessionId,
         sequence: u64,
     },
+    /// The connection is the one that asked last: nobody else may be told.
     PubComp {
+        conn: ConnId,
         session: SessionId,
         packet_id: PacketId,
     },
@@ -155,8 +157,8 @@ impl Shard {
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
-            Some(Waiting::PubComp { session, packet_id }) => {
-                self.send_pubcomp(session, packet_id, ReasonCode::SUCCESS, out);
+            Some(Waiting::PubComp { conn, packet_id, .. }) => {
+                self.send_pubcomp(conn, packet_id, ReasonCode::SUCCESS, out);
             }
         }
     }
@@ -176,7 +178,7 @@ impl Shard {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
             None | Some(Waiting::Nobody | Waiting::PubRel { .. }) => {}
-            Some(Waiting::PubComp { session, packet_id }) => {
+            Some(Waiting::PubComp { session, packet_id, .. }) => {
                 // For a restart the packet id is not free: it must not be called so when the client asks again.
                 if let Some(entry) = self.sessions.get_mut(session) {
                     entry.session.kept_qos2(packet_id);
@@ -217,30 +219,43 @@ impl Shard {
     }
 
     /// PUBREL freed a packet id that a restart would know: PUBCOMP waits until it would not.
-    pub(super) fn release_stored(&mut self, id: SessionId, packet_id: PacketId) {
-        let waiting = Waiting::PubComp { session: id, packet_id };
+    pub(super) fn release_stored(&mut self, conn: ConnId, id: SessionId, packet_id: PacketId) {
+        let waiting = Waiting::PubComp { conn, session: id, packet_id };
         self.log_session(id, SessionEvent::Released(packet_id), waiting);
     }
 
-    /// Whether a PUBCOMP of that packet id waits for its record.
-    pub(super) fn is_being_released(&self, id: SessionId, packet_id: PacketId) -> bool {
-        self.answers.iter().any(|(_, waiting)| {
-            matches!(waiting, Waiting::PubComp { session, packet_id: of } if *session == id && *of == packet_id)
-        })
+    /// Whether a PUBCOMP of that packet id waits for its record. It goes to the connection that asks now: one that has not
+    /// asked could take it for the answer to a later message with the same packet id.
+    pub(super) fn is_being_released(
+        &mut self,
+        asking: ConnId,
+        id: SessionId,
+        asked: PacketId,
+    ) -> bool {
+        let waiting = self.answers.iter_mut().find_map(|(_, waiting)| match waiting {
+            Waiting::PubComp { conn, session, packet_id }
+                if *session == id && *packet_id == asked =>
+            {
+                Some(conn)
+            }
+            _ => None,
+        });
+        if let Some(conn) = waiting {
+            *conn = asking;
+            return true;
+        }
+        false
     }
 
-    /// To whichever connection the session has now: the client may have asked again on a new one.
     pub(super) fn send_pubcomp<O: Outbox>(
         &mut self,
-        id: SessionId,
+        conn: ConnId,
         packet_id: PacketId,
         reason: ReasonCode,
         out: &mut O,
     ) {
-        let Some(conn) = self.sessions.get(id).and_then(|entry| entry.conn) else { return };
-        if let Some(state) = self.conns.get_mut(conn) {
-            state.connection.pubcomp_sent();
-        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.connection.pubcomp_sent();
         self.send_ack(conn, AckKind::PubComp, packet_id, reason, out);
     }
 

@@ -152,6 +152,16 @@ pub(crate) struct Replay {
 }
 
 impl SessionEntry {
+    /// Gives back what few sessions have, when this one does not have it any more.
+    pub(crate) fn give_back_extras(&mut self) {
+        self.extras.take_if(|extras| {
+            extras.replays.is_empty()
+                && extras.with_metadata.is_empty()
+                && extras.subacks.is_empty()
+                && extras.shelf.is_empty()
+        });
+    }
+
     /// Whether retained messages are still to be sent.
     pub(crate) fn is_replaying(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| !extras.replays.is_empty())

@@ -1,4 +1,4 @@
-//! Publishers that are not read for a while, because the log or another shard is behind with what they send.
+//! Clients that are not read for a while, because the log or another shard is behind with what they send.
 
 use std::time::Duration;
 
@@ -22,6 +22,19 @@ impl Shard {
         } else if self.conns.get(conn).is_some_and(|state| state.connection.must_hold()) {
             out.pause_reading(conn);
         }
+    }
+
+    /// Stops reading a client whose requests wait for the log faster than it answers.
+    pub(super) fn throttle_requests<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        if self.waiting_answers() > self.shared.config.max_waiting_answers {
+            self.hold_back(conn, out);
+        } else {
+            self.throttle(conn, out);
+        }
+    }
+
+    fn waiting_answers(&self) -> usize {
+        self.subscribes.len() + self.answers.len()
     }
 
     /// Stops reading a publisher whose live messages another shard does not keep up with.
@@ -61,7 +74,8 @@ impl Shard {
         let config = &self.shared.config;
         let mailboxes = (0..config.shards).map(|shard| self.shared.post.live_bytes(ShardId(shard)));
         let is_behind = self.shared.log.backlog_bytes() * 2 > config.max_log_backlog_bytes
-            || mailboxes.max().unwrap_or(0) * 2 > config.max_mailbox_bytes;
+            || mailboxes.max().unwrap_or(0) * 2 > config.max_mailbox_bytes
+            || self.waiting_answers() * 2 > config.max_waiting_answers;
         if is_behind {
             self.look_later();
             return;

@@ -6,7 +6,6 @@ use mqtt_types::ReasonCode;
 use queue_engine::{ConsumerId, Offset, Outcome};
 use stdx::Instant;
 
-use super::state::Extras;
 use super::{ROUTE_CACHE_LIFE, Shard};
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
@@ -32,6 +31,7 @@ impl Shard {
                     self.throttle_timer = false;
                     self.resume_throttled(out);
                 }
+                Timer::Delayed => self.delayed_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();
@@ -49,13 +49,7 @@ impl Shard {
         let session = state.session;
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.session.shrink();
-        let is_idle = |extras: &Extras| {
-            extras.replays.is_empty()
-                && extras.with_metadata.is_empty()
-                && extras.subacks.is_empty()
-                && extras.shelf.is_empty()
-        };
-        entry.extras.take_if(|extras| is_idle(extras));
+        entry.give_back_extras();
     }
 
     /// Sets the timer for a silent client. It is not far, because it outlives the connection.

@@ -1,9 +1,9 @@
 //! What a scripted client says and hears: words to packets, packets to words.
 
 use mqtt_codec::{
-    AckKind, Auth, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer, PropertyBlock,
-    Subscribe, SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters, Will, decode,
-    encode, encode_ack, encode_publish,
+    AckKind, Auth, ConnAckProperties, Connect, Disconnect, Limits, OutgoingPublish, Packet, Peer,
+    PropertyBlock, Subscribe, SubscribeFilters, SubscribeOptions, Unsubscribe, UnsubscribeFilters,
+    Will, decode, encode, encode_ack, encode_publish,
 };
 use mqtt_types::{PacketId, Property, ProtocolVersion, QoS, ReasonCode};
 
@@ -25,6 +25,11 @@ impl<'a> Words<'a> {
 
     fn number(&self, key: &str) -> Option<u32> {
         self.value(key).map(|value| value.parse().expect("a number"))
+    }
+
+    /// All values of a key, in their order.
+    fn values<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'a str> + 'b {
+        self.0.iter().filter_map(move |word| word.strip_prefix(key)?.strip_prefix('='))
     }
 
     fn has(&self, flag: &str) -> bool {
@@ -53,7 +58,8 @@ pub(super) fn version(words: &Words<'_>) -> ProtocolVersion {
     }
 }
 
-/// `connect [v=] [keep] [expiry=] [rm=] [mps=] [keepalive=] [will=topic:payload:qos] [delay=] [retainwill]`
+/// `connect [v=] [keep] [id=] [noid] [user=] [password=] [expiry=] [rm=] [mps=] [keepalive=] [aliases=] [auth=] [data=]
+/// [noproblems] /// [will=topic:payload:qos] [delay=] [retainwill] [wup=key:value]`
 pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     let mut block = PropertyBlock::new();
     let mut push = |property: Property<'_>| block.push(&property).expect("fits");
@@ -72,6 +78,9 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     if let Some(method) = words.value("auth") {
         push(Property::AuthenticationMethod(method));
     }
+    if words.has("noproblems") {
+        push(Property::RequestProblemInformation(0));
+    }
     if let Some(data) = words.value("data") {
         push(Property::AuthenticationData(data.as_bytes()));
     }
@@ -79,6 +88,7 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     if let Some(delay) = words.number("delay") {
         will_block.push(&Property::WillDelayInterval(delay)).expect("fits");
     }
+    push_user_properties(&mut will_block, words.values("wup"));
     let will: Option<Vec<&str>> = words.value("will").map(|will| will.split(':').collect());
     let will = will.as_ref().map(|will| Will {
         qos: qos(will[2]),
@@ -92,7 +102,7 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
         version,
         clean_start: !words.has("keep"),
         keep_alive: words.number("keepalive").unwrap_or(0) as u16,
-        client_id: if words.has("noid") { "" } else { name },
+        client_id: if words.has("noid") { "" } else { words.value("id").unwrap_or(name) },
         will,
         username: words.value("user"),
         password: words.value("password").map(str::as_bytes),
@@ -101,6 +111,13 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(&Packet::Connect(connect), version, &mut bytes).expect("a legal CONNECT");
     bytes
+}
+
+fn push_user_properties<'a>(block: &mut PropertyBlock, pairs: impl Iterator<Item = &'a str>) {
+    for pair in pairs {
+        let (key, value) = pair.split_once(':').expect("key:value");
+        block.push(&Property::UserProperty(key, value)).expect("fits");
+    }
 }
 
 /// Any command but `connect` that sends a packet.
@@ -148,13 +165,30 @@ fn auth(words: &Words<'_>, out: &mut Vec<u8>) {
     encode(&Packet::Auth(auth), ProtocolVersion::V5, out).expect("a legal AUTH");
 }
 
-/// `publish <qos> <topic> <payload> [id=] [retain] [dup] [expiry=] [alias=] [size=]`
+/// `publish <qos> <topic> <payload> [id=] [retain] [dup] [expiry=] [alias=] [size=] [format=] [type=] [reply=]
+/// [correlation=] [up=key:value]`
 fn publish(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
     let payload = match words.number("size") {
         Some(size) => vec![b'x'; size as usize],
         None => words.at(4).as_bytes().to_vec(),
     };
+    let mut block = PropertyBlock::new();
+    let mut push = |property: Property<'_>| block.push(&property).expect("fits");
+    if let Some(format) = words.number("format") {
+        push(Property::PayloadFormatIndicator(format as u8));
+    }
+    if let Some(text) = words.value("type") {
+        push(Property::ContentType(text));
+    }
+    if let Some(topic) = words.value("reply") {
+        push(Property::ResponseTopic(topic));
+    }
+    if let Some(data) = words.value("correlation") {
+        push(Property::CorrelationData(data.as_bytes()));
+    }
+    push_user_properties(&mut block, words.values("up"));
     let publish = OutgoingPublish {
+        properties: block.properties().raw(),
         dup: words.has("dup"),
         qos: qos(words.at(2)),
         retain: words.has("retain"),
@@ -223,8 +257,13 @@ fn words_of(packet: &Packet<'_>) -> String {
     match packet {
         Packet::ConnAck(ack) => {
             let present = if ack.session_present { " present" } else { "" };
+            let properties = ConnAckProperties::of(ack.properties);
+            let assigned = properties.assigned_client_identifier.map_or("", |_| " assigned");
+            let keep_alive = properties.server_keep_alive;
+            let keep_alive = keep_alive.map(|seconds| format!(" keepalive={seconds}"));
+            let keep_alive = keep_alive.unwrap_or_default();
             let rest = exchange_words(ack.properties) + &reason(ack.properties.reason_string());
-            format!("connack {:02x}{present}{rest}", ack.reason_code.0)
+            format!("connack {:02x}{present}{assigned}{keep_alive}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
             let mut text = format!("publish {}", publish.qos.as_u8());
@@ -243,6 +282,19 @@ fn words_of(packet: &Packet<'_>) -> String {
             }
             if let Some(alias) = properties.topic_alias {
                 text += &format!(" alias={alias}");
+            }
+            for property in properties.properties() {
+                match property {
+                    Property::PayloadFormatIndicator(format) => {
+                        text += &format!(" format={format}")
+                    }
+                    Property::ContentType(kind) => text += &format!(" type={kind}"),
+                    Property::ResponseTopic(topic) => text += &format!(" reply={topic}"),
+                    Property::CorrelationData(data) => {
+                        text += &format!(" correlation={}", String::from_utf8_lossy(data));
+                    }
+                    _ => {}
+                }
             }
             for sid in properties.subscription_identifiers() {
                 text += &format!(" sid={sid}");

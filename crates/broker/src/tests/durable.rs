@@ -381,3 +381,35 @@ a subscribe 1 #,1
 "#,
     );
 }
+
+#[test]
+fn pubcomp_goes_to_the_connection_that_asked() {
+    check(
+        r#"
+p connect keep expiry=1000
+  p connack 00
+create q q
+p publish 2 q one id=1
+  p pubrec 1 00
+log hold
+p pubrel 1
+p lost
+p connect keep expiry=1000
+  p connack 00 present
+# The client has not asked on this connection, and will.
+log commit
+p pubrel 1
+  p pubcomp 1 92
+p publish 2 q two id=1
+  p pubrec 1 00
+log hold
+p pubrel 1
+p lost
+p connect keep expiry=1000
+  p connack 00 present
+p pubrel 1
+log commit
+  p pubcomp 1 00
+"#,
+    );
+}

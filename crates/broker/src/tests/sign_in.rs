@@ -218,6 +218,26 @@ ends
     );
 }
 
+/// `[MQTT-3.2.2-19]`, `[MQTT-3.1.2-24]`
+#[test]
+fn a_refusal_says_why_where_that_fits() {
+    check(
+        r#"
+a connect auth=OTHER mps=100
+  a connack 8c "the authentication method is not SCRAM-SHA-256"
+  a closed
+a connect auth=OTHER mps=64
+  a connack 8c "the authentication method is not SCRAM-SHA-256"
+  a closed
+a connect auth=OTHER mps=53
+  a connack 8c
+  a closed
+a connect auth=OTHER mps=4
+  a closed
+"#,
+    );
+}
+
 /// `[MQTT-4.12.1-1]`, `[MQTT-4.12.1-2]`
 #[test]
 fn an_exchange_again_on_a_living_connection() {

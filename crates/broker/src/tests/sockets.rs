@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use mqtt_types::ProtocolVersion;
+
 use crate::ids::ConnId;
 use crate::outbox::{CloseReason, Outbox};
 
@@ -15,6 +17,10 @@ pub(super) struct Socket {
     pub(super) written: u64,
     /// Packets of the client that wait, because it is not read.
     pub(super) input: VecDeque<Vec<u8>>,
+    /// What its CONNECT asked for, once that was handed to the shard.
+    pub(super) version: Option<ProtocolVersion>,
+    /// What was read of it and is no whole packet yet.
+    pub(super) unread: Vec<u8>,
     pub(super) is_paused: bool,
     /// The client does not read.
     pub(super) is_blocked: bool,

@@ -178,6 +178,59 @@ ledger more
 }
 
 #[test]
+fn who_subscribes_faster_than_the_log_answers_is_not_read() {
+    let config = Config { max_waiting_answers: 2, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+a connect expiry=100
+  a connack 00
+b connect
+  b connack 00
+log hold
+a subscribe 1 a,1
+a subscribe 2 b,1
+a unsubscribe 3 a
+a ping
+a subscribe 4 c,1
+# Others are read.
+b ping
+  b pingresp
+log commit
+  a suback 1 01
+  a suback 2 01
+  a unsuback 3 00
+  a pingresp
+  a suback 4 01
+"#,
+    );
+}
+
+#[test]
+fn who_waits_for_one_queue_over_and_over_is_not_read() {
+    let config = Config { max_waiting_answers: 2, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+a connect
+  a connack 00
+log hold
+a subscribe 1 $q/t,1
+a subscribe 2 $q/t,1
+a subscribe 3 $q/t,1
+a ping
+log commit
+  a suback 1 01
+  a suback 2 01
+  a suback 3 01
+wait 10
+  a pingresp
+"#,
+    );
+}
+
+/// `[MQTT311-4.6.0-2]`, `[MQTT311-4.6.0-3]`
+#[test]
 fn acknowledgements_leave_in_the_order_of_the_messages() {
     check(
         r#"

@@ -43,6 +43,8 @@ pub(super) struct World {
     now_ms: u64,
     /// Shards that get no turn.
     stalled: Vec<usize>,
+    /// What clients got, as bytes, for who wants to look at it.
+    pub(super) tapped: Option<Vec<(String, Vec<u8>)>>,
     /// A shard whose turn does not end.
     late: Option<usize>,
 }
@@ -65,6 +67,7 @@ impl World {
             conns: 0,
             now_ms: 0,
             stalled: Vec::new(),
+            tapped: None,
             late: None,
         }
     }
@@ -118,7 +121,7 @@ impl World {
         let name = words.at(0);
         if words.at(1) == "connect" {
             let bytes = connect(name, words);
-            self.open(name, version(words), bytes);
+            self.open(name, words.value("id").unwrap_or(name), version(words), bytes);
             return;
         }
         let client = self.clients.get(name).unwrap_or_else(|| panic!("{name} never connected"));
@@ -133,9 +136,15 @@ impl World {
         }
     }
 
-    /// Opens a connection that sends those bytes first.
-    fn open(&mut self, name: &str, version: ProtocolVersion, bytes: Vec<u8>) {
-        let shard = usize::from(owner_of(name, self.config.shards).0);
+    /// Opens a connection that sends those bytes first, on the shard of its client id.
+    pub(super) fn open(
+        &mut self,
+        name: &str,
+        client_id: &str,
+        version: ProtocolVersion,
+        bytes: Vec<u8>,
+    ) {
+        let shard = usize::from(owner_of(client_id, self.config.shards).0);
         self.conns += 1;
         let conn = ConnId { slot: self.conns, generation: self.conns };
         let mut old = self.clients.insert(name.to_owned(), Client { shard, conn, version });
@@ -146,6 +155,41 @@ impl World {
         }
         let socket = Socket { input: [bytes].into(), ..Socket::default() };
         self.sockets[shard].open.insert(conn.slot, socket);
+    }
+
+    /// A client sends bytes, which need not be whole packets.
+    pub(super) fn send(&mut self, name: &str, bytes: Vec<u8>) {
+        let Some(client) = self.clients.get(name) else { return };
+        if let Some(socket) = self.sockets[client.shard].get(client.conn) {
+            socket.input.push_back(bytes);
+        }
+    }
+
+    pub(super) fn is_open(&self, name: &str) -> bool {
+        self.clients.contains_key(name)
+    }
+
+    /// Whether nothing is on its way to a client or from it.
+    pub(super) fn is_even(&self, name: &str) -> bool {
+        let socket = self
+            .clients
+            .get(name)
+            .and_then(|client| self.sockets.get(client.shard)?.open.get(&client.conn.slot));
+        socket.is_some_and(|socket| {
+            socket.input.is_empty() && socket.unread.is_empty() && !socket.is_blocked
+        })
+    }
+
+    /// Bytes in the fullest output buffer.
+    pub(super) fn longest_buffer(&self) -> usize {
+        let all = self.sockets.iter().flat_map(|sockets| sockets.open.values());
+        all.map(|socket| socket.out.len()).max().unwrap_or(0)
+    }
+
+    /// The limits that the network layer decodes with.
+    pub(super) fn limits(&self) -> Limits {
+        let max_packet_size = self.config.limits.maximum_packet_size;
+        Limits { max_packet_size, check_filters: false, ..Limits::default() }
     }
 
     fn lose(&mut self, name: &str) {
@@ -218,6 +262,7 @@ impl World {
     }
 
     fn turn(&mut self, n: usize) -> bool {
+        let limits = self.limits();
         let (shard, sockets) = (&mut self.shards[n], &mut self.sockets[n]);
         let now = Instant::from_millis(self.now_ms);
         let mut busy = false;
@@ -227,7 +272,7 @@ impl World {
             shard.drained(conn, sockets);
         }
         for slot in sockets.open.keys().copied().collect::<Vec<_>>() {
-            busy |= take_input(shard, sockets, ConnId { slot, generation: slot });
+            busy |= take_input(shard, sockets, ConnId { slot, generation: slot }, &limits);
         }
         let mut mail: Vec<Mail> = Vec::new();
         self.post.take(ShardId(n as u16), &mut mail);
@@ -250,6 +295,9 @@ impl World {
         let mut gone = Vec::new();
         for (name, client) in &self.clients {
             let Some(socket) = self.sockets[client.shard].get(client.conn) else { continue };
+            if let Some(tapped) = self.tapped.as_mut().filter(|_| !socket.received.is_empty()) {
+                tapped.push((name.clone(), socket.received.clone()));
+            }
             let lines = heard(&mut socket.received, client.version);
             let is_over = socket.closed.is_some() && (socket.out.is_empty() || socket.is_blocked);
             let said = said.entry(name.clone()).or_default();
@@ -335,24 +383,40 @@ fn start(
 }
 
 /// Feeds the shard what a client has sent, as long as it is read.
-fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId) -> bool {
+fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId, limits: &Limits) -> bool {
     let mut busy = false;
     while let Some(socket) = sockets.get(conn)
         && !socket.is_paused
         && socket.closed.is_none()
-        && let Some(bytes) = socket.input.pop_front()
     {
-        busy = true;
-        let limits =
-            Limits { max_packet_size: u32::MAX, check_filters: false, ..Limits::default() };
-        let version = shard.version_of(conn).unwrap_or(ProtocolVersion::V5);
-        match decode(&bytes, version, &limits) {
-            Ok(Some((Packet::Connect(connect), _))) if shard.version_of(conn).is_none() => {
+        let version = socket.version;
+        let bytes = std::mem::take(&mut socket.unread);
+        let used = match decode(&bytes, version.unwrap_or_default(), limits) {
+            Ok(Some((Packet::Connect(connect), used))) if version.is_none() => {
+                socket.version = Some(connect.version);
                 shard.connect(conn, &connect, &crate::Peer::default(), sockets);
+                used
             }
-            Ok(Some((packet, _))) => shard.packet(conn, &packet, sockets),
-            Ok(None) => panic!("a client sends whole packets"),
-            Err(error) => shard.malformed(conn, &error, sockets),
+            Ok(Some((packet, used))) => {
+                shard.packet(conn, &packet, sockets);
+                used
+            }
+            Ok(None) => {
+                let Some(more) = socket.input.pop_front() else {
+                    socket.unread = bytes;
+                    break;
+                };
+                socket.unread = [bytes, more].concat();
+                continue;
+            }
+            Err(error) => {
+                shard.malformed(conn, &error, sockets);
+                bytes.len()
+            }
+        };
+        busy = true;
+        if let Some(socket) = sockets.get(conn) {
+            socket.unread = bytes[used..].to_vec();
         }
     }
     busy

@@ -92,6 +92,16 @@ fn mosquitto_5() {
     check(Program::Mosquitto, Version::V5);
 }
 
+#[test]
+fn rumqttc_3() {
+    check(Program::Rumqttc, Version::V311);
+}
+
+#[test]
+fn rumqttc_5() {
+    check(Program::Rumqttc, Version::V5);
+}
+
 /// Connections, sessions and queues spread over shards, which nobody outside can tell.
 #[test]
 fn on_several_shards() {

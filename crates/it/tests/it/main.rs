@@ -8,6 +8,7 @@ mod damage;
 mod full_disk;
 mod listeners;
 mod overlap;
+mod pairs;
 mod sessions;
 mod shutdown;
 mod sign_in;

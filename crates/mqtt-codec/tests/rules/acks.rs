@@ -45,7 +45,7 @@ fn every_ack_has_a_short_a_middle_and_a_long_form() {
                 Client,
                 &[
                     ("plain", first, b"\xFF\xFF", Ok(())),
-                    ("[MQTT-2.3.1-1]", first, b"\x00\x00", Err(Kind::PacketIdZero)),
+                    ("[MQTT311-2.3.1-1]", first, b"\x00\x00", Err(Kind::PacketIdZero)),
                     ("no codes before 5.0", first, b"\x00\x01\x00", Err(Kind::TrailingBytes)),
                 ],
             );
@@ -99,8 +99,13 @@ fn suback_and_unsuback_answer_something() {
             Server,
             &[
                 ("SUBACK", 0x90, b"\x00\x01\x00\x01\x02\x80", Ok(())),
-                ("[MQTT-3.9.3-2]", 0x90, b"\x00\x01\x03", Err(Kind::ReasonCode(ReasonCode(3)))),
-                ("[MQTT-3.9.3-2]", 0x90, b"\x00\x01\x87", Err(Kind::ReasonCode(ReasonCode(0x87)))),
+                ("[MQTT311-3.9.3-2]", 0x90, b"\x00\x01\x03", Err(Kind::ReasonCode(ReasonCode(3)))),
+                (
+                    "[MQTT311-3.9.3-2]",
+                    0x90,
+                    b"\x00\x01\x87",
+                    Err(Kind::ReasonCode(ReasonCode(0x87))),
+                ),
                 ("SUBACK", 0x90, b"\x00\x01", Err(Kind::NoReasonCode)),
                 ("UNSUBACK", 0xB0, b"\x00\x01", Ok(())),
                 ("UNSUBACK §3.11", 0xB0, b"\x00\x01\x00", Err(Kind::TrailingBytes)),

@@ -39,7 +39,7 @@ fn flags_and_codes() {
         Server,
         &[
             ("session present", 0x20, b"\x01\x00", Ok(())),
-            ("[MQTT-3.2.2-4]", 0x20, b"\x01\x05", Err(Kind::SessionPresentInRefusal)),
+            ("[MQTT311-3.2.2-4]", 0x20, b"\x01\x05", Err(Kind::SessionPresentInRefusal)),
             ("§3.2.2.1", 0x20, b"\x80\x00", Err(Kind::ConnAckFlagsReserved)),
             ("§3.2", 0x20, b"\x00\x00\x00", Err(Kind::TrailingBytes)),
         ],

@@ -23,7 +23,7 @@ fn check_under(head: &[u8], rows: &[(&str, &[u8], Result<(), Kind>)]) {
 fn protocol_name_and_version() {
     let rest = b"\x02\x00\x00\x00\x01c";
     for (clause, head, expected) in [
-        ("3.1", &b"\x00\x06MQIsdp\x03"[..], Ok(())),
+        ("[MQTT31-1]", &b"\x00\x06MQIsdp\x03"[..], Ok(())),
         ("3.1.1", b"\x00\x04MQTT\x04", Ok(())),
         ("[MQTT-3.1.2-1]", b"\x00\x04MQTt\x04", Err(Kind::ProtocolName)),
         ("[MQTT-3.1.2-1]", b"\x00\x04HTTP\x04", Err(Kind::ProtocolName)),
@@ -80,13 +80,13 @@ fn flags_of_3_x() {
         HEAD_4,
         &[
             ("plain", b"\x02\x00\x00\x00\x01c", Ok(())),
-            ("[MQTT-3.1.3-8] is a refusal, not malformed", b"\x00\x00\x00\x00\x00", Ok(())),
-            ("[MQTT-3.1.2-3]", b"\x03\x00\x00\x00\x01c", Err(Kind::ConnectFlagReserved)),
-            ("[MQTT-3.1.2-13]", b"\x0A\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
-            ("[MQTT-3.1.2-15]", b"\x22\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
-            ("[MQTT-3.1.2-14]", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
+            ("[MQTT311-3.1.3-8] is a refusal, not malformed", b"\x00\x00\x00\x00\x00", Ok(())),
+            ("[MQTT311-3.1.2-3]", b"\x03\x00\x00\x00\x01c", Err(Kind::ConnectFlagReserved)),
+            ("[MQTT311-3.1.2-13]", b"\x0A\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
+            ("[MQTT311-3.1.2-15]", b"\x22\x00\x00\x00\x01c", Err(Kind::WillFlagsWithoutWill)),
+            ("[MQTT311-3.1.2-14]", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
             (
-                "[MQTT-3.1.2-22]",
+                "[MQTT311-3.1.2-22]",
                 b"\x42\x00\x00\x00\x01c\x00\x01p",
                 Err(Kind::PasswordWithoutUserName),
             ),
@@ -97,16 +97,16 @@ fn flags_of_3_x() {
     check_under(
         HEAD_3,
         &[
-            ("unused bit", b"\x03\x00\x00\x00\x01c", Ok(())),
-            ("unused will bits", b"\x3A\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-10] unused bit", b"\x03\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-10] unused will bits", b"\x3A\x00\x00\x00\x01c", Ok(())),
             ("will QoS 3", b"\x1E\x00\x00\x00\x01c\x00\x01w\x00\x00", Err(Kind::WillQoS3)),
             (
                 "password alone",
                 b"\x42\x00\x00\x00\x01c\x00\x01p",
                 Err(Kind::PasswordWithoutUserName),
             ),
-            ("3.1 §3.1: the length decides", b"\x82\x00\x00\x00\x01c", Ok(())),
-            ("3.1 §3.1: the length decides", b"\xC2\x00\x00\x00\x01c\x00\x01u", Ok(())),
+            ("[MQTT31-5] the length decides", b"\x82\x00\x00\x00\x01c", Ok(())),
+            ("[MQTT31-5] the length decides", b"\xC2\x00\x00\x00\x01c\x00\x01u", Ok(())),
         ],
     );
 }
@@ -148,7 +148,7 @@ fn wills() {
         HEAD_4,
         &[
             ("plain", b"\x06\x00\x00\x00\x01c\x00\x01w\x00\x01x", Ok(())),
-            ("[MQTT-3.3.2-2]", b"\x06\x00\x00\x00\x01c\x00\x01+\x00\x01x", wildcard),
+            ("[MQTT311-4.7.1-1]", b"\x06\x00\x00\x00\x01c\x00\x01+\x00\x01x", wildcard),
         ],
     );
 }

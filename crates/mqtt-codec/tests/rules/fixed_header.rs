@@ -5,6 +5,7 @@ use mqtt_types::ReasonCode;
 
 use crate::verdict::*;
 
+/// The flags are looked at before the version is: `[MQTT311-2.2.2-1]`, `[MQTT311-2.2.2-2]` too.
 #[test]
 fn flags_are_those_of_the_type() {
     let body = b"\x00\x01\x00\x00\x01a\x00";
@@ -40,18 +41,18 @@ fn mqtt_3_1_knows_dup_on_requests() {
         V3_1,
         Client,
         &[
-            ("3.1 §3.6 PUBREL", 0x6A, b"\x00\x01", Ok(())),
-            ("3.1 §3.8 SUBSCRIBE", 0x8A, subscribe, Ok(())),
-            ("3.1 §3.10 UNSUBSCRIBE", 0xAA, b"\x00\x01\x00\x01a", Ok(())),
+            ("[MQTT31-6] PUBREL", 0x6A, b"\x00\x01", Ok(())),
+            ("[MQTT31-6] SUBSCRIBE", 0x8A, subscribe, Ok(())),
+            ("[MQTT31-6] UNSUBSCRIBE", 0xAA, b"\x00\x01\x00\x01a", Ok(())),
         ],
     );
     check(
         V3_1_1,
         Client,
         &[
-            ("[MQTT-3.6.1-1]", 0x6A, b"\x00\x01", Err(Kind::FlagsReserved)),
-            ("[MQTT-3.8.1-1]", 0x8A, subscribe, Err(Kind::FlagsReserved)),
-            ("[MQTT-3.10.1-1]", 0xAA, b"\x00\x01\x00\x01a", Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.6.1-1]", 0x6A, b"\x00\x01", Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.8.1-1]", 0x8A, subscribe, Err(Kind::FlagsReserved)),
+            ("[MQTT311-3.10.1-1]", 0xAA, b"\x00\x01\x00\x01a", Err(Kind::FlagsReserved)),
         ],
     );
 }
@@ -97,6 +98,7 @@ fn each_type_has_its_senders() {
     }
 }
 
+/// `[MQTT-1.5.5-1]`
 #[test]
 fn remaining_length_is_short_and_minimal() {
     let limits = Limits::default();

@@ -22,11 +22,15 @@ fn flags() {
         V3_1_1,
         Client,
         &[
-            ("[MQTT-3.3.1-2] DUP at QoS 0", 0x38, b"\x00\x01a", Err(Kind::DupAtQoS0)),
-            ("[MQTT-3.3.1-4] QoS 3", 0x36, b"\x00\x01a\x00\x01", Err(Kind::QoS3)),
+            ("[MQTT311-3.3.1-2] DUP at QoS 0", 0x38, b"\x00\x01a", Err(Kind::DupAtQoS0)),
+            ("[MQTT311-3.3.1-4] QoS 3", 0x36, b"\x00\x01a\x00\x01", Err(Kind::QoS3)),
         ],
     );
-    check(V3_1, Client, &[("DUP at QoS 0 is not forbidden", 0x38, b"\x00\x01a", Ok(()))]);
+    check(
+        V3_1,
+        Client,
+        &[("[MQTT31-7] DUP at QoS 0 is not forbidden", 0x38, b"\x00\x01a", Ok(()))],
+    );
 }
 
 #[test]
@@ -45,6 +49,8 @@ fn packet_id_is_there_above_qos_0_and_never_0() {
     }
 }
 
+/// `[MQTT311-3.3.2-1]`, `[MQTT311-3.3.2-2]`, `[MQTT311-4.7.1-1]`, `[MQTT311-1.5.3-1]`, `[MQTT311-1.5.3-2]`,
+/// `[MQTT311-1.5.3-3]`, `[MQTT311-4.7.3-2]`: as in 5.0.
 #[test]
 fn topic_name_in_every_version() {
     let wildcard = Err(Kind::Topic(TopicError::Wildcard));
@@ -89,7 +95,7 @@ fn empty_topic_needs_an_alias() {
     );
     for version in [V3_1, V3_1_1] {
         let empty = Err(Kind::Topic(TopicError::Empty));
-        check(version, Client, &[("[MQTT-4.7.3-1]", 0x30, b"\x00\x00", empty)]);
+        check(version, Client, &[("[MQTT311-4.7.3-1]", 0x30, b"\x00\x00", empty)]);
     }
 }
 

@@ -10,6 +10,8 @@ fn subscribe(filter: &[u8], options: u8) -> Vec<u8> {
     [&b"\x00\x01\x00\x00"[..], &[filter.len() as u8], filter, &[options]].concat()
 }
 
+/// `[MQTT311-4.7.1-2]`, `[MQTT311-4.7.1-3]`, `[MQTT311-4.7.3-1]`, `[MQTT311-4.7.3-2]`, `[MQTT311-3.8.3-1]`,
+/// `[MQTT311-3.10.3-1]`: as in 5.0.
 #[test]
 fn filters_in_every_version() {
     let single = Err(Kind::Filter(FilterError::SingleLevel));
@@ -76,7 +78,7 @@ fn options() {
         let expected = match byte {
             0..=2 => Ok(()),
             3 => Err(Kind::SubscriptionQoS3),
-            _ => Err(Kind::SubscriptionOptionsReserved), // [MQTT-3.8.3-4] of 3.1.1
+            _ => Err(Kind::SubscriptionOptionsReserved), // [MQTT311-3.8.3-4]
         };
         check(V3_1_1, Client, &[("3.1.1", 0x82, &[0, 1, 0, 1, b'a', byte], expected)]);
         // 3.1 leaves the upper six bits unused.
@@ -114,8 +116,8 @@ fn there_is_a_filter_and_nothing_behind() {
             version,
             Client,
             &[
-                ("[MQTT-3.8.3-3]", 0x82, b"\x00\x01", Err(Kind::NoFilter)),
-                ("[MQTT-3.10.3-2]", 0xA2, b"\x00\x01", Err(Kind::NoFilter)),
+                ("[MQTT311-3.8.3-3]", 0x82, b"\x00\x01", Err(Kind::NoFilter)),
+                ("[MQTT311-3.10.3-2]", 0xA2, b"\x00\x01", Err(Kind::NoFilter)),
             ],
         );
     }

@@ -24,10 +24,10 @@ fn client_ids_are_given_assigned_or_rejected() {
     for (version, client_id, clean, expected) in [
         (V5, "", true, Ok(("assigned", true))),     // [MQTT-3.1.3-6]
         (V5, "", false, Ok(("assigned", true))),    // [MQTT-3.1.3-7]
-        (V3_1_1, "", true, Ok(("assigned", true))), // [MQTT-3.1.3-6] of 3.1.1
-        (V3_1_1, "", false, rejected(0x02)),        // [MQTT-3.1.3-8] of 3.1.1
-        (V3_1, "", true, rejected(0x02)),           // 3.1 §3.1: at least one character
-        (V3_1, &long, true, Ok((long.as_str(), false))), // longer than 3.1 allows, as clients are
+        (V3_1_1, "", true, Ok(("assigned", true))), // [MQTT311-3.1.3-6]
+        (V3_1_1, "", false, rejected(0x02)),        // [MQTT311-3.1.3-8]
+        (V3_1, "", true, rejected(0x02)),           // [MQTT31-3]
+        (V3_1, &long, true, Ok((long.as_str(), false))), // [MQTT31-4]
         (V5, "given", true, Ok(("given", false))),
     ] {
         let request = ConnectRequest::new(version, client_id, clean);
@@ -41,7 +41,12 @@ fn client_ids_are_given_assigned_or_rejected() {
         );
     }
     let limits = ServerLimits { client_id_bytes_max: 23, ..ServerLimits::default() };
-    assert!(negotiate(&ConnectRequest::new(V5, &long, true), &limits, None).is_err());
+    // [MQTT-3.1.3-8] [MQTT311-3.1.3-9]: longer than the server takes.
+    for (version, code) in [(V5, 0x85), (V3_1_1, 0x02), (V3_1, 0x02)] {
+        let refusal = negotiate(&ConnectRequest::new(version, &long, true), &limits, None);
+        let refusal = refusal.expect_err("too long");
+        assert_eq!(refusal.connack_code, Some(code), "{version:?}");
+    }
     assert!(
         negotiate(&ConnectRequest::new(V5, "", true), &limits, None).is_err(),
         "none to assign"

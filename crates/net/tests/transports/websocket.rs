@@ -18,6 +18,7 @@ pub fn serve() -> Server {
     Server::start(ListenerConfig { websocket, ..ListenerConfig::plain("ws", any_port()) })
 }
 
+/// `[MQTT-6.0.0-2]`, `[MQTT311-6.0.0-2]`
 #[test]
 fn packets_come_in_frames_of_any_size_on_both_shards() {
     let server = serve();
@@ -96,6 +97,7 @@ fn pings_are_answered_even_within_a_fragmented_message() {
     assert_eq!(stream.frame(), (0x82, vec![0x20, 2, 0, 0]));
 }
 
+/// A frame of text ends the connection: `[MQTT-6.0.0-1]`, `[MQTT311-6.0.0-1]`.
 #[test]
 fn closes_are_echoed_and_violations_named() {
     let server = serve();

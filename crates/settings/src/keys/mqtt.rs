@@ -169,5 +169,16 @@ pub(super) const SECTION: Section<Settings> = Section {
                 at: |settings| &mut settings.mqtt.sys_interval,
             },
         },
+        Key {
+            name: "mqtt.max_delayed_messages",
+            default: "100000",
+            doc: "Messages that wait to be published later (`$delayed/<seconds>/<topic>`), for each shard; the next one is \
+                  refused with 0x97.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_delayed_messages,
+            },
+        },
     ],
 };

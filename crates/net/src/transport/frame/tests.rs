@@ -38,6 +38,7 @@ fn decode(input: &[u8], size: usize) -> (Vec<u8>, Vec<Vec<u8>>, Result<(), Stop>
     (payload, pings, Ok(()))
 }
 
+/// `[MQTT-6.0.0-2]`
 #[test]
 fn payloads_come_out_whatever_the_pieces() {
     let short: Vec<u8> = (0..100).collect();
@@ -74,6 +75,7 @@ fn what_came_before_a_close_is_kept() {
     assert_eq!((payload, outcome), (vec![0xE0, 0], Err(Stop::Closed(CloseCode::NORMAL))));
 }
 
+/// `[MQTT-6.0.0-1]`
 #[test]
 fn broken_rules_have_their_code() {
     use CloseCode as Code;

@@ -40,6 +40,7 @@ fn the_example_of_the_specification() {
     assert_eq!(accept(KEY.as_bytes()), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
+/// `[MQTT-6.0.0-4]`, `[MQTT311-6.0.0-4]`
 #[test]
 fn a_good_request_is_accepted() {
     let lines = ["GET /mqtt HTTP/1.1", "GET /mqtt?token=1 HTTP/1.1"];
@@ -75,6 +76,7 @@ fn lists_and_letters_of_any_case_are_understood() {
     }
 }
 
+/// `[MQTT-6.0.0-3]`, `[MQTT311-6.0.0-3]`
 #[test]
 fn what_is_wrong_is_answered() {
     let get = "GET /mqtt HTTP/1.1";

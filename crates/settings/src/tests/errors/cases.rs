@@ -213,7 +213,7 @@ error: the listener `mqtt` is of kind tcp, which has no use for `identity`
 2 | identity = "certificate"
   |            ^^^^^^^^^^^^^ of no use here
   |
-  = help: the kinds tls and wss speak TLS
+  = help: the kinds tls, wss and quic speak TLS
 "#,
     },
     Case {
