@@ -287,6 +287,12 @@ impl Hosting {
         self.queues.values().try_for_each(HostedQueue::check)
     }
 
+    /// Bodies in the log that the queues here need.
+    #[cfg(test)]
+    pub(crate) fn references(&self) -> usize {
+        self.queues.values().map(|queue| queue.engine.stored().count()).sum()
+    }
+
     /// The account of a queue.
     #[cfg(test)]
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<queue_engine::Ledger> {

@@ -25,6 +25,13 @@ impl Shard {
         Ok(())
     }
 
+    /// Bodies in the log that queues, sessions and delays here need.
+    pub(crate) fn references(&self) -> usize {
+        let inboxes = self.sessions.iter().filter_map(|entry| entry.session.inbox());
+        let kept: usize = inboxes.map(|inbox| inbox.stored().count()).sum();
+        self.hosting.references() + self.delayed.len() + kept
+    }
+
     /// The account of a queue that is hosted here.
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)

@@ -23,6 +23,7 @@ pub(super) const fn is_session_token(token: u64) -> bool {
 pub(crate) struct Granted {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
+    /// Whether it is none if it cannot be stored: there was none before, and no other SUBSCRIBE for it waits behind.
     pub(crate) is_new: bool,
     /// Whether retained messages are to be sent.
     pub(crate) replays: bool,
@@ -83,13 +84,19 @@ impl Shard {
     pub(super) fn finish_subscribe<O: Outbox>(
         &mut self,
         id: SessionId,
-        suback: SubAckToSend,
+        mut suback: SubAckToSend,
         out: &mut O,
     ) {
         if !id.is_durable() || suback.granted.is_empty() {
             self.send_granted(id, &suback, out);
             return;
         }
+        self.for_waiting_grants(id, |earlier| {
+            let same = suback.granted.iter_mut().find(|later| later.address == earlier.address);
+            if let Some(later) = same.filter(|_| earlier.is_new) {
+                (earlier.is_new, later.is_new) = (false, true);
+            }
+        });
         let wants_metadata = suback.wants_metadata;
         let stored = |granted: &Granted| StoredSubscription {
             address: granted.address.clone(),
@@ -97,7 +104,21 @@ impl Shard {
             wants_metadata,
         };
         let event = SessionEvent::Subscribed(suback.granted.iter().map(stored).collect());
+        let key = self.answers.vacant_key();
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.extras.get_or_insert_default().subacks.push(key);
+        }
         self.log_session(id, event, Waiting::SubAck { session: id, suback: Box::new(suback) });
+    }
+
+    /// Looks at what SUBSCRIBE packets of the session granted whose records are on their way.
+    fn for_waiting_grants(&mut self, id: SessionId, mut look: impl FnMut(&mut Granted)) {
+        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
+        for key in extras.into_iter().flat_map(|extras| &extras.subacks) {
+            if let Some(Waiting::SubAck { suback, .. }) = self.answers.get_mut(*key) {
+                suback.granted.iter_mut().for_each(&mut look);
+            }
+        }
     }
 
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
@@ -124,7 +145,12 @@ impl Shard {
     pub(super) fn session_stored<O: Outbox>(&mut self, token: u64, out: &mut O) {
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
-            Some(Waiting::SubAck { session, suback }) => self.send_granted(session, &suback, out),
+            Some(Waiting::SubAck { session, suback }) => {
+                self.for_waiting_grants(session, |later| {
+                    later.is_new &= !suback.granted.iter().any(|one| one.address == later.address);
+                });
+                self.send_granted(session, &suback, out);
+            }
             Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
@@ -235,6 +261,13 @@ impl Shard {
 
     fn take_answer(&mut self, token: u64) -> Option<Waiting> {
         let key = usize::try_from(token & !SESSION_TOKEN).ok()?;
-        self.answers.try_remove(key)
+        let waiting = self.answers.try_remove(key)?;
+        if let Waiting::SubAck { session, .. } = &waiting
+            && let Some(entry) = self.sessions.get_mut(*session)
+            && let Some(extras) = &mut entry.extras
+        {
+            extras.subacks.retain(|other| *other != key);
+        }
+        Some(waiting)
     }
 }

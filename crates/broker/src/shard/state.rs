@@ -135,6 +135,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// The keys of its SUBACKs that wait for their records.
+    pub(crate) subacks: Vec<usize>,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
 }
@@ -153,7 +155,10 @@ impl SessionEntry {
     /// Gives back what few sessions have, when this one does not have it any more.
     pub(crate) fn give_back_extras(&mut self) {
         self.extras.take_if(|extras| {
-            extras.replays.is_empty() && extras.with_metadata.is_empty() && extras.shelf.is_empty()
+            extras.replays.is_empty()
+                && extras.with_metadata.is_empty()
+                && extras.subacks.is_empty()
+                && extras.shelf.is_empty()
         });
     }
 

@@ -176,3 +176,64 @@ a connect keep expiry=1000
 "#,
     );
 }
+
+#[test]
+fn a_subscription_that_could_not_be_stored_takes_no_later_one_along() {
+    // More than a full log takes.
+    let filter = "x".repeat(40_000);
+    check(&format!(
+        r#"
+a connect expiry=1000
+  a connack 00
+p connect
+  p connack 00
+log hold
+a subscribe 1 t,1 {filter}1,1 {filter}2,1
+a subscribe 2 t,1
+log full
+log commit
+  a suback 1 97 97 97 "subscription not stored: the log is full: no room on the disk for another segment"
+  a suback 2 01
+p publish 0 t one
+  a publish 0 t one
+ends
+  0
+"#
+    ));
+}
+
+#[test]
+fn a_held_publisher_of_3_x_reaches_durable_sessions_once_there_is_room() {
+    check(
+        r#"
+s connect expiry=1000
+  s connack 00
+s subscribe 1 t,2
+  s suback 1 02
+p connect v=3.1.1 keep
+  p connack 00
+log hold
+p publish 2 t one id=1
+log full
+log commit
+p publish 2 t two id=2
+log well
+  p pubrec 1 00
+  p pubrec 2 00
+  s publish 2 id=1 t one
+  s publish 2 id=2 t two
+ends
+  0
+wait 60
+crash
+p connect v=3.1.1 keep
+  p connack 00 present
+p publish 2 t one id=1 dup
+  p pubrec 1 00
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 2 id=1 dup t one
+  s publish 2 id=2 dup t two
+"#,
+    );
+}

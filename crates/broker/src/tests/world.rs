@@ -320,6 +320,11 @@ impl World {
         for shard in &self.shards {
             shard.check_all().unwrap_or_else(|broken| panic!("{broken}"));
         }
+        if self.stalled.is_empty() && self.late.is_none() {
+            // Bodies live as long as somebody needs them, and no longer.
+            let held: usize = self.shards.iter().map(Shard::references).sum();
+            assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
+        }
     }
 
     /// Letters that wait for a shard.
@@ -371,8 +376,9 @@ fn start(
         .replay(&mut |kind, position, _, body| recovery.visit(kind, position, body))
         .expect("legal records");
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
-    let broker =
-        crate::open(config.clone(), post.clone(), log_of_broker, recovery.finish(), [1, 2], now);
+    let recovered = recovery.finish();
+    log.release_recovered(&recovered.released);
+    let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }
 

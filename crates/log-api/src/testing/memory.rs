@@ -23,11 +23,14 @@ struct Kept {
     records: BTreeMap<Position, Stored>,
     next_offset: u32,
     checkpoint: Option<CheckpointParts>,
+    /// References as of the checkpoint.
+    references: i64,
 }
 
 struct Stored {
     kind: RecordKind,
     partition: u16,
+    references: u32,
     body: Result<Bytes, ReadError>,
 }
 
@@ -41,7 +44,17 @@ impl MemoryStore {
     /// Opens a log on what is stored. What an earlier log of this store had not committed is gone.
     #[must_use]
     pub fn open(&self, shards: u16, sink: Arc<dyn EventSink>) -> Arc<MemoryLog> {
-        Arc::new(MemoryLog { store: self.clone(), shards, sink, turn: Mutex::default() })
+        let turn = Turn { references: self.references(), ..Turn::default() };
+        Arc::new(MemoryLog { store: self.clone(), shards, sink, turn: Mutex::new(turn) })
+    }
+
+    /// References as of the checkpoint, and of all records since.
+    fn references(&self) -> i64 {
+        let kept = self.kept.lock();
+        let from =
+            kept.checkpoint.as_ref().map_or(Position::START, |checkpoint| checkpoint.position);
+        let since = kept.records.range(from..).map(|(_, stored)| i64::from(stored.references));
+        kept.references + since.sum::<i64>()
     }
 
     /// The newest checkpoint.
@@ -98,7 +111,7 @@ struct Turn {
     checkpoints: u64,
     making: Option<Making>,
     make_another: bool,
-    references: u64,
+    references: i64,
     stats: LogStats,
 }
 
@@ -106,6 +119,8 @@ struct Making {
     id: u64,
     position: Position,
     parts: Vec<Option<Vec<u8>>>,
+    /// Those at the position, without what shards released before they answered.
+    references: i64,
 }
 
 impl MemoryLog {
@@ -130,6 +145,18 @@ impl MemoryLog {
         for shard in ShardSet::first(self.shards).iter() {
             self.sink.deliver(shard, LogEvent::State(state.clone()));
         }
+    }
+
+    /// References that recovery found to be dropped.
+    pub fn release_recovered(&self, released: &[(u32, u32)]) {
+        let released = released.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
+        self.turn.lock().references -= released;
+    }
+
+    /// References that hold bodies; below zero if some were dropped twice.
+    #[must_use]
+    pub fn references(&self) -> i64 {
+        self.turn.lock().references
     }
 
     fn store_batch(&self, turn: &mut Turn, from: ShardId, mut batch: AppendBatch) {
@@ -162,10 +189,14 @@ impl MemoryLog {
             let body = buffer.slice(record.body_start()..record.body_start() + record.body_bytes);
             let position = Position::new(1, kept.next_offset);
             kept.next_offset += 8;
-            let stored =
-                Stored { kind: record.kind, partition: record.partition, body: Ok(body.clone()) };
+            let stored = Stored {
+                kind: record.kind,
+                partition: record.partition,
+                references: record.references,
+                body: Ok(body.clone()),
+            };
             kept.records.insert(position, stored);
-            turn.references += u64::from(record.references);
+            turn.references += i64::from(record.references);
             turn.stats.appended_records_total += 1;
             let committed =
                 CommittedRecord { kind: record.kind, position, body, from, token: record.token };
@@ -190,7 +221,8 @@ impl MemoryLog {
         turn.checkpoints += 1;
         let (id, position) =
             (turn.checkpoints, Position::new(1, self.store.kept.lock().next_offset));
-        turn.making = Some(Making { id, position, parts: vec![None; usize::from(self.shards)] });
+        let parts = vec![None; usize::from(self.shards)];
+        turn.making = Some(Making { id, position, parts, references: turn.references });
         for shard in ShardSet::first(self.shards).iter() {
             self.sink.deliver(shard, LogEvent::CheckpointRequested { id, position });
         }
@@ -228,10 +260,15 @@ impl Log for MemoryLog {
         self.sink.deliver(shard, LogEvent::Read { token, records });
     }
 
-    fn release(&self, _: ShardId, released: &[(u32, u32)]) {
+    fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
         let turn = &mut *self.turn.lock();
-        let released = released.iter().map(|(_, count)| u64::from(*count)).sum();
-        turn.references = turn.references.saturating_sub(released);
+        let released = released.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
+        turn.references -= released;
+        if let Some(making) = &mut turn.making
+            && let Some(None) = making.parts.get(usize::from(shard.0))
+        {
+            making.references -= released;
+        }
     }
 
     fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {
@@ -242,8 +279,12 @@ impl Log for MemoryLog {
             *place = Some(part);
         }
         let Some(parts) = making.parts.iter().cloned().collect::<Option<Vec<_>>>() else { return };
-        let position = making.position;
-        self.store.kept.lock().checkpoint = Some(CheckpointParts { position, parts });
+        let (position, references) = (making.position, making.references);
+        {
+            let mut kept = self.store.kept.lock();
+            kept.checkpoint = Some(CheckpointParts { position, parts });
+            kept.references = references;
+        }
         turn.stats.checkpoints_total += 1;
         turn.making = None;
         if std::mem::take(&mut turn.make_another) {
@@ -267,7 +308,7 @@ impl Log for MemoryLog {
         let kept = self.store.kept.lock();
         LogStats {
             segments: 1,
-            live_references: turn.references,
+            live_references: u64::try_from(turn.references).unwrap_or(0),
             checkpoint: kept.checkpoint.as_ref().map(|checkpoint| checkpoint.position),
             ..turn.stats
         }
