@@ -8,6 +8,7 @@ use mqtt_types::{QoS, ReasonCode};
 use super::Shard;
 use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
+use super::hold::Place;
 use super::inbox::reader_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
@@ -175,7 +176,9 @@ impl Shard {
         match message {
             Ok((message, more)) if is_held => {
                 self.publishes.remove(key);
-                let place = (pending.ticket, pending.stored);
+                let PendingPublish { ticket, stored, .. } = pending;
+                let retained = more.as_ref().and_then(|more| more.retained);
+                let place = Place { ticket, stored, retained };
                 let due_ms = more.and_then(|more| more.delayed).map(|delayed| delayed.due_ms);
                 self.hold(pending.conn, message, pending.packet_id, (Some(place), due_ms), out);
                 true

@@ -21,11 +21,21 @@ pub(crate) struct Held {
     message: Message,
     packet_id: PacketId,
     until: Instant,
-    /// Its place among the acknowledgements and what they are to say, when it failed on its way to the disk: it has run
-    /// live already. Without one it was not taken at all.
-    place: Option<(AckTicket, ReasonCode)>,
+    /// When it failed on its way to the disk: it has run live already. Otherwise it was not taken at all.
+    place: Option<Place>,
     /// When it is to be published, if that is later.
     due_ms: Option<u64>,
+}
+
+/// What is known of a message that failed on its way to the disk.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// Its place among the acknowledgements.
+    pub(super) ticket: AckTicket,
+    /// What they are to say.
+    pub(super) stored: ReasonCode,
+    /// The version of the change it made to its topic's retained message. A later change may have come since.
+    pub(super) retained: Option<u64>,
 }
 
 /// What a connection is held for, in the order of its PUBLISH packets. Nearly always nothing, so it is small then.
@@ -93,7 +103,7 @@ impl Shard {
         conn: ConnId,
         message: Message,
         packet_id: PacketId,
-        (place, due_ms): (Option<(AckTicket, ReasonCode)>, Option<u64>),
+        (place, due_ms): (Option<Place>, Option<u64>),
         out: &mut O,
     ) {
         let until = self.turn.now + self.shared.config.publisher_hold;
@@ -130,7 +140,7 @@ impl Shard {
         let (head, packet_id) = (*message.head(), held.packet_id);
         let mut live =
             Live::new(head, topic, message.properties(), message.payload(), Some(session));
-        let Some((ticket, stored)) = held.place else {
+        let Some(Place { ticket, stored, retained }) = held.place else {
             let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
             match held.due_ms {
                 Some(due_ms) => self.take_delayed(&mut live, due_ms, publisher, out),
@@ -150,8 +160,8 @@ impl Shard {
         let picks = self.pick_members(&route);
         let mut more = self.more_targets(&route, &picks, &live);
         self.keep_packet_id(session, packet_id, head.qos, &mut more);
-        if head.retain {
-            more.get_or_insert_default().retained = self.retain(&mut live);
+        if retained.is_some() {
+            more.get_or_insert_default().retained = retained;
         }
         let is_wanted = more.as_ref().is_some_and(MoreTargets::changes_others);
         if route.sinks.is_empty() && !is_wanted {

@@ -360,7 +360,7 @@ impl Shard {
     }
 
     /// Keeps a retained message, and gives the version of that change if it was made. `[MQTT-3.3.1-5]`
-    pub(super) fn retain(&mut self, live: &mut Live<'_>) -> Option<u64> {
+    fn retain(&mut self, live: &mut Live<'_>) -> Option<u64> {
         let version = self.shared.retained.store(live.message()?.clone());
         if version.is_none() {
             self.counts.retained_refused_total += 1;

@@ -307,3 +307,28 @@ ends
 "#,
     );
 }
+
+#[test]
+fn a_held_retained_message_does_not_take_the_place_of_a_newer_one() {
+    check(
+        r#"
+create jobs t
+p connect v=3.1.1
+  p connack 00
+r connect
+  r connack 00
+log hold
+p publish 1 t old id=1 retain
+log full
+log commit
+r publish 0 t new retain
+log well
+  p puback 1 00
+s connect
+  s connack 00
+s subscribe 1 t,1
+  s suback 1 01
+  s publish 0 retain t new
+"#,
+    );
+}
