@@ -9,11 +9,12 @@ use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
 use crate::config::Config;
+use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
 use crate::handle::Handle;
 use crate::post::Post;
 use crate::recovery::Recovered;
-use crate::retained::RetainedStore;
+use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
 use crate::shard::{Shard, delayed_owner};
 use crate::shared::Shared;
@@ -58,7 +59,12 @@ pub fn open(
         max_pending_bytes: usize::MAX,
         ..config.limits.clone()
     };
-    let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
+    let retained = RetainedStore::new(RetainedLimits {
+        messages: config.max_retained_messages,
+        bytes: config.max_retained_bytes,
+        memory: config.max_retained_memory,
+        bodies: config.retained_cache,
+    });
     retained.restore(recovered.retained, recovered.retained_version);
     let shared = Arc::new(Shared {
         lease_limits,
@@ -89,6 +95,9 @@ pub fn open(
         if let Some(shard) = built.get_mut(usize::from(owner.0)) {
             shard.restore_delayed(delayed, at);
         }
+    }
+    if let Some(control) = built.get_mut(usize::from(CONTROL_SHARD.0)) {
+        control.retain_anew(recovered.whole_retained);
     }
     for session in recovered.sessions {
         let owner = session.number.owner(shards);
