@@ -11,6 +11,7 @@ use telemetry::{Exposition, Metric};
 use crate::failure::Failure;
 use crate::shared::Shared;
 
+type AlarmNumber = fn(&AlarmMetrics) -> u64;
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
 
 /// Which number of a queue goes under which name.
@@ -75,7 +76,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
 }
 
 fn alarms(page: &mut Exposition, alarms: &[AlarmMetrics]) {
-    let numbers: [(Metric, fn(&AlarmMetrics) -> u64); 3] = [
+    let numbers: [(Metric, AlarmNumber); 3] = [
         (Metric::Alarms, |alarm| alarm.standing),
         (Metric::AlarmsRaised, |alarm| alarm.raised_total),
         (Metric::AlarmsUnlisted, |alarm| alarm.unlisted_total),
