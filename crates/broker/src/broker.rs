@@ -8,6 +8,7 @@ use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
+use crate::alarms::Alarms;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::handle::Handle;
@@ -15,7 +16,7 @@ use crate::post::Post;
 use crate::recovery::Recovered;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
-use crate::shard::{Shard, delayed_owner};
+use crate::shard::{Shard, delayed_owner, tell_log_state};
 use crate::shared::Shared;
 use crate::stats::PublishedCounts;
 
@@ -60,11 +61,14 @@ pub fn open(
     };
     let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
     retained.restore(recovered.retained, recovered.retained_version);
+    let alarms = Alarms::default();
+    tell_log_state(&alarms, now, &log.state());
     let shared = Arc::new(Shared {
         lease_limits,
         routes: Routes::new(router),
         directory,
         retained,
+        alarms,
         post,
         log,
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),

@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod alarms;
 #[cfg(test)]
 mod checks;
 mod commit;
@@ -47,6 +48,8 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use alarms::Overflowing;
+pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
@@ -90,6 +93,7 @@ pub struct Shard {
     settle_timer: bool,
     status: Status,
     delayed: DelayedMessages,
+    overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
 }
@@ -131,6 +135,7 @@ impl Shard {
             settle_timer: false,
             status: Status::default(),
             delayed: DelayedMessages::default(),
+            overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

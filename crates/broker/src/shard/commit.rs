@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
 use mqtt_types::{QoS, ReasonCode};
+use stdx::UnixMillis;
 
 use super::Shard;
+use super::alarms::tell_log_state;
 use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
 use super::hold::Place;
@@ -189,6 +191,10 @@ impl Shard {
 
     fn log_state_changed<O: Outbox>(&mut self, state: LogState, out: &mut O) {
         self.log_state = state;
+        if self.id == CONTROL_SHARD {
+            let now = UnixMillis(self.turn.unix_ms);
+            tell_log_state(&self.shared.alarms, now, &self.log_state);
+        }
         if self.log_state != LogState::Writable {
             return;
         }

@@ -107,6 +107,7 @@ impl World {
                 let offset = words.at(1).parse().expect("an offset");
                 self.store.damage(log_api::Position::new(1, offset));
             }
+            "alarms" => return self.alarm_lines(),
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
@@ -346,6 +347,14 @@ impl World {
         let definition = self.handle.queue(name)?;
         let owner = self.shards.get(usize::from(definition.owner.0))?;
         owner.ledger(definition.sink)
+    }
+
+    fn alarm_lines(&self) -> Vec<String> {
+        let line = |alarm: &crate::Alarm| {
+            let since = alarm.since.0 - EPOCH_MS;
+            format!("{} {} since={since}", alarm.name, alarm.resource)
+        };
+        self.handle.alarms().list().iter().map(line).collect()
     }
 
     fn ledger_line(&self, name: &str) -> String {
