@@ -10,6 +10,7 @@ mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod durable_refusals;
 mod fuzz;
 mod live;
 mod mqtt311;
