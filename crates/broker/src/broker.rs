@@ -28,6 +28,10 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
+/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
+const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
+
 /// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
 /// `now`. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
 /// hash tables of what clients name, and must not be guessable.
@@ -40,6 +44,7 @@ pub fn open(
     seed: [u64; 2],
     now: UnixMillis,
 ) -> Broker {
+    let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();

@@ -27,6 +27,7 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 

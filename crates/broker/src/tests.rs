@@ -11,6 +11,7 @@ mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod durable_refusals;
 mod fuzz;
 mod live;
 mod mqtt311;

@@ -199,6 +199,8 @@ impl Shard {
             return;
         }
         self.shared.log.request_checkpoint();
+        let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
+        durable.into_iter().for_each(|id| self.store_received_again(id));
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
                 self.end_hold(conn, out);
@@ -210,8 +212,10 @@ impl Shard {
     fn give_checkpoint_part(&mut self, id: u64) {
         // What waits for a record is in the part, and the record would come after the checkpoint.
         self.log_settlements();
+        let as_of = UnixMillis(self.turn.unix_ms);
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
+            as_of,
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
             with_metadata: entry

@@ -74,7 +74,10 @@ impl World {
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        let now = UnixMillis(EPOCH_MS + self.now_ms);
+        self.crash_until(UnixMillis(EPOCH_MS + self.now_ms));
+    }
+
+    fn crash_until(&mut self, now: UnixMillis) {
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
@@ -87,6 +90,8 @@ impl World {
             "wait" => {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
             }
+            // The clock may come back as it is before anybody has set it.
+            "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
             "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
