@@ -14,7 +14,7 @@ use mqtt_types::{Message, TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
 
 pub(crate) use entry::Entry;
-use entry::{Body, Fresh, Weight, message_bytes, new_memory};
+use entry::{Body, Fresh, LEAST_MEMORY, Weight, message_bytes, new_memory};
 pub(crate) use image::{RetainedPart, StoredRetained};
 pub(crate) use totals::Holds;
 use totals::Totals;
@@ -92,6 +92,8 @@ pub(crate) struct RetainedStore {
     limits: RetainedLimits,
     /// Counts what subscribers may see differently.
     changes: AtomicU64,
+    /// Messages refused for want of room.
+    refused: AtomicU64,
     inner: RwLock<Inner>,
 }
 
@@ -120,7 +122,12 @@ pub(crate) struct RetainedNumbers {
 
 impl RetainedStore {
     pub(crate) fn new(limits: RetainedLimits) -> Self {
-        Self { limits, changes: AtomicU64::new(0), inner: RwLock::default() }
+        Self {
+            limits,
+            changes: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            inner: RwLock::default(),
+        }
     }
 
     /// Takes in what was recovered.
@@ -159,7 +166,10 @@ impl RetainedStore {
         }
         if !is_removal && !is_status(text) {
             let before = known.map(|entry| entry.weight(text.len()));
-            self.limits.has_room(&inner.totals, before, message)?;
+            let room = self.limits.has_room(&inner.totals, before, message);
+            room.inspect_err(|_| {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            })?;
         }
         inner.version += 1;
         let version = inner.version;
@@ -326,10 +336,14 @@ impl RetainedStore {
         RetainedNumbers { messages, bytes, disk_bytes, memory_bytes: memory + bodies }
     }
 
-    /// Which limit is reached, as far as another message of a few bytes tells.
-    pub(crate) fn is_full(&self) -> Option<NoRoom> {
-        let probe = Message::new(Default::default(), TopicName::new("probe").ok()?, &[], b"0")?;
-        self.limits.has_room(&self.inner.read().totals, None, &probe).err()
+    /// How many messages were refused for want of room, and whether the next one would be, however short.
+    pub(crate) fn refusals(&self) -> (u64, bool) {
+        let limits = &self.limits;
+        let inner = self.inner.read();
+        let is_full = inner.totals.messages >= limits.messages as u64
+            || inner.totals.bytes >= limits.bytes
+            || inner.totals.memory + LEAST_MEMORY > limits.memory;
+        (self.refused.load(Ordering::Relaxed), is_full)
     }
 
     /// Bodies in the log that are needed here.

@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod alarms;
 #[cfg(test)]
 mod checks;
 mod commit;
@@ -28,6 +29,7 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -49,6 +51,8 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use alarms::Overflowing;
+pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
@@ -94,6 +98,7 @@ pub struct Shard {
     status: Status,
     delayed: DelayedMessages,
     retained: RetainedWork,
+    overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
 }
@@ -139,6 +144,7 @@ impl Shard {
             status: Status::default(),
             delayed: DelayedMessages::default(),
             retained: RetainedWork::default(),
+            overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

@@ -15,6 +15,9 @@ const ENTRY_BYTES: u64 = 128;
 /// What bodies and messages take in memory beside their bytes.
 const BODY_BYTES_MORE: u64 = 32;
 
+/// What a topic with a message takes in memory at least.
+pub(super) const LEAST_MEMORY: u64 = ENTRY_BYTES + 2 * BODY_BYTES_MORE;
+
 /// The position of what the log does not have.
 const NOWHERE: u64 = u64::MAX;
 
@@ -92,6 +95,7 @@ impl Entry {
     }
 
     /// The newest change that the log has.
+    #[cfg(test)]
     pub(crate) const fn version(&self) -> u64 {
         self.version
     }

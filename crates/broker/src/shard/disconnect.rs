@@ -142,6 +142,7 @@ impl Shard {
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let Some(mut entry) = self.sessions.remove(id) else { return };
         self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));
         }

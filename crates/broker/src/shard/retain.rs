@@ -7,12 +7,14 @@ use hashbrown::HashMap;
 use log_api::{CommittedRecord, FailedRecord, RecordKind};
 use mqtt_types::{Message, PacketId, ReasonCode, TopicName};
 use slab::Slab;
+use stdx::{Instant, UnixMillis};
 
 use super::Shard;
 use super::live::Live;
 use super::publish::Publisher;
 use super::relics::Relics;
 use super::replay::Asked;
+use crate::alarms::RETAINED_FULL;
 use crate::hosting::NO_TOKEN;
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
@@ -25,6 +27,10 @@ use crate::timers::Timer;
 const LOOK: Duration = Duration::from_secs(1);
 /// When to go on with what is not done in one go.
 const SOON: Duration = Duration::from_millis(1);
+/// How long the alarm stands after the last message was refused.
+const ALARM_LIFE: Duration = Duration::from_secs(60);
+/// The resource of that alarm.
+const RETAINED: &str = "retained";
 /// Messages that expire in one go.
 const EXPIRE_MAX: usize = 1024;
 
@@ -37,6 +43,10 @@ pub(crate) struct RetainedWork {
     pub(super) reads: Slab<Asked>,
     /// What is being written anew, at the control shard.
     pub(super) relics: Relics,
+    /// Messages that all shards had refused when it was looked last, at the control shard.
+    refused: u64,
+    /// When the alarm of that is over, if nothing more is refused.
+    clear_at: Option<Instant>,
 }
 
 impl Shard {
@@ -50,22 +60,13 @@ impl Shard {
         let kept = self.shared.retained.publish(message, change);
         if let Err(no_room) = kept {
             self.counts.retained_refused_total += 1;
-            self.say_retained_full(no_room, live.topic);
+            let (refused, setting) = (self.counts.retained_refused_total, no_room.setting());
+            if refused.is_power_of_two() {
+                let topic = live.topic.as_str();
+                tracing::warn!(topic, refused, "retained message refused: {setting} is reached");
+            }
         }
         Ok(kept?.filter(|_| change == Change::Logged))
-    }
-
-    /// The one place that says so.
-    fn say_retained_full(&self, no_room: NoRoom, topic: TopicName<'_>) {
-        let (refused, setting) = (self.counts.retained_refused_total, no_room.setting());
-        if refused.is_power_of_two() {
-            tracing::warn!(
-                topic = topic.as_str(),
-                refused,
-                setting,
-                "retained messages refused: the limit is reached"
-            );
-        }
     }
 
     /// Says no to the publisher of a retained message for which there is no room: the one before it stays. A publisher of
@@ -160,7 +161,28 @@ impl Shard {
         let holds = &mut self.turn.holds;
         let more = self.shared.retained.expire(self.turn.unix_ms, EXPIRE_MAX, holds);
         let busy = self.gather_relics();
+        self.tell_retained_full();
         let wait = if more || busy { SOON } else { LOOK };
         self.timers.set(self.turn.now + wait, Timer::Retained);
+    }
+
+    /// Raises the alarm while messages are refused, or the next one would be; clears it when that is over.
+    fn tell_retained_full(&mut self) {
+        let (refused, is_full) = self.shared.retained.refusals();
+        let work = &mut self.retained;
+        let is_new = std::mem::replace(&mut work.refused, refused) != refused;
+        let now = UnixMillis(self.turn.unix_ms);
+        if is_full || is_new {
+            work.clear_at = Some(self.turn.now + ALARM_LIFE);
+            let numbers = self.shared.retained.numbers();
+            let reason = format!(
+                "{} retained messages of {} bytes, {refused} refused: mqtt.max_retained_messages, \
+                 mqtt.max_retained_bytes or mqtt.max_retained_memory is reached; remove retained messages or raise the limit",
+                numbers.messages, numbers.bytes
+            );
+            self.shared.alarms.raise(now, RETAINED_FULL, RETAINED, reason);
+        } else if work.clear_at.take_if(|at| *at <= self.turn.now).is_some() {
+            self.shared.alarms.clear(RETAINED_FULL, RETAINED);
+        }
     }
 }

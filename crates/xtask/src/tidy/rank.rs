@@ -13,6 +13,7 @@ const RANKS: &[(u8, &[&str])] = &[
             "mqtt-codec",
             "mqtt-router",
             "queue-engine",
+            "key-expression",
             "policy",
             "log-api",
             "admin-api",
