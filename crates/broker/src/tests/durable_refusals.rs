@@ -317,7 +317,7 @@ a connect keep expiry=1000
   a connack 00 present
 a subscribe 1 t,2
   a suback 1 02
-  a publish 2 id=59452 retain t kept
+  a publish 2 id=59392 retain t kept
 "#,
     );
 }
