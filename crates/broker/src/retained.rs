@@ -351,6 +351,12 @@ impl RetainedStore {
     pub(crate) fn held(&self) -> u64 {
         self.inner.read().totals.held()
     }
+
+    /// The segments that they lie in.
+    #[cfg(test)]
+    pub(crate) fn segments(&self) -> Vec<u32> {
+        self.inner.read().totals.segments()
+    }
 }
 
 impl RetainedLimits {

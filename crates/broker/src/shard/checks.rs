@@ -37,6 +37,11 @@ impl Shard {
         self.shared.retained.held()
     }
 
+    /// Segments that have retained bodies.
+    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+        self.shared.retained.segments()
+    }
+
     /// The account of a queue that is hosted here.
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)
