@@ -70,7 +70,9 @@ impl Shard {
         let mut open = Vec::new();
         let mut create = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
-            let record = record_of(options, identifier);
+            let mut record = record_of(options, identifier);
+            // `[MQTT-3.2.2-10]`
+            record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let known = self.sessions.get(id).and_then(|entry| entry.session.subscription(address));
             let is_new = known.is_none();
             match self.subscribe_one(id, address, record, is_new) {
