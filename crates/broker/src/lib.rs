@@ -30,7 +30,7 @@ pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
-pub use config::Config;
+pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
 pub use handle::{Handle, NodeState};

@@ -69,7 +69,9 @@ impl Shard {
         let mut open = Vec::new();
         let mut create = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
-            let record = record_of(options, identifier);
+            let mut record = record_of(options, identifier);
+            // `[MQTT-3.2.2-10]`
+            record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let before = self.subscription_of(id, address);
             let is_new = before.is_none();
             match self.subscribe_one(id, address, record, is_new) {
