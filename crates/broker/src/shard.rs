@@ -16,9 +16,11 @@ mod inbox;
 mod letters;
 mod live;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -55,6 +57,7 @@ use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -94,6 +97,7 @@ pub struct Shard {
     settle_timer: bool,
     status: Status,
     delayed: DelayedMessages,
+    retained: RetainedWork,
     overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
@@ -112,6 +116,9 @@ impl Shard {
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
+        }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
         }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
@@ -136,6 +143,7 @@ impl Shard {
             settle_timer: false,
             status: Status::default(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
             overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),

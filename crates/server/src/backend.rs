@@ -212,6 +212,8 @@ impl Backend for BrokerBackend {
                 subscriptions: node.subscriptions as u64,
                 retained_messages: node.retained as u64,
                 retained_bytes: node.retained_bytes,
+                retained_disk_bytes: node.retained_disk_bytes,
+                retained_memory_bytes: node.retained_memory_bytes,
                 messages_received_total: counts.publishes_received_total,
                 messages_sent_total: counts.publishes_sent_total,
                 bytes_received_total: counts.bytes_received_total,

@@ -100,6 +100,7 @@ impl World {
                 self.late = None;
             }
             "checkpoint" => self.log.request_checkpoint(),
+            "segments" => self.store.roll_after(words.at(1).parse().expect("a number of records")),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
@@ -330,6 +331,8 @@ impl World {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
+            let retained = self.shards.first().map_or(0, Shard::retained_held);
+            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
         }
     }
 
@@ -392,6 +395,7 @@ fn start(
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
     let recovered = recovery.finish();
     log.release_recovered(&recovered.released);
+    log.hold_bodies(&recovered.held);
     let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }
