@@ -23,5 +23,5 @@ pub use queue::{
     QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 pub use text_value::{DurationText, SizeText};
-pub use timestamp::{ParseTimestampError, Timestamp};
+pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

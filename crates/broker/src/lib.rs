@@ -31,7 +31,7 @@ pub use alarms::{
     SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
-pub use config::Config;
+pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
 pub use handle::{Handle, NodeState};

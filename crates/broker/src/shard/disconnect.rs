@@ -169,9 +169,10 @@ impl Shard {
     /// Says goodbye to everyone, and writes what is left to write.
     pub(super) fn drain<O: Outbox>(&mut self, out: &mut O) {
         self.is_draining = true;
+        let reason = self.shared.config.reason_to_leave();
         self.refuse_entrants(out);
         for conn in self.conns.ids() {
-            self.say_goodbye(conn, ReasonCode::SERVER_SHUTTING_DOWN, None, out);
+            self.say_goodbye(conn, reason, None, out);
             self.leave(conn, Closing::WithWill, out);
         }
         while let Some(letter) = self.turn.next_local() {

@@ -41,6 +41,14 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
+        let limits = &self.shared.config.limits;
+        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
+        if publish.qos > limits.maximum_qos {
+            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
+        }
+        if publish.retain && !limits.retain_available {
+            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
         let resolved;

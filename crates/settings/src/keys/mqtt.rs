@@ -13,6 +13,24 @@ const U32_SECONDS: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest packet that MQTT can express.
 pub(super) const LARGEST_PACKET: u32 = 268_435_460;
 
+/// A template of response information; `None` for none.
+fn response_information(text: &str) -> Result<Option<String>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let plain = text.replace("${client_id}", "");
+    match text {
+        "" => Err("response information cannot be empty; `none` tells nothing".to_owned()),
+        _ if plain.contains(['+', '#', '\0']) => {
+            Err("response information has a wildcard; it is the beginning of topics".to_owned())
+        }
+        _ if plain.contains("${") => {
+            Err("response information knows `${client_id}` and nothing else".to_owned())
+        }
+        _ => Ok(Some(text.to_owned())),
+    }
+}
+
 pub(super) const SECTION: Section<Settings> = Section {
     name: "mqtt",
     doc: "Limits and times of MQTT.",
@@ -66,6 +84,33 @@ pub(super) const SECTION: Section<Settings> = Section {
                 min: 0,
                 max: u16::MAX,
                 at: |settings| &mut settings.mqtt.topic_alias_maximum,
+            },
+        },
+        Key {
+            name: "mqtt.max_qos",
+            default: "2",
+            doc: "The highest QoS that clients may publish with, which CONNACK says; who publishes with more, or wills it, is \
+                  sent away with 0x9B, and subscriptions are granted no more.",
+            slot: Slot::Count16 { min: 0, max: 2, at: |settings| &mut settings.mqtt.maximum_qos },
+        },
+        Key {
+            name: "mqtt.retain_available",
+            default: "true",
+            doc: "Whether clients may publish retained messages; who does where it is `false` is sent away with 0x9A. \
+                  What was retained before stays.",
+            slot: Slot::Switch(|settings| &mut settings.mqtt.retain_available),
+        },
+        Key {
+            name: "mqtt.response_information",
+            default: "none",
+            doc: "What a 5.0 client that asks for response information is told, as the beginning of its response topics, \
+                  such as `reply/${client_id}`; `none` tells nothing.",
+            slot: Slot::Text {
+                what: "topic with `${client_id}`, or `none`",
+                set: |settings, text| {
+                    settings.mqtt.response_information = response_information(text)?;
+                    Ok(())
+                },
             },
         },
         Key {
