@@ -139,6 +139,20 @@ t connect rm=1
 }
 
 #[test]
+fn a_replay_that_ends_while_its_bodies_are_read_lets_the_next_one_go_on() {
+    let mut world = World::new(without_cache());
+    for line in ["p connect", "p publish 0 r/a one retain", "p publish 0 q/a two retain"] {
+        world.command(line);
+    }
+    world.command("s connect");
+    // All in one turn: the answer of the log comes in the next.
+    world.quietly("s subscribe 1 r/+,0 q/+,0");
+    world.quietly("s unsubscribe 2 r/+");
+    let heard = world.settle();
+    assert_eq!(heard, ["s suback 1 00 00", "s unsuback 2 00", "s publish 0 retain q/a two"]);
+}
+
+#[test]
 fn a_client_that_does_not_read_holds_nobody_up() {
     check_both(
         r#"
