@@ -2,7 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
 mod connect;
