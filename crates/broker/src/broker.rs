@@ -29,7 +29,7 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
-/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// The year 2020 began. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
 /// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
 const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
 

@@ -1,7 +1,6 @@
 //! The broker under test: transcripts of what clients say and hear, over one shard and over three.
 
 mod client;
-mod sockets;
 mod world;
 
 mod alarms;
