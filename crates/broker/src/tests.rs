@@ -16,6 +16,8 @@ mod live;
 mod mqtt311;
 mod mqtt5;
 mod queues;
+mod retained;
+mod retained_crashes;
 mod sessions;
 mod settling;
 mod shards;
