@@ -14,6 +14,9 @@ mod hold;
 mod inbox;
 mod letters;
 mod live;
+mod loans;
+mod members;
+mod pick;
 mod publish;
 mod replay;
 mod resend;
@@ -29,7 +32,7 @@ mod tick;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -40,7 +43,7 @@ use stdx::Instant;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
@@ -51,6 +54,7 @@ use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use loans::{LendJob, Lent};
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -89,6 +93,12 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    /// Sessions that are members of shared groups, or keep messages for some.
+    members: HashSet<SessionId>,
+    members_timer: bool,
+    /// What sessions here keep and others deliver.
+    loans: Slab<Lent>,
+    lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
     log_state: LogState,
     counts: Counts,
@@ -118,7 +128,7 @@ impl Shard {
             entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
-            routes: RouteCache::new(config.route_cache_topics),
+            routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
@@ -130,6 +140,10 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            members: HashSet::new(),
+            members_timer: false,
+            loans: Slab::new(),
+            lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),

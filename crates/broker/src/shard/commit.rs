@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
+use bytes::Bytes;
+use log_api::{
+    AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, ReadError, RecordKind,
+};
 use mqtt_types::{QoS, ReasonCode};
 
 use super::Shard;
@@ -10,6 +13,7 @@ use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
 use super::hold::Place;
 use super::inbox::reader_of;
+use super::loans::lender_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::{RetainedPart, ShardPart};
@@ -29,13 +33,21 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => match (reader_of(token), delayed_of(token)) {
-                (Some(number), _) => self.inbox_read(number, records, out),
-                (None, Some(number)) => self.delayed_read(number, records, out),
-                (None, None) => self.hosting.read(token, records, &mut self.turn),
-            },
+            LogEvent::Read { token, records } => self.read(token, records, out),
             LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
+        }
+    }
+
+    fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
+        if let Some(number) = reader_of(token) {
+            self.inbox_read(number, records, out);
+        } else if let Some(number) = delayed_of(token) {
+            self.delayed_read(number, records, out);
+        } else if let Some(number) = lender_of(token) {
+            self.lend_read(number, records, out);
+        } else {
+            self.hosting.read(token, records, &mut self.turn);
         }
     }
 

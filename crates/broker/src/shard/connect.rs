@@ -116,6 +116,7 @@ impl Shard {
         entry.owner = owner.or_else(|| entry.owner.take());
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
+        entry.tell_others();
         if id.is_durable() {
             let event = SessionEvent::Connected {
                 client_id: negotiated.client_id.clone(),

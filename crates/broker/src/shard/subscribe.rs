@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
+use mqtt_router::Member;
 use mqtt_session::{RetainHandling, SubscriptionRecord};
 use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
@@ -158,10 +159,16 @@ impl Shard {
         if id.is_durable() {
             self.turn.hand_over_beginnings(&*self.shared.log);
         }
-        self.shared.routes.change(|router| match group {
-            None => router.subscribe(filter, id.subscriber(), options),
-            Some(group) => router.join(group, filter, id.subscriber(), options),
-        });
+        let subscriber = id.subscriber();
+        match group {
+            None => {
+                self.shared.routes.change(|router| router.subscribe(filter, subscriber, options))
+            }
+            Some(group) => {
+                let member = Member { subscriber, options, state: self.take_seat(id) };
+                self.shared.routes.change(|router| router.join(group, filter, member))
+            }
+        };
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.session.subscribe(address, record);
         }
@@ -361,6 +368,9 @@ impl Shard {
             Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
             _ => false,
         });
+        if let Ok(Address::Shared { group, filter }) = Address::parse(address) {
+            self.leave_group(id, group, filter.as_str());
+        }
     }
 }
 
