@@ -18,6 +18,7 @@ mod queues;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_subscriptions;
 mod sign_in;
 mod status;
 mod storage;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::auth::AuthSettings;
 use crate::listener::ListenerConfig;
 use crate::queue_defaults::QueueDefaults;
+use crate::shared_subscriptions::SharedSubscriptionSettings;
 
 /// Everything that can be configured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +77,8 @@ pub struct MqttSettings {
     pub max_retained_messages: u32,
     /// Bytes of retained messages kept.
     pub max_retained_bytes: u64,
+    /// Shared subscriptions.
+    pub shared_subscriptions: SharedSubscriptionSettings,
 }
 
 /// Queues: auto-create and defaults.

@@ -34,7 +34,11 @@ impl Shard {
                     self.answered(id);
                 }
             }
-            Err(reason) => self.after_unknown(conn, reason, out),
+            Err(reason) => {
+                // Maybe a late answer for what another member has meanwhile.
+                self.answered(id);
+                self.after_unknown(conn, reason, out);
+            }
         }
     }
 

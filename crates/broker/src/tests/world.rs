@@ -111,6 +111,7 @@ impl World {
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
             "ends" => return vec![self.open_ends().to_string()],
+            "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
             _ => self.client_command(&words),
         }
@@ -231,6 +232,18 @@ impl World {
             None => said.push("no answer yet".to_owned()),
         }
         said
+    }
+
+    /// The counts of shared subscriptions that are not 0.
+    fn shared_line(&self) -> String {
+        let counts = self.handle.state().counts;
+        let all = [
+            ("handed_over", counts.shared_handed_over_total),
+            ("dropped", counts.shared_dropped_total),
+            ("refused", counts.negative_acks_total),
+        ];
+        let some = all.iter().filter(|(_, count)| *count > 0);
+        some.map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
     }
 
     fn delete(&mut self, name: &str) -> Vec<String> {
