@@ -13,6 +13,7 @@ use mqtt_router::{Member, SharedGroup};
 use mqtt_types::QoS;
 
 use crate::ids::{SessionId, fnv_1a};
+use choice::rank;
 pub(crate) use presence::{Presence, free};
 
 /// How a shared subscription chooses the member that gets a message. Names are those of the queues' strategies where the
@@ -99,13 +100,18 @@ impl RouteGroup {
         }
     }
 
-    /// The durable session that keeps a message until whoever gets it has it: each in turn.
-    pub(crate) fn next_home(&self, except: Option<SessionId>) -> Option<&Member> {
+    /// The durable session that keeps a message until whoever gets it has it: each in turn, but for a sticky strategy the same
+    /// one for the same key, or messages could overtake each other on their ways from two.
+    pub(crate) fn next_home(&self, key: u32, except: Option<SessionId>) -> Option<&Member> {
+        let is_other =
+            |member: &Member| is_home(member) && Some(SessionId::from(member.subscriber)) != except;
+        let homes = || self.group.members().iter().filter(|member| is_other(member));
+        if self.strategy.is_sticky() {
+            return homes().max_by_key(|member| rank(member, key));
+        }
         let turn = self.home_turn.fetch_add(1, Ordering::Relaxed) as usize;
         let nth = turn.checked_rem(self.homes)?;
-        let homes = || self.group.members().iter().filter(|member| is_home(member));
-        let is_other = |member: &&Member| Some(SessionId::from(member.subscriber)) != except;
-        homes().nth(nth).filter(is_other).or_else(|| homes().find(is_other))
+        homes().nth(nth).or_else(|| homes().next())
     }
 
     /// Whether the strategy decides among durable sessions alone where a message is stored: the others could not finish

@@ -19,6 +19,7 @@ mod sessions;
 mod settling;
 mod shards;
 mod shared_subscriptions;
+mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;

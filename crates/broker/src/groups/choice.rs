@@ -71,10 +71,11 @@ impl RouteGroup {
     /// Rendezvous: each member has a rank for each key, and the highest has the key. Who leaves or comes moves its own keys
     /// alone.
     fn by_key(&self, key: u32, may: &impl Fn(&Member) -> bool) -> Option<&Member> {
-        let rank = |member: &&Member| mix(member.subscriber.0 ^ u64::from(key).rotate_left(32));
         let best = |is_fit: fn(Presence) -> bool| {
             let members = self.group.members().iter();
-            members.filter(|one| is_fit(Presence::of(one)) && may(one)).max_by_key(rank)
+            members
+                .filter(|one| is_fit(Presence::of(one)) && may(one))
+                .max_by_key(|member| rank(member, key))
         };
         best(Presence::is_present)
             .or_else(|| best(Presence::is_connected))
@@ -122,6 +123,11 @@ impl RouteGroup {
         }
         least.map(|(member, _)| member)
     }
+}
+
+/// A member's rank for a key.
+pub(super) fn rank(member: &Member, key: u32) -> u64 {
+    mix(member.subscriber.0 ^ u64::from(key).rotate_left(32))
 }
 
 /// Spreads numbers: the finalizer of SplitMix64.

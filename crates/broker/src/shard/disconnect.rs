@@ -8,7 +8,9 @@ use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
+use super::loans::ENDING_LOOK_MIN;
 use super::session_log::Waiting;
+use super::state::Ending;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::{CloseReason, Outbox};
 use crate::record::SessionEvent;
@@ -144,18 +146,17 @@ impl Shard {
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         if entry.is_ending() {
-            return self.look_at_ending(id, out);
+            return self.look_at_ending(id);
         }
         let will = entry.session.take_will();
         let inbox = entry.session.inbox();
         let shared = inbox.map_or(0, |inbox| inbox.lendable(0, true).count() + inbox.lent());
         self.unroute_session(id);
-        if shared > 0 && self.has_heirs(id) {
+        if shared > 0 {
             self.begin_ending(id);
             self.log_disconnected(id);
-            self.look_at_ending(id, out);
+            self.look_at_ending(id);
         } else {
-            self.counts.shared_dropped_total += shared as u64;
             self.remove_session(id);
             self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
         }
@@ -169,7 +170,8 @@ impl Shard {
         self.sessions.forget_client(id);
         self.take_seat(id);
         if let Some(entry) = self.sessions.get_mut(id) {
-            entry.extras.get_or_insert_default().is_ending = true;
+            let (seen, at, wait) = (u64::MAX, Instant::ZERO, ENDING_LOOK_MIN);
+            entry.extras.get_or_insert_default().ending = Some(Ending { seen, at, wait });
         }
     }
 

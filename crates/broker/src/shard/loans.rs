@@ -10,6 +10,9 @@
 //!          Waiting ◀── LoanOver NoRoom, lent again later ──────────────────────────┘
 //! ```
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use bytes::Bytes;
 use log_api::{Position, ReadError, ShardId};
 use mqtt_router::Member;
@@ -30,6 +33,9 @@ use crate::record::{PublishRecord, SessionEvent};
 const BATCH: usize = 64;
 /// Messages that may wait with a borrower beyond its window. The others wait at home, on disk.
 const WAITING_MAX: u32 = 256;
+/// How long a session that is over waits before it looks again whether somebody has room for what it keeps.
+pub(super) const ENDING_LOOK_MIN: Duration = Duration::from_millis(500);
+const ENDING_LOOK_MAX: Duration = Duration::from_secs(30);
 const SHARD_SHIFT: u32 = 48;
 
 /// A message that was lent.
@@ -158,10 +164,15 @@ impl Shard {
         let route = self.routes.route(&self.shared.routes, topic);
         let Some(group) = route.group(mark.group) else { return Lending::NoGroup };
         let published = message.head().qos;
+        // A message of a sticky group waits with its own member, however many do.
+        let is_sticky = group.strategy.is_sticky();
         // One at QoS 2 could come twice, if this process dies: its home does not know what the borrower's client has.
         let may = |member: &Member| match SessionId::from(member.subscriber) == home {
             true => or_own,
-            false => has_room(member) && published.min(member.options.qos) < QoS::ExactlyOnce,
+            false => {
+                (is_sticky && Presence::of(member).is_present() || has_room(member))
+                    && published.min(member.options.qos) < QoS::ExactlyOnce
+            }
         };
         let Some(member) = group.choose(mark.key, may) else { return Lending::NoMember };
         let session = SessionId::from(member.subscriber);
@@ -238,19 +249,22 @@ impl Shard {
 
     // Sessions that are over and keep messages for others.
 
-    /// Looks again whether somebody takes what such a session keeps.
-    pub(super) fn look_at_ending<O: Outbox>(&mut self, id: SessionId, _out: &mut O) {
-        if self.has_heirs(id) {
-            self.lend_out(id, None);
+    /// Looks again whether somebody takes what such a session keeps: when a member has come, and now and then.
+    pub(super) fn look_at_ending(&mut self, id: SessionId) {
+        let now = self.turn.now;
+        let come = self.shared.members_come.load(Ordering::Relaxed);
+        let entry = self.sessions.get_mut(id);
+        let ending = entry.and_then(|entry| entry.extras.as_mut()?.ending.as_mut());
+        let Some(ending) = ending else { return };
+        if ending.seen != come {
+            (ending.seen, ending.wait) = (come, ENDING_LOOK_MIN);
+        } else if now < ending.at {
+            return;
         } else {
-            let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
-            let all: Vec<u64> = inbox
-                .into_iter()
-                .flat_map(|inbox| inbox.lendable(0, true))
-                .map(|(n, _)| n)
-                .collect();
-            all.into_iter().for_each(|sequence| self.drop_of_ending(id, sequence));
+            ending.wait = (ending.wait * 2).min(ENDING_LOOK_MAX);
         }
+        ending.at = now + ending.wait;
+        self.lend_out(id, None);
         self.finish_ending(id);
     }
 

@@ -1,6 +1,7 @@
 //! Members of shared groups: what they let others know, when they stall, and whom what they have goes to then.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -48,6 +49,7 @@ impl Shard {
         let seat = entry.extras.get_or_insert_default().seat.get_or_insert_default();
         let state = Arc::clone(&seat.state);
         entry.tell_others();
+        self.shared.members_come.fetch_add(1, Ordering::Relaxed);
         state
     }
 
@@ -60,7 +62,7 @@ impl Shard {
     }
 
     /// Looks who stalls, and who could take what waits elsewhere.
-    pub(super) fn members_due<O: Outbox>(&mut self, out: &mut O) {
+    pub(super) fn members_due(&mut self) {
         self.members_timer = false;
         let members: Vec<SessionId> = self.members.iter().copied().collect();
         for id in &members {
@@ -68,7 +70,7 @@ impl Shard {
         }
         let mut looks = Looks::default();
         for id in members {
-            self.look_at_member(id, &mut looks, out);
+            self.look_at_member(id, &mut looks);
         }
         if !self.members.is_empty() {
             self.watch_members();
@@ -121,13 +123,13 @@ impl Shard {
         }
     }
 
-    fn look_at_member<O: Outbox>(&mut self, id: SessionId, looks: &mut Looks, out: &mut O) {
+    fn look_at_member(&mut self, id: SessionId, looks: &mut Looks) {
         let Some(entry) = self.sessions.get(id) else {
             self.members.remove(&id);
             return;
         };
         if entry.is_ending() {
-            return self.look_at_ending(id, out);
+            return self.look_at_ending(id);
         }
         let extras = entry.extras.as_ref();
         let stalls = extras.and_then(|e| e.seat.as_ref()).is_some_and(|seat| seat.is_stalled);
@@ -186,17 +188,6 @@ impl Shard {
             looks.insert(mark, Look { present, room: group.room(|_| true), is_sticky });
         }
         marks
-    }
-
-    /// Whether a group of the session has members, of which it is none any more.
-    pub(super) fn has_heirs(&self, id: SessionId) -> bool {
-        !self.look_at_groups_left(id).is_empty()
-    }
-
-    fn look_at_groups_left(&self, id: SessionId) -> Looks {
-        let mut looks = Looks::default();
-        self.look_at_groups(id, &mut looks);
-        looks
     }
 
     /// Gives others what was taken from a member, later in this turn.

@@ -68,7 +68,7 @@ impl Shard {
             group.choose(key, |member| is_home(member) && is_other(member))
         } else {
             for_any = true;
-            group.next_home(except)
+            group.next_home(key, except)
         };
         // No durable session but the one that shall not have it.
         let member = member.or_else(|| {

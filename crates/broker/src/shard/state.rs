@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
@@ -143,7 +144,17 @@ pub(crate) struct Extras {
     /// Its place in shared groups.
     pub(crate) seat: Option<Seat>,
     /// The session is over but for messages of shared subscriptions that it keeps for others.
-    pub(crate) is_ending: bool,
+    pub(crate) ending: Option<Ending>,
+}
+
+/// How a session looks for somebody who takes what it keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending {
+    /// How often members had come when it looked last.
+    pub(crate) seen: u64,
+    /// When it looks again though nobody has come, and how long after that.
+    pub(crate) at: Instant,
+    pub(crate) wait: Duration,
 }
 
 /// What a member of shared groups lets others know, and how it answers.
@@ -189,7 +200,7 @@ impl SessionEntry {
                 && extras.subacks.is_empty()
                 && extras.shelf.is_empty()
                 && extras.seat.is_none()
-                && !extras.is_ending
+                && extras.ending.is_none()
         });
     }
 
@@ -213,7 +224,7 @@ impl SessionEntry {
 
     /// It is over but for what it keeps for other members of shared groups.
     pub(crate) fn is_ending(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| extras.is_ending)
+        self.extras.as_ref().is_some_and(|extras| extras.ending.is_some())
     }
 
     /// Whether retained messages are still to be sent.

@@ -32,7 +32,7 @@ impl Shard {
                     self.resume_throttled(out);
                 }
                 Timer::Delayed => self.delayed_due(),
-                Timer::Members => self.members_due(out),
+                Timer::Members => self.members_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();
