@@ -189,7 +189,9 @@ impl Twin {
             Step::Publish { publisher, topic } => self.publish(publisher, topic),
             Step::Answer { member, count, code } => self.answer(member, count, code),
             Step::Lose { member } if member != self.anchor => self.lose(member),
-            Step::Connect { member, window, keep } if member != self.anchor || keep => {
+            Step::Connect { member, window, keep }
+                if member != self.anchor || keep && self.members[member].is_durable =>
+            {
                 self.connect(member, window, keep);
             }
             Step::Unsubscribe { member } if member != self.anchor => {
