@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod alarms;
 #[cfg(test)]
 mod checks;
 mod commit;
@@ -18,9 +19,11 @@ mod loans;
 mod members;
 mod pick;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -29,6 +32,7 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -50,11 +54,14 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use alarms::Overflowing;
+pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
 use loans::{LendJob, Lent};
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -100,6 +107,8 @@ pub struct Shard {
     loans: Slab<Lent>,
     lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
+    retained: RetainedWork,
+    overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
 }
@@ -117,6 +126,9 @@ impl Shard {
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
+        }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
         }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
@@ -145,6 +157,8 @@ impl Shard {
             loans: Slab::new(),
             lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
+            overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use log_api::Log;
 use mqtt_session::ServerLimits;
 
+use crate::alarms::Alarms;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::post::Post;
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
+    pub(crate) alarms: Alarms,
     pub(crate) post: Post,
     pub(crate) log: Arc<dyn Log>,
     /// How often a member of a shared group has come, or come back.

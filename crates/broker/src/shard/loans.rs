@@ -291,7 +291,7 @@ impl Shard {
 }
 
 /// Tells reads to lend from others.
-const LEND_READ: u64 = 1 << 60;
+const LEND_READ: u64 = 3 << 60;
 
 /// The session that reads to lend, if it was one.
 pub(super) const fn lender_of(token: u64) -> Option<SessionNumber> {

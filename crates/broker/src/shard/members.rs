@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use mqtt_router::MemberState;
+use mqtt_router::{Member, MemberState, SubscriptionOptions};
 use mqtt_session::{Origin, Taken};
-use mqtt_types::{Address, Message, TopicName};
+use mqtt_types::{Address, Message, TopicFilter, TopicName};
 use stdx::Instant;
 
 use super::Shard;
@@ -41,7 +41,20 @@ struct Look {
 type Looks = HashMap<u32, Look>;
 
 impl Shard {
-    /// Makes a session a member of shared groups: what it lets others know.
+    /// Makes a session a member of a shared group; false if it was and has other options now.
+    pub(super) fn join_group(
+        &mut self,
+        id: SessionId,
+        name: &str,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+    ) -> bool {
+        let state = self.take_seat(id);
+        let member = Member { subscriber: id.subscriber(), options, state };
+        self.shared.routes.change(|router| router.join(name, filter, member))
+    }
+
+    /// Gives a session a place in shared groups: what it lets others know.
     pub(super) fn take_seat(&mut self, id: SessionId) -> Arc<MemberState> {
         self.members.insert(id);
         self.watch_members();

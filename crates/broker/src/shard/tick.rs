@@ -33,6 +33,8 @@ impl Shard {
                 }
                 Timer::Delayed => self.delayed_due(),
                 Timer::Members => self.members_due(),
+                Timer::Retained => self.retained_due(),
+                Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();

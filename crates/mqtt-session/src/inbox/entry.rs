@@ -14,6 +14,8 @@ use super::Kept;
 ///        │                     │                                                     ▲
 ///        └ expired, too large, │ PUBREC                             PUBCOMP          │
 ///          overflow ──▶ Gone   └──▶ Receiving ── stored, PUBREL ──▶ Received ────────┘
+///                                  │      ▲
+///                       not stored └──────┘ Unstored, until it is tried again
 /// ```
 /// A message of a shared subscription goes from `Waiting` or `Sent` to `Lent` when another member gets it, and from there
 /// back, or to `Gone` with that one's acknowledgement; if this client was sent it on this connection, to `Given`, until it
@@ -24,6 +26,8 @@ pub(super) enum State {
     Sent,
     /// The client has it, which is being stored.
     Receiving,
+    /// The client has it, which could not be stored: that is to be tried again.
+    Unstored,
     /// The client has it, which is stored: PUBREL went out, or goes out on the next connection.
     Received,
     /// Another session delivers it.
@@ -43,6 +47,7 @@ const SHARED: u8 = 0b0100_0000;
 /// 16 bytes: there may be very many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
+    /// Where storage has the message; when the client has it, the place of its PUBREC among others.
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
@@ -52,7 +57,11 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, copy: 0, state: State::Gone };
-    pub(super) const RECEIVED: Self = Self { state: State::Received, ..Self::GONE };
+
+    /// One that the client has, with the place of its PUBREC among others.
+    pub(super) const fn received(place: u64) -> Self {
+        Self { at: place, state: State::Received, ..Self::GONE }
+    }
 
     pub(super) fn new(kept: Kept) -> Self {
         let mut flags = kept.qos.as_u8();
@@ -77,10 +86,6 @@ impl Entry {
     /// Whether another member of a shared subscription may have it.
     pub(super) const fn is_shared(&self) -> bool {
         self.flags & SHARED != 0
-    }
-
-    pub(super) fn is_on_loan(&self) -> bool {
-        matches!(self.state, State::Lent | State::Given)
     }
 
     pub(super) fn qos(&self) -> QoS {
