@@ -1,6 +1,7 @@
 //! Puts a broker together: what is shared, the shards, and a handle for the outside.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
@@ -82,6 +83,7 @@ pub fn open(
         alarms,
         post,
         log,
+        members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });

@@ -21,6 +21,8 @@ mod retained_crashes;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_subscriptions;
+mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;

@@ -123,6 +123,7 @@ impl World {
                 return vec![left.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")];
             }
             "ends" => return vec![self.open_ends().to_string()],
+            "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
             _ => self.client_command(&words),
         }
@@ -270,6 +271,18 @@ impl World {
             None => said.push("no answer yet".to_owned()),
         }
         said
+    }
+
+    /// The counts of shared subscriptions that are not 0.
+    fn shared_line(&self) -> String {
+        let counts = self.handle.state().counts;
+        let all = [
+            ("handed_over", counts.shared_handed_over_total),
+            ("dropped", counts.shared_dropped_total),
+            ("refused", counts.negative_acks_total),
+        ];
+        let some = all.iter().filter(|(_, count)| *count > 0);
+        some.map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
     }
 
     fn delete(&mut self, name: &str) -> Vec<String> {
