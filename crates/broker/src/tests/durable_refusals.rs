@@ -38,7 +38,7 @@ a connect keep expiry=1000
   a connack 00 present
   a publish 1 id=1 dup t one
   a publish 1 id=2 dup s two
-  a publish 1 id=59392 jobs three
+  a publish 1 id=59452 jobs three
 "#,
     );
 }
