@@ -4,6 +4,7 @@ mod client;
 mod sockets;
 mod world;
 
+mod alarms;
 mod connections;
 mod crashes;
 mod delayed;

@@ -33,7 +33,7 @@ impl Shard {
     ) {
         self.counts.connects_total += 1;
         if self.is_draining {
-            let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
+            let refusal = ConnectRefusal::new(connect.version, self.reason_to_turn_away());
             return self.refuse_connect(conn, connect, &refusal, out);
         }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
@@ -202,6 +202,14 @@ impl Shard {
         }
     }
 
+    /// What a client hears that connects while the broker shuts down. `[MQTT-3.2.2-21]`
+    pub(super) fn reason_to_turn_away(&self) -> ReasonCode {
+        match self.shared.config.reason_to_leave() {
+            ReasonCode::SERVER_SHUTTING_DOWN => ReasonCode::SERVER_UNAVAILABLE,
+            elsewhere => elsewhere,
+        }
+    }
+
     fn refuse_connect<O: Outbox>(
         &mut self,
         conn: ConnId,
@@ -229,6 +237,11 @@ impl Shard {
             && let Some(buffer) = out.buffer(conn)
         {
             let mut block = PropertyBlock::new();
+            if let Some(reference) = self.shared.config.reference_of(refusal.reason)
+                && version.is_v5()
+            {
+                let _ = block.push(&Property::ServerReference(reference));
+            }
             if let Some(words) = words.filter(|_| version.is_v5()) {
                 let _ = block.push(&Property::ReasonString(words));
             }

@@ -412,20 +412,6 @@ impl Shard {
             self.log_session(id, event, Waiting::Nobody);
         }
     }
-
-    /// A session full: counted, and said now and then.
-    pub(super) fn count_overflow(&mut self, id: SessionId) {
-        self.counts.session_overflow_total += 1;
-        if self.counts.session_overflow_total.is_power_of_two() {
-            let client_id = self.sessions.get(id).map(|entry| entry.session.client_id());
-            let dropped = self.counts.session_overflow_total;
-            tracing::warn!(
-                client_id,
-                dropped,
-                "session full: its oldest waiting messages are dropped"
-            );
-        }
-    }
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.

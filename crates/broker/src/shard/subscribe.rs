@@ -8,7 +8,6 @@ use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
-use super::publish::is_reserved;
 use super::restore::options_of;
 use super::session_log::{Granted, SubAckToSend, Waiting};
 use super::state::PendingSubscribe;
@@ -70,7 +69,9 @@ impl Shard {
         let mut open = Vec::new();
         let mut create = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
-            let record = record_of(options, identifier);
+            let mut record = record_of(options, identifier);
+            // `[MQTT-3.2.2-10]`
+            record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let before = self.subscription_of(id, address);
             let is_new = before.is_none();
             match self.subscribe_one(id, address, record, is_new) {
@@ -175,10 +176,6 @@ impl Shard {
         wanted: &Wanted<'_>,
         record: SubscriptionRecord,
     ) -> Outcome {
-        if wanted.filter.is_some_and(|filter| is_reserved(filter.as_str())) {
-            let reason = "a queue cannot be bound to an address of the broker's own";
-            return Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason));
-        }
         if let Some(definition) = self.shared.directory.get(wanted.name) {
             return Outcome::Known(self.consume_existing(id, address, wanted, record, &definition));
         }

@@ -100,6 +100,7 @@ impl World {
                 self.late = None;
             }
             "checkpoint" => self.log.request_checkpoint(),
+            "segments" => self.store.roll_after(words.at(1).parse().expect("a number of records")),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
@@ -112,6 +113,7 @@ impl World {
                 let offset = words.at(1).parse().expect("an offset");
                 self.store.damage(log_api::Position::new(1, offset));
             }
+            "alarms" => return self.alarm_lines(),
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
@@ -329,6 +331,8 @@ impl World {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
+            let retained = self.shards.first().map_or(0, Shard::retained_held);
+            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
         }
     }
 
@@ -351,6 +355,14 @@ impl World {
         let definition = self.handle.queue(name)?;
         let owner = self.shards.get(usize::from(definition.owner.0))?;
         owner.ledger(definition.sink)
+    }
+
+    fn alarm_lines(&self) -> Vec<String> {
+        let line = |alarm: &crate::Alarm| {
+            let since = alarm.since.0 - EPOCH_MS;
+            format!("{} {} since={since}", alarm.name, alarm.resource)
+        };
+        self.handle.alarms().list().iter().map(line).collect()
     }
 
     fn ledger_line(&self, name: &str) -> String {
@@ -383,6 +395,7 @@ fn start(
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
     let recovered = recovery.finish();
     log.release_recovered(&recovered.released);
+    log.hold_bodies(&recovered.held);
     let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }
