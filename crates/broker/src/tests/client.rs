@@ -265,7 +265,9 @@ fn words_of(packet: &Packet<'_>) -> String {
             let keep_alive = properties.server_keep_alive;
             let keep_alive = keep_alive.map(|seconds| format!(" keepalive={seconds}"));
             let keep_alive = keep_alive.unwrap_or_default();
-            let rest = limit_words(&properties, ack.properties) + &exchange_words(ack.properties) + &reason(ack.properties.reason_string());
+            let rest = limit_words(&properties, ack.properties)
+                + &exchange_words(ack.properties)
+                + &reason(ack.properties.reason_string());
             format!("connack {:02x}{present}{assigned}{keep_alive}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
