@@ -311,6 +311,26 @@ ends
 }
 
 #[test]
+fn the_brokers_status_takes_no_room_from_others() {
+    let status_interval = std::time::Duration::from_secs(1);
+    let config = Config { max_retained_messages: 2, status_interval, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+wait 1000
+p connect
+  p connack 00
+p publish 1 r/a one id=1 retain
+  p puback 1 10
+p publish 1 r/b two id=2 retain
+  p puback 2 10
+p publish 1 r/c three id=3 retain
+  p puback 3 97 "retained message not kept: mqtt.max_retained_messages is reached"
+"#,
+    );
+}
+
+#[test]
 fn topics_take_memory_and_have_a_limit() {
     let config = Config { max_retained_memory: 500, ..Config::default() };
     check_with(
