@@ -7,6 +7,7 @@ mod login;
 mod metrics;
 mod page;
 mod queue;
+mod text_schema;
 mod text_value;
 mod timestamp;
 mod user;

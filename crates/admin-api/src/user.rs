@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A user to create: the body of `POST /api/v1/users`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
     /// Its name.
@@ -18,7 +19,7 @@ pub struct UserSpec {
 }
 
 /// A change to a user: the body of `PATCH /api/v1/users/{username}`. What is not given stays.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserPatch {
     /// The name, which cannot change; read only to say so.
@@ -33,7 +34,7 @@ pub struct UserPatch {
 }
 
 /// A user as everyone who manages users may see it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
     /// Its name.
     pub username: String,
