@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
-use crate::{health, login, metrics_page, openapi, queues, start_page, users};
+use crate::{alarms, health, login, metrics_page, openapi, queues, start_page, users};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {
@@ -48,6 +48,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(login::login))
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::patch, queues::delete))
+        .routes(routes!(alarms::list))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))
 }
