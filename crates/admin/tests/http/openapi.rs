@@ -76,7 +76,7 @@ fn every_operation_is_described_and_exists() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_schema_is_used() {
+fn every_reference_leads_somewhere() {
     let document = document(&World::start());
     let mut found = BTreeSet::new();
     references(&document, &mut found);
@@ -85,7 +85,8 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
         .into_iter()
         .map(|reference| reference.strip_prefix("#/components/schemas/").expect(reference))
         .collect();
-    assert_eq!(used, schemas);
+    let lost: Vec<_> = used.difference(&schemas).collect();
+    assert!(lost.is_empty() && used.len() > 10, "{lost:?}");
 }
 
 #[test]
