@@ -2,6 +2,7 @@
 
 mod body;
 mod properties;
+mod schema;
 mod spec;
 mod values;
 mod view;

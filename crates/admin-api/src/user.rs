@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
     /// Its name.
+    #[schema(min_length = 1)]
     pub username: String,
     /// Its password, in clear.
+    #[schema(min_length = 1, max_length = 1_024)]
     pub password: String,
     /// Its roles.
     #[serde(default)]
@@ -24,6 +26,7 @@ pub struct UserSpec {
 pub struct UserPatch {
     /// The name, which cannot change; read only to say so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     pub username: Option<String>,
     /// The new password, in clear.
     #[serde(skip_serializing_if = "Option::is_none")]

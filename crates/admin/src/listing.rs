@@ -19,6 +19,7 @@ pub struct ListQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
     /// The `next` of the page before.
+    #[param(pattern = "^([0-9a-f]{2})*$")]
     cursor: Option<String>,
 }
 

@@ -63,7 +63,7 @@ pub async fn show(
 #[utoipa::path(
     patch, path = "/api/v1/queues/{name}", tag = "queues", operation_id = "change_queue",
     params(("name" = String, Path, description = "The queue's name, percent-encoded.")),
-    request_body = QueueBody,
+    request_body = QueuePatch,
     responses((status = 200, body = QueueView, description = "The queue as it is now."), Refused, Wrong, Unknown),
 )]
 pub async fn patch(

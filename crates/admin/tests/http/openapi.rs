@@ -99,6 +99,10 @@ fn queues_are_as_their_schemas_say() {
     let expected = PROPERTY_NAMES.iter().copied().chain(["name", "topic_filter"]).collect();
     assert_eq!(keys(&body["properties"]), expected);
     assert_eq!((&body["additionalProperties"], body.get("required")), (&json!(false), None));
+    let mut change = schemas["QueuePatch"].clone();
+    change["description"] = body["description"].clone();
+    change["properties"]["name"] = body["properties"]["name"].clone();
+    assert_eq!(&change, body, "a change is a body without a name");
     for (name, property) in body["properties"].as_object().expect("an object") {
         let nullable = property["type"] == json!(["string", "null"])
             || property["type"] == json!(["integer", "null"])
