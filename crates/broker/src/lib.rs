@@ -22,6 +22,8 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -3,7 +3,7 @@
 
 mod acknowledge;
 mod alarms;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
 mod connect;

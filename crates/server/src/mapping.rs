@@ -243,6 +243,7 @@ pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig,
         retry_delay: properties.retry_delay.0,
         retry_delay_max: properties.retry_delay_max.0,
         paused: properties.paused,
+        ..QueueConfig::default()
     })
 }
 
@@ -253,6 +254,8 @@ pub(crate) fn properties(definition: &QueueDefinition) -> QueueProperties {
         queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
         queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
         queue_engine::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
+        queue_engine::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
+        queue_engine::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
     };
     QueueProperties {
         dispatch_strategy,

@@ -165,7 +165,7 @@ impl Entry {
             }
         };
         let fresh = self.fresh.as_ref().map_or(0, |fresh| {
-            BODY_BYTES_MORE + fresh.message.as_ref().map_or(0, |message| message_bytes(message))
+            BODY_BYTES_MORE + fresh.message.as_ref().map_or(0, message_bytes)
         });
         Weight {
             messages,

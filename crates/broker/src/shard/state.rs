@@ -400,7 +400,7 @@ impl Sessions {
         self.by_number.iter().filter_map(entry)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SessionEntry> {
         self.slots.iter().flatten()
     }
@@ -455,7 +455,7 @@ impl Consumers {
         self.map.remove(&id)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
         self.map.iter()
     }
