@@ -10,6 +10,7 @@ mod listeners;
 mod overlap;
 mod pairs;
 mod sessions;
+mod shared_subscriptions;
 mod shutdown;
 mod sign_in;
 mod strategies;
