@@ -11,6 +11,7 @@ mod overlap;
 mod pairs;
 mod retained;
 mod sessions;
+mod shared_subscriptions;
 mod shutdown;
 mod sign_in;
 mod strategies;
