@@ -1,6 +1,7 @@
 //! Puts a broker together: what is shared, the shards, and a handle for the outside.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use log_api::{Log, Position, ShardId};
 use mqtt_router::Router;
@@ -30,7 +31,7 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
-/// The beginning of 2020: a clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// The year 2020 began. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
 /// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
 const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
 
@@ -83,6 +84,7 @@ pub fn open(
         alarms,
         post,
         log,
+        members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });
