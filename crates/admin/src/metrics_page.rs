@@ -98,11 +98,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-<<<<<<< HEAD
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 28] {
-=======
 fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
->>>>>>> main
     let log = &numbers.log;
     vec![
         (Metric::Connections, numbers.connections),
