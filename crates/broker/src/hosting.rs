@@ -281,19 +281,19 @@ impl Hosting {
     }
 
     /// Checks the engines, that accounts balance, and that no more is kept in memory than is waiting.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
         self.queues.values().try_for_each(HostedQueue::check)
     }
 
     /// Bodies in the log that the queues here need.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
         self.queues.values().map(|queue| queue.engine.stored().count()).sum()
     }
 
     /// The account of a queue.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<queue_engine::Ledger> {
         self.queues.get(&sink).map(|queue| queue.engine.ledger())
     }

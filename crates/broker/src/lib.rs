@@ -1,11 +1,13 @@
 //! Shards: they feed the engines with packets, commits and mail, and perform their actions. Each shard owns its
 //! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
 
+mod alarms;
 mod broker;
 mod checkpoint;
 mod config;
 mod control;
 mod directory;
+mod groups;
 mod handle;
 mod hosting;
 mod ids;
@@ -20,15 +22,22 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
 mod turn;
 
+pub use alarms::{
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, RETAINED_FULL,
+    SESSION_OVERFLOW,
+};
 pub use broker::{Broker, open};
-pub use config::Config;
+pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
+pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
 pub use mail::{Mail, QueueState};

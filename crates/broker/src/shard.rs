@@ -2,7 +2,8 @@
 //! one verb each.
 
 mod acknowledge;
-#[cfg(test)]
+mod alarms;
+#[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
 mod connect;
@@ -14,10 +15,15 @@ mod hold;
 mod inbox;
 mod letters;
 mod live;
+mod loans;
+mod members;
+mod pick;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -26,10 +32,11 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -40,17 +47,21 @@ use stdx::Instant;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use alarms::Overflowing;
+pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use loans::{LendJob, Lent};
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -89,7 +100,15 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    /// Sessions that are members of shared groups, or keep messages for some.
+    members: HashSet<SessionId>,
+    members_timer: bool,
+    /// What sessions here keep and others deliver.
+    loans: Slab<Lent>,
+    lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
+    retained: RetainedWork,
+    overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
 }
@@ -108,6 +127,9 @@ impl Shard {
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
+        }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
         Self {
@@ -118,7 +140,7 @@ impl Shard {
             entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
-            routes: RouteCache::new(config.route_cache_topics),
+            routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
@@ -130,7 +152,13 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            members: HashSet::new(),
+            members_timer: false,
+            loans: Slab::new(),
+            lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
+            overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

@@ -1,23 +1,28 @@
 //! The broker under test: transcripts of what clients say and hear, over one shard and over three.
 
 mod client;
-mod sockets;
 mod world;
 
+mod alarms;
 mod connections;
 mod crashes;
 mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod durable_refusals;
 mod fuzz;
 mod live;
 mod mqtt311;
 mod mqtt5;
 mod queues;
+mod retained;
+mod retained_crashes;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_subscriptions;
+mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
-use crate::delivery::{Delivery, Origin, Released};
+use crate::delivery::{Delivery, Origin, Released, Taken};
 use carried::Carried;
 pub(crate) use slot::{Awaiting, Slot};
 
@@ -53,6 +53,8 @@ pub(crate) struct InFlight {
     lowest: PacketId,
     /// Slots in the ring that are not done.
     live: u16,
+    /// How many PUBREC packets have come: the next one's place.
+    pubrecs: u64,
 }
 
 impl Default for InFlight {
@@ -65,7 +67,7 @@ impl InFlight {
     /// With packet ids above that one only, which must be less than 65,535.
     pub(crate) fn above(id: u16) -> Self {
         let lowest = PacketId::new(id + 1).expect("one more than an id is not 0");
-        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0 }
+        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0, pubrecs: 0 }
     }
 
     /// Begins at another packet id than the first, so many after it.
@@ -220,6 +222,7 @@ impl InFlight {
         id: PacketId,
         reason: ReasonCode,
     ) -> Result<Option<Origin>, ReasonCode> {
+        let place = self.pubrecs;
         let slot = self.find(id)?;
         match slot.awaiting {
             Awaiting::PubRec => {
@@ -227,7 +230,8 @@ impl InFlight {
                 if reason.is_error() {
                     self.finish(id); // `[MQTT-4.4.0-2]`: no PUBREL, the id is free
                 } else {
-                    slot.received();
+                    slot.received(place);
+                    self.pubrecs += 1;
                 }
                 Ok(Some(origin))
             }
@@ -317,9 +321,12 @@ impl InFlight {
                 kept.push_back((id, slot));
             }
         }
-        // PUBREL packets need no place in the window, so none of them waits for one. `[MQTT-4.9.0-3]`
-        kept.make_contiguous()
-            .sort_by_key(|(_, slot): &(_, Slot)| slot.awaiting != Awaiting::PubComp);
+        // PUBREL packets need no place in the window, so none of them waits for one `[MQTT-4.9.0-3]`; they go out in the
+        // order of the PUBREC packets `[MQTT-4.6.0-4]`.
+        kept.make_contiguous().sort_by_key(|(_, slot): &(_, Slot)| match slot.awaiting {
+            Awaiting::PubComp => (false, slot.mark),
+            _ => (true, 0),
+        });
         kept.shrink_to_fit();
         self.carried = (!kept.is_empty()).then(|| Box::new(Carried { slots: kept, resumed: 0 }));
         self.head = next;
@@ -352,6 +359,27 @@ impl InFlight {
                 released.extend(slot.release(written));
             }
         }
+    }
+
+    /// Takes the messages at QoS 1 of shared subscriptions; their handshakes go on.
+    pub(crate) fn take_shared(
+        &mut self,
+        takes: &mut impl FnMut(u32) -> bool,
+        taken: &mut Vec<Taken>,
+    ) {
+        let carried = self.carried.iter_mut().flat_map(|carried| &mut carried.slots);
+        for slot in carried.map(|(_, slot)| slot).chain(&mut self.ring) {
+            let group = slot.origin.group().filter(|_| slot.awaiting == Awaiting::PubAck);
+            if group.is_some_and(&mut *takes) {
+                let origin = std::mem::replace(&mut slot.origin, Origin::Live);
+                taken.push(Taken { origin, delivery: slot.delivery.take() });
+            }
+        }
+    }
+
+    /// The packet id of the oldest message of a shared subscription that is not answered.
+    pub(crate) fn oldest_shared(&self) -> Option<PacketId> {
+        self.iter().find(|(_, slot)| slot.origin.group().is_some()).map(|(id, _)| id)
     }
 
     /// All slots that are not done, in the order they were sent.

@@ -335,7 +335,7 @@ impl HostedQueue {
     }
 
     /// Checks the engine, the account, and that each body at hand is of a message that is here.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
         queue_engine::invariants::check(&self.engine).map_err(|broken| broken.to_string())?;
         let name = &self.definition.name;

@@ -16,15 +16,20 @@ const NO_LOCAL: u8 = 0b0000_0100;
 const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
 const METADATA: u8 = 0b0100_0000;
 const KEPT: u8 = 0;
+/// What older versions wrote.
 const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
 const GONE_MANY: u8 = 3;
+const RECEIVED_AT: u8 = 4;
+/// A client is connected.
+const CONNECTED: u64 = 1 << 63;
 /// No inbox comes so far.
 const NUMBER_MAX: u64 = 1 << 60;
 const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COPY: u8 = 0b0010_0000;
+const SHARED: u8 = 0b0100_0000;
 
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +48,8 @@ pub(crate) struct StoredSession {
     pub(crate) owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// When it was so, as far as that is known.
+    pub(crate) as_of: UnixMillis,
 }
 
 /// ```text
@@ -149,16 +156,19 @@ pub(super) fn take_will(reader: &mut Reader<'_>) -> Result<Option<Will>, RecordE
 
 impl StoredSession {
     /// ```text
-    /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, 0 while connected | will
+    /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, see below | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
     /// ```
+    /// While a client is connected, the highest bit is set and the rest is the moment of the checkpoint; older versions
+    /// wrote 0 then.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let image = &self.image;
         out.extend_from_slice(&self.number.0.to_le_bytes());
         put_text(out, &image.client_id);
         put_owner(out, self.owner.as_deref());
         out.extend_from_slice(&image.expiry_interval.to_le_bytes());
-        out.extend_from_slice(&image.disconnected_at.map_or(0, |at| at.0).to_le_bytes());
+        let at = image.disconnected_at.map_or(CONNECTED | self.as_of.0, |at| at.0);
+        out.extend_from_slice(&at.to_le_bytes());
         put_will(out, image.will.as_ref());
         let stored = |(address, record): &(Box<str>, SubscriptionRecord)| StoredSubscription {
             address: address.clone(),
@@ -178,7 +188,9 @@ impl StoredSession {
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
         let expiry_interval = reader.u32()?;
-        let disconnected_at = Some(UnixMillis(reader.u64()?)).filter(|at| at.0 > 0);
+        let at = reader.u64()?;
+        let as_of = UnixMillis(at & !CONNECTED);
+        let disconnected_at = Some(as_of).filter(|_| at != 0 && at & CONNECTED == 0);
         let will = take_will(reader)?;
         let stored = subscriptions(reader)?;
         let mut incoming_qos2 = Vec::new();
@@ -196,13 +208,13 @@ impl StoredSession {
             will,
             disconnected_at,
         };
-        Ok(Self { number, image, owner, with_metadata })
+        Ok(Self { number, image, owner, with_metadata, as_of })
     }
 }
 
-/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5) | [copy u8]`, or `1`
-/// for one that the client has, or `2` for one that is gone, or
-/// `3 | count varint` for so many.
+/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6) | [copy u8]`, or `1`
+/// for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
+/// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64);
@@ -217,10 +229,14 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
                 flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
                 flags |= if *was_sent { WAS_SENT } else { 0 };
                 flags |= if kept.copy > 0 { COPY } else { 0 };
+                flags |= if kept.is_shared { SHARED } else { 0 };
                 out.push(flags);
                 out.extend((kept.copy > 0).then_some(kept.copy));
             }
-            InboxEntryImage::Received => out.push(RECEIVED),
+            InboxEntryImage::Received(place) => {
+                out.push(RECEIVED_AT);
+                put_varint(out, *place);
+            }
             InboxEntryImage::Gone(1) => out.push(GONE),
             InboxEntryImage::Gone(count) => {
                 out.push(GONE_MANY);
@@ -249,10 +265,12 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                     retain: flags & RETAIN != 0,
                     has_identifiers: flags & IDENTIFIERS != 0,
                     copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
+                    is_shared: flags & SHARED != 0,
                 };
                 InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
             }
-            RECEIVED => InboxEntryImage::Received,
+            RECEIVED => InboxEntryImage::Received(0),
+            RECEIVED_AT => InboxEntryImage::Received(reader.varint()?),
             GONE => InboxEntryImage::Gone(1),
             GONE_MANY => InboxEntryImage::Gone(reader.varint()?),
             _ => return Err(reader.error("an entry of an inbox is unknown")),
@@ -304,8 +322,10 @@ pub(super) mod tests {
             retain: true,
             has_identifiers: true,
             copy: 255,
+            is_shared: true,
         };
-        let other = Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, ..kept };
+        let other =
+            Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, is_shared: false, ..kept };
         let session = StoredSession {
             number: SessionNumber(1 << 55),
             image: SessionImage {
@@ -320,7 +340,7 @@ pub(super) mod tests {
                     entries: vec![
                         InboxEntryImage::Kept { kept, was_sent: true },
                         InboxEntryImage::Gone(1),
-                        InboxEntryImage::Received,
+                        InboxEntryImage::Received(7),
                         InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
@@ -331,14 +351,20 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
+            as_of: UnixMillis(5),
         };
         let mut body = Vec::new();
         session.encode(&mut body);
         let read =
             |body: &[u8]| StoredSession::decode(&mut Reader { record: "checkpoint", rest: body });
-        assert_eq!(read(&body), Ok(session));
+        assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {
             assert!(read(&body[..cut]).is_err(), "cut at {cut}");
         }
+        let image = SessionImage { disconnected_at: None, ..session.image };
+        let session = StoredSession { image, as_of: UnixMillis(7), ..session };
+        body.clear();
+        session.encode(&mut body);
+        assert_eq!(read(&body), Ok(session), "while connected");
     }
 }

@@ -89,6 +89,7 @@ impl Sessions {
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                is_shared: target.shared.is_some(),
             });
         }
         if let Some((number, packet_id)) = more.publisher
@@ -173,6 +174,6 @@ impl Session {
             will: self.will,
             disconnected_at: self.disconnected_at,
         };
-        StoredSession { number, image, owner: self.owner, with_metadata }
+        StoredSession { number, image, owner: self.owner, with_metadata, as_of: UnixMillis(0) }
     }
 }

@@ -14,15 +14,26 @@ use super::Kept;
 ///        │                     │                                                     ▲
 ///        └ expired, too large, │ PUBREC                             PUBCOMP          │
 ///          overflow ──▶ Gone   └──▶ Receiving ── stored, PUBREL ──▶ Received ────────┘
+///                                  │      ▲
+///                       not stored └──────┘ Unstored, until it is tried again
 /// ```
+/// A message of a shared subscription goes from `Waiting` or `Sent` to `Lent` when another member gets it, and from there
+/// back, or to `Gone` with that one's acknowledgement; if this client was sent it on this connection, to `Given`, until it
+/// answers or its connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     Waiting,
     Sent,
     /// The client has it, which is being stored.
     Receiving,
+    /// The client has it, which could not be stored: that is to be tried again.
+    Unstored,
     /// The client has it, which is stored: PUBREL went out, or goes out on the next connection.
     Received,
+    /// Another session delivers it.
+    Lent,
+    /// Another session has delivered it; this client has it unanswered on the wire.
+    Given,
     Gone,
 }
 
@@ -31,10 +42,12 @@ const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COUNTED: u8 = 0b0010_0000;
+const SHARED: u8 = 0b0100_0000;
 
 /// 16 bytes: there may be very many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
+    /// Where storage has the message; when the client has it, the place of its PUBREC among others.
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
@@ -44,12 +57,17 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, copy: 0, state: State::Gone };
-    pub(super) const RECEIVED: Self = Self { state: State::Received, ..Self::GONE };
+
+    /// One that the client has, with the place of its PUBREC among others.
+    pub(super) const fn received(place: u64) -> Self {
+        Self { at: place, state: State::Received, ..Self::GONE }
+    }
 
     pub(super) fn new(kept: Kept) -> Self {
         let mut flags = kept.qos.as_u8();
         flags |= if kept.retain { RETAIN } else { 0 };
         flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
+        flags |= if kept.is_shared { SHARED } else { 0 };
         Self { at: kept.at, size: kept.size, flags, copy: kept.copy, state: State::Waiting }
     }
 
@@ -61,7 +79,13 @@ impl Entry {
             retain: self.flags & RETAIN != 0,
             has_identifiers: self.flags & IDENTIFIERS != 0,
             copy: self.copy,
+            is_shared: self.is_shared(),
         }
+    }
+
+    /// Whether another member of a shared subscription may have it.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.flags & SHARED != 0
     }
 
     pub(super) fn qos(&self) -> QoS {
@@ -94,6 +118,6 @@ impl Entry {
 
     /// Whether its body is still needed.
     pub(super) fn has_body(&self) -> bool {
-        matches!(self.state, State::Waiting | State::Sent)
+        matches!(self.state, State::Waiting | State::Sent | State::Lent)
     }
 }

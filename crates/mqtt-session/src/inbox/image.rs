@@ -23,8 +23,8 @@ pub enum InboxEntryImage {
         /// Whether it may have been sent.
         was_sent: bool,
     },
-    /// The client has it, at QoS 2; PUBREL is to be sent again.
-    Received,
+    /// The client has it, at QoS 2; PUBREL is to be sent again, in the order of these numbers. `[MQTT-4.6.0-4]`
+    Received(u64),
     /// So many have left.
     Gone(u64),
 }
@@ -34,11 +34,14 @@ impl Inbox {
     #[must_use]
     pub fn image(&self) -> InboxImage {
         let image = |entry: &Entry| match entry.state {
-            State::Waiting | State::Sent => {
+            // Who has it on loan is not there after a restart.
+            State::Waiting | State::Sent | State::Lent => {
                 InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
             }
-            State::Receiving | State::Received => InboxEntryImage::Received,
-            State::Gone => InboxEntryImage::Gone(1),
+            State::Receiving | State::Unstored | State::Received => {
+                InboxEntryImage::Received(entry.at)
+            }
+            State::Given | State::Gone => InboxEntryImage::Gone(1),
         };
         let mut entries = Vec::with_capacity(self.line.places());
         for (gone, entry) in self.line.with_gaps() {
@@ -63,7 +66,10 @@ impl Inbox {
                     }
                     entry
                 }
-                InboxEntryImage::Received => Entry::RECEIVED,
+                InboxEntryImage::Received(place) => {
+                    inbox.pubrecs = inbox.pubrecs.max(place.saturating_add(1));
+                    Entry::received(place)
+                }
                 InboxEntryImage::Gone(count) => {
                     inbox.line.skip(count);
                     continue;
