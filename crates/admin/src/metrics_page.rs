@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_api::{AuthenticationMetrics, NodeMetrics, QueueStats};
+use admin_api::{AlarmMetrics, AuthenticationMetrics, NodeMetrics, QueueStats};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -11,6 +11,7 @@ use telemetry::{Exposition, Metric};
 use crate::failure::Failure;
 use crate::shared::Shared;
 
+type AlarmNumber = fn(&AlarmMetrics) -> u64;
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
 
 /// Which number of a queue goes under which name.
@@ -58,6 +59,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     ] {
         page.labelled(metric, values.iter().map(|(listener, value)| (listener.as_str(), *value)));
     }
+    alarms(&mut page, &numbers.alarms);
     for (metric, number) in QUEUE_NUMBERS {
         page.labelled(
             *metric,
@@ -71,6 +73,17 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         );
     }
     page.finish()
+}
+
+fn alarms(page: &mut Exposition, alarms: &[AlarmMetrics]) {
+    let numbers: [(Metric, AlarmNumber); 3] = [
+        (Metric::Alarms, |alarm| alarm.standing),
+        (Metric::AlarmsRaised, |alarm| alarm.raised_total),
+        (Metric::AlarmsUnlisted, |alarm| alarm.unlisted_total),
+    ];
+    for (metric, number) in numbers {
+        page.labelled(metric, alarms.iter().map(|alarm| (alarm.name, number(alarm))));
+    }
 }
 
 const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64); 6] {
@@ -106,6 +119,8 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
+        (Metric::RetainedDiskBytes, numbers.retained_disk_bytes),
+        (Metric::RetainedMemoryBytes, numbers.retained_memory_bytes),
         (Metric::LogAppends, log.appends_total),
         (Metric::LogAppendedBytes, log.appended_bytes_total),
         (Metric::LogSyncs, log.syncs_total),
@@ -129,6 +144,7 @@ mod tests {
         let numbers = NodeMetrics {
             queues: vec![queue],
             connections_refused_total: vec![("connect_rate", 1)],
+            alarms: vec![AlarmMetrics { name: "disk_full", ..AlarmMetrics::default() }],
             listener_connections: vec![("mqtts".to_owned(), 1)],
             certificate_expiries: vec![("mqtts".to_owned(), 1)],
             ..NodeMetrics::default()

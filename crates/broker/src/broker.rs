@@ -8,14 +8,16 @@ use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
+use crate::alarms::Alarms;
 use crate::config::Config;
+use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
 use crate::handle::Handle;
 use crate::post::Post;
 use crate::recovery::Recovered;
-use crate::retained::RetainedStore;
+use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
-use crate::shard::{Shard, delayed_owner};
+use crate::shard::{Shard, delayed_owner, tell_log_state};
 use crate::shared::Shared;
 use crate::stats::PublishedCounts;
 
@@ -26,6 +28,10 @@ pub struct Broker {
     /// The shards, in order of their numbers.
     pub shards: Vec<Shard>,
 }
+
+/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
+const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
 
 /// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
 /// `now`. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
@@ -39,6 +45,7 @@ pub fn open(
     seed: [u64; 2],
     now: UnixMillis,
 ) -> Broker {
+    let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();
@@ -58,13 +65,21 @@ pub fn open(
         max_pending_bytes: usize::MAX,
         ..config.limits.clone()
     };
-    let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
+    let retained = RetainedStore::new(RetainedLimits {
+        messages: config.max_retained_messages,
+        bytes: config.max_retained_bytes,
+        memory: config.max_retained_memory,
+        bodies: config.retained_cache,
+    });
     retained.restore(recovered.retained, recovered.retained_version);
+    let alarms = Alarms::default();
+    tell_log_state(&alarms, now, &log.state());
     let shared = Arc::new(Shared {
         lease_limits,
         routes: Routes::new(router),
         directory,
         retained,
+        alarms,
         post,
         log,
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
@@ -89,6 +104,9 @@ pub fn open(
         if let Some(shard) = built.get_mut(usize::from(owner.0)) {
             shard.restore_delayed(delayed, at);
         }
+    }
+    if let Some(control) = built.get_mut(usize::from(CONTROL_SHARD.0)) {
+        control.retain_anew(recovered.whole_retained);
     }
     for session in recovered.sessions {
         let owner = session.number.owner(shards);

@@ -8,6 +8,7 @@ use log_api::{LogState, LogStats, ShardId};
 use mqtt_router::SinkId;
 use parking_lot::Mutex;
 
+use crate::alarms::Alarms;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue, QueueChange, Reply};
 use crate::directory::QueueDefinition;
 use crate::mail::{Letter, Mail, QueueState};
@@ -31,6 +32,10 @@ pub struct NodeState {
     pub retained: usize,
     /// Bytes of retained messages.
     pub retained_bytes: u64,
+    /// Bytes that they take in the log.
+    pub retained_disk_bytes: u64,
+    /// Bytes that they take in memory.
+    pub retained_memory_bytes: u64,
     /// Queues.
     pub queues: usize,
     /// Whether the log takes records.
@@ -114,16 +119,25 @@ impl Handle {
             counts += shard.read();
         }
         let router = self.shared.routes.read(mqtt_router::Router::counts);
+        let retained = self.shared.retained.numbers();
         NodeState {
             counts,
             subscriptions: router.subscriptions + router.members,
-            retained: self.shared.retained.len(),
-            retained_bytes: self.shared.retained.bytes(),
+            retained: retained.messages as usize,
+            retained_bytes: retained.bytes,
+            retained_disk_bytes: retained.disk_bytes,
+            retained_memory_bytes: retained.memory_bytes,
             queues: self.shared.directory.len(),
             log_state: self.shared.log.state(),
             log: self.shared.log.stats(),
             log_backlog_bytes: self.shared.log.backlog_bytes(),
         }
+    }
+
+    /// What an operator should do something about.
+    #[must_use]
+    pub fn alarms(&self) -> &Alarms {
+        &self.shared.alarms
     }
 
     /// Says that users were changed. Connections of users that are no more end with 0x87.

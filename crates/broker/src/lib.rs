@@ -1,6 +1,7 @@
 //! Shards: they feed the engines with packets, commits and mail, and perform their actions. Each shard owns its
 //! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
 
+mod alarms;
 mod broker;
 mod checkpoint;
 mod config;
@@ -27,8 +28,12 @@ mod tests;
 mod timers;
 mod turn;
 
+pub use alarms::{
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, RETAINED_FULL,
+    SESSION_OVERFLOW,
+};
 pub use broker::{Broker, open};
-pub use config::Config;
+pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
 pub use handle::{Handle, NodeState};

@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod alarms;
 #[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
@@ -15,9 +16,11 @@ mod inbox;
 mod letters;
 mod live;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -26,6 +29,7 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -47,10 +51,13 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use alarms::Overflowing;
+pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -90,6 +97,8 @@ pub struct Shard {
     settle_timer: bool,
     status: Status,
     delayed: DelayedMessages,
+    retained: RetainedWork,
+    overflowing: Overflowing,
     log_state: LogState,
     counts: Counts,
 }
@@ -107,6 +116,9 @@ impl Shard {
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
+        }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
         }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
@@ -131,6 +143,8 @@ impl Shard {
             settle_timer: false,
             status: Status::default(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
+            overflowing: Overflowing::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,

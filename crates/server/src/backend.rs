@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, AuthenticationMetrics, Backend, BoxFuture, Health, LogMetrics, NodeMetrics,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, Health,
+    LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats,
+    QueueView, Timestamp,
 };
-use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
+use broker::{
+    Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
+};
 use log_api::LogState;
 use tokio::sync::oneshot;
 
@@ -78,6 +81,11 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
         properties: properties(definition),
         stats: stats(state),
     }
+}
+
+const fn alarm_metrics((name, counts): (&'static str, AlarmCounts)) -> AlarmMetrics {
+    let AlarmCounts { standing, raised_total, unlisted_total } = counts;
+    AlarmMetrics { name, standing, raised_total, unlisted_total }
 }
 
 impl BrokerBackend {
@@ -154,6 +162,16 @@ impl Backend for BrokerBackend {
         })
     }
 
+    fn alarms(&self) -> Vec<AlarmView> {
+        let view = |alarm: Alarm| AlarmView {
+            name: alarm.name.to_owned(),
+            resource: alarm.resource,
+            since: Timestamp(alarm.since),
+            reason: alarm.reason,
+        };
+        self.handle.alarms().list().into_iter().map(view).collect()
+    }
+
     fn health(&self) -> Health {
         let mut reasons = Vec::new();
         if self.draining.load(Ordering::Relaxed) {
@@ -194,6 +212,8 @@ impl Backend for BrokerBackend {
                 subscriptions: node.subscriptions as u64,
                 retained_messages: node.retained as u64,
                 retained_bytes: node.retained_bytes,
+                retained_disk_bytes: node.retained_disk_bytes,
+                retained_memory_bytes: node.retained_memory_bytes,
                 messages_received_total: counts.publishes_received_total,
                 messages_sent_total: counts.publishes_sent_total,
                 bytes_received_total: counts.bytes_received_total,
@@ -213,6 +233,7 @@ impl Backend for BrokerBackend {
                     .certificate_expiries()
                     .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
                     .collect(),
+                alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
                 log: LogMetrics {
                     appends_total: node.log.appended_records_total,
                     appended_bytes_total: node.log.appended_bytes_total,

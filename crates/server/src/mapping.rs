@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
 use anyhow::{Result, anyhow, ensure};
-use broker::QueueDefinition;
+use broker::{QueueDefinition, ServerReference};
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
+use mqtt_types::QoS;
 use policy::{Anonymous, FailureLimits, Rules};
 use queue_engine::QueueConfig;
 use settings::{AnonymousAccess, ListenerIdentity, Settings};
@@ -57,6 +58,9 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_outgoing_inflight: mqtt.max_outgoing_inflight,
         max_pending_messages: mqtt.max_pending_messages as usize,
         max_pending_bytes: usize::try_from(mqtt.max_pending_bytes).unwrap_or(usize::MAX),
+        maximum_qos: u8::try_from(mqtt.maximum_qos).ok().and_then(QoS::from_u8).unwrap_or_default(),
+        retain_available: mqtt.retain_available,
+        response_information: mqtt.response_information.as_deref().map(Box::from),
         enhanced_authentication: true,
         ..ServerLimits::default()
     };
@@ -66,6 +70,10 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         shards: shards(settings)?,
         limits,
         sign_in_timeout: settings.auth.timeout,
+        server_reference: settings.server.reference.as_deref().map(|text| ServerReference {
+            text: text.into(),
+            is_permanent: settings.server.reference_is_permanent,
+        }),
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
@@ -75,6 +83,8 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_subscriptions: mqtt.max_subscriptions as usize,
         max_retained_messages: mqtt.max_retained_messages as usize,
         max_retained_bytes: mqtt.max_retained_bytes,
+        max_retained_memory: mqtt.max_retained_memory,
+        retained_cache: mqtt.retained_cache,
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
         ..broker::Config::default()

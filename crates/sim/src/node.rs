@@ -46,6 +46,7 @@ impl Node {
         let mut ready = replayed.map_err(|e| said(&e))?;
         let recovered = recovery.finish();
         ready.release(&recovered.released);
+        ready.hold(&recovered.held);
         let post = Post::new(config.shards);
         let (log, steps) = ready.start_stepped(Arc::new(post.clone()));
         let of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
@@ -94,10 +95,15 @@ impl Node {
         self.shards.iter().map(Shard::open_ends).sum()
     }
 
-    /// Bodies that queues and sessions need, and references that the log counts.
+    /// Bodies that queues, sessions and retained messages need, and references that the log counts.
     pub(crate) fn references(&self) -> (u64, u64) {
         let held: usize = self.shards.iter().map(Shard::references).sum();
-        (held as u64, self.log.stats().live_references)
+        (held as u64 + self.retained(), self.log.stats().live_references)
+    }
+
+    /// Bodies that retained messages need.
+    pub(crate) fn retained(&self) -> u64 {
+        self.shards.first().map_or(0, Shard::retained_held)
     }
 
     pub(crate) fn shard_of(&self, client: &str) -> usize {

@@ -52,6 +52,7 @@ macro_rules! metrics {
 }
 
 const QUEUE: Option<&str> = Some("queue");
+const NAME: Option<&str> = Some("name");
 const LISTENER: Option<&str> = Some("listener");
 
 metrics! {
@@ -75,10 +76,12 @@ metrics! {
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
-    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
+    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
-    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
+    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages: topics, properties and payloads";
+    RetainedDiskBytes = Gauge "weir_retained_disk_bytes" None, "Bytes that retained messages take in the durable log";
+    RetainedMemoryBytes = Gauge "weir_retained_memory_bytes" None, "Bytes that retained messages take in memory";
     LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
     LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
     LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";
@@ -87,6 +90,9 @@ metrics! {
     LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
     LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";
     LogBacklogBytes = Gauge "weir_log_backlog_bytes" None, "Bytes handed to the durable log and not yet committed";
+    Alarms = Gauge "weir_alarms" NAME, "Alarms of the name that stand";
+    AlarmsRaised = Counter "weir_alarms_raised_total" NAME, "Alarms of the name that were raised";
+    AlarmsUnlisted = Counter "weir_alarms_unlisted_total" NAME, "Alarms of the name that could not be listed because too many stood";
     QueueEnqueued = Counter "weir_queue_enqueued_total" QUEUE, "Messages stored in the queue";
     QueueSettled = Counter "weir_queue_settled_total" QUEUE, "Messages accepted by a consumer";
     QueueExpired = Counter "weir_queue_expired_total" QUEUE, "Messages that grew too old";

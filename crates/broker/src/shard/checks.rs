@@ -36,6 +36,12 @@ impl Shard {
         self.hosting.references() + self.delayed.len() + kept
     }
 
+    /// Bodies in the log that the retained messages of all shards need.
+    #[must_use]
+    pub fn retained_held(&self) -> u64 {
+        self.shared.retained.held()
+    }
+
     /// The account of a queue that is hosted here.
     #[must_use]
     pub fn ledger(&self, sink: SinkId) -> Option<Ledger> {

@@ -33,7 +33,7 @@ impl Shard {
     ) {
         self.counts.connects_total += 1;
         if self.is_draining {
-            let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
+            let refusal = ConnectRefusal::new(connect.version, self.reason_to_turn_away());
             return self.refuse_connect(conn, connect, &refusal, out);
         }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
@@ -137,6 +137,7 @@ impl Shard {
         tracing::debug!(client_id = &*negotiated.client_id, version = ?negotiated.version, session_present, "connected");
         if session_present {
             self.resume_inbox(id, conn, out);
+            self.store_received_again(id);
             self.pump(id, out);
             self.reattach_consumers(id);
         }
@@ -201,6 +202,14 @@ impl Shard {
         }
     }
 
+    /// What a client hears that connects while the broker shuts down. `[MQTT-3.2.2-21]`
+    pub(super) fn reason_to_turn_away(&self) -> ReasonCode {
+        match self.shared.config.reason_to_leave() {
+            ReasonCode::SERVER_SHUTTING_DOWN => ReasonCode::SERVER_UNAVAILABLE,
+            elsewhere => elsewhere,
+        }
+    }
+
     fn refuse_connect<O: Outbox>(
         &mut self,
         conn: ConnId,
@@ -228,6 +237,11 @@ impl Shard {
             && let Some(buffer) = out.buffer(conn)
         {
             let mut block = PropertyBlock::new();
+            if let Some(reference) = self.shared.config.reference_of(refusal.reason)
+                && version.is_v5()
+            {
+                let _ = block.push(&Property::ServerReference(reference));
+            }
             if let Some(words) = words.filter(|_| version.is_v5()) {
                 let _ = block.push(&Property::ReasonString(words));
             }
@@ -262,7 +276,7 @@ impl Shard {
 }
 
 /// The queue that a subscription consumes, if it is one of a queue.
-fn queue_of(address: &str) -> Option<&str> {
+pub(super) fn queue_of(address: &str) -> Option<&str> {
     match Address::parse(address) {
         Ok(Address::FilterQueue(filter)) => Some(filter.as_str()),
         Ok(Address::Queue { name, .. }) => Some(name.as_str()),

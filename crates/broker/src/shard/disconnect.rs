@@ -66,6 +66,11 @@ impl Shard {
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
+        self.forget_refusals(conn);
+        for (topic, version) in state.held.retained() {
+            self.shared.retained.not_stored(topic, version, false);
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         for held in state.held.packet_ids() {
             // It was not stored: the client may send it again.
             entry.session.refuse_qos2(held);
@@ -137,6 +142,7 @@ impl Shard {
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let Some(mut entry) = self.sessions.remove(id) else { return };
         self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));
         }
@@ -163,9 +169,10 @@ impl Shard {
     /// Says goodbye to everyone, and writes what is left to write.
     pub(super) fn drain<O: Outbox>(&mut self, out: &mut O) {
         self.is_draining = true;
+        let reason = self.shared.config.reason_to_leave();
         self.refuse_entrants(out);
         for conn in self.conns.ids() {
-            self.say_goodbye(conn, ReasonCode::SERVER_SHUTTING_DOWN, None, out);
+            self.say_goodbye(conn, reason, None, out);
             self.leave(conn, Closing::WithWill, out);
         }
         while let Some(letter) = self.turn.next_local() {

@@ -74,7 +74,10 @@ impl World {
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        let now = UnixMillis(EPOCH_MS + self.now_ms);
+        self.crash_until(UnixMillis(EPOCH_MS + self.now_ms));
+    }
+
+    fn crash_until(&mut self, now: UnixMillis) {
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
@@ -87,6 +90,8 @@ impl World {
             "wait" => {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
             }
+            // The clock may come back as it is before anybody has set it.
+            "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
             "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
@@ -95,6 +100,7 @@ impl World {
                 self.late = None;
             }
             "checkpoint" => self.log.request_checkpoint(),
+            "segments" => self.store.roll_after(words.at(1).parse().expect("a number of records")),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
@@ -107,6 +113,7 @@ impl World {
                 let offset = words.at(1).parse().expect("an offset");
                 self.store.damage(log_api::Position::new(1, offset));
             }
+            "alarms" => return self.alarm_lines(),
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
@@ -307,6 +314,8 @@ impl World {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
+            let retained = self.shards.first().map_or(0, Shard::retained_held);
+            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
         }
     }
 
@@ -329,6 +338,14 @@ impl World {
         let definition = self.handle.queue(name)?;
         let owner = self.shards.get(usize::from(definition.owner.0))?;
         owner.ledger(definition.sink)
+    }
+
+    fn alarm_lines(&self) -> Vec<String> {
+        let line = |alarm: &crate::Alarm| {
+            let since = alarm.since.0 - EPOCH_MS;
+            format!("{} {} since={since}", alarm.name, alarm.resource)
+        };
+        self.handle.alarms().list().iter().map(line).collect()
     }
 
     fn ledger_line(&self, name: &str) -> String {
@@ -361,6 +378,7 @@ fn start(
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
     let recovered = recovery.finish();
     log.release_recovered(&recovered.released);
+    log.hold_bodies(&recovered.held);
     let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }
