@@ -24,6 +24,10 @@ struct Message {
     publisher: usize,
     topic: usize,
     qos: u8,
+    is_retained: bool,
+    /// When it was sent, and when it was answered.
+    sent: u64,
+    answered: Option<u64>,
     answer: Answer,
     /// Sent more than once.
     is_resent: bool,
@@ -58,6 +62,9 @@ pub(crate) struct Auditor {
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
     live: BTreeSet<u32>,
+    /// What is retained at the end, by topic.
+    kept: BTreeMap<&'static str, u32>,
+    moment: u64,
 }
 
 impl Auditor {
@@ -68,6 +75,8 @@ impl Auditor {
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
+            kept: BTreeMap::new(),
+            moment: 0,
         }
     }
 
@@ -76,13 +85,17 @@ impl Auditor {
         &mut self,
         publisher: usize,
         topic: usize,
-        qos: u8,
+        (qos, is_retained): (u8, bool),
         sessions: Vec<usize>,
     ) -> u32 {
+        self.moment += 1;
         self.messages.push(Message {
             publisher,
             topic,
             qos,
+            is_retained,
+            sent: self.moment,
+            answered: None,
             answer: Answer::None,
             is_resent: false,
             has_lost_session: false,
@@ -106,7 +119,9 @@ impl Auditor {
 
     /// The publisher of a message has been answered.
     pub(crate) fn answered(&mut self, message: u32, code: u8) {
+        self.moment += 1;
         let message = &mut self.messages[message as usize];
+        message.answered = Some(self.moment);
         message.answer = match code {
             0..0x80 => Answer::Taken,
             // What was sent before and never answered may have been stored.
@@ -308,5 +323,39 @@ impl Auditor {
             .filter(|message| message.answer == Answer::Taken && message.qos > 0 && is_of(message));
         let recorded = self.queues[queue].accepted.values().filter(|recorded| **recorded);
         (taken.count() as u64, recorded.count() as u64)
+    }
+
+    pub(crate) fn is_retained(&self, message: u32) -> bool {
+        self.messages[message as usize].is_retained
+    }
+
+    /// A message is retained at the end.
+    pub(crate) fn kept(&mut self, number: u32, is_marked: bool) {
+        let message = &self.messages[number as usize];
+        assert!(
+            is_marked && message.is_retained && message.answer != Answer::Refused,
+            "message {number} is retained, and should not be: {message:?}"
+        );
+        let before = self.kept.insert(TOPICS[message.topic], number);
+        assert!(
+            before.is_none_or(|before| before == number),
+            "retained twice: {before:?} and {number}"
+        );
+    }
+
+    /// Of each topic the newest retained message that was acknowledged is there, or one that may be newer.
+    pub(crate) fn check_retained(&self) {
+        for (number, message) in self.messages.iter().enumerate() {
+            if !message.is_retained || message.answer != Answer::Taken || message.qos == 0 {
+                continue;
+            }
+            let kept = self.kept.get(TOPICS[message.topic]);
+            let kept = kept.unwrap_or_else(|| panic!("retained message {number} is lost"));
+            let other = &self.messages[*kept as usize];
+            assert!(
+                other.is_resent || other.answered.is_none_or(|answered| answered > message.sent),
+                "message {kept} is retained, and {number} came after it"
+            );
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Role {
     },
     /// Subscribes to everything as long as it is connected.
     Live,
+    /// Comes at the end, to see what is retained.
+    Reader,
 }
 
 /// A simulated client.
@@ -74,11 +76,11 @@ impl Client {
         let publishers = (0..PUBLISHERS).map(|n| (format!("p{n}"), Role::Publisher));
         let consumers = (0..CONSUMERS).map(|n| (format!("c{n}"), Role::Consumer));
         let sessions = (0..SESSIONS).map(|n| (format!("s{n}"), Role::Session { qos: n as u8 + 1 }));
-        let live = [("live".to_owned(), Role::Live)];
+        let others = [("live".to_owned(), Role::Live), ("reader".to_owned(), Role::Reader)];
         let mut all: Vec<Self> = publishers
             .chain(consumers)
             .chain(sessions)
-            .chain(live)
+            .chain(others)
             .map(|(name, role)| Self::new(name, role))
             .collect();
         all[PUBLISHERS - 1].version = ProtocolVersion::V3_1_1;

@@ -22,6 +22,7 @@ pub(crate) enum Step {
         topic: usize,
         qos: u8,
         bytes: usize,
+        retain: bool,
     },
     Subscribe {
         consumer: usize,
@@ -146,7 +147,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     match dice.below(60) {
         0..20 => {
             let (topic, qos) = (dice.below(TOPICS.len()), dice.one_of(&[0, 1, 1, 1, 2, 2]));
-            Step::Publish { publisher, topic, qos, bytes }
+            Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }
         20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
         24 => Step::Unsubscribe { consumer, queue },
@@ -169,8 +170,10 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     }
 }
 
-/// All clients: publishers, consumers, sessions, and one that listens live.
-pub(crate) const CLIENTS: usize = PUBLISHERS + CONSUMERS + SESSIONS + 1;
+/// The client that listens live.
+pub(crate) const LIVE: usize = PUBLISHERS + CONSUMERS + SESSIONS;
+/// Clients that a plan knows: publishers, consumers, sessions, and that one.
+const CLIENTS: usize = LIVE + 1;
 
 fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {
     let seed = dice.next();

@@ -22,6 +22,8 @@ pub(crate) enum Heard {
 pub(crate) struct Delivery {
     pub(crate) qos: u8,
     pub(crate) id: u16,
+    /// It was there before the subscription.
+    pub(crate) is_retained: bool,
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     /// Of a queue's message: the queue, the offset, the attempt.
@@ -58,7 +60,8 @@ pub(crate) fn connect(name: &str, version: ProtocolVersion, keep: bool) -> Vec<u
 
 pub(crate) fn publish(
     version: ProtocolVersion,
-    (qos, id, dup): (u8, u16, bool),
+    (qos, id): (u8, u16),
+    (dup, retain): (bool, bool),
     topic: &str,
     payload: &[u8],
 ) -> Vec<u8> {
@@ -66,6 +69,7 @@ pub(crate) fn publish(
     let publish = OutgoingPublish {
         dup,
         qos: level(qos),
+        retain,
         topic,
         packet_id: (qos > 0).then(|| packet_id(id)),
         payload,
@@ -154,6 +158,7 @@ fn delivery(publish: &Publish<'_>) -> Delivery {
     Delivery {
         qos: publish.qos.as_u8(),
         id: publish.packet_id.map_or(0, PacketId::get),
+        is_retained: publish.retain,
         topic: publish.topic.to_owned(),
         payload: publish.payload.to_vec(),
         from_queue,

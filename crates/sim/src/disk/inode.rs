@@ -34,7 +34,10 @@ impl Inode {
         }
         self.cached[offset..end].copy_from_slice(bytes);
         self.dirty.extend(offset / SECTOR..end.div_ceil(SECTOR));
-        self.unsynced_from = Some(self.unsynced_from.map_or(offset, |from| from.min(offset)));
+        // Zeros take something away: what lies before them is the end as before.
+        if bytes.iter().any(|byte| *byte != 0) {
+            self.unsynced_from = Some(self.unsynced_from.map_or(offset, |from| from.min(offset)));
+        }
     }
 
     /// Sectors that wait for a sync.

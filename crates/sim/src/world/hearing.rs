@@ -75,6 +75,7 @@ impl World {
             }
             Role::Live => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
             Role::Session { .. } | Role::Consumer => {}
+            Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
     }
 
@@ -97,9 +98,13 @@ impl World {
             }
             let (bytes, topic) =
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
+            let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
             self.say(format!("p{n} sends {} again", open.message));
-            self.send(n, wire::publish(version, (open.qos, open.id, true), topic, &payload));
+            self.send(
+                n,
+                wire::publish(version, (open.qos, open.id), (true, retain), topic, &payload),
+            );
         }
     }
 
@@ -135,9 +140,11 @@ impl World {
         let is_again = qos == 2 && !client.received.insert(id);
         let mut queue = None;
         match (client.role, &delivery.from_queue) {
+            (Role::Session { .. } | Role::Live, None) if delivery.is_retained => {}
             (Role::Session { qos: granted }, None) if !is_again => {
                 self.auditor.of_session(n - PUBLISHERS - CONSUMERS, granted, message);
             }
+            (Role::Reader, None) => self.auditor.kept(message, delivery.is_retained),
             (Role::Live, None) => self.auditor.live((n, connection), message),
             (Role::Consumer, Some((name, offset, attempt))) => {
                 let number = QUEUES.iter().position(|(of, _)| of == name).expect("a queue of ours");

@@ -5,7 +5,7 @@ use log_disk::Worker;
 use super::World;
 use crate::client::{Open, Role};
 use crate::message;
-use crate::plan::{PUBLISHERS, QUEUES, Step, TOPICS};
+use crate::plan::{LIVE, PUBLISHERS, QUEUES, Step, TOPICS};
 use crate::wire;
 
 /// A publisher has no more open than that.
@@ -14,8 +14,8 @@ const OPEN_MAX: usize = 8;
 impl World {
     pub(super) fn act(&mut self, step: Step) {
         match step {
-            Step::Publish { publisher, topic, qos, bytes } => {
-                self.publish(publisher, topic, qos, bytes);
+            Step::Publish { publisher, topic, qos, bytes, retain } => {
+                self.publish(publisher, topic, (qos, retain), bytes);
             }
             Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
             Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
@@ -58,14 +58,20 @@ impl World {
     }
 
     /// Sends a new message, or comes back to send one later. Gives its number.
-    fn publish(&mut self, publisher: usize, topic: usize, qos: u8, bytes: usize) -> Option<u32> {
+    fn publish(
+        &mut self,
+        publisher: usize,
+        topic: usize,
+        (qos, retain): (u8, bool),
+        bytes: usize,
+    ) -> Option<u32> {
         self.connect(publisher);
         let client = &self.clients[publisher];
         if !client.is_greeted || client.open.len() >= OPEN_MAX {
             return None;
         }
         let sessions = self.subscribed_sessions();
-        let message = self.auditor.publish(publisher, topic, qos, sessions);
+        let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
         let id = client.next_id();
@@ -73,7 +79,8 @@ impl World {
             client.open.push(Open { id, message, qos, is_released: false });
         }
         let payload = message::payload(message, TOPICS[topic], bytes);
-        let packet = wire::publish(client.version, (qos, id, false), TOPICS[topic], &payload);
+        let packet =
+            wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], &payload);
         self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
         self.send(publisher, packet);
         Some(message)
@@ -161,7 +168,7 @@ impl World {
 
     /// With nothing stored meanwhile, a message must reach whoever listens.
     fn probe(&mut self, publisher: usize, bytes: usize) {
-        let live = self.clients.len() - 1;
+        let live = LIVE;
         self.connect(live);
         let was_slow = std::mem::replace(&mut self.is_slow, true);
         self.run();
@@ -171,7 +178,7 @@ impl World {
             });
         if is_read
             && self.clients[live].is_subscribed
-            && let Some(message) = self.publish(publisher, 1, 0, bytes)
+            && let Some(message) = self.publish(publisher, 1, (0, false), bytes)
         {
             assert_eq!(self.clients[live].role, Role::Live);
             self.run();
