@@ -15,7 +15,9 @@ mod message;
 mod node;
 mod plan;
 mod run;
+mod seen;
 mod wire;
 mod world;
 
 pub use run::{Failure, run};
+pub use seen::Seen;

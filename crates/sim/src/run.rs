@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::plan::Plan;
+use crate::seen::Seen;
 use crate::world::World;
 
 /// So many simulations are run to find a shorter one that fails alike.
@@ -32,9 +33,12 @@ impl std::fmt::Display for Failure {
 ///
 /// # Errors
 /// A promise was broken: which, and by what.
-pub fn run(seed: u64) -> Result<(), Box<Failure>> {
+pub fn run(seed: u64) -> Result<Seen, Box<Failure>> {
     let plan = Plan::of(seed);
-    let Err((what, trace)) = attempt(&plan) else { return Ok(()) };
+    let (what, trace) = match attempt(&plan) {
+        Ok(seen) => return Ok(seen),
+        Err(wrong) => wrong,
+    };
     let steps_before = plan.steps.len();
     let (plan, what, trace) = shrink(plan, what, trace);
     let steps = plan.steps.len();
@@ -44,7 +48,7 @@ pub fn run(seed: u64) -> Result<(), Box<Failure>> {
 /// What went wrong, and what had happened before.
 type Wrong = (String, Vec<String>);
 
-fn attempt(plan: &Plan) -> Result<(), Wrong> {
+fn attempt(plan: &Plan) -> Result<Seen, Wrong> {
     let mut world = None;
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let world = world.insert(World::new(plan));
@@ -52,8 +56,12 @@ fn attempt(plan: &Plan) -> Result<(), Wrong> {
             world.step(number, *step);
         }
         world.finish();
+        world.seen.clone()
     }));
-    let Err(panic) = lived else { return Ok(()) };
+    let panic = match lived {
+        Ok(seen) => return Ok(seen),
+        Err(panic) => panic,
+    };
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
     Err((text.to_owned(), world.map(|world| world.trace).unwrap_or_default()))

@@ -14,6 +14,7 @@ use crate::client::{Client, Role};
 use crate::disk::Machine;
 use crate::node::Node;
 use crate::plan::{Plan, QUEUES, Step};
+use crate::seen::Seen;
 use crate::wire;
 
 /// The world of one simulation.
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) auditor: Auditor,
     pub(crate) trace: Vec<String>,
+    pub(crate) seen: Seen,
     /// Lengths of the messages that were published.
     sizes: Vec<usize>,
     conns: u32,
@@ -56,6 +58,7 @@ impl World {
             clients: Client::all(),
             auditor: Auditor::new(),
             trace: Vec::new(),
+            seen: Seen::default(),
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
@@ -89,6 +92,7 @@ impl World {
         self.note_machine();
         if self.machine.is_off() {
             self.say("the power is gone");
+            self.seen.note("power cut in the middle", 1);
             let seed = self.seed ^ self.crashes;
             self.crash(true, seed);
         }

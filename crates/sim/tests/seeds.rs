@@ -4,35 +4,36 @@
 use std::time::{Duration, Instant};
 
 /// Seeds that are always run.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1000;
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not '{text}'")))
 }
 
-fn check(seed: u64) {
-    if let Err(failure) = sim::run(seed) {
-        panic!("{failure}");
-    }
-}
-
 #[test]
 fn promises_are_kept_whatever_happens() {
     if let Some(seed) = number("WEIR_SIM_SEED") {
-        return check(seed);
+        match sim::run(seed) {
+            Ok(_) => return,
+            Err(failure) => panic!("{failure}"),
+        }
     }
     // Failures are told once, by this thread.
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let failed = search();
+    let found = search();
     std::panic::set_hook(usual);
-    if let Some(failure) = failed {
-        panic!("{failure}");
+    match found {
+        Ok(seen) => {
+            eprintln!("{seen:?}");
+            assert_eq!(seen.missing(), [""; 0], "that never happened: {seen:?}");
+        }
+        Err(failure) => panic!("{failure}"),
     }
 }
 
-fn search() -> Option<Box<sim::Failure>> {
+fn search() -> Result<sim::Seen, Box<sim::Failure>> {
     let until = number("WEIR_SIM_SECONDS").map(|n| Instant::now() + Duration::from_secs(n));
     let is_time_left = || until.is_some_and(|until| Instant::now() < until);
     // A long search begins somewhere else each time.
@@ -40,5 +41,9 @@ fn search() -> Option<Box<sim::Failure>> {
     let first = since.map_or(0, |since| since.as_secs()) << 20;
     let usual = 0..SEEDS;
     let others = (first..).take_while(|_| is_time_left());
-    usual.chain(others).find_map(|seed| sim::run(seed).err())
+    let mut seen = sim::Seen::default();
+    for seed in usual.chain(others) {
+        seen.add(&sim::run(seed)?);
+    }
+    Ok(seen)
 }

@@ -1,6 +1,8 @@
 //! How lives of the process end and begin, and the end of all: everything is well, and everything must come out.
 //! It must not know who breaks what.
 
+use log_api::{Log, LogState};
+
 use super::World;
 use crate::node::Node;
 use crate::plan::{LIVE, PUBLISHERS, QUEUES};
@@ -12,7 +14,7 @@ impl World {
     /// The process dies, and starts again over what it left.
     pub(super) fn crash(&mut self, power: bool, seed: u64) {
         self.crashes += 1;
-        self.has_met_damage |= log_api::Log::stats(&*self.node.log).damaged_reads_total > 0;
+        self.note_life(power);
         if power {
             self.machine.lose_power(seed);
         } else {
@@ -30,6 +32,17 @@ impl World {
         self.check_ledgers();
     }
 
+    /// What happened in the life that ends.
+    fn note_life(&mut self, power: bool) {
+        let (stats, state) = (self.node.log.stats(), self.node.log.state());
+        self.seen.note(if power { "power cut" } else { "process killed" }, 1);
+        self.seen.note("checkpoint", stats.checkpoints_total);
+        self.seen.note("segment trimmed", stats.trimmed_segments_total);
+        self.seen.note("damage met in reading", stats.damaged_reads_total);
+        self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
+        self.has_met_damage |= stats.damaged_reads_total > 0;
+    }
+
     fn boot(&mut self, seed: u64) {
         match Node::boot(&self.machine, &self.config) {
             Ok(node) => self.node = node,
@@ -40,6 +53,7 @@ impl World {
             }
             Err(error) => {
                 self.say(format!("start refused: {error}"));
+                self.seen.note("start refused", 1);
                 assert!(self.machine.is_harmed(), "refused, though nothing is damaged: {error}");
                 let says = |word: &str| error.contains(word);
                 assert!(
@@ -72,7 +86,7 @@ impl World {
         let seed = self.seed / 4 * 4 + 1;
         self.crash(self.seed % 2 == 0, seed);
         self.drain();
-        self.has_met_damage |= log_api::Log::stats(&*self.node.log).damaged_reads_total > 0;
+        self.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
         if self.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();

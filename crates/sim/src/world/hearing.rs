@@ -93,6 +93,7 @@ impl World {
                 continue;
             }
             self.auditor.resent(open.message);
+            self.seen.note("message resent", 1);
             if !present {
                 self.auditor.lost_session(open.message);
             }
@@ -126,6 +127,7 @@ impl World {
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
         self.auditor.answered(message, code);
+        self.seen.note(if code < 0x80 { "acknowledged" } else { "message refused" }, 1);
         if kind == AckKind::PubRec && code < 0x80 {
             let version = self.clients[n].version;
             self.send(n, wire::ack(version, AckKind::PubRel, id, 0));
@@ -177,6 +179,9 @@ impl World {
         let Lease { id, qos, message, queue } = self.clients[n].leases.remove(nth);
         // Only a queue's consumer refuses.
         let code = if queue.is_some() { code } else { 0 };
+        if queue.is_some() {
+            self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
+        }
         self.clients[n].accepting.extend(queue.filter(|_| code == 0));
         if qos == 2 && code >= 0x80 {
             self.clients[n].received.remove(&id);

@@ -1,5 +1,6 @@
 //! What each step of a plan does. It must not know what must come of it.
 
+use log_api::{Log, LogState};
 use log_disk::Worker;
 
 use super::World;
@@ -46,7 +47,7 @@ impl World {
             Step::Calm => self.calm(),
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
             Step::Slow { is_slow } => self.is_slow = is_slow,
-            Step::Checkpoint => log_api::Log::request_checkpoint(&*self.node.log),
+            Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
             Step::CutIn { operations } => self.machine.cut_power_in(operations),
@@ -133,9 +134,14 @@ impl World {
                 }
             }
             if !busy {
-                return;
+                return self.note_state();
             }
         }
+    }
+
+    fn note_state(&mut self) {
+        let is_full = self.node.log.state() == LogState::Full;
+        self.seen.note("log full", u64::from(is_full));
     }
 
     /// Lets pass what settlements need to be recorded.
@@ -146,9 +152,7 @@ impl World {
             self.machine.wait(30);
         }
         self.run();
-        if self.machine.is_off()
-            || log_api::Log::state(&*self.node.log) != log_api::LogState::Writable
-        {
+        if self.machine.is_off() || self.node.log.state() != LogState::Writable {
             return;
         }
         // An answer that a client could not send yet has settled nothing.
@@ -186,6 +190,7 @@ impl World {
                 self.auditor.has_come_live(message) || self.machine.is_off(),
                 "message {message} waits for the disk and does not run live"
             );
+            self.seen.note("message runs live while nothing is stored", 1);
         }
         self.is_slow = was_slow;
     }
