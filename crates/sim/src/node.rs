@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broker::testing::{Moment, Sockets, work};
 use broker::{Handle, Post, Recovery, Shard};
-use log_api::Log;
+use log_api::{EventSink, Log, LogEvent, ShardId};
 use log_disk::{DiskLog, LogSteps, Worker};
 use mqtt_codec::Limits;
 use stdx::{Instant, UnixMillis};
@@ -21,6 +21,20 @@ pub(crate) struct Node {
     steps: LogSteps,
     post: Post,
     machine: Machine,
+}
+
+/// The way of the log's events to the shards, which ends when the power goes.
+struct Line {
+    post: Post,
+    machine: Machine,
+}
+
+impl EventSink for Line {
+    fn deliver(&self, shard: ShardId, event: LogEvent) {
+        if !self.machine.is_off() {
+            self.post.deliver(shard, event);
+        }
+    }
 }
 
 /// Small files, so that there are many.
@@ -48,7 +62,8 @@ impl Node {
         ready.release(&recovered.released);
         ready.hold(&recovered.held);
         let post = Post::new(config.shards);
-        let (log, steps) = ready.start_stepped(Arc::new(post.clone()));
+        let (log, steps) =
+            ready.start_stepped(Arc::new(Line { post: post.clone(), machine: machine.clone() }));
         let of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
         let now = UnixMillis(EPOCH_MS + machine.now_ms());
         let broker = broker::open(config.clone(), post.clone(), of_broker, recovered, [1, 2], now);
