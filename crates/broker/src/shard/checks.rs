@@ -43,6 +43,7 @@ impl Shard {
     }
 
     /// Segments that have retained bodies.
+    #[cfg(test)]
     pub(crate) fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
