@@ -37,11 +37,13 @@ impl Shard {
     }
 
     /// Bodies in the log that the retained messages of all shards need.
-    pub(crate) fn retained_held(&self) -> u64 {
+    #[must_use]
+    pub fn retained_held(&self) -> u64 {
         self.shared.retained.held()
     }
 
     /// Segments that have retained bodies.
+    #[cfg(test)]
     pub(crate) fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
