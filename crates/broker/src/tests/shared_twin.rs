@@ -204,11 +204,11 @@ impl Twin {
             {
                 self.connect(member, window, keep);
             }
-            Step::Unsubscribe { member } if member != self.anchor => {
+            Step::Unsubscribe { member }
+                if member != self.anchor && self.members[member].connection.is_some() =>
+            {
                 // What it has in flight stays with it; nobody else has it.
-                if self.members[member].connection.is_some() {
-                    self.command(&format!("{} unsubscribe 2 $share/g/t/+", MEMBERS[member]));
-                }
+                self.command(&format!("{} unsubscribe 2 $share/g/t/+", MEMBERS[member]));
             }
             Step::Block { member } if self.members[member].connection.is_some() => {
                 self.command(&format!("{} block", MEMBERS[member]));
@@ -282,11 +282,11 @@ impl Twin {
     /// Everybody is there and answers: everything comes to its end.
     fn finish(mut self) -> Self {
         self.command("log commit");
-        for member in 0..MEMBERS.len() {
+        for (member, name) in MEMBERS.iter().enumerate() {
             if self.members[member].connection.is_none() {
                 self.connect(member, 3, true);
             }
-            self.command(&format!("{} unblock", MEMBERS[member]));
+            self.command(&format!("{name} unblock"));
         }
         loop {
             self.command("wait 500");
