@@ -35,8 +35,11 @@ impl Shard {
                 }
             }
             Err(reason) => {
-                // Maybe a late answer for what another member has meanwhile.
+                // Maybe a late answer for what another member has meanwhile, whose place in the window is free now.
                 self.answered(id);
+                if id.is_durable() {
+                    self.pump(id, out);
+                }
                 self.after_unknown(conn, reason, out);
             }
         }
