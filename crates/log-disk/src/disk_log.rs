@@ -72,9 +72,8 @@ impl Ready {
     }
 
     fn assemble_log(self, sink: Arc<dyn EventSink>) -> (DiskLog, Workers, DirectoryLock) {
-        let Self {
-            config, host, directories, lock, store, segments, references, standing, ..
-        } = self;
+        let Self { config, host, directories, lock, store, segments, references, standing, .. } =
+            self;
         let checkpoint = standing.as_ref().map(|standing| standing.position);
         let shared = share(sink, &config, segments, references, checkpoint);
         let (writer, unanswered) = unbounded();

@@ -92,11 +92,12 @@ impl Workshop {
             return Ok(());
         }
         let unfinished = path.with_extension("tmp");
-        let made = OpenFile::create(&*self.host, &unfinished, Room::Zeroed(bytes)).and_then(|open| {
-            open.sync()?;
-            self.host.rename(&unfinished, &path)?;
-            self.host.sync_directory(&self.directory)
-        });
+        let made =
+            OpenFile::create(&*self.host, &unfinished, Room::Zeroed(bytes)).and_then(|open| {
+                open.sync()?;
+                self.host.rename(&unfinished, &path)?;
+                self.host.sync_directory(&self.directory)
+            });
         if made.is_err() {
             let _ = self.host.remove(&unfinished);
         }
@@ -135,8 +136,8 @@ impl PreparerThread {
     /// Makes a segment. False when the writer is gone.
     fn make(&self, number: u32) -> bool {
         let reserve = self.workshop.keep_reserve(self.reserve_bytes);
-        let made = reserve
-            .and_then(|()| self.workshop.make_zeroed(number, u64::from(self.segment_bytes)));
+        let made =
+            reserve.and_then(|()| self.workshop.make_zeroed(number, u64::from(self.segment_bytes)));
         if let Ok(made) = &made {
             self.shared.segments.insert(Arc::clone(&made.segment));
         }

@@ -162,7 +162,9 @@ impl Writer {
         let is_due = match (self.config.sync, self.unsynced_since) {
             (_, None) => false,
             (SyncMode::Always, Some(_)) => true,
-            (SyncMode::Within(interval), Some(since)) => stop || self.host.now() >= since + interval,
+            (SyncMode::Within(interval), Some(since)) => {
+                stop || self.host.now() >= since + interval
+            }
         };
         if is_due && let Err(error) = self.sync() {
             self.fail("sync", &error);

@@ -110,8 +110,7 @@ impl CheckpointStore {
         if self.reserve_bytes == 0 || self.host.open(&path, Access::Read).is_ok() {
             return;
         }
-        if let Err(error) = self.host.create(&path, Room::Reserved(u64::from(self.reserve_bytes)))
-        {
+        if let Err(error) = self.host.create(&path, Room::Reserved(u64::from(self.reserve_bytes))) {
             tracing::warn!(file = %path.display(), %error, "no room is kept for a checkpoint on a full disk");
             // What there is of it is too small to help.
             let _ = self.host.remove(&path);

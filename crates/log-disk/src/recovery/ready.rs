@@ -93,7 +93,8 @@ impl Ready {
             let segment = Arc::new(segment);
             segments.insert(Arc::clone(&segment));
             if found.number >= end.segment {
-                let open = OpenFile::open(&*replay.host, path.clone()).map_err(io_error("open", &path))?;
+                let open =
+                    OpenFile::open(&*replay.host, path.clone()).map_err(io_error("open", &path))?;
                 let slot = if found.number == end.segment { &mut current } else { &mut prepared };
                 *slot = Some(Writable { segment, open });
             }

@@ -13,8 +13,8 @@ use super::{Directories, From, Inventory, Ready, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::{Damage, OpenError};
-use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::frame::{FrameFault, FrameHeader};
+use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::lock::DirectoryLock;
 use crate::references::{Counts, change};
 use crate::segment::SEGMENT_HEADER_BYTES;
@@ -151,7 +151,8 @@ impl Walk<'_> {
         if u64::from(start) > found.file_bytes {
             return Err(damage(found.file_bytes, "the file ends before the checkpoint").into());
         }
-        let file = self.host.open(&found.path, Access::Read).map_err(io_error("open", &found.path))?;
+        let file =
+            self.host.open(&found.path, Access::Read).map_err(io_error("open", &found.path))?;
         let mut scanner =
             Scanner::new(&*file, found.number, found.header.salt, found.file_bytes, start);
         let (stop, fault) = loop {

@@ -4,8 +4,8 @@ use std::io;
 
 use log_api::{FRAME_HEADER_BYTES, Position};
 
-use crate::host::HostFile;
 use crate::frame::{FrameFault, FrameHeader};
+use crate::host::HostFile;
 
 /// How much is read at once.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -30,7 +30,13 @@ pub(crate) enum Step<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(crate) fn new(file: &'a dyn HostFile, segment: u32, salt: u32, file_bytes: u64, from: u32) -> Self {
+    pub(crate) fn new(
+        file: &'a dyn HostFile,
+        segment: u32,
+        salt: u32,
+        file_bytes: u64,
+        from: u32,
+    ) -> Self {
         let next = u64::from(from);
         Self { file, segment, salt, file_bytes, next, window: Vec::new(), window_start: next }
     }

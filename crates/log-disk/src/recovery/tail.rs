@@ -9,8 +9,8 @@ use std::io;
 
 use log_api::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Position, RecordKind};
 
-use crate::host::HostFile;
 use crate::frame::FrameHeader;
+use crate::host::HostFile;
 
 /// How much is read at once.
 const WINDOW_BYTES: usize = 1 << 20;

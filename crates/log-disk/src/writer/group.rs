@@ -119,7 +119,8 @@ impl Writer {
     fn withdraw(&mut self, group: &Group) {
         self.end = group.start;
         let zeros = [0; FRAME_HEADER_BYTES];
-        if let Err(error) = self.current.open.write_at(u64::from(group.start), &mut [IoSlice::new(&zeros)])
+        if let Err(error) =
+            self.current.open.write_at(u64::from(group.start), &mut [IoSlice::new(&zeros)])
         {
             tracing::warn!(%error, "records that were refused may be found after a restart");
         }
