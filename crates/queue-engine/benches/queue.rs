@@ -3,8 +3,8 @@
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use queue_engine::{
-    Action, ConsumerId, DispatchStrategy, Input, Key, NewMessage, Offset, Outcome, Queue,
-    QueueConfig, StoredAt,
+    Action, ConsumerId, DispatchStrategy, Input, NewMessage, Offset, Outcome, Queue, QueueConfig,
+    StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -60,7 +60,7 @@ impl Load {
         let stored = UnixMillis(1_800_000_000_000 + self.number / 100);
         self.number += 1;
         let message = NewMessage::new(at, 256 + (self.number % 64) as u32, stored);
-        self.handle(Input::Enqueue(NewMessage { key: self.key(), ..message }));
+        self.handle(Input::Enqueue(message));
     }
 
     fn settle(&mut self, outcome: Outcome) {
