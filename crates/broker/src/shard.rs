@@ -13,6 +13,7 @@ mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
+mod leases;
 mod letters;
 mod live;
 mod loans;

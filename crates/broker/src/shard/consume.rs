@@ -9,6 +9,7 @@ use queue_engine::{ConsumerId, Offset};
 use smallvec::SmallVec;
 
 use super::Shard;
+use super::leases::Delivering;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::Consumer;
@@ -97,6 +98,13 @@ impl Shard {
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
+        if Self::keeps_lease(id, record.qos)
+            && let Some(packet_id) = packet_id
+        {
+            let delivering =
+                Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers };
+            return self.deliver_kept(delivering, out);
+        }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let expiry = match message.expiry_left(self.turn.unix_ms) {
             Some(None) => return self.not_sent(origin, Sent::Expired),
