@@ -51,6 +51,9 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         page.value(metric, value);
     }
     page.labelled(Metric::Authentications, authentications(&numbers.authentications));
+    page.labelled(Metric::ConnectsRefused, numbers.connects_refused_total);
+    page.labelled(Metric::SubscriptionsRefused, numbers.subscriptions_refused_total);
+    page.labelled(Metric::ConnectionsEnded, numbers.connections_ended_total);
     page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
     for (metric, values) in [
         (Metric::ListenerConnections, &numbers.listener_connections),
@@ -85,7 +88,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -102,6 +105,9 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
         (Metric::SessionOverflow, numbers.session_overflow_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
+        (Metric::BufferedBytes, numbers.buffered_bytes),
+        (Metric::WillBytes, numbers.will_bytes),
+        (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
@@ -138,7 +144,12 @@ mod tests {
             let samples = page.lines().filter(|line| {
                 line.strip_prefix(metric.name()).is_some_and(|rest| rest.starts_with([' ', '{']))
             });
-            let expected = if *metric == Metric::Authentications { 6 } else { 1 };
+            let expected = match metric {
+                Metric::Authentications => 6,
+                Metric::ConnectsRefused | Metric::ConnectionsEnded => 5,
+                Metric::SubscriptionsRefused => 3,
+                _ => 1,
+            };
             assert_eq!(samples.count(), expected, "{}", metric.name());
         }
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");

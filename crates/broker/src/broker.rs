@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
-use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::handle::Handle;
@@ -16,7 +16,7 @@ use crate::recovery::Recovered;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
 use crate::shard::{Shard, delayed_owner};
-use crate::shared::Shared;
+use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
 /// A broker that is ready to run: each shard goes to a thread of its own.
@@ -25,6 +25,8 @@ pub struct Broker {
     pub handle: Handle,
     /// The shards, in order of their numbers.
     pub shards: Vec<Shard>,
+    /// What may wait for clients, the buffers of their connections included.
+    pub memory: Budget,
 }
 
 /// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
@@ -53,15 +55,10 @@ pub fn open(
         directory.insert(Arc::clone(&definition));
         queues.push((definition, queue.engine));
     }
-    let lease_limits = ServerLimits {
-        max_pending_messages: usize::MAX,
-        max_pending_bytes: usize::MAX,
-        ..config.limits.clone()
-    };
     let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
     retained.restore(recovered.retained, recovered.retained_version);
     let shared = Arc::new(Shared {
-        lease_limits,
+        budgets: Budgets::new(&config),
         routes: Routes::new(router),
         directory,
         retained,
@@ -96,5 +93,6 @@ pub fn open(
             shard.restore_session(session, now);
         }
     }
-    Broker { handle: Handle::new(shared), shards: built }
+    let memory = shared.budgets.memory.clone();
+    Broker { handle: Handle::new(shared), shards: built, memory }
 }

@@ -27,6 +27,12 @@ pub struct NodeState {
     pub counts: Counts,
     /// Subscriptions, shared or not; queue subscriptions apart.
     pub subscriptions: usize,
+    /// What the subscriptions of all sessions are reckoned to take.
+    pub subscription_bytes: usize,
+    /// What waits for clients, and of clients.
+    pub buffered_bytes: usize,
+    /// Bytes of all wills.
+    pub will_bytes: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes of retained messages.
@@ -117,6 +123,9 @@ impl Handle {
         NodeState {
             counts,
             subscriptions: router.subscriptions + router.members,
+            subscription_bytes: self.shared.budgets.subscriptions.used(),
+            buffered_bytes: self.shared.budgets.memory.used(),
+            will_bytes: self.shared.budgets.wills.used(),
             retained: self.shared.retained.len(),
             retained_bytes: self.shared.retained.bytes(),
             queues: self.shared.directory.len(),

@@ -2,7 +2,9 @@
 //! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
 
 mod broker;
+mod budget;
 mod checkpoint;
+mod clocks;
 mod config;
 mod control;
 mod directory;
@@ -26,6 +28,7 @@ mod timers;
 mod turn;
 
 pub use broker::{Broker, open};
+pub use budget::Budget;
 pub use config::Config;
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;

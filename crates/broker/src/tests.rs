@@ -14,6 +14,7 @@ mod fuzz;
 mod live;
 mod mqtt311;
 mod mqtt5;
+mod protection;
 mod queues;
 mod sessions;
 mod settling;

@@ -173,9 +173,7 @@ impl<'a> Will<'a> {
             Err(TopicError::Null) => return Err(DecodeErrorKind::StringHasNull),
             Err(error) => return Err(DecodeErrorKind::WillTopic(error)),
         };
-        if limits.is_too_deep(topic) {
-            return Err(DecodeErrorKind::TopicTooDeep { limit: limits.max_topic_levels });
-        }
+        limits.check_topic(topic)?;
         Ok(Self { qos, retain, topic, payload: reader.binary()?, properties })
     }
 }

@@ -1,5 +1,7 @@
 //! What a decoder is told about the connection: its limits and who speaks.
 
+use crate::error::DecodeErrorKind;
+
 /// Who sent the bytes that are decoded; some rules bind one side only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Peer {
@@ -17,7 +19,9 @@ pub struct Limits {
     pub max_packet_size: u32,
     /// The most levels of a topic name or filter. Default 128.
     pub max_topic_levels: u16,
-    /// Whether a topic filter that breaks `[MQTT-4.7.1-1]`, `[MQTT-4.7.1-2]` or §4.8.2 is an error. Default yes; a
+    /// The longest topic name, in bytes. Default as long as MQTT can express. Filters are for the SUBACK to answer.
+    pub max_topic_length: u16,
+    /// Whether a topic filter that breaks `[MQTT-4.7.1-1]`, `[MQTT-4.7.1-2]` or §4.8.2, or is too deep, is an error. Default yes; a
     /// server that would rather answer it in the SUBACK says no and checks each filter itself.
     pub check_filters: bool,
     /// Who sends what is decoded. Default a client.
@@ -34,6 +38,18 @@ impl Limits {
         Self { from, ..self }
     }
 
+    /// Whether a topic name is one that is taken: neither too deep nor too long.
+    #[inline]
+    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), DecodeErrorKind> {
+        if topic.len() > usize::from(self.max_topic_length) {
+            return Err(DecodeErrorKind::TopicTooLong { limit: self.max_topic_length });
+        }
+        if self.is_too_deep(topic) {
+            return Err(DecodeErrorKind::TopicTooDeep { limit: self.max_topic_levels });
+        }
+        Ok(())
+    }
+
     /// Whether a topic has too many levels; a text shorter than the limit cannot, which spares the count.
     #[inline]
     pub(crate) fn is_too_deep(&self, topic: &str) -> bool {
@@ -47,6 +63,7 @@ impl Default for Limits {
         Self {
             max_packet_size: 1024 * 1024,
             max_topic_levels: 128,
+            max_topic_length: u16::MAX,
             check_filters: true,
             from: Peer::Client,
         }

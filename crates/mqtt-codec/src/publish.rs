@@ -83,6 +83,5 @@ fn check_topic(
         Err(TopicError::Null) => return Err(DecodeErrorKind::StringHasNull),
         Err(error) => return Err(DecodeErrorKind::Topic(error)),
     }
-    let limit = limits.max_topic_levels;
-    if limits.is_too_deep(topic) { Err(DecodeErrorKind::TopicTooDeep { limit }) } else { Ok(()) }
+    limits.check_topic(topic)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token};
+use mqtt_types::ReasonCode;
 use stdx::Instant;
 
 use crate::acceptor::{Accepted, Acceptor};
@@ -18,7 +19,7 @@ use crate::input::{Taken, take};
 use crate::refusal::Refusal;
 use crate::transport::{Input, Transport};
 use crate::wire::{Phase, Wire};
-use crate::wires::Wires;
+use crate::wires::{OutputLimits, Wires};
 
 const FIRST_LISTENER: usize = 1;
 const FIRST_CONNECTION: usize = 1024;
@@ -27,6 +28,8 @@ const EVENTS: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 256;
 /// How long to wait when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How late a turn is whose process was stopped, or had no processor for so long.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A thread's state.
 pub(crate) struct Worker {
@@ -63,7 +66,7 @@ impl Worker {
             acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
         let mut desk = Desk {
-            wires: Wires::new(self.config.unwritten_bytes_max),
+            wires: Wires::new(self.output_limits(), self.config.memory.clone()),
             scratch: vec![0; self.config.read_buffer_bytes],
             mail: Vec::new(),
             accepting: (0..self.acceptors.len()).collect(),
@@ -73,12 +76,17 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let timeout = self.timeout(&desk);
+            let due = self.shard.next_deadline();
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => other?,
             }
             let now = self.clock.now();
             self.shard.begin(now, Clock::unix_ms());
+            desk.wires.begin(now);
+            if due.is_some_and(|due| now.since(due) > LATE) {
+                self.shard.was_stopped();
+            }
             for event in &events {
                 self.note(event, &mut desk);
             }
@@ -86,6 +94,14 @@ impl Worker {
             if self.door.stop.load(Ordering::Acquire) {
                 return Ok(());
             }
+        }
+    }
+
+    fn output_limits(&self) -> OutputLimits {
+        OutputLimits {
+            unwritten_max: self.config.unwritten_bytes_max,
+            write_timeout: self.config.write_timeout,
+            linger: self.config.linger,
         }
     }
 
@@ -144,14 +160,16 @@ impl Worker {
             self.shard.tick(&mut desk.wires);
         }
         while let Some(id) = desk.wires.pop_overdue(now) {
-            if !is_given_time(id, now, &mut desk.wires) {
-                self.lose(id, desk);
+            if is_given_time(id, now, &mut desk.wires) {
+                continue;
             }
+            self.lose(id, desk);
         }
         let received = std::mem::take(&mut desk.bytes_received);
         self.shard.count_bytes(received, std::mem::take(&mut desk.wires.bytes_sent));
+        self.shard.count_slow(std::mem::take(&mut desk.wires.buffers.slow));
         self.shard.end(&mut desk.wires);
-        desk.wires.flush(now, self.config.linger);
+        desk.wires.flush();
         Ok(())
     }
 
@@ -226,6 +244,7 @@ impl Worker {
     /// Reads a connection once, and serves what has come.
     fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
+        let read_max = wires.buffers.share();
         let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
         let waiting = wire.partial.len();
@@ -238,6 +257,8 @@ impl Worker {
             front.copy_from_slice(&wire.partial);
         }
         let room = wire.rate.as_ref().map_or(room, |rate| room.min(rate.read_bytes_max()));
+        // What is read of a client that is not served for now waits here.
+        let room = room.min(read_max);
         let input = wire.read(scratch.get_mut(waiting..waiting + room).unwrap_or_default());
         let phase = wire.phase;
         if wire.has_more() {
@@ -281,6 +302,7 @@ impl Worker {
                         wire.partial.extend_from_slice(rest);
                     }
                 }
+                self.keep_packet(id, wires);
             }
             Taken::Elsewhere(owner) => {
                 let bytes = data.to_vec();
@@ -327,9 +349,26 @@ impl Worker {
                 if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
                     wire.partial = data;
                 }
+                self.keep_packet(id, wires);
             }
             Taken::Elsewhere(owner) => self.hand_over(id, owner, data, wires),
         }
+    }
+
+    /// Ends a connection whose packet, as far as it has come, takes more room than one connection may have now.
+    fn keep_packet(&mut self, id: ConnId, wires: &mut Wires) {
+        if wires.has_room_for_packet(id) {
+            return;
+        }
+        match wires.at(id.slot) {
+            Some(wire) if wire.phase == Phase::Greeting => {
+                let why = "no room for a CONNECT of this size now";
+                wire.transport.peer().refused(Refusal::NoRoom, &why);
+                wires.close(id, CloseReason::Server(ReasonCode::QUOTA_EXCEEDED));
+            }
+            _ => self.shard.no_room(id, wires),
+        }
+        wires.recount(id.slot);
     }
 
     fn hand_over(&self, id: ConnId, owner: log_api::ShardId, bytes: Vec<u8>, wires: &mut Wires) {
@@ -379,6 +418,12 @@ fn greeting_time(transport: &Transport) -> Duration {
 /// Gives a connection whose PROXY header came in time the rest of the time for its CONNECT. Says no, and why, when its
 /// time is over.
 fn is_given_time(id: ConnId, now: Instant, wires: &mut Wires) -> bool {
+    if wires.wire_mut(id).is_some_and(|wire| wire.phase == Phase::Open) {
+        if !wires.is_served(id) {
+            wires.give_up(id.slot);
+        }
+        return true;
+    }
     let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Greeting) else {
         return false;
     };

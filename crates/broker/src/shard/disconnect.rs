@@ -61,7 +61,8 @@ impl Shard {
     /// Takes a connection from its session: consumers go, the will and the expiry take their course.
     pub(super) fn leave<O: Outbox>(&mut self, conn: ConnId, closing: Closing, out: &mut O) {
         self.entrants.remove(&conn);
-        let Some(state) = self.conns.remove(conn) else { return };
+        let Some(mut state) = self.conns.remove(conn) else { return };
+        self.shared.budgets.memory.note(&mut state.accounted, 0);
         let id = state.session;
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
@@ -71,7 +72,9 @@ impl Shard {
             entry.session.refuse_qos2(held);
         }
         let mut released = Vec::new();
+        let memory = &self.shared.budgets.memory;
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
+        entry.account(memory);
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
         let consumers: Vec<ConsumerId> =
             consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();
@@ -106,6 +109,16 @@ impl Shard {
         }
     }
 
+    /// The wall clock was set: what is due by it is due at another moment now.
+    pub(super) fn watch_all_sessions(&mut self) {
+        for id in self.sessions.ids() {
+            if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn.is_none()) {
+                entry.timer = None;
+                self.watch_session(id);
+            }
+        }
+    }
+
     /// The moment on the monotonic clock that a moment on the wall clock is now expected to be.
     fn instant_of(&self, at: UnixMillis) -> Instant {
         self.turn.now + at.since(UnixMillis(self.turn.unix_ms))
@@ -135,7 +148,9 @@ impl Shard {
 
     /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]`
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        self.shared.budgets.subscriptions.release(self.subscriptions_bytes(id));
         let Some(mut entry) = self.sessions.remove(id) else { return };
+        entry.release(&self.shared.budgets.memory);
         self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));

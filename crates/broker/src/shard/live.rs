@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::Shard;
 use super::send::{Outgoing, Sent, put_publish};
+use crate::budget::Budget;
 use crate::ids::SessionId;
 use crate::mail::Letter;
 use crate::outbox::Outbox;
@@ -26,6 +27,8 @@ pub(super) struct Live<'a> {
     /// Seconds of its expiry that are left.
     pub(super) expiry: Option<u32>,
     pub(super) owned: Option<Message>,
+    /// The same for sessions that keep it: charged to the budget once, however many they are.
+    kept: Option<Message>,
     forms: SmallVec<[(Form, PublishTemplate); 2]>,
 }
 
@@ -54,6 +57,7 @@ impl<'a> Live<'a> {
             publisher,
             expiry,
             owned: None,
+            kept: None,
             forms: SmallVec::new(),
         }
     }
@@ -75,6 +79,14 @@ impl<'a> Live<'a> {
         live.expiry = expiry;
         live.owned = Some(message.clone());
         Some(live)
+    }
+
+    /// The message for a session to keep. `None` when it is larger than a message can be.
+    fn kept(&mut self, memory: &Budget) -> Option<&Message> {
+        if self.kept.is_none() {
+            self.kept = self.message().map(|message| memory.keep(message));
+        }
+        self.kept.as_ref()
     }
 
     /// The message with bytes of its own. `None` when it is larger than a message can be.
@@ -175,8 +187,7 @@ impl Shard {
         let retain = live.head.retain && to.retain_as_published;
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
-        let limit = self.shared.config.max_output_buffer_bytes;
-        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit);
+        let open = buffer.as_ref().is_some_and(|buffer| self.shared.takes_more(buffer.len()));
         match entry.session.admit(qos, open) {
             Admission::Send(packet_id) => {
                 let state = conn.and_then(|conn| self.conns.get_mut(conn));
@@ -216,9 +227,10 @@ impl Shard {
                 }
             }
             Admission::Queue => {
-                let Some(message) = live.message() else { return };
+                let Some(message) = live.kept(&self.shared.budgets.memory) else { return };
                 let kept = delivery(message, qos, retain, identifiers_of(to));
-                let overflow = entry.session.queue(kept, Origin::Live, &self.shared.config.limits);
+                let overflow = entry.session.queue(kept, Origin::Live, self.shared.room());
+                entry.account(&self.shared.budgets.memory);
                 if let Some(conn) = conn.filter(|_| !open) {
                     out.notify_drained(conn);
                 }

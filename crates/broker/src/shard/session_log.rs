@@ -205,9 +205,7 @@ impl Shard {
     ) {
         let written = out.written(suback.conn);
         for granted in suback.granted.drain(..).filter(|granted| granted.is_new) {
-            let entry = self.sessions.get_mut(id);
-            let record = entry.and_then(|entry| entry.session.unsubscribe(&granted.address));
-            if let Some(record) = record {
+            if let Some(record) = self.remove_subscription(id, &granted.address) {
                 self.let_go(id, &granted.address, record, written);
             }
         }

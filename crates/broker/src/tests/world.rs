@@ -47,6 +47,9 @@ pub(super) struct World {
     pub(super) tapped: Option<Vec<(String, Vec<u8>)>>,
     /// A shard whose turn does not end.
     late: Option<usize>,
+    /// By how much the wall clock was set.
+    set_by_ms: i64,
+    was_stopped: bool,
 }
 
 impl World {
@@ -69,12 +72,19 @@ impl World {
             stalled: Vec::new(),
             tapped: None,
             late: None,
+            set_by_ms: 0,
+            was_stopped: false,
         }
+    }
+
+    /// What the wall clock says.
+    fn unix_ms(&self) -> u64 {
+        (EPOCH_MS + self.now_ms).saturating_add_signed(self.set_by_ms)
     }
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        let now = UnixMillis(EPOCH_MS + self.now_ms);
+        let now = UnixMillis(self.unix_ms());
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
@@ -86,6 +96,13 @@ impl World {
         match words.at(0) {
             "wait" => {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
+            }
+            // The wall clock is set, by so many seconds forwards or backwards.
+            "clock" => self.set_by_ms += words.at(1).parse::<i64>().expect("seconds") * 1000,
+            // The process does not run for a while; what clients send meanwhile is read after the timers are looked at.
+            "stopped" => {
+                self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
+                self.was_stopped = true;
             }
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
@@ -194,9 +211,10 @@ impl World {
 
     fn lose(&mut self, name: &str) {
         let Some(client) = self.clients.remove(name) else { return };
+        let unix_ms = self.unix_ms();
         let shard = &mut self.shards[client.shard];
         let sockets = &mut self.sockets[client.shard];
-        shard.begin(Instant::from_millis(self.now_ms), EPOCH_MS + self.now_ms);
+        shard.begin(Instant::from_millis(self.now_ms), unix_ms);
         shard.closed(client.conn, sockets);
         sockets.open.remove(&client.conn.slot);
         shard.end(sockets);
@@ -249,6 +267,7 @@ impl World {
             {
                 busy |= self.turn(n);
             }
+            self.was_stopped = false;
             self.listen(&mut heard);
             if !busy {
                 break;
@@ -263,10 +282,16 @@ impl World {
 
     fn turn(&mut self, n: usize) -> bool {
         let limits = self.limits();
+        let unix_ms = self.unix_ms();
         let (shard, sockets) = (&mut self.shards[n], &mut self.sockets[n]);
         let now = Instant::from_millis(self.now_ms);
         let mut busy = false;
-        shard.begin(now, EPOCH_MS + self.now_ms);
+        shard.begin(now, unix_ms);
+        if self.was_stopped {
+            // The poll gives so many events at once and no more: timers come before some of the packets.
+            shard.was_stopped();
+            shard.tick(sockets);
+        }
         for conn in sockets.flush() {
             busy = true;
             shard.drained(conn, sockets);
@@ -325,6 +350,8 @@ impl World {
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
         }
+        let subscriptions: usize = self.shards.iter().map(Shard::subscription_bytes).sum();
+        assert_eq!(self.handle.state().subscription_bytes, subscriptions, "bytes of subscriptions");
     }
 
     /// Letters that wait for a shard.
