@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{ApiError, NodeMetrics, QueuePatch, QueueSpec, QueueView};
+use crate::{AlarmView, ApiError, NodeMetrics, QueuePatch, QueueSpec, QueueView};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,6 +38,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Deletes a queue and what waits in it.
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// All alarms that stand, in any order. Does not wait.
+    fn alarms(&self) -> Vec<AlarmView>;
 
     /// Whether the broker takes traffic. Does not wait.
     fn health(&self) -> Health;

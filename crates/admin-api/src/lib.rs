@@ -1,6 +1,7 @@
 //! The REST resources as types of the edge, their validation and defaults, and the seam to the running broker.
 //! It must not know HTTP, nor how a broker does its work.
 
+mod alarm;
 mod backend;
 mod error;
 mod login;
@@ -11,15 +12,16 @@ mod text_value;
 mod timestamp;
 mod user;
 
+pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health};
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
-pub use metrics::{AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
+pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
     DeadLetter, DispatchStrategy, Durability, Overflow, PROPERTY_NAMES, QueueBody, QueuePatch,
     QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 pub use text_value::{DurationText, SizeText};
-pub use timestamp::{ParseTimestampError, Timestamp};
+pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

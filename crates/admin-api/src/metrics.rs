@@ -61,10 +61,25 @@ pub struct NodeMetrics {
     pub listener_connections: Vec<(String, u64)>,
     /// When the first certificate of each listener that speaks TLS ends, in seconds since 1970.
     pub certificate_expiries: Vec<(String, u64)>,
+    /// The alarms of each name that was ever raised.
+    pub alarms: Vec<AlarmMetrics>,
     /// The durable log.
     pub log: LogMetrics,
     /// Each queue's ledger.
     pub queues: Vec<QueueMetrics>,
+}
+
+/// The alarms of one name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AlarmMetrics {
+    /// The label `name`.
+    pub name: &'static str,
+    /// That stand now.
+    pub standing: u64,
+    /// That were raised since the start.
+    pub raised_total: u64,
+    /// That stand without being listed, because too many of the name do.
+    pub unlisted_total: u64,
 }
 
 /// Sign-ins of MQTT clients by what they came to, the label `result`.

@@ -3,6 +3,7 @@
 
 mod access;
 mod admin_token;
+mod alarms;
 mod config;
 mod connections;
 mod failure;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_api::{AuthenticationMetrics, NodeMetrics, QueueStats};
+use admin_api::{AlarmMetrics, AuthenticationMetrics, NodeMetrics, QueueStats};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -11,6 +11,7 @@ use telemetry::{Exposition, Metric};
 use crate::failure::Failure;
 use crate::shared::Shared;
 
+type AlarmNumber = fn(&AlarmMetrics) -> u64;
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
 
 /// Which number of a queue goes under which name.
@@ -61,6 +62,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     ] {
         page.labelled(metric, values.iter().map(|(listener, value)| (listener.as_str(), *value)));
     }
+    alarms(&mut page, &numbers.alarms);
     for (metric, number) in QUEUE_NUMBERS {
         page.labelled(
             *metric,
@@ -74,6 +76,17 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         );
     }
     page.finish()
+}
+
+fn alarms(page: &mut Exposition, alarms: &[AlarmMetrics]) {
+    let numbers: [(Metric, AlarmNumber); 3] = [
+        (Metric::Alarms, |alarm| alarm.standing),
+        (Metric::AlarmsRaised, |alarm| alarm.raised_total),
+        (Metric::AlarmsUnlisted, |alarm| alarm.unlisted_total),
+    ];
+    for (metric, number) in numbers {
+        page.labelled(metric, alarms.iter().map(|alarm| (alarm.name, number(alarm))));
+    }
 }
 
 const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64); 6] {
@@ -135,6 +148,7 @@ mod tests {
         let numbers = NodeMetrics {
             queues: vec![queue],
             connections_refused_total: vec![("connect_rate", 1)],
+            alarms: vec![AlarmMetrics { name: "disk_full", ..AlarmMetrics::default() }],
             listener_connections: vec![("mqtts".to_owned(), 1)],
             certificate_expiries: vec![("mqtts".to_owned(), 1)],
             ..NodeMetrics::default()

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
-use crate::{health, login, metrics_page, queues, start_page, users};
+use crate::{alarms, health, login, metrics_page, queues, start_page, users};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {
@@ -32,6 +32,7 @@ pub fn routes(shared: Arc<Shared>) -> Router {
             "/api/v1/queues/{name}",
             get(queues::show).patch(queues::patch).delete(queues::delete),
         )
+        .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/users", get(users::list).post(users::create))
         .route(
             "/api/v1/users/{username}",

@@ -7,6 +7,7 @@ use mqtt_router::Router;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
+use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -15,7 +16,7 @@ use crate::post::Post;
 use crate::recovery::Recovered;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
-use crate::shard::{Shard, delayed_owner};
+use crate::shard::{Shard, delayed_owner, tell_log_state};
 use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
@@ -29,6 +30,10 @@ pub struct Broker {
     pub memory: Budget,
 }
 
+/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
+const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
+
 /// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
 /// `now`. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
 /// hash tables of what clients name, and must not be guessable.
@@ -41,6 +46,7 @@ pub fn open(
     seed: [u64; 2],
     now: UnixMillis,
 ) -> Broker {
+    let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();
@@ -57,11 +63,14 @@ pub fn open(
     }
     let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
     retained.restore(recovered.retained, recovered.retained_version);
+    let alarms = Alarms::default();
+    tell_log_state(&alarms, now, &log.state());
     let shared = Arc::new(Shared {
         budgets: Budgets::new(&config),
         routes: Routes::new(router),
         directory,
         retained,
+        alarms,
         post,
         log,
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),

@@ -8,6 +8,7 @@ use log_api::{LogState, LogStats, ShardId};
 use mqtt_router::SinkId;
 use parking_lot::Mutex;
 
+use crate::alarms::Alarms;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue, QueueChange, Reply};
 use crate::directory::QueueDefinition;
 use crate::mail::{Letter, Mail, QueueState};
@@ -133,6 +134,12 @@ impl Handle {
             log: self.shared.log.stats(),
             log_backlog_bytes: self.shared.log.backlog_bytes(),
         }
+    }
+
+    /// What an operator should do something about.
+    #[must_use]
+    pub fn alarms(&self) -> &Alarms {
+        &self.shared.alarms
     }
 
     /// Says that users were changed. Connections of users that are no more end with 0x87.

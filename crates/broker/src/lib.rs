@@ -1,6 +1,7 @@
 //! Shards: they feed the engines with packets, commits and mail, and perform their actions. Each shard owns its
 //! connections' sessions and its queues as plain single-writer data. It must not know sockets, HTTP or files.
 
+mod alarms;
 mod broker;
 mod budget;
 mod checkpoint;
@@ -27,6 +28,9 @@ mod tests;
 mod timers;
 mod turn;
 
+pub use alarms::{
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, SESSION_OVERFLOW,
+};
 pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::Config;

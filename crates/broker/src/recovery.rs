@@ -13,8 +13,8 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{RetainedPart, StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, MoreTargets, PublishRecord, RecordError, SessionRecord,
-    SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
+    DefinitionRecord, Delayed, MoreTargets, PublishRecord, RecordError, SessionEvent,
+    SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use sessions::Sessions;
 
@@ -35,6 +35,8 @@ pub struct Recovery {
     delayed: BTreeMap<u64, (u64, Position)>,
     /// The highest number of a delayed message.
     newest_delayed: u64,
+    /// The newest moment that a record tells of.
+    newest: UnixMillis,
     released: Releases,
 }
 
@@ -49,6 +51,8 @@ pub struct Recovered {
     pub(crate) delayed: Vec<(Delayed, Position)>,
     /// The highest number of a delayed message.
     pub(crate) newest_delayed: u64,
+    /// The newest moment that the log tells of: it is not earlier now.
+    pub(crate) newest: UnixMillis,
     /// The version of the newest retained message.
     pub(crate) retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
@@ -97,6 +101,8 @@ impl Recovery {
                 let engine = Queue::restore(definition.engine_config(), seed, snapshot);
                 recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
             }
+            let moments = part.sessions.iter().map(|session| session.as_of);
+            recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
             recovery.sessions.restore(part.next_session, part.sessions);
             recovery.retained.restore(part.retained);
             for (delayed, at) in part.delayed {
@@ -134,7 +140,11 @@ impl Recovery {
                 }
             }
             RecordKind::Session => {
-                self.sessions.apply(SessionRecord::decode(body)?, &mut self.released);
+                let record = SessionRecord::decode(body)?;
+                if let SessionEvent::Disconnected { at, .. } = &record.event {
+                    self.newest = self.newest.max(*at);
+                }
+                self.sessions.apply(record, &mut self.released);
             }
         }
         Ok(())
@@ -142,6 +152,7 @@ impl Recovery {
 
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
+        self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
@@ -216,6 +227,7 @@ impl Recovery {
             next_session,
             delayed,
             newest_delayed: self.newest_delayed,
+            newest: self.newest,
             retained_version: self.retained.newest,
             retained: self.retained.messages.into_values().filter_map(|(_, kept)| kept).collect(),
             released: self.released.0.into_iter().collect(),

@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod alarms;
 #[cfg(test)]
 mod checks;
 mod commit;
@@ -28,6 +29,7 @@ mod subscribe;
 mod subscription_bytes;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+pub(crate) use alarms::tell_log_state;
+use alarms::{Overflowing, Tight};
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
@@ -94,6 +98,9 @@ pub struct Shard {
     settle_timer: bool,
     status: Status,
     delayed: DelayedMessages,
+    overflowing: Overflowing,
+    /// The budgets that are nearly used up, as the control shard knows.
+    tight: Tight,
     log_state: LogState,
     counts: Counts,
 }
@@ -139,6 +146,8 @@ impl Shard {
             settle_timer: false,
             status: Status::default(),
             delayed: DelayedMessages::default(),
+            overflowing: Overflowing::default(),
+            tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,
@@ -237,6 +246,9 @@ impl Shard {
         }
         self.turn.finish(&*self.shared.log, &self.shared.post);
         self.prune_timers();
+        if self.id == CONTROL_SHARD {
+            self.watch_memory();
+        }
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
         self.counts.delayed_messages = self.delayed.len() as u64;

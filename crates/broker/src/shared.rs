@@ -5,6 +5,7 @@ use std::sync::Arc;
 use log_api::{Log, ShardId};
 use mqtt_session::Room;
 
+use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
+    pub(crate) alarms: Alarms,
     pub(crate) post: Post,
     pub(crate) log: Arc<dyn Log>,
     /// One for each shard.

@@ -4,12 +4,14 @@ mod client;
 mod sockets;
 mod world;
 
+mod alarms;
 mod connections;
 mod crashes;
 mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod durable_refusals;
 mod fuzz;
 mod live;
 mod mqtt311;

@@ -1,5 +1,6 @@
 //! The subcommands, one module each.
 
+mod alarms;
 mod publish;
 mod queue;
 mod subscribe;
@@ -22,6 +23,8 @@ pub enum Commands {
     Sub(Box<subscribe::SubArgs>),
     /// Manage queues
     Queue(queue::QueueArgs),
+    /// Show what needs attention
+    Alarms(alarms::AlarmsArgs),
     /// Manage users
     Users(users::UsersArgs),
 }
@@ -32,6 +35,7 @@ impl Commands {
             Self::Pub(args) => publish::run(args),
             Self::Sub(args) => subscribe::run(args),
             Self::Queue(args) => queue::run(args),
+            Self::Alarms(args) => alarms::run(args),
             Self::Users(args) => users::run(args),
         }
     }

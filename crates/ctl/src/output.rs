@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use comfy_table::{Table, presets};
 
 /// Writes text and a line end.
 pub fn line(text: &str) -> Result<()> {
@@ -13,4 +14,26 @@ pub fn line(text: &str) -> Result<()> {
 /// Writes a value as JSON for people and programs.
 pub fn json(value: &impl serde::Serialize) -> Result<()> {
     line(&serde_json::to_string_pretty(value).context("cannot write JSON")?)
+}
+
+/// A table for people: a line for each thing, without lines between or spaces at the ends.
+pub struct Columns(Table);
+
+impl Columns {
+    /// A table with those heads.
+    pub fn new<const N: usize>(heads: [&str; N]) -> Self {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(heads);
+        Self(table)
+    }
+
+    /// Adds a line.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.0.add_row(cells);
+    }
+
+    /// The table as text.
+    pub fn text(&self) -> String {
+        self.0.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use admin_api::ErrorBody;
+use admin_api::{ErrorBody, Page};
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, StatusCode};
 
+/// Things that are asked for at once.
+const PAGE: usize = 1_000;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client of the REST side.
@@ -35,6 +37,30 @@ impl Rest {
     /// Reads a resource.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         read(&self.request("GET", path, String::new())?)
+    }
+
+    /// Reads a whole list, page after page, of the things that the query leaves.
+    pub fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+    ) -> Result<Vec<T>> {
+        let mut first = format!("{path}?limit={PAGE}");
+        for (key, value) in query {
+            if let Some(value) = value {
+                first.push_str(&format!("&{key}={}", segment(value)));
+            }
+        }
+        let mut things = Vec::new();
+        let mut path = first.clone();
+        loop {
+            let page: Page<T> = self.get(&path)?;
+            things.extend(page.data);
+            match page.next {
+                Some(cursor) => path = format!("{first}&cursor={cursor}"),
+                None => return Ok(things),
+            }
+        }
     }
 
     /// Creates or changes a resource.

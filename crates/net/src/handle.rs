@@ -39,6 +39,15 @@ impl Handle {
         })
     }
 
+    /// The same, but only what is so near that it is an alarm.
+    pub fn urgent_concerns(&self, unix_seconds: i64) -> impl Iterator<Item = (&str, String)> {
+        self.tls.iter().flat_map(move |(listener, tls)| {
+            tls.urgent_concerns(unix_seconds)
+                .into_iter()
+                .map(|concern| (listener.as_str(), concern))
+        })
+    }
+
     /// Reads the files of TLS of all listeners again, for the connections to come.
     pub fn reload_tls(&self) -> impl Iterator<Item = (&str, Result<(), TlsFileError>)> {
         self.tls.iter().map(|(listener, tls)| (listener.as_str(), tls.reload()))

@@ -14,6 +14,8 @@ pub use files::{Identity, TlsFileError, TlsFiles};
 
 /// How long before its end a certificate is a concern.
 const CONCERN_SECONDS: i64 = 30 * DAY_SECONDS;
+/// How long before its end it is an alarm.
+const URGENT_SECONDS: i64 = 14 * DAY_SECONDS;
 const DAY_SECONDS: i64 = 24 * 3600;
 
 /// A TLS listener's certificates, keys and rules. Clones are the same one.
@@ -59,7 +61,13 @@ impl TlsServer {
     #[must_use]
     pub fn concerns(&self, unix_seconds: i64) -> Vec<String> {
         let loaded = self.loaded.load();
-        loaded.ends.iter().filter_map(|end| end.concern(unix_seconds)).collect()
+        loaded.ends.iter().filter_map(|end| end.concern(unix_seconds, CONCERN_SECONDS)).collect()
+    }
+
+    /// The same, but only what has ended or is about to.
+    pub(crate) fn urgent_concerns(&self, unix_seconds: i64) -> Vec<String> {
+        let loaded = self.loaded.load();
+        loaded.ends.iter().filter_map(|end| end.concern(unix_seconds, URGENT_SECONDS)).collect()
     }
 
     /// What a new connection is served with.
@@ -69,14 +77,14 @@ impl TlsServer {
 }
 
 impl End {
-    fn concern(&self, now: i64) -> Option<String> {
+    fn concern(&self, now: i64, ahead: i64) -> Option<String> {
         let Self { what, path, at, is_certificate } = self;
         let (path, left) = (path.display(), at - now);
         let next = "put a new one in its place and send SIGHUP";
         match (left, is_certificate) {
             (..0, true) => Some(format!("{what} {path} has expired: {next}")),
             (..0, false) => Some(format!("{what} {path} is out of date: {next}")),
-            (0..CONCERN_SECONDS, true) => {
+            (0.., true) if left < ahead => {
                 let days = left / DAY_SECONDS;
                 Some(format!("{what} {path} expires in {days} days: {next}"))
             }
@@ -101,7 +109,7 @@ mod tests {
         let certificate = |now| {
             let end =
                 End { what: "the certificate", path: "a.pem".into(), at, is_certificate: true };
-            end.concern(now)
+            end.concern(now, CONCERN_SECONDS)
         };
         assert_eq!(certificate(at - 31 * DAY_SECONDS), None);
         let soon = certificate(at - 29 * DAY_SECONDS).expect("soon");
@@ -110,7 +118,7 @@ mod tests {
         assert!(over.starts_with("the certificate a.pem has expired: "), "{over}");
         let list = |now| {
             let end = End { what: "the list", path: "a.crl".into(), at, is_certificate: false };
-            end.concern(now)
+            end.concern(now, CONCERN_SECONDS)
         };
         // Lists are short-lived as a rule: that the next one is due soon is no news.
         assert_eq!(list(at - 1), None);

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, AuthenticationMetrics, Backend, BoxFuture, Health, LogMetrics, NodeMetrics,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, Health,
+    LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats,
+    QueueView, Timestamp,
 };
-use broker::{ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState};
+use broker::{
+    Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
+};
 use log_api::LogState;
 use tokio::sync::oneshot;
 
@@ -78,6 +81,11 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
         properties: properties(definition),
         stats: stats(state),
     }
+}
+
+const fn alarm_metrics((name, counts): (&'static str, AlarmCounts)) -> AlarmMetrics {
+    let AlarmCounts { standing, raised_total, unlisted_total } = counts;
+    AlarmMetrics { name, standing, raised_total, unlisted_total }
 }
 
 impl BrokerBackend {
@@ -152,6 +160,16 @@ impl Backend for BrokerBackend {
         Box::pin(async move {
             answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(api_error)
         })
+    }
+
+    fn alarms(&self) -> Vec<AlarmView> {
+        let view = |alarm: Alarm| AlarmView {
+            name: alarm.name.to_owned(),
+            resource: alarm.resource,
+            since: Timestamp(alarm.since),
+            reason: alarm.reason,
+        };
+        self.handle.alarms().list().into_iter().map(view).collect()
     }
 
     fn health(&self) -> Health {
@@ -235,6 +253,7 @@ impl Backend for BrokerBackend {
                     .certificate_expiries()
                     .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
                     .collect(),
+                alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
                 log: LogMetrics {
                     appends_total: node.log.appended_records_total,
                     appended_bytes_total: node.log.appended_bytes_total,

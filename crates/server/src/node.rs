@@ -1,5 +1,6 @@
 //! One node: recovered, running, drained. The order in which its parts start and stop is here and nowhere else.
 
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use broker::{Broker, Handle, Post, RecoveredCounts, Recovery};
+use broker::{Broker, CERTIFICATE_EXPIRY, Handle, Post, RecoveredCounts, Recovery};
 use log_api::Log;
 use policy_backends::{SignIn, UserStore};
 use rustix::fs::Access;
@@ -185,6 +186,16 @@ impl Node {
         let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         for (listener, concern) in self.net.handle().concerns(now) {
             tracing::warn!(listener, "{concern}");
+        }
+        let mut urgent: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (listener, concern) in self.net.handle().urgent_concerns(now) {
+            urgent.entry(listener).or_default().push(concern);
+        }
+        let alarms = self.handle.alarms();
+        let listeners: Vec<&str> = urgent.keys().copied().collect();
+        alarms.clear_others(CERTIFICATE_EXPIRY, &listeners);
+        for (listener, concerns) in urgent {
+            alarms.raise(unix_now(), CERTIFICATE_EXPIRY, listener, concerns.join("; "));
         }
     }
 

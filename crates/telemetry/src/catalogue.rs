@@ -52,6 +52,7 @@ macro_rules! metrics {
 }
 
 const QUEUE: Option<&str> = Some("queue");
+const NAME: Option<&str> = Some("name");
 const LISTENER: Option<&str> = Some("listener");
 
 metrics! {
@@ -93,6 +94,9 @@ metrics! {
     LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
     LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";
     LogBacklogBytes = Gauge "weir_log_backlog_bytes" None, "Bytes handed to the durable log and not yet committed";
+    Alarms = Gauge "weir_alarms" NAME, "Alarms of the name that stand";
+    AlarmsRaised = Counter "weir_alarms_raised_total" NAME, "Alarms of the name that were raised";
+    AlarmsUnlisted = Counter "weir_alarms_unlisted_total" NAME, "Alarms of the name that could not be listed because too many stood";
     QueueEnqueued = Counter "weir_queue_enqueued_total" QUEUE, "Messages stored in the queue";
     QueueSettled = Counter "weir_queue_settled_total" QUEUE, "Messages accepted by a consumer";
     QueueExpired = Counter "weir_queue_expired_total" QUEUE, "Messages that grew too old";

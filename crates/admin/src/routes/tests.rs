@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use admin_api::{
-    ApiError, Backend, BoxFuture, Health, NodeMetrics, QueuePatch, QueueSpec, QueueView,
+    AlarmView, ApiError, Backend, BoxFuture, Health, NodeMetrics, QueuePatch, QueueSpec, QueueView,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -40,6 +40,10 @@ impl Backend for Numbers {
 
     fn delete_queue(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
         refused()
+    }
+
+    fn alarms(&self) -> Vec<AlarmView> {
+        Vec::new()
     }
 
     fn health(&self) -> Health {

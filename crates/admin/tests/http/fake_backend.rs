@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use admin_api::{
-    ApiError, Backend, BoxFuture, Health, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView,
+    AlarmView, ApiError, Backend, BoxFuture, Health, NodeMetrics, QueueMetrics, QueuePatch,
+    QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 
 const SUPPORTED: &[&str] =
@@ -15,6 +15,7 @@ const SUPPORTED: &[&str] =
 #[derive(Default)]
 pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
+    pub alarms: Mutex<Vec<AlarmView>>,
     pub health: Mutex<Health>,
     /// Set when every request shall be refused for a while.
     pub overloaded: Mutex<bool>,
@@ -86,6 +87,10 @@ impl Backend for FakeBackend {
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
         let removed = self.queues.lock().expect("not poisoned").remove(&name);
         answer(removed.map(|_| ()).ok_or_else(|| ApiError::no_queue(name)))
+    }
+
+    fn alarms(&self) -> Vec<AlarmView> {
+        self.alarms.lock().expect("not poisoned").clone()
     }
 
     fn health(&self) -> Health {

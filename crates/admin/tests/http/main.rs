@@ -1,5 +1,6 @@
 //! The HTTP server against a backend that keeps queues in a map: routes, sign-in, paging, errors.
 
+mod alarms;
 mod client;
 mod fake_backend;
 mod limits;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
 use mqtt_types::{QoS, ReasonCode};
+use stdx::UnixMillis;
 
 use super::Shard;
+use super::alarms::tell_log_state;
 use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
 use super::hold::Place;
@@ -189,10 +191,16 @@ impl Shard {
 
     fn log_state_changed<O: Outbox>(&mut self, state: LogState, out: &mut O) {
         self.log_state = state;
+        if self.id == CONTROL_SHARD {
+            let now = UnixMillis(self.turn.unix_ms);
+            tell_log_state(&self.shared.alarms, now, &self.log_state);
+        }
         if self.log_state != LogState::Writable {
             return;
         }
         self.shared.log.request_checkpoint();
+        let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
+        durable.into_iter().for_each(|id| self.store_received_again(id));
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
                 self.end_hold(conn, out);
@@ -204,8 +212,10 @@ impl Shard {
     fn give_checkpoint_part(&mut self, id: u64) {
         // What waits for a record is in the part, and the record would come after the checkpoint.
         self.log_settlements();
+        let as_of = UnixMillis(self.turn.unix_ms);
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
+            as_of,
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
             with_metadata: entry

@@ -152,6 +152,7 @@ impl Shard {
         let Some(mut entry) = self.sessions.remove(id) else { return };
         entry.release(&self.shared.budgets.memory);
         self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));
         }

@@ -17,6 +17,7 @@ use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
+use super::unsettled::Unsettled;
 use crate::budget::Budget;
 use crate::ids::{ConnId, SessionId, SessionNumber};
 
@@ -139,7 +140,7 @@ const PENDING_ENTRY_BYTES: usize = 256;
 /// What an entry of an inbox is reckoned to take; its message lies in the log.
 pub(crate) const INBOX_ENTRY_BYTES: usize = 32;
 /// Changes of less than that are left for later.
-const ACCOUNTED_STEP: usize = 4096;
+const ACCOUNTED_STEP: usize = 512;
 
 /// What few sessions have.
 #[derive(Default)]
@@ -148,8 +149,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
-    /// The keys of its SUBACKs that wait for their records.
-    pub(crate) subacks: Vec<usize>,
+    /// Subscriptions whose changes wait for their records.
+    pub(crate) unsettled: Unsettled,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
 }
@@ -189,7 +190,7 @@ impl SessionEntry {
         self.extras.take_if(|extras| {
             extras.replays.is_empty()
                 && extras.with_metadata.is_empty()
-                && extras.subacks.is_empty()
+                && extras.unsettled.is_empty()
                 && extras.shelf.is_empty()
         });
     }

@@ -100,7 +100,17 @@ impl Shard {
         for (topic, number) in numbers {
             self.say_status(topic, &number.to_string(), out);
         }
+        self.say_alarms(out);
         self.say_loads(out);
+    }
+
+    fn say_alarms<O: Outbox>(&mut self, out: &mut O) {
+        let counts = self.shared.alarms.counts();
+        let standing: u64 = counts.iter().map(|(_, counts)| counts.standing).sum();
+        self.say_status("alarms/count", &standing.to_string(), out);
+        for (name, counts) in counts {
+            self.say_status(&format!("alarms/{name}"), &counts.standing.to_string(), out);
+        }
     }
 
     fn say_loads<O: Outbox>(&mut self, out: &mut O) {

@@ -32,6 +32,7 @@ impl Shard {
                     self.resume_throttled(out);
                 }
                 Timer::Delayed => self.delayed_due(),
+                Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
                     self.routes.clear();
@@ -69,6 +70,7 @@ impl Shard {
             | Timer::Throttled
             | Timer::Delayed
             | Timer::Status
+            | Timer::Overflow
             | Timer::RouteCache => true,
         });
     }

@@ -138,13 +138,13 @@ fn what_waits_for_slow_clients_is_bounded_in_sum_and_free_when_they_are_gone() {
             max_output_buffer_bytes: 1024,
             ..Config::default()
         });
-        for n in 0..20 {
+        for n in 0..40 {
             world.command(&format!("s{n} connect"));
             world.command(&format!("s{n} subscribe 1 t,1"));
             world.command(&format!("s{n} block"));
         }
         world.command("p connect");
-        let payload = "x".repeat(300);
+        let payload = "x".repeat(100);
         for id in 1..=500 {
             let heard = world.command(&format!("p publish 1 t {payload} id={id}"));
             assert_eq!(heard, [format!("p puback {id} 00")]);
@@ -153,12 +153,19 @@ fn what_waits_for_slow_clients_is_bounded_in_sum_and_free_when_they_are_gone() {
         }
         assert!(world.handle.state().buffered_bytes > 0);
         assert!(world.handle.state().counts.session_overflow_total > 0);
-        for n in 0..20 {
+        assert_eq!(memory_alarms(&world), ["buffers"]);
+        for n in 0..40 {
             world.command(&format!("s{n} lost"));
         }
         world.command("p disconnect");
         assert_eq!(world.handle.state().buffered_bytes, 0);
+        assert!(memory_alarms(&world).is_empty());
     }
+}
+
+fn memory_alarms(world: &World) -> Vec<String> {
+    let alarms = world.handle.alarms().list();
+    alarms.into_iter().filter(|alarm| alarm.name == crate::MEMORY).map(|one| one.resource).collect()
 }
 
 #[test]

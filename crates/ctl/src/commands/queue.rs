@@ -3,7 +3,7 @@
 mod assignment;
 mod table;
 
-use admin_api::{Page, QueueView};
+use admin_api::QueueView;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use mqtt_types::QueueName;
@@ -11,12 +11,11 @@ use serde_json::{Map, Value};
 
 use crate::failure::Usage;
 use crate::output;
-use crate::rest::{Rest, segment};
+use crate::rest::segment;
 use crate::rest_args::RestArgs;
 use assignment::Assignment;
 
 const QUEUES: &str = "/api/v1/queues";
-const PAGE: usize = 1_000;
 
 /// The arguments of `weir queue`.
 #[derive(Debug, Args)]
@@ -71,7 +70,7 @@ pub fn run(args: &QueueArgs) -> Result<()> {
     let json = args.rest.json;
     match &args.verb {
         Verb::Ls => {
-            let queues = list(&args.rest.rest()?)?;
+            let queues: Vec<QueueView> = args.rest.rest()?.list(QUEUES, &[])?;
             if json { output::json(&queues) } else { output::line(&table::queues(&queues)) }
         }
         Verb::Create { name, filter, unbound, set } => {
@@ -101,19 +100,6 @@ pub fn run(args: &QueueArgs) -> Result<()> {
 
 fn path(name: &str) -> String {
     format!("{QUEUES}/{}", segment(name))
-}
-
-fn list(rest: &Rest) -> Result<Vec<QueueView>> {
-    let mut queues = Vec::new();
-    let mut path = format!("{QUEUES}?limit={PAGE}");
-    loop {
-        let page: Page<QueueView> = rest.get(&path)?;
-        queues.extend(page.data);
-        match page.next {
-            Some(cursor) => path = format!("{QUEUES}?limit={PAGE}&cursor={cursor}"),
-            None => return Ok(queues),
-        }
-    }
 }
 
 fn create_body(

@@ -1,17 +1,15 @@
 //! `weir users`.
 
-use admin_api::{Page, UserPatch, UserSpec, UserView};
+use admin_api::{UserPatch, UserSpec, UserView};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
 
-use crate::output;
+use crate::output::{self, Columns};
 use crate::password_args::PasswordArgs;
-use crate::rest::{Rest, segment};
+use crate::rest::segment;
 use crate::rest_args::RestArgs;
 
 const USERS: &str = "/api/v1/users";
-const PAGE: usize = 1_000;
 
 /// The arguments of `weir users`.
 #[derive(Debug, Args)]
@@ -56,7 +54,7 @@ pub fn run(args: &UsersArgs) -> Result<()> {
     let json = args.rest.json;
     match &args.verb {
         Verb::Ls => {
-            let users = list(&args.rest.rest()?)?;
+            let users: Vec<UserView> = args.rest.rest()?.list(USERS, &[])?;
             if json { output::json(&users) } else { output::line(&table(&users)) }
         }
         Verb::Add { username, roles, password } => {
@@ -97,25 +95,11 @@ fn path(username: &str) -> String {
     format!("{USERS}/{}", segment(username))
 }
 
-fn list(rest: &Rest) -> Result<Vec<UserView>> {
-    let mut users = Vec::new();
-    let mut path = format!("{USERS}?limit={PAGE}");
-    loop {
-        let page: Page<UserView> = rest.get(&path)?;
-        users.extend(page.data);
-        match page.next {
-            Some(cursor) => path = format!("{USERS}?limit={PAGE}&cursor={cursor}"),
-            None => return Ok(users),
-        }
-    }
-}
-
 fn table(users: &[UserView]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["USER", "ROLES"]);
+    let mut table = Columns::new(["USER", "ROLES"]);
     for user in users {
         let roles = if user.roles.is_empty() { "-".to_owned() } else { user.roles.join(", ") };
-        table.add_row([user.username.clone(), roles]);
+        table.row([user.username.clone(), roles]);
     }
-    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+    table.text()
 }

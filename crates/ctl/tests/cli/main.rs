@@ -1,5 +1,6 @@
 //! The commands as processes, against servers that follow a script: output, errors, exit codes.
 
+mod alarms;
 mod broker;
 mod program;
 mod publish;

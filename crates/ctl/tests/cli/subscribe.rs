@@ -132,10 +132,12 @@ fn an_interrupt_ends_it_in_order() {
 
 #[test]
 fn a_reader_who_has_enough_is_no_failure_and_what_he_did_not_get_is_not_settled() {
-    let (port, server) = serve(|peer| {
+    let (left, has_left) = std::sync::mpsc::channel();
+    let (port, server) = serve(move |peer| {
         peer.grant("a", ReasonCode::GRANTED_QOS_1, Properties::EMPTY);
         peer.deliver(1, b"x", Properties::EMPTY);
         peer.expect_puback(1, ReasonCode::SUCCESS);
+        has_left.recv().expect("the reader leaves");
         peer.deliver(2, b"y", Properties::EMPTY);
         let mut rest = Vec::new();
         peer.read_to_end(&mut rest);
@@ -146,6 +148,7 @@ fn a_reader_who_has_enough_is_no_failure_and_what_he_did_not_get_is_not_settled(
     let mut line = String::new();
     stdout.read_line(&mut line).expect("a message");
     drop(stdout);
+    left.send(()).expect("the script waits");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     server.join().expect("the script holds");
 }

@@ -155,6 +155,37 @@ fn when_a_certificate_ends_is_a_metric_and_soon_a_warning() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later");
     let left = at.parse::<u64>().expect("a number") - now.as_secs();
     assert!((20 * 86_400..21 * 86_400).contains(&left), "{left}");
+    assert_eq!(weir.rest().get("/alarms").body["data"], serde_json::json!([]));
+}
+
+#[test]
+fn a_certificate_that_is_about_to_end_is_an_alarm_until_there_is_another() {
+    let certificate = Certificate::ending(5);
+    let weir = Weir::start(
+        Options::new()
+            .set("listeners.mqtts.bind", "127.0.0.1:0")
+            .set("listeners.mqtts.cert", &certificate.cert.display().to_string())
+            .set("listeners.mqtts.key", &certificate.key.display().to_string())
+            .expect("expires in 5 days"),
+    );
+    weir.wait_for_line(&["alarm raised", "certificate_expiry"]);
+    let alarm = &weir.rest().get("/alarms").body["data"][0];
+    assert_eq!(
+        (alarm["name"].as_str(), alarm["resource"].as_str()),
+        (Some("certificate_expiry"), Some("mqtts"))
+    );
+    let listed = weir.command(&["alarms", "ls"], "");
+    assert!(
+        listed.contains("certificate_expiry") && listed.contains("expires in 5 days"),
+        "{listed}"
+    );
+    assert!(weir.rest().metrics().contains("weir_alarms{name=\"certificate_expiry\"} 1\n"));
+    let other = Certificate::new();
+    std::fs::copy(&other.cert, &certificate.cert).expect("copied");
+    std::fs::copy(&other.key, &certificate.key).expect("copied");
+    weir.hang_up();
+    weir.wait_for_line(&["alarm cleared", "certificate_expiry"]);
+    assert_eq!(weir.rest().get("/alarms").body["data"], serde_json::json!([]));
 }
 
 #[test]

@@ -314,4 +314,7 @@ fn the_end_of_a_certificate_is_known() {
     assert_eq!(server.handle().concerns(0).count(), 0);
     let concerns: Vec<_> = server.handle().concerns(67_090_118_401).collect();
     assert!(concerns[0].1.contains("has expired"), "{concerns:?}");
+    let before = |days: i64| 67_090_118_400 - days * 86_400;
+    let urgent = |at| server.handle().urgent_concerns(at).count();
+    assert_eq!([urgent(before(15)), urgent(before(13)), urgent(before(-1))], [0, 1, 1]);
 }

@@ -18,7 +18,7 @@ fn names_follow_the_rule() {
         assert!(
             matches!(
                 metric.label(),
-                None | Some("queue" | "version" | "listener" | "reason" | "result")
+                None | Some("queue" | "version" | "listener" | "reason" | "result" | "name")
             ),
             "{name}: labels are bounded"
         );
