@@ -47,6 +47,8 @@ pub struct NodeMetrics {
     pub connections_ended_total: [(&'static str, u64); 5],
     /// Bytes that wait for clients in memory.
     pub buffered_bytes: u64,
+    /// Bytes of packets that have not come whole.
+    pub incomplete_bytes: u64,
     /// Bytes of all wills.
     pub will_bytes: u64,
     /// What all subscriptions are reckoned to take.

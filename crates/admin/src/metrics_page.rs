@@ -101,7 +101,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 30] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -119,6 +119,7 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
         (Metric::BufferedBytes, numbers.buffered_bytes),
+        (Metric::IncompleteBytes, numbers.incomplete_bytes),
         (Metric::WillBytes, numbers.will_bytes),
         (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),

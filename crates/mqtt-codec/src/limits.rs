@@ -1,7 +1,5 @@
 //! What a decoder is told about the connection: its limits and who speaks.
 
-use crate::error::DecodeErrorKind;
-
 /// Who sent the bytes that are decoded; some rules bind one side only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Peer {
@@ -36,18 +34,6 @@ impl Limits {
     #[must_use]
     pub const fn from(self, from: Peer) -> Self {
         Self { from, ..self }
-    }
-
-    /// Whether a topic name is one that is taken: neither too deep nor too long.
-    #[inline]
-    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), DecodeErrorKind> {
-        if topic.len() > usize::from(self.max_topic_length) {
-            return Err(DecodeErrorKind::TopicTooLong { limit: self.max_topic_length });
-        }
-        if self.is_too_deep(topic) {
-            return Err(DecodeErrorKind::TopicTooDeep { limit: self.max_topic_levels });
-        }
-        Ok(())
     }
 
     /// Whether a topic has too many levels; a text shorter than the limit cannot, which spares the count.

@@ -140,8 +140,10 @@ pub struct Config {
     /// How long a TCP client with no keep alive may be silent before the system asks whether it is still there. None: it
     /// is never asked.
     pub dead_peer_probe: Option<Duration>,
-    /// What the buffers of all connections may take, with all else that waits for clients.
+    /// What the output of all connections may take, with all else that waits for clients.
     pub memory: Budget,
+    /// What packets that have not come whole may take, of all connections.
+    pub incomplete: Budget,
 }
 
 impl Default for Config {
@@ -158,6 +160,7 @@ impl Default for Config {
             write_timeout: Duration::from_secs(120),
             dead_peer_probe: Some(Duration::from_secs(300)),
             memory: Budget::new(256 << 20),
+            incomplete: Budget::new(128 << 20),
         }
     }
 }

@@ -58,7 +58,8 @@ pub(crate) struct Wire {
     pub(crate) partial: Vec<u8>,
     pub(crate) accepted: Instant,
     /// What of its buffers is counted.
-    pub(crate) counted: usize,
+    pub(crate) counted_output: u32,
+    pub(crate) counted_input: u32,
     /// What was written when the deadline of a client that does not read was set.
     pub(crate) written_before: u64,
     /// When a greeting, closing or lingering connection is given up, or one whose client does not read.
@@ -102,7 +103,8 @@ impl Wire {
             out: Vec::new(),
             partial: Vec::new(),
             accepted,
-            counted: 0,
+            counted_output: 0,
+            counted_input: 0,
             written_before: 0,
             deadline: Some(deadline),
             transport,

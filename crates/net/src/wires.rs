@@ -57,7 +57,7 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    pub(crate) const fn new(limits: OutputLimits, budget: Budget) -> Self {
+    pub(crate) const fn new(limits: OutputLimits, output: Budget, input: Budget) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -70,7 +70,7 @@ impl Wires {
             holds: BinaryHeap::new(),
             pool: Vec::new(),
             bytes_sent: 0,
-            buffers: Buffers::new(budget),
+            buffers: Buffers::new(output, input),
             limits,
             now: Instant::ZERO,
             given: 0,
@@ -190,7 +190,7 @@ impl Wires {
     /// Takes a connection off the list of those to read; none when nothing is to be taken from it.
     #[inline]
     pub(crate) fn begin_read(&mut self, slot: u32) -> Option<ConnId> {
-        let unwritten_max = self.limits.unwritten_max.min(self.buffers.share());
+        let unwritten_max = self.limits.unwritten_max.min(self.buffers.output_max());
         let wire = self.at(slot)?;
         wire.is_ready = false;
         // Who has ended its side can send no more than there is, and its end must be seen.
@@ -219,7 +219,7 @@ impl Wires {
     /// Writes what the turn has put into buffers.
     pub(crate) fn flush(&mut self) {
         let (now, linger) = (self.now, self.limits.linger);
-        let unwritten_max = self.limits.unwritten_max.min(self.buffers.share());
+        let unwritten_max = self.limits.unwritten_max.min(self.buffers.output_max());
         for slot in std::mem::take(&mut self.dirty) {
             let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
                 continue;

@@ -66,7 +66,7 @@ impl Worker {
             acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
         let mut desk = Desk {
-            wires: Wires::new(self.output_limits(), self.config.memory.clone()),
+            wires: self.wires(),
             scratch: vec![0; self.config.read_buffer_bytes],
             mail: Vec::new(),
             accepting: (0..self.acceptors.len()).collect(),
@@ -97,12 +97,13 @@ impl Worker {
         }
     }
 
-    fn output_limits(&self) -> OutputLimits {
-        OutputLimits {
+    fn wires(&self) -> Wires {
+        let limits = OutputLimits {
             unwritten_max: self.config.unwritten_bytes_max,
             write_timeout: self.config.write_timeout,
             linger: self.config.linger,
-        }
+        };
+        Wires::new(limits, self.config.memory.clone(), self.config.incomplete.clone())
     }
 
     /// How long the poll may sleep.
@@ -244,7 +245,7 @@ impl Worker {
     /// Reads a connection once, and serves what has come.
     fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
-        let read_max = wires.buffers.share();
+        let read_max = wires.buffers.input_max();
         let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
         let waiting = wire.partial.len();
@@ -256,9 +257,9 @@ impl Worker {
         if let Some(front) = scratch.get_mut(..waiting) {
             front.copy_from_slice(&wire.partial);
         }
-        let room = wire.rate.as_ref().map_or(room, |rate| room.min(rate.read_bytes_max()));
-        // What is read of a client that is not served for now waits here.
-        let room = room.min(read_max);
+        let allowed =
+            wire.rate.as_ref().map_or(read_max, |rate| read_max.min(rate.read_bytes_max()));
+        let room = room.min(allowed);
         let input = wire.read(scratch.get_mut(waiting..waiting + room).unwrap_or_default());
         let phase = wire.phase;
         if wire.has_more() {
@@ -287,8 +288,7 @@ impl Worker {
         charge(id, count, now, wires);
         let filled = count == room;
         let data = scratch.get(..waiting + count).unwrap_or_default();
-        let taken = take(&mut self.shard, wires, id, data, now, self.post.shards());
-        match taken {
+        match take(&mut self.shard, wires, id, data, now, self.post.shards()) {
             Taken::Bytes(0) if is_over && wires.is_read(id) => {
                 self.end_input(id, input, wires);
                 return;
@@ -304,11 +304,7 @@ impl Worker {
                 }
                 self.keep_packet(id, wires);
             }
-            Taken::Elsewhere(owner) => {
-                let bytes = data.to_vec();
-                self.hand_over(id, owner, bytes, wires);
-                return;
-            }
+            Taken::Elsewhere(owner) => return self.hand_over(id, owner, data.to_vec(), wires),
         }
         if filled || is_over {
             wires.set_ready(slot);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::limits::usable_memory;
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
 use anyhow::{Result, anyhow, ensure};
-use broker::QueueDefinition;
+use broker::{Budget, QueueDefinition};
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
@@ -158,6 +158,7 @@ pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
         connect_timeout: settings.mqtt.connect_timeout,
         unwritten_bytes_max: bytes(settings.mqtt.max_unwritten_bytes),
         write_timeout: settings.mqtt.write_timeout,
+        incomplete: Budget::new(of_memory(settings.mqtt.max_incomplete_bytes, 16)),
         dead_peer_probe: settings.mqtt.dead_peer_probe,
         ..net::Config::default()
     })

@@ -76,6 +76,8 @@ pub struct MqttSettings {
     pub max_subscription_bytes: Option<u64>,
     /// What may wait for clients in all; none: by the memory there is.
     pub max_buffered_bytes: Option<u64>,
+    /// What packets that have not come whole may take in all; none: by the memory there is.
+    pub max_incomplete_bytes: Option<u64>,
     /// Bytes of output of one connection before live messages wait elsewhere or are dropped.
     pub max_output_bytes: u64,
     /// Bytes of output of one connection before it is not read.

@@ -61,7 +61,7 @@ impl Shard {
     /// A queue's message for one of the consumers here.
     #[inline]
     pub(super) fn lease<O: Outbox>(&mut self, lease: Lease, out: &mut O) {
-        let Lease { consumer, offset, attempt, mut message, .. } = lease;
+        let Lease { consumer, offset, attempt, mut message } = lease;
         // Without the consumer its detachment is on its way to the queue, and gives the lease back.
         let Some(state) = self.consumers.get(consumer) else { return };
         let (id, record) = (state.session, state.record);
@@ -79,12 +79,9 @@ impl Shard {
             record.subscription_identifier.iter().map(|id| id.get()).collect();
         let packet_id = match entry.session.admit(record.qos, open) {
             Admission::Send(packet_id) => packet_id,
-            Admission::Queue | Admission::Drop(_)
-                if message.bytes().len() > self.shared.budgets.memory.share() =>
-            {
-                // No room for it to wait: another consumer may take it, or this one later.
-                self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
-                return;
+            // No room for it to wait: another consumer may take it, or this one later.
+            _ if message.bytes().len() > self.shared.budgets.memory.share() => {
+                return self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
             }
             Admission::Queue | Admission::Drop(_) => {
                 // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.

@@ -9,6 +9,7 @@ mod full_disk;
 mod listeners;
 mod overlap;
 mod pairs;
+mod protection;
 mod sessions;
 mod shutdown;
 mod sign_in;

@@ -15,60 +15,98 @@ const FREE_BYTES: usize = 4096;
 /// The least that makes it worth to end a connection for its buffers.
 const WORTH_BYTES: usize = 16 * 1024;
 
+/// One kind of buffers of all connections of a thread, counted.
+#[derive(Debug)]
+struct Sum {
+    budget: Budget,
+    /// What they take.
+    bytes: usize,
+    /// What of it the budget knows.
+    noted: usize,
+}
+
+impl Sum {
+    const fn new(budget: Budget) -> Self {
+        Self { budget, bytes: 0, noted: 0 }
+    }
+
+    /// Counts one of them, that was counted before.
+    #[inline]
+    fn count(&mut self, known: &mut u32, now: usize) {
+        let now = u32::try_from(now).unwrap_or(u32::MAX);
+        self.bytes = self.bytes + now as usize - *known as usize;
+        *known = now;
+    }
+
+    fn note(&mut self) {
+        self.budget.note(&mut self.noted, self.bytes);
+    }
+
+    /// The most that one connection may have now: its share, with what has changed here in this turn.
+    fn share(&self) -> usize {
+        let unnoted = self.bytes.saturating_sub(self.noted);
+        self.budget.share_beside(unnoted).max(FREE_BYTES)
+    }
+}
+
 /// The buffers of all connections of a thread, counted.
 #[derive(Debug)]
 pub(crate) struct Buffers {
-    budget: Budget,
-    /// What they take.
-    sum: usize,
-    /// What of it the budget knows.
-    noted: usize,
-    /// What they took when the output was last written.
+    output: Sum,
+    /// Apart, so that clients that do not read take no room from those that send.
+    input: Sum,
+    /// What output took when it was last written.
     flushed: usize,
     /// Connections ended for what waited for their clients, since they were last counted.
     pub(crate) slow: u64,
 }
 
 impl Buffers {
-    pub(super) const fn new(budget: Budget) -> Self {
-        Self { budget, sum: 0, noted: 0, flushed: 0, slow: 0 }
+    pub(super) const fn new(output: Budget, input: Budget) -> Self {
+        Self { output: Sum::new(output), input: Sum::new(input), flushed: 0, slow: 0 }
     }
 
     /// Counts what a connection's buffers take now.
     #[inline]
-    pub(super) const fn count(&mut self, wire: &mut Wire) {
-        let now = wire.out.capacity() + wire.partial.capacity();
-        self.sum = self.sum + now - wire.counted;
-        wire.counted = now;
+    pub(super) fn count(&mut self, wire: &mut Wire) {
+        self.output.count(&mut wire.counted_output, wire.out.capacity());
+        self.input.count(&mut wire.counted_input, wire.partial.capacity());
     }
 
     /// A connection is gone.
     pub(super) const fn forget(&mut self, wire: &Wire) {
-        self.sum -= wire.counted;
+        self.output.bytes -= wire.counted_output as usize;
+        self.input.bytes -= wire.counted_input as usize;
     }
 
     #[inline]
     pub(super) const fn has_much_unflushed(&self) -> bool {
-        self.sum > self.flushed + UNFLUSHED_BYTES_MAX
+        self.output.bytes > self.flushed + UNFLUSHED_BYTES_MAX
     }
 
     /// The output has been written as far as it goes.
     pub(super) fn flushed(&mut self) {
-        self.flushed = self.sum;
-        self.budget.note(&mut self.noted, self.sum);
+        self.flushed = self.output.bytes;
+        self.output.note();
+        self.input.note();
     }
 
-    /// The most that one connection may have now: its share, with what has changed here in this turn.
-    pub(crate) fn share(&self) -> usize {
-        let unnoted = self.sum.saturating_sub(self.noted);
-        self.budget.share_beside(unnoted).max(FREE_BYTES)
+    /// The most output that may wait for one client now.
+    pub(super) fn output_max(&self) -> usize {
+        self.output.share()
+    }
+
+    /// The most that one connection may have of packets that have not come whole, now. No more is read at once, since what
+    /// is read of a client that is not served for now waits in its buffer.
+    pub(crate) fn input_max(&self) -> usize {
+        self.input.share()
     }
 }
 
 impl Wires {
     /// Counts a connection's buffers, and says whether it may have as much in them as it has of a packet.
     pub(crate) fn has_room_for_packet(&mut self, id: ConnId) -> bool {
-        let share = self.buffers.share();
+        let share = self.buffers.input_max();
         let slot = self.slots.get_mut(id.slot as usize).and_then(Option::as_mut);
         let Some(wire) = slot.filter(|wire| wire.generation == id.generation) else { return true };
         self.buffers.count(wire);
@@ -85,19 +123,19 @@ impl Wires {
     /// Ends connections whose clients do not read what waits for them, the largest first, until all buffers together
     /// take no more than they may.
     pub(super) fn shed(&mut self) {
-        if !self.buffers.budget.is_over() {
+        if !self.buffers.output.budget.is_over() {
             return;
         }
-        let aim = self.buffers.budget.max() / 8 * 7;
+        let aim = self.buffers.output.budget.max() / 8 * 7;
         let mut largest: Vec<(usize, u32)> = Vec::new();
         for (slot, wire) in self.slots.iter().enumerate() {
             let wire = wire.as_ref().filter(|wire| wire.is_blocked && wire.phase == Phase::Open);
-            largest.extend(wire.map(|wire| (wire.counted, slot as u32)));
+            largest.extend(wire.map(|wire| (wire.counted_output as usize, slot as u32)));
         }
         largest.retain(|(bytes, _)| *bytes >= WORTH_BYTES);
         largest.sort_unstable_by(|one, other| other.cmp(one));
         for (_, slot) in largest {
-            if self.buffers.budget.used() <= aim {
+            if self.buffers.output.budget.used() <= aim {
                 break;
             }
             self.give_up(slot);

@@ -166,10 +166,20 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.max_buffered_bytes",
             default: "auto",
-            doc: "What may wait for clients in all: output that they do not read, packets that come in pieces, messages of sessions and queues in memory. Each client is held to an eighth of what is left of it. `auto` is an eighth of the memory that the process may use.",
+            doc: "What may wait for clients in all: output that they do not read, messages of sessions and queues in memory. Each client is held to an eighth of what is left of it. `auto` is an eighth of the memory that the process may use.",
             slot: Slot::OptionalSize {
                 none: "auto",
                 at: |settings| &mut settings.mqtt.max_buffered_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_incomplete_bytes",
+            default: "auto",
+            doc: "What packets that have not come whole may take in all. Each client is held to an eighth of what is left \
+                  of it, and ended with 0x97 beyond. `auto` is a 16th of the memory that the process may use.",
+            slot: Slot::OptionalSize {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_incomplete_bytes,
             },
         },
         Key {
