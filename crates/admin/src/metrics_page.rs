@@ -101,9 +101,9 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 30] {
+fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
     let log = &numbers.log;
-    [
+    vec![
         (Metric::Connections, numbers.connections),
         (Metric::Connects, numbers.connects_total),
         (Metric::Sessions, numbers.sessions),
@@ -116,6 +116,9 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 30] {
         (Metric::PublishesRefused, numbers.publishes_refused_total),
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::SharedHandedOver, numbers.shared_handed_over_total),
+        (Metric::SharedDropped, numbers.shared_dropped_total),
+        (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
         (Metric::BufferedBytes, numbers.buffered_bytes),
@@ -126,6 +129,8 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 30] {
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
+        (Metric::RetainedDiskBytes, numbers.retained_disk_bytes),
+        (Metric::RetainedMemoryBytes, numbers.retained_memory_bytes),
         (Metric::LogAppends, log.appends_total),
         (Metric::LogAppendedBytes, log.appended_bytes_total),
         (Metric::LogSyncs, log.syncs_total),

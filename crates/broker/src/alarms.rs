@@ -14,6 +14,8 @@ pub const LOG_FAILED: &str = "log_failed";
 pub const SESSION_OVERFLOW: &str = "session_overflow";
 /// What clients make the node keep of one kind is nearly as much as it may be.
 pub const MEMORY: &str = "memory";
+/// Retained messages are refused, or the next one would be.
+pub const RETAINED_FULL: &str = "retained_full";
 /// A listener's certificate ends within 14 days, or has ended.
 pub const CERTIFICATE_EXPIRY: &str = "certificate_expiry";
 

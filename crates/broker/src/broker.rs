@@ -1,8 +1,9 @@
 //! Puts a broker together: what is shared, the shards, and a handle for the outside.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use log_api::{Log, ShardId};
+use log_api::{Log, Position, ShardId};
 use mqtt_router::Router;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
@@ -10,11 +11,13 @@ use stdx::UnixMillis;
 use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
 use crate::handle::Handle;
 use crate::post::Post;
+use crate::record::{Delayed, StoredSession};
 use crate::recovery::Recovered;
-use crate::retained::RetainedStore;
+use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
 use crate::shard::{Shard, delayed_owner, tell_log_state};
 use crate::shared::{Budgets, Shared};
@@ -30,7 +33,7 @@ pub struct Broker {
     pub memory: Budget,
 }
 
-/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// The year 2020 began. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
 /// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
 const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
 
@@ -61,7 +64,12 @@ pub fn open(
         directory.insert(Arc::clone(&definition));
         queues.push((definition, queue.engine));
     }
-    let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
+    let retained = RetainedStore::new(RetainedLimits {
+        messages: config.max_retained_messages,
+        bytes: config.max_retained_bytes,
+        memory: config.max_retained_memory,
+        bodies: config.retained_cache,
+    });
     retained.restore(recovered.retained, recovered.retained_version);
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
@@ -73,6 +81,7 @@ pub fn open(
         alarms,
         post,
         log,
+        members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });
@@ -90,18 +99,32 @@ pub fn open(
     for shard in &mut built {
         shard.count_delayed_from(recovered.newest_delayed);
     }
-    for (delayed, at) in recovered.delayed {
-        let owner = delayed_owner(delayed.number, shards);
-        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
+    if let Some(control) = built.get_mut(usize::from(CONTROL_SHARD.0)) {
+        control.retain_anew(recovered.whole_retained);
+    }
+    restore(&mut built, recovered.delayed, recovered.sessions, now);
+    let memory = shared.budgets.memory.clone();
+    Broker { handle: Handle::new(shared), shards: built, memory }
+}
+
+/// Gives each shard what is its.
+fn restore(
+    shards: &mut [Shard],
+    delayed: Vec<(Delayed, Position)>,
+    sessions: Vec<StoredSession>,
+    now: UnixMillis,
+) {
+    let count = shards.len() as u16;
+    for (delayed, at) in delayed {
+        let owner = delayed_owner(delayed.number, count);
+        if let Some(shard) = shards.get_mut(usize::from(owner.0)) {
             shard.restore_delayed(delayed, at);
         }
     }
-    for session in recovered.sessions {
-        let owner = session.number.owner(shards);
-        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
+    for session in sessions {
+        let owner = session.number.owner(count);
+        if let Some(shard) = shards.get_mut(usize::from(owner.0)) {
             shard.restore_session(session, now);
         }
     }
-    let memory = shared.budgets.memory.clone();
-    Broker { handle: Handle::new(shared), shards: built, memory }
 }

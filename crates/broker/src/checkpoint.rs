@@ -1,20 +1,13 @@
 //! A shard's part of a checkpoint: its queues, its durable sessions; and with the control shard's the retained messages.
 
 use log_api::Position;
-use mqtt_router::Cursor;
-use mqtt_types::Message;
 use queue_engine::Snapshot;
 
 use crate::directory::QueueDefinition;
-use crate::record::{
-    DefinitionRecord, Delayed, PublishRecord, Reader, RecordError, StoredSession, Targets,
-    encode_publish,
-};
-use crate::retained::{RetainedStore, is_status};
+use crate::record::{DefinitionRecord, Delayed, Reader, RecordError, StoredSession};
+use crate::retained::StoredRetained;
 
-const VERSION: u8 = 2;
-/// Retained messages looked at in one go, so that nobody who publishes one waits for long.
-const RETAINED_PAGE: usize = 256;
+const VERSION: u8 = 3;
 
 /// One queue in a checkpoint.
 pub(crate) struct QueuePart {
@@ -30,7 +23,7 @@ pub(crate) struct QueuePart {
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 } ...
 /// | retained messages, see RetainedPart
 /// ```
-/// Version 1 had neither `next_session` nor what follows the queues.
+/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole.
 pub(crate) struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub(crate) next_sink: u32,
@@ -55,7 +48,7 @@ pub(crate) struct StoredPart {
     pub(crate) queues: Vec<StoredQueue>,
     pub(crate) sessions: Vec<StoredSession>,
     pub(crate) delayed: Vec<(Delayed, Position)>,
-    pub(crate) retained: RetainedPart,
+    pub(crate) retained: StoredRetained,
 }
 
 impl ShardPart {
@@ -108,7 +101,10 @@ impl StoredPart {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };
                 part.delayed.push((delayed, Position::from_u64(reader.u64()?)));
             }
-            part.retained = RetainedPart::take(&mut reader)?;
+            part.retained = match version {
+                2 => StoredRetained::take_whole(&mut reader)?,
+                _ => StoredRetained::take(&mut reader)?,
+            };
         }
         Ok(part)
     }
@@ -123,102 +119,78 @@ fn queue(reader: &mut Reader<'_>) -> Result<StoredQueue, RecordError> {
     Ok(StoredQueue { definition, snapshot })
 }
 
-/// The retained messages, gathered while the broker goes on.
-///
-/// ```text
-/// version u64 | { body_len u32 | publish record } ... | 0 u32
-/// ```
-/// Records of versions up to the one here are in it, or were overtaken by later ones; of later versions it may have
-/// some. So replay passes over the former and applies the latter by their order. Nothing at all: not the control shard.
-#[derive(Default)]
-pub(crate) struct RetainedPart {
-    pub(crate) version: u64,
-    pub(crate) messages: Vec<Message>,
-}
-
-impl RetainedPart {
-    /// Appends what the store has, as of that version at least.
-    pub(crate) fn put(out: &mut Vec<u8>, version: u64, store: &RetainedStore) {
-        out.extend_from_slice(&version.to_le_bytes());
-        let mut from = Some(Cursor::default());
-        while let Some(cursor) = from {
-            let mut page = Vec::with_capacity(RETAINED_PAGE);
-            from = store.read(|index| {
-                index.page(&cursor, RETAINED_PAGE, |message| page.push(message.clone()))
-            });
-            for message in page.into_iter().filter(|message| !is_status(message.topic())) {
-                put_message(out, &message);
-            }
-        }
-        out.extend_from_slice(&[0; 4]);
-    }
-
-    fn take(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
-        let mut part = Self::default();
-        if reader.rest.is_empty() {
-            return Ok(part);
-        }
-        part.version = reader.u64()?;
-        loop {
-            let len = reader.u32()? as usize;
-            if len == 0 {
-                return Ok(part);
-            }
-            let record = PublishRecord::decode(reader.bytes(len)?)?;
-            part.messages.push(record.copy_message()?);
-        }
-    }
-}
-
-fn put_message(out: &mut Vec<u8>, message: &Message) {
-    let len_at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let (topic, properties) = (message.topic(), message.properties());
-    encode_publish(out, message.head(), Targets::default(), topic, properties, message.payload());
-    let len = (out.len() - len_at - 4) as u32;
-    if let Some(place) = out.get_mut(len_at..len_at + 4) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use mqtt_types::{MessageHead, TopicName};
+    use mqtt_types::{Message, MessageHead, TopicName};
 
     use super::*;
+    use crate::record::{Kept, Targets, encode_publish};
+    use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 
-    #[test]
-    fn retained_messages_come_out_as_they_went_in_and_may_be_missing() {
-        let store = RetainedStore::new(10_000, 1 << 20);
-        for n in 0..1000 {
-            let topic = format!("a/{n}");
-            let topic = TopicName::new(&topic).expect("legal");
-            let head = MessageHead { retain: true, received_at_ms: n, ..MessageHead::default() };
-            let message = Message::new(head, topic, &[1, 1], b"payload").expect("small");
-            assert!(store.store(message).is_some());
-        }
-        let empty = ShardPart {
+    /// A shard that has nothing but a delayed message.
+    fn empty() -> ShardPart {
+        ShardPart {
             next_sink: 3,
             next_session: 1 << 39,
             queues: Vec::new(),
             sessions: Vec::new(),
             delayed: vec![(Delayed { number: 64, due_ms: 9 }, Position::new(1, 64))],
-        };
-        let mut bytes = empty.encode();
+        }
+    }
+
+    #[test]
+    fn retained_messages_come_out_as_they_went_in_and_may_be_missing() {
+        let limits =
+            RetainedLimits { messages: 10_000, bytes: 1 << 20, memory: 1 << 20, bodies: 0 };
+        let store = RetainedStore::new(limits);
+        for n in 0..1000_u64 {
+            let text = format!("a/{n}");
+            let topic = TopicName::new(&text).expect("legal");
+            let message = Message::new(MessageHead::default(), topic, &[], b"payload");
+            let message = message.expect("small");
+            let version = store.publish(&message, Change::Logged).expect("room").expect("kept");
+            let at = Position::new(n as u32 % 3, n as u32);
+            let kept = Kept { at: Some(at), size: text.len() as u32 + 7, due_ms: n % 2 * n };
+            store.stored(topic, version, kept, &mut Holds::new());
+        }
+        let mut bytes = empty().encode();
         let part = StoredPart::decode(&bytes).expect("legal");
         assert_eq!((part.next_sink, part.next_session), (3, 1 << 39));
-        assert_eq!(part.delayed, empty.delayed);
-        assert_eq!((part.retained.version, part.retained.messages.len()), (0, 0));
-        RetainedPart::put(&mut bytes, store.version(), &store);
+        assert_eq!(part.delayed, empty().delayed);
+        assert_eq!((part.retained.version, part.retained.index.len()), (0, 0));
+        let held = RetainedPart::put(&mut bytes, &store);
+        assert_eq!(held, [(0, 334), (1, 333), (2, 333)]);
         let part = StoredPart::decode(&bytes).expect("legal");
-        assert_eq!((part.retained.version, part.retained.messages.len()), (1000, 1000));
-        for message in part.retained.messages {
-            assert_eq!(message.topic(), format!("a/{}", message.head().received_at_ms));
-            assert_eq!((message.properties(), message.payload()), (&[1, 1][..], &b"payload"[..]));
+        assert_eq!((part.retained.version, part.retained.index.len()), (1000, 1000));
+        for n in 0..1000_u64 {
+            let text = format!("a/{n}");
+            let entry = part.retained.index.get(TopicName::new(&text).expect("legal"));
+            let entry = entry.expect("there");
+            assert_eq!(entry.version(), n + 1);
+            assert_eq!(entry.at(), Some(Position::new(n as u32 % 3, n as u32)));
         }
         for cut in [bytes.len() - 1, bytes.len() - 30, 5] {
             assert!(StoredPart::decode(&bytes[..cut]).is_err());
         }
+    }
+
+    #[test]
+    fn a_part_of_version_2_has_retained_messages_whole() {
+        let mut bytes = empty().encode();
+        bytes[0] = 2;
+        bytes.extend_from_slice(&7_u64.to_le_bytes());
+        for payload in [&b"one"[..], b"two"] {
+            let mut record = Vec::new();
+            let head = MessageHead { retain: true, ..MessageHead::default() };
+            encode_publish(&mut record, &head, Targets::default(), "t", &[1, 1], payload);
+            bytes.extend_from_slice(&(record.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(&record);
+        }
+        bytes.extend_from_slice(&[0; 4]);
+        let retained = StoredPart::decode(&bytes).expect("legal").retained;
+        assert_eq!((retained.version, retained.floor, retained.index.len()), (7, 7, 0));
+        let payloads: Vec<&[u8]> = retained.whole.iter().map(Message::payload).collect();
+        assert_eq!(payloads, [b"one", b"two"]);
     }
 
     #[test]

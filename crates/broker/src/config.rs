@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_session::ServerLimits;
+use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 use queue_engine::QueueConfig;
+
+use crate::groups::SharedSubscriptions;
 
 /// What a broker is built with.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct Config {
     pub authenticator: Arc<dyn Authenticator>,
     /// How long a client may take to sign in, from its CONNECT.
     pub sign_in_timeout: Duration,
+    /// Where clients of 5.0 are sent when this broker shuts down.
+    pub server_reference: Option<ServerReference>,
     /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
     pub publisher_hold: Duration,
     /// Whether a subscription may create the queue it names.
@@ -43,6 +48,8 @@ pub struct Config {
     pub max_buffered_bytes: usize,
     /// Bytes of a topic filter.
     pub max_topic_length: usize,
+    /// How shared subscriptions work.
+    pub shared_subscriptions: SharedSubscriptions,
     /// Levels a topic name or filter may have.
     pub max_topic_levels: usize,
     /// Bytes that may wait in a connection's output buffer before live messages wait in the session, or at QoS 0 are
@@ -57,8 +64,12 @@ pub struct Config {
     pub max_mailbox_bytes: usize,
     /// Retained messages kept.
     pub max_retained_messages: usize,
-    /// Bytes of retained messages kept (topic, properties, payload).
+    /// Bytes of retained messages kept on the disk (topic, properties, payload).
     pub max_retained_bytes: u64,
+    /// Memory for the topics of retained messages, and for messages on their way to the disk.
+    pub max_retained_memory: u64,
+    /// Memory for short retained messages that need not be read from the disk.
+    pub retained_cache: u64,
     /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
     pub settle_interval: Duration,
     /// Messages that each shard keeps to publish them later.
@@ -75,6 +86,33 @@ pub struct Config {
     pub read_ahead_bytes: usize,
 }
 
+/// Another server for the clients of one that shuts down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerReference {
+    /// Where it is, as clients understand it (§4.11).
+    pub text: Box<str>,
+    /// Whether clients shall go there for good.
+    pub is_permanent: bool,
+}
+
+impl Config {
+    /// Why clients are sent away at the end.
+    pub(crate) fn reason_to_leave(&self) -> ReasonCode {
+        match &self.server_reference {
+            None => ReasonCode::SERVER_SHUTTING_DOWN,
+            Some(ServerReference { is_permanent: false, .. }) => ReasonCode::USE_ANOTHER_SERVER,
+            Some(ServerReference { is_permanent: true, .. }) => ReasonCode::SERVER_MOVED,
+        }
+    }
+
+    /// Where else to go, if the reason says that.
+    pub(crate) fn reference_of(&self, reason: ReasonCode) -> Option<&str> {
+        let reference = self.server_reference.as_ref()?;
+        matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED)
+            .then_some(&*reference.text)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -82,6 +120,7 @@ impl Default for Config {
             limits: ServerLimits::default(),
             authenticator: Arc::new(Everyone),
             sign_in_timeout: Duration::from_secs(10),
+            server_reference: None,
             publisher_hold: Duration::from_secs(30),
             auto_create: true,
             max_queues: 10_000,
@@ -94,13 +133,16 @@ impl Default for Config {
             max_wills_bytes: 256 << 20,
             max_buffered_bytes: 256 << 20,
             max_topic_length: 65_535,
+            shared_subscriptions: SharedSubscriptions::default(),
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,
             max_waiting_answers: 10_000,
             max_mailbox_bytes: 32 << 20,
-            max_retained_messages: 1_000_000,
-            max_retained_bytes: 256 << 20,
+            max_retained_messages: 2_000_000,
+            max_retained_bytes: 1 << 30,
+            max_retained_memory: 256 << 20,
+            retained_cache: 128 << 20,
             settle_interval: Duration::from_millis(15),
             max_delayed_messages: 100_000,
             status_interval: Duration::ZERO,

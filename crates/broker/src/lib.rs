@@ -9,6 +9,7 @@ mod clocks;
 mod config;
 mod control;
 mod directory;
+mod groups;
 mod handle;
 mod hosting;
 mod ids;
@@ -23,19 +24,23 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
 mod turn;
 
 pub use alarms::{
-    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, SESSION_OVERFLOW,
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, RETAINED_FULL,
+    SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
 pub use budget::Budget;
-pub use config::Config;
+pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
+pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
 pub use mail::{Mail, QueueState};

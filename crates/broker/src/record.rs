@@ -8,14 +8,15 @@ mod session_parts;
 mod settle;
 mod targets;
 
-pub(crate) use codec::Reader;
+pub(crate) use codec::{Reader, put_varint};
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub(crate) use publish::{PublishRecord, Targets, encode_publish};
+pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
 pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
 pub(crate) use targets::{
-    Delayed, MoreTargets, SessionTarget, copies, decode_delayed_done, encode_delayed_done,
+    Delayed, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    encode_delayed_done,
 };
 
 pub use codec::RecordError;

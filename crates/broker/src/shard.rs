@@ -3,7 +3,7 @@
 
 mod acknowledge;
 mod alarms;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
 mod connect;
@@ -16,10 +16,15 @@ mod hold;
 mod inbox;
 mod letters;
 mod live;
+mod loans;
+mod members;
+mod pick;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -33,7 +38,7 @@ mod unsettled;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -45,7 +50,7 @@ use crate::clocks::Clocks;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
@@ -58,6 +63,8 @@ use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use loans::{LendJob, Lent};
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -97,7 +104,14 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    /// Sessions that are members of shared groups, or keep messages for some.
+    members: HashSet<SessionId>,
+    members_timer: bool,
+    /// What sessions here keep and others deliver.
+    loans: Slab<Lent>,
+    lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
+    retained: RetainedWork,
     overflowing: Overflowing,
     /// The budgets that are nearly used up, as the control shard knows.
     tight: Tight,
@@ -122,6 +136,9 @@ impl Shard {
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
+        }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
         Self {
@@ -132,7 +149,7 @@ impl Shard {
             entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
-            routes: RouteCache::new(config.route_cache_topics),
+            routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
             clocks: Clocks::default(),
             turn: Turn::new(id, config.shards),
@@ -145,7 +162,12 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            members: HashSet::new(),
+            members_timer: false,
+            loans: Slab::new(),
+            lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
             overflowing: Overflowing::default(),
             tight: Tight::default(),
             log_state: shared.log.state(),

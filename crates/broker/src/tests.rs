@@ -1,7 +1,6 @@
 //! The broker under test: transcripts of what clients say and hear, over one shard and over three.
 
 mod client;
-mod sockets;
 mod world;
 
 mod alarms;
@@ -18,9 +17,13 @@ mod mqtt311;
 mod mqtt5;
 mod protection;
 mod queues;
+mod retained;
+mod retained_crashes;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_subscriptions;
+mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;

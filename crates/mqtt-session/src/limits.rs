@@ -47,7 +47,7 @@ pub struct ServerLimits {
     pub queue_qos0_offline: bool,
     /// Whether CONNECT may name an authentication method.
     pub enhanced_authentication: bool,
-    /// What a client that requests response information is told.
+    /// What a client that requests response information is told, with its client id for `${client_id}`.
     pub response_information: Option<Box<str>>,
 }
 

@@ -1,6 +1,6 @@
 //! What a CONNECT and the server's limits come to. It must not know sessions or whether the client may connect.
 
-use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode};
+use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode, TopicName};
 
 use crate::limits::{PACKET_SIZE_END, ServerLimits};
 use crate::version;
@@ -199,7 +199,7 @@ pub fn negotiate(
         outgoing_topic_aliases: request.topic_alias_maximum.min(limits.outgoing_topic_aliases_max),
         problem_information: request.request_problem_information,
         queue_qos0_offline: limits.queue_qos0_offline,
-        told: told(request, limits, session_expiry_interval, keep_alive),
+        told: told(request, limits, client_id, (session_expiry_interval, keep_alive)),
     })
 }
 
@@ -255,8 +255,8 @@ fn effective_keep_alive(request: &ConnectRequest<'_>, limits: &ServerLimits) -> 
 fn told(
     request: &ConnectRequest<'_>,
     limits: &ServerLimits,
-    session_expiry_interval: u32,
-    keep_alive: u16,
+    client_id: &str,
+    (session_expiry_interval, keep_alive): (u32, u16),
 ) -> Told {
     if !request.version.is_v5() {
         return Told::default();
@@ -274,9 +274,18 @@ fn told(
         // `[MQTT-3.1.2-28]`: only who requests it hears it.
         response_information: limits
             .response_information
-            .clone()
-            .filter(|_| request.request_response_information),
+            .as_deref()
+            .filter(|_| request.request_response_information)
+            .and_then(|template| response_information(template, client_id)),
     }
+}
+
+/// What a client may make its response topics of. `None` for a client id that makes no topic: it would be told of one
+/// that it can neither publish to nor subscribe to for itself alone.
+fn response_information(template: &str, client_id: &str) -> Option<Box<str>> {
+    let told = template.replace("${client_id}", client_id);
+    TopicName::new(&told).ok()?;
+    Some(told.into_boxed_str())
 }
 
 #[cfg(test)]

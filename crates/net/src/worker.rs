@@ -55,6 +55,19 @@ struct Desk {
     bytes_received: u64,
 }
 
+impl Desk {
+    fn new(config: &Config, acceptors: usize) -> Self {
+        Self {
+            wires: wires(config),
+            scratch: vec![0; config.read_buffer_bytes],
+            mail: Vec::new(),
+            accepting: (0..acceptors).collect(),
+            accept_at: None,
+            bytes_received: 0,
+        }
+    }
+}
+
 impl Worker {
     /// Serves until it is told to stop.
     ///
@@ -65,45 +78,39 @@ impl Worker {
         for (n, acceptor) in self.acceptors.iter_mut().enumerate() {
             acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
-        let mut desk = Desk {
-            wires: self.wires(),
-            scratch: vec![0; self.config.read_buffer_bytes],
-            mail: Vec::new(),
-            accepting: (0..self.acceptors.len()).collect(),
-            accept_at: None,
-            bytes_received: 0,
-        };
+        let mut desk = Desk::new(&self.config, self.acceptors.len());
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let timeout = self.timeout(&desk);
-            let due = self.shard.next_deadline();
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => other?,
-            }
-            let now = self.clock.now();
-            self.shard.begin(now, Clock::unix_ms());
-            desk.wires.begin(now);
-            if due.is_some_and(|due| now.since(due) > LATE) {
-                self.shard.was_stopped();
-            }
-            for event in &events {
-                self.note(event, &mut desk);
-            }
-            self.turn(now, &mut desk)?;
+            self.wait_and_turn(timeout, &mut events, &mut desk)?;
             if self.door.stop.load(Ordering::Acquire) {
                 return Ok(());
             }
         }
     }
 
-    fn wires(&self) -> Wires {
-        let limits = OutputLimits {
-            unwritten_max: self.config.unwritten_bytes_max,
-            write_timeout: self.config.write_timeout,
-            linger: self.config.linger,
-        };
-        Wires::new(limits, self.config.memory.clone(), self.config.incomplete.clone())
+    /// Waits for something to do, for so long, and does it.
+    fn wait_and_turn(
+        &mut self,
+        timeout: Option<Duration>,
+        events: &mut Events,
+        desk: &mut Desk,
+    ) -> io::Result<()> {
+        let due = self.shard.next_deadline();
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => other?,
+        }
+        let now = self.clock.now();
+        self.shard.begin(now, Clock::unix_ms());
+        desk.wires.begin(now);
+        if due.is_some_and(|due| now.since(due) > LATE) {
+            self.shard.was_stopped();
+        }
+        for event in &*events {
+            self.note(event, desk);
+        }
+        self.turn(now, desk)
     }
 
     /// How long the poll may sleep.
@@ -400,6 +407,15 @@ impl Worker {
     }
 }
 
+fn wires(config: &Config) -> Wires {
+    let limits = OutputLimits {
+        unwritten_max: config.unwritten_bytes_max,
+        write_timeout: config.write_timeout,
+        linger: config.linger,
+    };
+    Wires::new(limits, config.memory.clone(), config.incomplete.clone())
+}
+
 /// How long a new connection may take at first: for its PROXY header, or else for its CONNECT.
 fn greeting_time(transport: &Transport) -> Duration {
     let gate = transport.peer().gate();
@@ -447,3 +463,6 @@ fn charge(id: ConnId, count: usize, now: Instant, wires: &mut Wires) {
         wires.hold(id, until);
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -7,13 +7,16 @@ use std::time::Duration;
 use crate::limits::usable_memory;
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
 use anyhow::{Result, anyhow, ensure};
-use broker::{Budget, QueueDefinition};
+use broker::{Budget, QueueDefinition, ServerReference};
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
+use mqtt_types::QoS;
 use policy::{Anonymous, FailureLimits, Rules};
 use queue_engine::QueueConfig;
-use settings::{AnonymousAccess, ListenerIdentity, Settings};
+use settings::{
+    AnonymousAccess, ListenerIdentity, Settings, SharedStrategy, SharedSubscriptionSettings,
+};
 
 /// The properties that this version gives effect to. Any other must have its default.
 const SUPPORTED: [&str; 8] = [
@@ -72,6 +75,9 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_outgoing_inflight: mqtt.max_outgoing_inflight,
         max_pending_messages: mqtt.max_pending_messages as usize,
         max_pending_bytes: bytes(mqtt.max_pending_bytes),
+        maximum_qos: u8::try_from(mqtt.maximum_qos).ok().and_then(QoS::from_u8).unwrap_or_default(),
+        retain_available: mqtt.retain_available,
+        response_information: mqtt.response_information.as_deref().map(Box::from),
         enhanced_authentication: true,
         ..ServerLimits::default()
     };
@@ -81,6 +87,10 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         shards: shards(settings)?,
         limits,
         sign_in_timeout: settings.auth.timeout,
+        server_reference: settings.server.reference.as_deref().map(|text| ServerReference {
+            text: text.into(),
+            is_permanent: settings.server.reference_is_permanent,
+        }),
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
@@ -100,10 +110,30 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_subscriptions: mqtt.max_subscriptions as usize,
         max_retained_messages: mqtt.max_retained_messages as usize,
         max_retained_bytes: mqtt.max_retained_bytes,
+        max_retained_memory: mqtt.max_retained_memory,
+        retained_cache: mqtt.retained_cache,
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
+        shared_subscriptions: shared_subscriptions(&mqtt.shared_subscriptions),
         ..broker::Config::default()
     })
+}
+
+fn shared_subscriptions(settings: &SharedSubscriptionSettings) -> broker::SharedSubscriptions {
+    let strategy = |of: SharedStrategy| match of {
+        SharedStrategy::RoundRobin => broker::SharedStrategy::RoundRobin,
+        SharedStrategy::Random => broker::SharedStrategy::Random,
+        SharedStrategy::LeastInflight => broker::SharedStrategy::LeastInflight,
+        SharedStrategy::HashTopic => broker::SharedStrategy::HashTopic,
+        SharedStrategy::HashClientid => broker::SharedStrategy::HashClientid,
+        SharedStrategy::SingleActive => broker::SharedStrategy::SingleActive,
+    };
+    let groups = settings.groups.iter().map(|(name, of)| (name.clone(), strategy(*of)));
+    broker::SharedSubscriptions {
+        strategy: strategy(settings.strategy),
+        groups: groups.collect(),
+        stall_timeout: settings.stall_timeout,
+    }
 }
 
 /// The configuration of sign-in.
@@ -243,6 +273,7 @@ pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig,
         retry_delay: properties.retry_delay.0,
         retry_delay_max: properties.retry_delay_max.0,
         paused: properties.paused,
+        ..QueueConfig::default()
     })
 }
 
@@ -253,6 +284,8 @@ pub(crate) fn properties(definition: &QueueDefinition) -> QueueProperties {
         queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
         queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
         queue_engine::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
+        queue_engine::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
+        queue_engine::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
     };
     QueueProperties {
         dispatch_strategy,

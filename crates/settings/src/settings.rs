@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::auth::AuthSettings;
 use crate::listener::ListenerConfig;
 use crate::queue_defaults::QueueDefaults;
+use crate::shared_subscriptions::SharedSubscriptionSettings;
 
 /// Everything that can be configured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,6 +101,12 @@ pub struct MqttSettings {
     pub max_pending_bytes: u64,
     /// Subscriptions of one session.
     pub max_subscriptions: u32,
+    /// The highest QoS that clients may publish with.
+    pub maximum_qos: u16,
+    /// Whether clients may publish retained messages.
+    pub retain_available: bool,
+    /// What a client that asks for response information is told.
+    pub response_information: Option<String>,
     /// Messages that wait to be published later, for each shard.
     pub max_delayed_messages: u32,
     /// How often the status is published.
@@ -108,6 +115,12 @@ pub struct MqttSettings {
     pub max_retained_messages: u32,
     /// Bytes of retained messages kept.
     pub max_retained_bytes: u64,
+    /// Memory for the topics of retained messages.
+    pub max_retained_memory: u64,
+    /// Memory for retained messages that need not be read from the disk.
+    pub retained_cache: u64,
+    /// Shared subscriptions.
+    pub shared_subscriptions: SharedSubscriptionSettings,
 }
 
 /// Queues: auto-create and defaults.
@@ -146,6 +159,10 @@ pub struct LogSettings {
 pub struct ServerSettings {
     /// How many shards; none: one for each core.
     pub shards: Option<u16>,
+    /// Where clients are sent at a shutdown.
+    pub reference: Option<String>,
+    /// Whether they shall stay there.
+    pub reference_is_permanent: bool,
     /// How long a shutdown may take to drain.
     pub shutdown_timeout: Duration,
 }

@@ -74,6 +74,9 @@ metrics! {
     PublishesRefused = Counter "weir_mqtt_publishes_refused_total" None, "Messages refused to their publisher because they could not be stored";
     Qos0Unstored = Counter "weir_mqtt_qos0_unstored_total" None, "QoS 0 messages that a queue should have taken but the log could not store";
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
+    SharedHandedOver = Counter "weir_mqtt_shared_handed_over_total" None, "Messages of shared subscriptions that went from one member to another";
+    SharedDropped = Counter "weir_mqtt_shared_dropped_total" None, "Messages of shared subscriptions dropped because no member was left";
+    NegativeAcks = Counter "weir_mqtt_negative_acks_total" None, "Messages that a subscriber refused by a reason code of 0x80 or above, and that were discarded";
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
     ConnectsRefused = Counter "weir_mqtt_connects_refused_total" Some("reason"), "CONNECT packets refused for what they ask, by reason: client_id, will, max_sessions, memory, other";
@@ -83,10 +86,12 @@ metrics! {
     IncompleteBytes = Gauge "weir_mqtt_incomplete_bytes" None, "Bytes of packets that have not come whole";
     WillBytes = Gauge "weir_mqtt_will_bytes" None, "Bytes of all wills";
     SubscriptionBytes = Gauge "weir_mqtt_subscription_bytes" None, "What all subscriptions are reckoned to take";
-    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
+    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
-    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
+    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages: topics, properties and payloads";
+    RetainedDiskBytes = Gauge "weir_retained_disk_bytes" None, "Bytes that retained messages take in the durable log";
+    RetainedMemoryBytes = Gauge "weir_retained_memory_bytes" None, "Bytes that retained messages take in memory";
     LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
     LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
     LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";

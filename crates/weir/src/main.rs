@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What [`with_serve`] adds.
-const SERVE_ARGUMENTS: [&str; 3] = ["config", "data-dir", "set"];
+const SERVE_ARGUMENTS: [&str; 4] = ["config", "data-dir", "server-reference", "set"];
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Some(("check", inner)) => server::check(&options(&[&matches, inner])),
         Some((name, _)) if SERVE_ARGUMENTS.iter().any(|id| matches.contains_id(id)) => {
             let message = format!(
-                "--config, --data-dir and --set before '{name}' are the broker's; put options after it"
+                "--config, --data-dir, --server-reference and --set before '{name}' are the broker's; put options after it"
             );
             command.error(ErrorKind::ArgumentConflict, message).exit()
         }
@@ -62,6 +62,12 @@ fn with_serve(command: Command) -> Command {
                 .help("Where all data lies [default: weir-data]"),
         )
         .arg(
+            Arg::new("server-reference")
+                .long("server-reference")
+                .value_name("SERVER")
+                .help("Where 5.0 clients are sent when the broker shuts down (server.reference)"),
+        )
+        .arg(
             Arg::new("set")
                 .long("set")
                 .value_name("KEY=VALUE")
@@ -77,6 +83,9 @@ fn options(levels: &[&ArgMatches]) -> server::Options {
         options.set.extend(matches.get_many("set").into_iter().flatten().cloned());
         if let Some(data_dir) = matches.get_one::<String>("data-dir") {
             options.set.push(format!("data_dir={data_dir}"));
+        }
+        if let Some(reference) = matches.get_one::<String>("server-reference") {
+            options.set.push(format!("server.reference={reference}"));
         }
         options.config = matches.get_one("config").cloned().or(options.config);
     }

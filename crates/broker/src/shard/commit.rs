@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
+use bytes::Bytes;
+use log_api::{
+    AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, Part, ReadError, RecordKind,
+};
 use mqtt_types::{QoS, ReasonCode};
 use stdx::UnixMillis;
 
@@ -12,14 +15,18 @@ use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
 use super::hold::Place;
 use super::inbox::reader_of;
+use super::loans::lender_of;
+use super::relics::{RELIC_READ, is_relic_token};
+use super::replay::replay_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
-use crate::checkpoint::{RetainedPart, ShardPart};
+use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{PublishRecord, StoredSession};
+use crate::retained::RetainedPart;
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -31,13 +38,26 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => match (reader_of(token), delayed_of(token)) {
-                (Some(number), _) => self.inbox_read(number, records, out),
-                (None, Some(number)) => self.delayed_read(number, records, out),
-                (None, None) => self.hosting.read(token, records, &mut self.turn),
-            },
+            LogEvent::Read { token, records } => self.read(token, records, out),
             LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
+        }
+    }
+
+    /// Bodies that somebody asked for.
+    fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
+        if let Some(number) = reader_of(token) {
+            self.inbox_read(number, records, out);
+        } else if let Some(number) = delayed_of(token) {
+            self.delayed_read(number, records, out);
+        } else if let Some(number) = lender_of(token) {
+            self.lend_read(number, records, out);
+        } else if let Some(replay) = replay_of(token) {
+            self.replay_read(replay, records, out);
+        } else if token == RELIC_READ {
+            self.relics_read(records);
+        } else {
+            self.hosting.read(token, records, &mut self.turn);
         }
     }
 
@@ -78,6 +98,9 @@ impl Shard {
             Ok(Some(more)) => {
                 if let Some(delayed) = more.delayed {
                     self.delayed_stored(delayed, record.position);
+                }
+                if let Some(version) = more.retained {
+                    self.retained_stored(record, publish, version);
                 }
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
@@ -144,6 +167,9 @@ impl Shard {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
+                self.retained_not_stored(&record);
+            } else if is_relic_token(token) {
+                self.retained_not_stored(&record);
             } else if is_control_token(token) {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
@@ -151,6 +177,7 @@ impl Shard {
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {
+                self.retained_not_stored(&record);
                 self.counts.publishes_refused_total += 1;
                 self.answer_commit(token, Some(reason), out);
             }
@@ -235,15 +262,11 @@ impl Shard {
         // This turn's releases are gone from the part: the log must hear of them first.
         self.turn.hand_over_releases(&*self.shared.log);
         // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
-        let retained = (self.id == CONTROL_SHARD).then(|| {
-            let version = self.shared.retained.version();
-            (Arc::clone(&self.shared), version)
-        });
+        self.shared.retained.begin_gathering();
+        let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));
         let part = Box::new(move || {
-            if let Some((shared, version)) = retained {
-                RetainedPart::put(&mut bytes, version, &shared.retained);
-            }
-            bytes
+            let held = retained.map(|shared| RetainedPart::put(&mut bytes, &shared.retained));
+            Part { bytes, held: held.unwrap_or_default() }
         });
         self.shared.log.checkpoint_part(self.id, id, part);
     }

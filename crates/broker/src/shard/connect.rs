@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mqtt_codec::{
     AckKind, ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
@@ -33,7 +34,7 @@ impl Shard {
     ) {
         self.counts.connects_total += 1;
         if self.is_draining {
-            let refusal = ConnectRefusal::new(connect.version, ReasonCode::SERVER_UNAVAILABLE);
+            let refusal = ConnectRefusal::new(connect.version, self.reason_to_turn_away());
             return self.refuse_connect(conn, connect, &refusal, None, out);
         }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
@@ -122,6 +123,11 @@ impl Shard {
         entry.owner = owner.or_else(|| entry.owner.take());
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
+        if entry.seat_mut().is_some() {
+            entry.tell_others();
+            self.shared.members_come.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         if id.is_durable() {
             let event = SessionEvent::Connected {
                 client_id: negotiated.client_id.clone(),
@@ -206,6 +212,14 @@ impl Shard {
         }
     }
 
+    /// What a client hears that connects while the broker shuts down. `[MQTT-3.2.2-21]`
+    pub(super) fn reason_to_turn_away(&self) -> ReasonCode {
+        match self.shared.config.reason_to_leave() {
+            ReasonCode::SERVER_SHUTTING_DOWN => ReasonCode::SERVER_UNAVAILABLE,
+            elsewhere => elsewhere,
+        }
+    }
+
     fn refuse_connect<O: Outbox>(
         &mut self,
         conn: ConnId,
@@ -237,6 +251,11 @@ impl Shard {
             && let Some(buffer) = out.buffer(conn)
         {
             let mut block = PropertyBlock::new();
+            if let Some(reference) = self.shared.config.reference_of(refusal.reason)
+                && version.is_v5()
+            {
+                let _ = block.push(&Property::ServerReference(reference));
+            }
             if let Some(words) = words.filter(|_| version.is_v5()) {
                 let _ = block.push(&Property::ReasonString(words));
             }

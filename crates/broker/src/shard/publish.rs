@@ -8,14 +8,15 @@ use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
 use super::delayed;
-use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
+use super::live::{Live, is_stored_for, match_for};
+use super::pick::{Pick, Picks, member_match};
 use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
-use crate::record::{MoreTargets, SessionTarget, Targets, encode_publish};
-use crate::retained::is_status;
+use crate::record::{MoreTargets, SessionTarget, SharedTarget, Targets, encode_publish};
+use crate::retained::{Change, is_status};
 use crate::routes::Route;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
@@ -44,6 +45,14 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
+        let limits = &self.shared.config.limits;
+        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
+        if publish.qos > limits.maximum_qos {
+            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
+        }
+        if publish.retain && !limits.retain_available {
+            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
         let resolved;
@@ -174,7 +183,7 @@ impl Shard {
         out: &mut O,
     ) {
         let route = self.routes.route(&self.shared.routes, live.topic);
-        let picks = self.pick_members(&route);
+        let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
         let refusal = match wants_storage {
@@ -191,10 +200,19 @@ impl Shard {
             self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
             return;
         }
+        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
+        let is_unlogged = live.head.retain && refusal.is_some();
         if live.head.retain {
-            let retained = self.retain(live);
-            if retained.is_some() {
-                more.get_or_insert_default().retained = retained;
+            let change = if is_unlogged { Change::Unlogged } else { Change::Logged };
+            match (self.retain(live, change), waits) {
+                (Ok(None), _) => {}
+                (Ok(version), _) => more.get_or_insert_default().retained = version,
+                (Err(no_room), Some((publisher, packet_id))) => {
+                    self.refuse_retained(publisher, packet_id, live, no_room, out);
+                    return;
+                }
+                // Nobody can be told: the live road goes on.
+                (Err(_), None) => {}
             }
         }
         self.fan_out(&route, &picks, live, out);
@@ -203,12 +221,11 @@ impl Shard {
         {
             self.throttle_live(publisher.conn, out);
         }
-        let stored = !route.sinks.is_empty() || more.is_some();
+        let stored = !route.sinks.is_empty() || more.is_some() || is_unlogged;
         let reason = match route.is_empty() {
             true => ReasonCode::NO_MATCHING_SUBSCRIBERS,
             false => ReasonCode::SUCCESS,
         };
-        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
         match (stored, waits) {
             // Nobody can be told: the live road went on without the stored one.
             (true, None) if refusal.is_some() => self.counts.unstored_qos0_total += 1,
@@ -250,8 +267,7 @@ impl Shard {
             sessions.extend(session_target(id, to, live.head));
         }
         for pick in picks {
-            let to = member_match(pick.session, pick.options);
-            sessions.extend(session_target(pick.session, &to, live.head));
+            sessions.extend(pick_target(pick, live.head));
         }
         sessions.sort_unstable_by_key(|target| target.number);
         (!sessions.is_empty()).then(|| MoreTargets { sessions, ..MoreTargets::default() })
@@ -308,7 +324,8 @@ impl Shard {
             notify.insert(target.number.owner(shards));
         }
         let is_delayed = more.as_ref().is_some_and(|more| more.delayed.is_some());
-        if token != NO_TOKEN || is_delayed {
+        let is_retained = more.as_ref().is_some_and(|more| more.retained.is_some());
+        if token != NO_TOKEN || is_delayed || is_retained {
             notify.insert(self.id);
         }
         let references = (route.sinks.len() + sessions.len() + usize::from(is_delayed)) as u32;
@@ -380,22 +397,6 @@ impl Shard {
             self.take(&mut live, None, out);
         }
     }
-
-    /// Keeps a retained message, and gives the version of that change if it was made. `[MQTT-3.3.1-5]`
-    fn retain(&mut self, live: &mut Live<'_>) -> Option<u64> {
-        let version = self.shared.retained.store(live.message()?.clone());
-        if version.is_none() {
-            self.counts.retained_refused_total += 1;
-            if self.counts.retained_refused_total.is_power_of_two() {
-                tracing::warn!(
-                    topic = live.topic.as_str(),
-                    refused = self.counts.retained_refused_total,
-                    "retained message not kept: mqtt.max_retained_messages or mqtt.max_retained_bytes is reached"
-                );
-            }
-        }
-        version
-    }
 }
 
 fn session_target(id: SessionId, to: &Match, head: MessageHead) -> Option<SessionTarget> {
@@ -406,5 +407,14 @@ fn session_target(id: SessionId, to: &Match, head: MessageHead) -> Option<Sessio
         qos,
         retain: head.retain && to.retain_as_published,
         identifiers: to.identifiers.iter().map(|identifier| identifier.get()).collect(),
+        shared: None,
     })
+}
+
+/// How a message is stored for the member that was picked, if it is.
+pub(super) fn pick_target(pick: &Pick, head: MessageHead) -> Option<SessionTarget> {
+    let to = member_match(pick.session, pick.options);
+    let target = session_target(pick.session, &to, head)?;
+    let shared = Some(SharedTarget { mark: pick.mark, for_any: pick.for_any });
+    Some(SessionTarget { shared, ..target })
 }

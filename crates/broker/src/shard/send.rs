@@ -171,6 +171,12 @@ impl Shard {
         })
     }
 
+    /// Whether the client takes a packet of that size. `[MQTT-3.1.2-24]`
+    fn has_room(&self, conn: ConnId, len: usize) -> bool {
+        let maximum = self.conns.get(conn).map(|state| state.connection.maximum_packet_size());
+        maximum.is_some_and(|maximum| len <= maximum as usize)
+    }
+
     /// A Reason String, when the client takes one and the version has it.
     fn reason_block(&self, conn: ConnId, reason: Option<&str>, others: usize) -> PropertyBlock {
         let mut block = PropertyBlock::new();
@@ -233,7 +239,11 @@ impl Shard {
             self.end_connection(conn, ack.reason, None, out);
             return;
         };
-        let text = if reason.is_error() { self.storage_reason(reason) } else { None };
+        let text = if reason.is_error() {
+            self.retained_reason(conn, ack.packet_id).or_else(|| self.storage_reason(reason))
+        } else {
+            None
+        };
         let text = text.filter(|text| self.takes_reason(conn, text, 0));
         if let Some(buffer) = out.buffer(conn) {
             let _ = encode_ack(buffer, version, kind, ack.packet_id, reason, text.as_deref());
@@ -269,7 +279,12 @@ impl Shard {
         }
         if let Some(said) = version.and_then(|version| version::disconnect_reason(version, reason))
         {
-            let block = self.reason_block(conn, text, 0);
+            let mut block = self.reason_block(conn, text, 0);
+            if let Some(reference) = self.shared.config.reference_of(said)
+                && self.has_room(conn, reference.len() + HEADERS_BYTES_MAX)
+            {
+                let _ = block.push(&Property::ServerReference(reference));
+            }
             let disconnect = Disconnect { reason_code: said, properties: block.properties() };
             self.put(conn, &Packet::Disconnect(disconnect), out);
         }

@@ -124,9 +124,10 @@ impl Shard {
 
     /// Nobody is let in any more.
     pub(super) fn refuse_entrants<O: Outbox>(&mut self, out: &mut O) {
+        let reason = self.reason_to_turn_away();
         for (conn, entrant) in std::mem::take(&mut self.entrants) {
             out.resume_reading(conn);
-            self.refuse_entrant(conn, &entrant, ReasonCode::SERVER_UNAVAILABLE, None, out);
+            self.refuse_entrant(conn, &entrant, reason, None, out);
         }
     }
 

@@ -69,7 +69,9 @@ impl Shard {
         let mut open = Vec::new();
         let mut create = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
-            let record = record_of(options, identifier);
+            let mut record = record_of(options, identifier);
+            // `[MQTT-3.2.2-10]`
+            record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let before = self.subscription_of(id, address);
             let is_new = before.is_none();
             match self.subscribe_one(id, address, record, is_new) {
@@ -173,10 +175,13 @@ impl Shard {
         if id.is_durable() {
             self.turn.hand_over_beginnings(&*self.shared.log);
         }
-        self.shared.routes.change(|router| match group {
-            None => router.subscribe(filter, id.subscriber(), options),
-            Some(group) => router.join(group, filter, id.subscriber(), options),
-        });
+        let subscriber = id.subscriber();
+        match group {
+            None => {
+                self.shared.routes.change(|router| router.subscribe(filter, subscriber, options))
+            }
+            Some(group) => self.join_group(id, group, filter, options),
+        };
         self.add_subscription(id, address, record);
         Outcome::Known(Verdict::granted(&record))
     }
@@ -376,6 +381,9 @@ impl Shard {
             Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
             _ => false,
         });
+        if let Ok(Address::Shared { group, filter }) = Address::parse(address) {
+            self.leave_group(id, group, filter.as_str());
+        }
     }
 }
 

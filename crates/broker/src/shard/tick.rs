@@ -32,6 +32,8 @@ impl Shard {
                     self.resume_throttled(out);
                 }
                 Timer::Delayed => self.delayed_due(),
+                Timer::Members => self.members_due(),
+                Timer::Retained => self.retained_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {
@@ -66,12 +68,7 @@ impl Shard {
             Timer::KeepAlive(conn) | Timer::Hold(conn) => conns.get(conn).is_some(),
             Timer::SignIn(conn) => entrants.contains_key(&conn),
             Timer::Session(id) => sessions.get(id).is_some(),
-            Timer::Settlements
-            | Timer::Throttled
-            | Timer::Delayed
-            | Timer::Status
-            | Timer::Overflow
-            | Timer::RouteCache => true,
+            _ => true,
         });
     }
 
@@ -100,6 +97,7 @@ impl Shard {
 
     /// A connection's output has been written out.
     pub fn drained<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        self.unblocked(conn);
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         if entry.session.has_unwritten() {

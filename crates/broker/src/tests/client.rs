@@ -78,6 +78,9 @@ pub(super) fn connect(name: &str, words: &Words<'_>) -> Vec<u8> {
     if let Some(method) = words.value("auth") {
         push(Property::AuthenticationMethod(method));
     }
+    if words.has("response") {
+        push(Property::RequestResponseInformation(1));
+    }
     if words.has("noproblems") {
         push(Property::RequestProblemInformation(0));
     }
@@ -262,7 +265,9 @@ fn words_of(packet: &Packet<'_>) -> String {
             let keep_alive = properties.server_keep_alive;
             let keep_alive = keep_alive.map(|seconds| format!(" keepalive={seconds}"));
             let keep_alive = keep_alive.unwrap_or_default();
-            let rest = exchange_words(ack.properties) + &reason(ack.properties.reason_string());
+            let rest = limit_words(&properties, ack.properties)
+                + &exchange_words(ack.properties)
+                + &reason(ack.properties.reason_string());
             format!("connack {:02x}{present}{assigned}{keep_alive}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
@@ -320,13 +325,39 @@ fn words_of(packet: &Packet<'_>) -> String {
         Packet::PingResp => "pingresp".to_owned(),
         Packet::Disconnect(disconnect) => {
             let why = reason(disconnect.properties.reason_string());
-            format!("disconnect {:02x}{why}", disconnect.reason_code.0)
+            let elsewhere = reference_words(disconnect.properties);
+            format!("disconnect {:02x}{elsewhere}{why}", disconnect.reason_code.0)
         }
         Packet::Auth(auth) => {
             format!("auth {:02x}{}", auth.reason_code.0, exchange_words(auth.properties))
         }
         other => format!("{:?}", other.packet_type()),
     }
+}
+
+/// What CONNACK says of limits, where a test sets them.
+fn limit_words(known: &ConnAckProperties<'_>, all: mqtt_codec::Properties<'_>) -> String {
+    let mut text = String::new();
+    if known.maximum_qos < QoS::ExactlyOnce {
+        text += &format!(" maxqos={}", known.maximum_qos.as_u8());
+    }
+    if !known.retain_available {
+        text += " noretain";
+    }
+    if let Some(information) = known.response_information {
+        text += &format!(" response={information}");
+    }
+    text + &reference_words(all)
+}
+
+fn reference_words(properties: mqtt_codec::Properties<'_>) -> String {
+    properties
+        .iter()
+        .find_map(|property| match property {
+            Property::ServerReference(server) => Some(format!(" reference={server}")),
+            _ => None,
+        })
+        .unwrap_or_default()
 }
 
 fn exchange_words(properties: mqtt_codec::Properties<'_>) -> String {

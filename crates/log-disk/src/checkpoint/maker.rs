@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use log_api::{CheckpointPart, LogState, Position, ShardId};
+use log_api::{CheckpointPart, LogState, Part, Position, ShardId};
 
 use super::file::Checkpoint;
 use super::store::CheckpointStore;
 use crate::command::Command;
-use crate::files::Files;
+use crate::host::Host;
 use crate::reader::ReaderCommand;
-use crate::references::Counts;
+use crate::references::{Counts, change};
 use crate::segments::Segment;
 use crate::shared::Shared;
 
@@ -45,7 +45,7 @@ pub(crate) enum MakerCommand {
 /// Two checkpoints are kept, and a segment goes when the *older* of them can spare it. So the log is whole from either.
 pub(crate) struct Maker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) files: Arc<dyn Files>,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) store: CheckpointStore,
     pub(crate) commands: Receiver<MakerCommand>,
     pub(crate) writer: Sender<Command>,
@@ -61,36 +61,59 @@ pub(crate) struct Making {
     id: u64,
     position: Position,
     next_index: u64,
-    parts: Vec<Option<Vec<u8>>>,
+    parts: Vec<Option<CheckpointPart>>,
 }
 
 impl Maker {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) {
+        self.begin();
+        while let Ok(command) = self.commands.recv()
+            && self.obey(command)
+        {}
+    }
+
+    /// What is done before the first command.
+    pub(crate) fn begin(&self) {
         self.store.keep_reserve();
-        while let Ok(command) = self.commands.recv() {
-            match command {
-                MakerCommand::Begin { id, position, next_index } => {
-                    let parts = vec![None; usize::from(self.shared.shards)];
-                    self.making = Some(Making { id, position, next_index, parts });
-                }
-                MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
-                MakerCommand::Stop => return,
+    }
+
+    /// Does what has been asked first, without waiting. Says whether there was something.
+    pub(crate) fn step(&mut self) -> bool {
+        self.commands.try_recv().is_ok_and(|command| self.obey(command))
+    }
+
+    /// Does what is asked. False when that is the end.
+    fn obey(&mut self, command: MakerCommand) -> bool {
+        match command {
+            MakerCommand::Begin { id, position, next_index } => {
+                let parts = (0..self.shared.shards).map(|_| None).collect();
+                self.making = Some(Making { id, position, next_index, parts });
             }
+            MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
+            MakerCommand::Stop => return false,
         }
+        true
     }
 
     fn part(&mut self, shard: ShardId, id: u64, part: CheckpointPart) {
         let Some(making) = self.making.as_mut().filter(|making| making.id == id) else { return };
         if let Some(place) = making.parts.get_mut(usize::from(shard.0)) {
-            *place = Some(part());
+            *place = Some(part);
         }
         if making.parts.iter().any(Option::is_none) {
             return;
         }
         let Some(Making { id, position, next_index, parts }) = self.making.take() else { return };
-        let Some(counts) = self.shared.references.lock().finish(id) else { return };
-        let parts = parts.into_iter().flatten().collect();
+        let Some(mut counts) = self.shared.references.lock().finish(id) else { return };
+        let made = parts.into_iter().flatten().map(|make| {
+            let Part { bytes, held } = make();
+            for (segment, count) in held {
+                change(&mut counts, segment, i64::from(count));
+            }
+            bytes
+        });
+        let parts = made.collect();
         let another = self.write(Checkpoint { id, position, next_index, counts, parts });
         // The writer may have ended; then there is no further checkpoint.
         let _ = self.writer.send(Command::CheckpointDone { another });
@@ -131,7 +154,7 @@ impl Maker {
         self.shared.segments.remove(segment.number);
         // An open file keeps its room on the disk.
         let _ = self.reader.send(ReaderCommand::Forget { segment: segment.number });
-        match self.files.remove(&segment.path) {
+        match self.host.remove(&segment.path) {
             Ok(()) => self.shared.totals.trimmed_segments.add(1),
             Err(error) => {
                 tracing::warn!(file = %segment.path.display(), %error, "a segment that nobody needs stays until restart");

@@ -92,6 +92,7 @@ fn connack_says_only_what_differs() {
         response_information: Some("reply/".into()),
         ..silent()
     };
+    // [MQTT-3.2.2-9]
     let always = ["MaximumQoS(1)", "RetainAvailable(0)"];
     assert_eq!(connack(&request, &strict), [always[0], always[1], "ServerKeepAlive(60)"]);
     request.keep_alive = 60;
@@ -102,6 +103,22 @@ fn connack_says_only_what_differs() {
     assert_eq!(connack(&request, &strict), [always[0], always[1], assigned, response]);
     request.version = V3_1_1;
     assert_eq!(connack(&request, &strict), [""; 0], "no properties before 5.0");
+}
+
+#[test]
+fn response_information_bears_the_client_id_if_that_makes_a_topic() {
+    for (template, client_id, told) in [
+        ("reply/${client_id}", "c", Some("ResponseInformation(\"reply/c\")")),
+        ("${client_id}/in/${client_id}", "a/b", Some("ResponseInformation(\"a/b/in/a/b\")")),
+        ("reply", "c", Some("ResponseInformation(\"reply\")")),
+        ("reply/${client_id}", "c/#", None),
+        ("reply/${client_id}", "+", None),
+    ] {
+        let mut request = ConnectRequest::new(V5, client_id, true);
+        request.request_response_information = true;
+        let limits = ServerLimits { response_information: Some(template.into()), ..silent() };
+        assert_eq!(connack(&request, &limits), told.into_iter().collect::<Vec<_>>(), "{client_id}");
+    }
 }
 
 #[test]

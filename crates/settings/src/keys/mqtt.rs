@@ -13,6 +13,24 @@ const U32_SECONDS: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest packet that MQTT can express.
 pub(super) const LARGEST_PACKET: u32 = 268_435_460;
 
+/// A template of response information; `None` for none.
+fn response_information(text: &str) -> Result<Option<String>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let plain = text.replace("${client_id}", "");
+    match text {
+        "" => Err("response information cannot be empty; `none` tells nothing".to_owned()),
+        _ if plain.contains(['+', '#', '\0']) => {
+            Err("response information has a wildcard; it is the beginning of topics".to_owned())
+        }
+        _ if plain.contains("${") => {
+            Err("response information knows `${client_id}` and nothing else".to_owned())
+        }
+        _ => Ok(Some(text.to_owned())),
+    }
+}
+
 pub(super) const SECTION: Section<Settings> = Section {
     name: "mqtt",
     doc: "Limits and times of MQTT.",
@@ -66,6 +84,33 @@ pub(super) const SECTION: Section<Settings> = Section {
                 min: 0,
                 max: u16::MAX,
                 at: |settings| &mut settings.mqtt.topic_alias_maximum,
+            },
+        },
+        Key {
+            name: "mqtt.max_qos",
+            default: "2",
+            doc: "The highest QoS that clients may publish with, which CONNACK says; who publishes with more, or wills it, is \
+                  sent away with 0x9B, and subscriptions are granted no more.",
+            slot: Slot::Count16 { min: 0, max: 2, at: |settings| &mut settings.mqtt.maximum_qos },
+        },
+        Key {
+            name: "mqtt.retain_available",
+            default: "true",
+            doc: "Whether clients may publish retained messages; who does where it is `false` is sent away with 0x9A. \
+                  What was retained before stays.",
+            slot: Slot::Switch(|settings| &mut settings.mqtt.retain_available),
+        },
+        Key {
+            name: "mqtt.response_information",
+            default: "none",
+            doc: "What a 5.0 client that asks for response information is told, as the beginning of its response topics, \
+                  such as `reply/${client_id}`; `none` tells nothing.",
+            slot: Slot::Text {
+                what: "topic with `${client_id}`, or `none`",
+                set: |settings, text| {
+                    settings.mqtt.response_information = response_information(text)?;
+                    Ok(())
+                },
             },
         },
         Key {
@@ -295,8 +340,9 @@ pub(super) const SECTION: Section<Settings> = Section {
         },
         Key {
             name: "mqtt.max_retained_messages",
-            default: "1000000",
-            doc: "Retained messages kept; the next new one is delivered but not kept, which is counted.",
+            default: "2000000",
+            doc: "Retained messages kept; one for another topic is refused with 0x97, with an alarm, and at QoS 0 delivered \
+                  but not kept.",
             slot: Slot::Count32 {
                 min: 1,
                 max: u32::MAX,
@@ -305,13 +351,35 @@ pub(super) const SECTION: Section<Settings> = Section {
         },
         Key {
             name: "mqtt.max_retained_bytes",
-            default: "256MiB",
-            doc: "Bytes of retained messages kept (topic, properties, payload); a message beyond it is delivered but \
-                  not kept, which is counted.",
+            default: "1GiB",
+            doc: "Bytes of retained messages kept on the disk (topic, properties, payload); one beyond it is refused as \
+                  above, and the one before it stays.",
             slot: Slot::Size64 {
                 min: 1024,
                 max: u64::MAX,
                 at: |settings| &mut settings.mqtt.max_retained_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_retained_memory",
+            default: "256MiB",
+            doc: "Memory for the topics of retained messages, some 130 bytes and its name for each, and for messages on \
+                  their way to the disk; one beyond it is refused as above.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_retained_memory,
+            },
+        },
+        Key {
+            name: "mqtt.retained_cache",
+            default: "128MiB",
+            doc: "Memory for retained messages of up to 4 KiB, beside the disk; those for which there is no room are read \
+                  when somebody subscribes.",
+            slot: Slot::Size64 {
+                min: 0,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.retained_cache,
             },
         },
         Key {

@@ -1,7 +1,10 @@
 //! CONNECT, CONNACK, DISCONNECT, PINGREQ, AUTH.
 
+use mqtt_session::ServerLimits;
+use mqtt_types::QoS;
+
 use super::super::{check, check_with};
-use crate::config::Config;
+use crate::config::{Config, ServerReference};
 
 #[test]
 fn clean_start_begins_anew_and_else_the_session_goes_on() {
@@ -355,4 +358,134 @@ b raw e0 01 01
   b closed
 "#,
     );
+}
+
+#[test]
+fn a_qos_that_is_not_served_is_said_and_held_to() {
+    let limits = ServerLimits { maximum_qos: QoS::AtLeastOnce, ..ServerLimits::default() };
+    check_with(
+        &Config { limits, ..Config::default() },
+        r#"
+# [MQTT-3.2.2-9]
+s connect
+  s connack 00 maxqos=1
+# Subscriptions at any QoS are taken, to queues too, and granted what there is. [MQTT-3.2.2-10] [MQTT-3.8.4-7]
+s subscribe 1 t,2 $q/jobs,2 u,0
+  s suback 1 01 01 00
+p connect
+  p connack 00 maxqos=1
+p publish 1 jobs x id=1
+  p puback 1 00
+  s publish 1 id=1 jobs x
+s puback 1
+p publish 2 t y id=2
+  p disconnect 9b
+  p closed
+# [MQTT-3.2.2-12]
+w connect will=gone:x:2
+  w connack 9b
+  w closed
+# 3.x cannot be told; it is served what there is and no more.
+o connect v=3.1.1
+  o connack 00
+o subscribe 1 t,2
+  o suback 1 01
+o publish 2 t z id=1
+  o closed
+o connect v=3.1.1 will=gone:x:2
+  o closed
+ends
+  0
+"#,
+    );
+}
+
+#[test]
+fn where_nothing_is_retained_that_is_said_and_held_to() {
+    let limits = ServerLimits { retain_available: false, ..ServerLimits::default() };
+    check_with(
+        &Config { limits, ..Config::default() },
+        r#"
+p connect
+  p connack 00 noretain
+p publish 1 t x id=1
+  p puback 1 10
+p publish 1 t x id=2 retain
+  p disconnect 9a
+  p closed
+# [MQTT-3.2.2-13]
+w connect will=gone:x:1 retainwill
+  w connack 9a
+  w closed
+o connect v=3.1.1
+  o connack 00
+o publish 0 t x retain
+  o closed
+"#,
+    );
+}
+
+#[test]
+fn who_asks_is_told_where_to_be_answered() {
+    let information = Some("reply/${client_id}".into());
+    let limits = ServerLimits { response_information: information, ..ServerLimits::default() };
+    check_with(
+        &Config { limits, ..Config::default() },
+        r#"
+# [MQTT-3.1.2-28]
+a connect
+  a connack 00
+b connect response
+  b connack 00 response=reply/b
+b subscribe 1 reply/b/#,1
+  b suback 1 01
+a publish 0 reply/b/1 done
+  b publish 0 reply/b/1 done
+# A client id that makes no topic.
+c connect response id=c/#
+  c connack 00
+"#,
+    );
+}
+
+#[test]
+fn who_is_sent_away_at_the_end_hears_where_to_go() {
+    let elsewhere = |is_permanent| Config {
+        server_reference: Some(ServerReference { text: "b.example:1883".into(), is_permanent }),
+        ..Config::default()
+    };
+    for (config, goodbye, refusal) in [
+        (Config::default(), "8b", "88"),
+        (elsewhere(false), "9c reference=b.example:1883", "9c reference=b.example:1883"),
+        (elsewhere(true), "9d reference=b.example:1883", "9d reference=b.example:1883"),
+    ] {
+        let transcript = r#"
+a connect will=gone:x:1
+  a connack 00
+o connect v=3.1.1
+  o connack 00
+# A reference that the client cannot take is no reason not to let it go. [MQTT-3.1.2-24]
+s connect mps=20
+  s connack 00
+drain
+  a disconnect <goodbye>
+  a closed
+  o closed
+<small>
+  s closed
+n connect
+  n connack <refusal>
+  n closed
+v connect v=3.1.1
+  v connack 88
+  v closed
+"#;
+        let small = if goodbye == "8b" { "  s disconnect 8b" } else { "  s disconnect 9c" };
+        let small = if goodbye.starts_with("9d") { "  s disconnect 9d" } else { small };
+        let transcript = transcript
+            .replace("<goodbye>", goodbye)
+            .replace("<refusal>", refusal)
+            .replace("<small>", small);
+        check_with(&config, &transcript);
+    }
 }
