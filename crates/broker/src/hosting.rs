@@ -69,7 +69,7 @@ impl Hosting {
         } else {
             let engine =
                 engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
-            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
+            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead.clone()));
         }
         for letter in self.early.remove(&sink).unwrap_or_default() {
             self.letter(letter, turn);

@@ -15,6 +15,7 @@ mod fuzz;
 mod live;
 mod mqtt311;
 mod mqtt5;
+mod protection;
 mod queue_once;
 mod queues;
 mod retained;

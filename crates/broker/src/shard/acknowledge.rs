@@ -165,18 +165,18 @@ impl Shard {
     }
 
     fn pump_pending<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        let limit = self.shared.config.max_output_buffer_bytes;
         let unix_ms = self.turn.unix_ms;
         loop {
             let Some(entry) = self.sessions.get_mut(id) else { return };
             let Some(conn) = entry.conn else { return };
             let Some(state) = self.conns.get_mut(conn) else { return };
             let Some(buffer) = out.buffer(conn) else { return };
-            if buffer.len() >= limit {
+            if !self.shared.takes_more(buffer.len()) {
                 out.notify_drained(conn);
                 return;
             }
             let Some(pending) = entry.session.next_pending() else { break };
+            entry.account(&self.shared.budgets.memory);
             let delivery = &pending.delivery;
             if let (Origin::Queue { consumer, offset }, Some(packet_id)) =
                 (pending.origin, pending.packet_id)

@@ -28,6 +28,7 @@ impl Shard {
         }
         let id = self.sessions.restore(number, session);
         self.route_session(id);
+        self.shared.budgets.subscriptions.charge(self.subscriptions_bytes(id));
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
