@@ -91,7 +91,9 @@ impl World {
         self.listen();
         self.note_machine();
         if self.machine.is_off() {
-            self.say("the power is gone");
+            // The machine dies, or the process only.
+            let power = self.machine.has_lost_power();
+            self.say(if power { "the power is gone" } else { "the process is killed" });
             self.seen.note("power cut in the middle", 1);
             let seed = self.seed ^ self.crashes;
             if seed % 2 == 0 {
@@ -101,7 +103,7 @@ impl World {
                 }
                 self.listen();
             }
-            self.crash(true, seed);
+            self.crash(power, seed);
         }
         self.node.check();
         let damaged = log_api::Log::stats(&*self.node.log).damaged_reads_total;

@@ -25,8 +25,8 @@ impl World {
         self.clients.iter_mut().for_each(super::Client::lose);
         self.is_slow = false;
         if seed % 4 == 0 {
-            // The power may go while it starts.
-            self.machine.cut_power_in(seed as usize / 4 % 12);
+            // That may happen once more while it starts.
+            self.machine.cut_in(seed as usize / 8 % 16, seed / 4 % 2 == 0);
         }
         self.boot(seed);
         self.check_ledgers();
@@ -47,14 +47,22 @@ impl World {
         match Node::boot(&self.machine, &self.config) {
             Ok(node) => self.node = node,
             Err(_) if self.machine.is_off() => {
-                self.say("the power goes while the log is opened");
-                self.machine.lose_power(seed / 3);
+                self.say("it ends while the log is opened");
+                if self.machine.has_lost_power() {
+                    self.machine.lose_power(seed / 3);
+                } else {
+                    self.machine.kill();
+                }
                 self.boot(seed / 3);
             }
             Err(error) => {
                 self.say(format!("start refused: {error}"));
                 self.seen.note("start refused", 1);
                 assert!(self.machine.is_harmed(), "refused, though nothing is damaged: {error}");
+                assert!(
+                    !self.machine.is_harmed_lightly(),
+                    "refused, though the checkpoint before is whole: {error}"
+                );
                 let says = |word: &str| error.contains(word);
                 assert!(
                     says("damaged") && says("data/") && says("offset"),
