@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use telemetry::{Exposition, Metric};
 
 use crate::failure::Failure;
+use crate::openapi::Refused;
 use crate::shared::Shared;
 
 type AlarmNumber = fn(&AlarmMetrics) -> u64;
@@ -37,6 +38,11 @@ const QUEUE_TIMES: &[QueueNumber] = &[
     (Metric::QueueLag, |stats| stats.lag_ms),
 ];
 
+/// The numbers of the node, in the text format of Prometheus. From this machine no sign-in is needed.
+#[utoipa::path(
+    get, path = "/metrics", tag = "node", operation_id = "metrics", security((), ("bearer" = [])),
+    responses((status = 200, body = String, content_type = "text/plain", description = "The numbers."), Refused),
+)]
 pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Failure> {
     let numbers = shared.backend.metrics().await?;
     let ready = shared.backend.health().ready;
@@ -98,9 +104,9 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
+fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
     let log = &numbers.log;
-    [
+    vec![
         (Metric::Connections, numbers.connections),
         (Metric::Connects, numbers.connects_total),
         (Metric::Sessions, numbers.sessions),
@@ -113,6 +119,9 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
         (Metric::PublishesRefused, numbers.publishes_refused_total),
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::SharedHandedOver, numbers.shared_handed_over_total),
+        (Metric::SharedDropped, numbers.shared_dropped_total),
+        (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
         (Metric::RetainedRefused, numbers.retained_refused_total),

@@ -15,6 +15,9 @@ mod hold;
 mod inbox;
 mod letters;
 mod live;
+mod loans;
+mod members;
+mod pick;
 mod publish;
 mod relics;
 mod replay;
@@ -33,7 +36,7 @@ mod unsettled;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -44,7 +47,7 @@ use stdx::Instant;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
@@ -57,6 +60,7 @@ use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use loans::{LendJob, Lent};
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -96,6 +100,12 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    /// Sessions that are members of shared groups, or keep messages for some.
+    members: HashSet<SessionId>,
+    members_timer: bool,
+    /// What sessions here keep and others deliver.
+    loans: Slab<Lent>,
+    lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
     retained: RetainedWork,
     overflowing: Overflowing,
@@ -130,7 +140,7 @@ impl Shard {
             entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
-            routes: RouteCache::new(config.route_cache_topics),
+            routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
@@ -142,6 +152,10 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            members: HashSet::new(),
+            members_timer: false,
+            loans: Slab::new(),
+            lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
             retained: RetainedWork::default(),
             overflowing: Overflowing::default(),

@@ -42,6 +42,11 @@ impl Shard {
         self.shared.retained.held()
     }
 
+    /// Segments that have retained bodies.
+    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+        self.shared.retained.segments()
+    }
+
     /// The account of a queue that is hosted here.
     #[must_use]
     pub fn ledger(&self, sink: SinkId) -> Option<Ledger> {

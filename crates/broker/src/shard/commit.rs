@@ -15,6 +15,7 @@ use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token};
 use super::hold::Place;
 use super::inbox::reader_of;
+use super::loans::lender_of;
 use super::relics::{RELIC_READ, is_relic_token};
 use super::replay::replay_of;
 use super::session_log::is_session_token;
@@ -49,6 +50,8 @@ impl Shard {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
             self.delayed_read(number, records, out);
+        } else if let Some(number) = lender_of(token) {
+            self.lend_read(number, records, out);
         } else if let Some(replay) = replay_of(token) {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {

@@ -117,11 +117,44 @@ impl World {
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
+            "held" => return self.held_line(),
+            "segments_left" => {
+                let left = self.store.segments();
+                return vec![left.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")];
+            }
             "ends" => return vec![self.open_ends().to_string()],
+            "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
             _ => self.client_command(&words),
         }
         self.settle()
+    }
+
+    /// Hands a command over and lets nothing happen yet.
+    pub(super) fn quietly(&mut self, line: &str) {
+        self.client_command(&Words::of(line));
+    }
+
+    /// One turn of each shard, and what clients heard of it.
+    pub(super) fn one_turn(&mut self) -> Vec<String> {
+        for n in 0..self.shards.len() {
+            self.turn(n);
+        }
+        let mut heard = BTreeMap::<String, Vec<String>>::new();
+        self.listen(&mut heard);
+        let of = |(name, lines): (String, Vec<String>)| {
+            lines.into_iter().map(move |line| format!("{name} {line}")).collect::<Vec<_>>()
+        };
+        heard.into_iter().flat_map(of).collect()
+    }
+
+    /// Segments that hold retained messages, in one line.
+    pub(super) fn held_segments(&self) -> Vec<u32> {
+        self.shards.first().map_or_else(Vec::new, Shard::retained_segments)
+    }
+
+    fn held_line(&self) -> Vec<String> {
+        vec![self.held_segments().iter().map(u32::to_string).collect::<Vec<_>>().join(" ")]
     }
 
     fn client_command(&mut self, words: &Words<'_>) {
@@ -240,6 +273,18 @@ impl World {
         said
     }
 
+    /// The counts of shared subscriptions that are not 0.
+    fn shared_line(&self) -> String {
+        let counts = self.handle.state().counts;
+        let all = [
+            ("handed_over", counts.shared_handed_over_total),
+            ("dropped", counts.shared_dropped_total),
+            ("refused", counts.negative_acks_total),
+        ];
+        let some = all.iter().filter(|(_, count)| *count > 0);
+        some.map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
+    }
+
     fn delete(&mut self, name: &str) -> Vec<String> {
         self.handle.delete_queue(name.to_owned(), Box::new(|_| ()));
         self.settle()
@@ -310,7 +355,9 @@ impl World {
         for shard in &self.shards {
             shard.check_all().unwrap_or_else(|broken| panic!("{broken}"));
         }
-        if self.stalled.is_empty() && self.late.is_none() {
+        // A shard that was late hands records over in a turn that may have had nothing else to do.
+        let is_quiet = || (0..self.shards.len()).all(|n| self.mail_waiting(n as u16) == 0);
+        if self.stalled.is_empty() && self.late.is_none() && is_quiet() {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
