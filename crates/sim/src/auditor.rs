@@ -143,7 +143,7 @@ impl Auditor {
     }
 
     /// A queue's message has come to a consumer. `alone` says whether it has been the only one for some time.
-    pub(crate) fn from_queue(
+    pub(crate) fn consumed(
         &mut self,
         queue: usize,
         (number, offset, attempt): (u32, u64, u32),

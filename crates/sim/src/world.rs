@@ -96,7 +96,7 @@ impl World {
             self.say(if power { "the power is gone" } else { "the process is killed" });
             self.seen.note("power cut in the middle", 1);
             let seed = self.seed ^ self.crashes;
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 // Other threads may have been quick: what the log had told before, clients have heard.
                 for shard in (0..self.node.shards.len()).chain(0..self.node.shards.len()) {
                     self.node.turn(shard, &self.limits);

@@ -43,7 +43,8 @@ impl Shard {
     }
 
     /// Segments that have retained bodies.
-    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+    #[must_use]
+    pub fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
 

@@ -16,7 +16,9 @@ const fn publish(bytes: usize) -> Step {
 
 /// Power cuts that lose more or less, and after which the next start is not interrupted.
 fn power_cuts() -> impl Iterator<Item = Step> {
-    (0..64).filter(|seed| seed % 4 != 0).map(|seed| Step::Crash { power: true, seed })
+    (0..64)
+        .filter(|seed| !u64::is_multiple_of(*seed, 4))
+        .map(|seed| Step::Crash { power: true, seed })
 }
 
 #[test]

@@ -24,9 +24,9 @@ impl World {
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
         self.is_slow = false;
-        if seed % 4 == 0 {
+        if seed.is_multiple_of(4) {
             // That may happen once more while it starts.
-            self.machine.cut_in(seed as usize / 8 % 16, seed / 4 % 2 == 0);
+            self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
         }
         self.boot(seed);
         self.check_ledgers();
@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn finish(&mut self) {
         self.trace.push("finish".to_owned());
         let seed = self.seed / 4 * 4 + 1;
-        self.crash(self.seed % 2 == 0, seed);
+        self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
         self.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
         if self.has_met_damage {

@@ -154,7 +154,7 @@ impl World {
                     "c{} gets {message} of {name} at {offset}, attempt {attempt}",
                     n - PUBLISHERS
                 ));
-                self.auditor.from_queue(number, (message, *offset, *attempt), (n, connection));
+                self.auditor.consumed(number, (message, *offset, *attempt), (n, connection));
                 queue = Some((number, *offset));
             }
             (Role::Session { .. }, None) => {}
