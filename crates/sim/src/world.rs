@@ -31,8 +31,6 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
-    /// A damaged message has been met in reading.
-    has_met_damage: bool,
     crashes: u64,
     seed: u64,
 }
@@ -62,7 +60,6 @@ impl World {
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
-            has_met_damage: false,
             crashes: 0,
             seed: plan.seed,
         };

@@ -40,7 +40,7 @@ impl World {
         self.seen.note("segment trimmed", stats.trimmed_segments_total);
         self.seen.note("damage met in reading", stats.damaged_reads_total);
         self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
-        self.has_met_damage |= stats.damaged_reads_total > 0;
+        self.auditor.has_met_damage |= stats.damaged_reads_total > 0;
     }
 
     fn boot(&mut self, seed: u64) {
@@ -94,8 +94,8 @@ impl World {
         let seed = self.seed / 4 * 4 + 1;
         self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
-        self.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
-        if self.has_met_damage {
+        self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
+        if self.auditor.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();
             self.crash(false, seed);
@@ -106,10 +106,8 @@ impl World {
         self.listen();
         self.run();
         self.listen();
-        self.auditor.check_complete(self.has_met_damage);
-        if !self.has_met_damage {
-            self.auditor.check_retained();
-        }
+        self.auditor.check_complete();
+        self.auditor.check_retained();
         for (name, _) in QUEUES {
             let ledger = self.node.ledger(name).expect("it is there");
             assert_eq!(ledger.waiting(), 0, "queue {name}: {ledger:?}");
