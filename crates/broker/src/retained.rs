@@ -355,7 +355,7 @@ impl RetainedStore {
     }
 
     /// The segments that they lie in.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn segments(&self) -> Vec<u32> {
         self.inner.read().totals.segments()
     }

@@ -65,7 +65,7 @@ impl Totals {
         self.segments.values().map(|(count, _)| u64::from(*count)).sum()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn segments(&self) -> Vec<u32> {
         self.segments.keys().copied().collect()
     }

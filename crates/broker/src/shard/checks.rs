@@ -67,8 +67,8 @@ impl Shard {
     }
 
     /// Segments that have retained bodies.
-    #[cfg(test)]
-    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+    #[must_use]
+    pub fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
 
