@@ -50,6 +50,7 @@ impl Shard {
     }
 
     /// What the subscriptions of the sessions here are reckoned to take.
+    #[cfg(test)]
     pub(crate) fn subscription_bytes(&self) -> usize {
         self.sessions.iter().map(|entry| self.subscriptions_bytes(entry.id)).sum()
     }
