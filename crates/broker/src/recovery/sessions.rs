@@ -162,7 +162,10 @@ impl Session {
                 self.incoming_qos2.remove(&packet_id);
             }
             SessionEvent::Leased(lease) => {
-                self.leases.insert(lease.packet_id, (lease.sink, lease.offset));
+                // Another packet id of that message never went out, or was refused: else it would have been borne again.
+                let message = (lease.sink, lease.offset);
+                self.leases.retain(|_, other| *other != message);
+                self.leases.insert(lease.packet_id, message);
             }
             SessionEvent::LeasesOver(packet_ids) => {
                 for packet_id in &packet_ids {

@@ -180,6 +180,35 @@ ends
 }
 
 #[test]
+fn a_packet_id_that_never_went_out_is_not_taken_for_the_one_that_did() {
+    check(
+        r#"
+s connect expiry=1000
+  s connack 00
+s subscribe 1 $q/jobs,2
+  s suback 1 02
+s lost
+z connect
+  z connack 00
+z publish 1 jobs one id=1
+  z puback 1 00
+log hold
+s connect keep expiry=1000
+  s connack 00 present
+s lost
+s connect keep expiry=1000
+  s connack 00 present
+log commit
+  s publish 2 id=32769 jobs one
+crash
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 2 id=32769 dup jobs one
+"#,
+    );
+}
+
+#[test]
 fn who_consumes_no_more_is_let_forget_its_packet_ids() {
     check(&format!(
         r#"{BEGIN}
