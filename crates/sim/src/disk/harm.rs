@@ -38,13 +38,13 @@ impl Inner {
         self.flip_at(path, file, offset, dice)
     }
 
-    /// Flips a bit of the newest checkpoint, if the one before is there to take its place.
+    /// Flips a bit of the newest checkpoint: the log is whole without it.
     fn flip_checkpoint(&mut self, dice: &mut Dice) -> Option<String> {
         let checkpoints = self.names.iter().filter(|(path, _)| is_checkpoint(path));
         let checkpoints = checkpoints.map(|(path, file)| (path.clone(), file)).collect::<Vec<_>>();
         let is_harmed =
             |(_, file): &(PathBuf, usize)| self.harms.iter().any(|harm| harm.file == *file);
-        if checkpoints.len() < 2 || checkpoints.iter().any(is_harmed) {
+        if checkpoints.iter().any(is_harmed) {
             return None;
         }
         let (path, file) = checkpoints.last()?.clone();
