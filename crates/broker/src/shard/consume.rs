@@ -85,20 +85,13 @@ impl Shard {
                 return self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
             }
             Admission::Queue | Admission::Drop(_) => {
-                // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
                 let delivery = Delivery {
                     message: self.shared.budgets.memory.keep(&message),
                     qos: record.qos,
                     retain: false,
                     subscription_identifiers: identifiers,
                 };
-                let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
-                entry.account(&self.shared.budgets.memory);
-                if let Some(conn) = conn {
-                    out.notify_drained(conn);
-                }
-                self.give_back(id, overflow);
-                return;
+                return self.let_lease_wait(id, delivery, origin, out);
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
@@ -137,6 +130,23 @@ impl Shard {
         if packet_id.is_none() {
             out.notify_drained(conn);
         }
+    }
+
+    /// A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
+    fn let_lease_wait<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        delivery: Delivery,
+        origin: Origin,
+        out: &mut O,
+    ) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
+        entry.account(&self.shared.budgets.memory);
+        if let Some(conn) = entry.conn {
+            out.notify_drained(conn);
+        }
+        self.give_back(id, overflow);
     }
 
     /// Messages that had to leave a full session: live ones are lost and counted, queues get theirs back.

@@ -45,13 +45,8 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
-        let limits = &self.shared.config.limits;
-        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
-        if publish.qos > limits.maximum_qos {
-            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
-        }
-        if publish.retain && !limits.retain_available {
-            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        if let Some(reason) = self.not_offered(publish) {
+            return self.end_connection(conn, reason, None, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
@@ -114,6 +109,19 @@ impl Shard {
         }
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
+    }
+
+    /// CONNACK has said what is not offered (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served
+    /// either.
+    fn not_offered(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
+        let limits = &self.shared.config.limits;
+        if publish.qos > limits.maximum_qos {
+            Some(ReasonCode::QOS_NOT_SUPPORTED)
+        } else if publish.retain && !limits.retain_available {
+            Some(ReasonCode::RETAIN_NOT_SUPPORTED)
+        } else {
+            None
+        }
     }
 
     /// Counts what the client's topic aliases take; false when that is more than one client may have now.
@@ -186,13 +194,7 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = match wants_storage {
-            _ if publisher.is_some() && self.shared.budgets.memory.is_over() => {
-                Some(ReasonCode::QUOTA_EXCEEDED)
-            }
-            true => self.storage_refusal(),
-            false => None,
-        };
+        let refusal = self.refusal(publisher.is_some(), wants_storage);
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
@@ -246,6 +248,15 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Why a message cannot be taken now. Messages of the broker's own are taken while there is any memory.
+    #[inline]
+    fn refusal(&self, is_clients: bool, wants_storage: bool) -> Option<ReasonCode> {
+        if is_clients && self.shared.budgets.memory.is_over() {
+            return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if wants_storage { self.storage_refusal() } else { None }
     }
 
     /// The durable sessions that a message is stored for.
