@@ -37,6 +37,8 @@ pub struct NodeMetrics {
     pub session_overflow_total: u64,
     /// Messages that are to be published later.
     pub delayed_messages: u64,
+    /// Their bytes.
+    pub delayed_bytes: u64,
     /// Sessions that outlive their connections.
     pub durable_sessions: u64,
     /// Retained messages not kept because there are as many as may be.

@@ -98,7 +98,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 27] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
@@ -115,6 +115,7 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 26] {
         (Metric::SessionOverflow, numbers.session_overflow_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
+        (Metric::DelayedBytes, numbers.delayed_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),

@@ -12,11 +12,12 @@ use crate::alarms::Alarms;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::handle::Handle;
+use crate::ids::delayed_owner;
 use crate::post::Post;
 use crate::recovery::Recovered;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
-use crate::shard::{Shard, delayed_owner, tell_log_state};
+use crate::shard::{Shard, tell_log_state};
 use crate::shared::Shared;
 use crate::stats::PublishedCounts;
 
@@ -88,10 +89,10 @@ pub fn open(
     for shard in &mut built {
         shard.count_delayed_from(recovered.newest_delayed);
     }
-    for (delayed, at) in recovered.delayed {
+    for (delayed, lying) in recovered.delayed {
         let owner = delayed_owner(delayed.number, shards);
         if let Some(shard) = built.get_mut(usize::from(owner.0)) {
-            shard.restore_delayed(delayed, at);
+            shard.restore_delayed(delayed, lying);
         }
     }
     for session in recovered.sessions {

@@ -13,7 +13,7 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{RetainedPart, StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, MoreTargets, PublishRecord, RecordError, SessionRecord,
+    DefinitionRecord, Delayed, Lying, MoreTargets, PublishRecord, RecordError, SessionRecord,
     SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use sessions::Sessions;
@@ -32,7 +32,7 @@ pub struct Recovery {
     sessions: Sessions,
     retained: Retained,
     /// When each delayed message is due, and where it lies.
-    delayed: BTreeMap<u64, (u64, Position)>,
+    delayed: BTreeMap<u64, (u64, Lying)>,
     /// The highest number of a delayed message.
     newest_delayed: u64,
     released: Releases,
@@ -46,7 +46,7 @@ pub struct Recovered {
     /// The count of the next durable session's number.
     pub(crate) next_session: u64,
     pub(crate) retained: Vec<Message>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
     /// The highest number of a delayed message.
     pub(crate) newest_delayed: u64,
     /// The version of the newest retained message.
@@ -100,7 +100,7 @@ impl Recovery {
             recovery.sessions.restore(part.next_session, part.sessions);
             recovery.retained.restore(part.retained);
             for (delayed, at) in part.delayed {
-                recovery.delay(delayed, at);
+                recovery.delay(delayed, Lying { at, size: 0 });
             }
         }
         Ok(recovery)
@@ -129,8 +129,8 @@ impl Recovery {
             }
             RecordKind::Attempt => {}
             RecordKind::Delayed => {
-                if let Some((_, at)) = self.delayed.remove(&decode_delayed_done(body)?) {
-                    self.released.add(at);
+                if let Some((_, lying)) = self.delayed.remove(&decode_delayed_done(body)?) {
+                    self.released.add(lying.at);
                 }
             }
             RecordKind::Session => {
@@ -159,15 +159,15 @@ impl Recovery {
             self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
             self.retained.publish(&more, &record)?;
             if let Some(delayed) = more.delayed {
-                self.delay(delayed, position);
+                self.delay(delayed, Lying { at: position, size: record.counted_bytes() });
             }
         }
         Ok(())
     }
 
-    fn delay(&mut self, delayed: Delayed, at: Position) {
+    fn delay(&mut self, delayed: Delayed, lying: Lying) {
         self.newest_delayed = self.newest_delayed.max(delayed.number);
-        self.delayed.insert(delayed.number, (delayed.due_ms, at));
+        self.delayed.insert(delayed.number, (delayed.due_ms, lying));
     }
 
     fn settle(&mut self, record: &SettleRecord) {
@@ -207,7 +207,7 @@ impl Recovery {
         let delayed = self
             .delayed
             .into_iter()
-            .map(|(number, (due_ms, at))| (Delayed { number, due_ms }, at))
+            .map(|(number, (due_ms, lying))| (Delayed { number, due_ms }, lying))
             .collect();
         Recovered {
             queues: self.queues.into_values().collect(),

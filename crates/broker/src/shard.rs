@@ -14,7 +14,9 @@ mod disconnect;
 mod hold;
 mod inbox;
 mod letters;
+mod listing;
 mod live;
+mod outside;
 mod publish;
 mod replay;
 mod resend;
@@ -52,8 +54,9 @@ use alarms::Overflowing;
 pub(crate) use alarms::tell_log_state;
 use control::Control;
 use delayed::DelayedMessages;
-pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use listing::Looks;
+use outside::Outside;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -94,6 +97,8 @@ pub struct Shard {
     status: Status,
     delayed: DelayedMessages,
     overflowing: Overflowing,
+    looks: Looks,
+    outside: Outside,
     log_state: LogState,
     counts: Counts,
 }
@@ -136,6 +141,8 @@ impl Shard {
             status: Status::default(),
             delayed: DelayedMessages::default(),
             overflowing: Overflowing::default(),
+            looks: Looks::default(),
+            outside: Outside::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,
@@ -227,6 +234,7 @@ impl Shard {
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
         self.counts.delayed_messages = self.delayed.len() as u64;
+        self.counts.delayed_bytes = self.delayed.bytes();
         self.counts.durable_sessions = self.sessions.durable_len() as u64;
         if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
             published.publish(&self.counts);

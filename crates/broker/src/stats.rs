@@ -73,6 +73,8 @@ counters! {
     session_overflow_total,
     /// Messages that are to be published later.
     delayed_messages,
+    /// The bytes of those.
+    delayed_bytes,
     /// Sessions that outlive their connections.
     durable_sessions,
     /// Retained messages not kept because there are as many as may be.

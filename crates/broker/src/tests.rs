@@ -1,6 +1,7 @@
 //! The broker under test: transcripts of what clients say and hear, over one shard and over three.
 
 mod client;
+mod operator;
 mod sockets;
 mod world;
 
@@ -12,9 +13,11 @@ mod durable;
 mod durable_crashes;
 mod durable_edges;
 mod fuzz;
+mod listing;
 mod live;
 mod mqtt311;
 mod mqtt5;
+mod outside;
 mod queues;
 mod sessions;
 mod settling;

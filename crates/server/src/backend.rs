@@ -221,6 +221,7 @@ impl Backend for BrokerBackend {
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
                 delayed_messages: counts.delayed_messages,
+                delayed_bytes: counts.delayed_bytes,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
                 protocol_errors_total: counts.protocol_errors_total,

@@ -85,6 +85,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_retained_bytes: mqtt.max_retained_bytes,
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
+        max_delayed_bytes: mqtt.max_delayed_bytes,
         ..broker::Config::default()
     })
 }

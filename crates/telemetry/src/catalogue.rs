@@ -76,6 +76,7 @@ metrics! {
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
+    DelayedBytes = Gauge "weir_delayed_bytes" None, "Bytes of messages that are to be published later";
     RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";

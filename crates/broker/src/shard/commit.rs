@@ -9,9 +9,10 @@ use stdx::UnixMillis;
 use super::Shard;
 use super::alarms::tell_log_state;
 use super::control::is_control_token;
-use super::delayed::{delayed_of, is_delayed_token};
+use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
+use super::outside::outside_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::{RetainedPart, ShardPart};
@@ -19,7 +20,7 @@ use crate::control::CONTROL_SHARD;
 use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, StoredSession};
+use crate::record::{Lying, PublishRecord, StoredSession};
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -31,11 +32,17 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => match (reader_of(token), delayed_of(token)) {
-                (Some(number), _) => self.inbox_read(number, records, out),
-                (None, Some(number)) => self.delayed_read(number, records, out),
-                (None, None) => self.hosting.read(token, records, &mut self.turn),
-            },
+            LogEvent::Read { token, records } => {
+                if let Some(number) = reader_of(token) {
+                    self.inbox_read(number, records, out);
+                } else if let Some(number) = delayed_of(token) {
+                    self.delayed_read(number, records, out);
+                } else if let Some(key) = look_of(token) {
+                    self.look_read(key, records);
+                } else {
+                    self.hosting.read(token, records, &mut self.turn);
+                }
+            }
             LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
         }
@@ -77,7 +84,8 @@ impl Shard {
             Ok(None) => {}
             Ok(Some(more)) => {
                 if let Some(delayed) = more.delayed {
-                    self.delayed_stored(delayed, record.position);
+                    let size = publish.counted_bytes();
+                    self.delayed_stored(delayed, Lying { at: record.position, size });
                 }
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
@@ -92,6 +100,9 @@ impl Shard {
         refused: Option<ReasonCode>,
         out: &mut O,
     ) {
+        if let Some(key) = outside_of(token) {
+            return self.outside_committed(key, refused);
+        }
         let Some(pending) =
             usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token))
         else {
@@ -147,7 +158,7 @@ impl Shard {
             } else if is_control_token(token) {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
-                self.delayed_not_done(token);
+                self.delayed_not_done(token, error);
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {

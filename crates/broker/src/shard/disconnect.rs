@@ -135,8 +135,18 @@ impl Shard {
 
     /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]`
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        self.end_session_for(id, Waiting::Nobody, out);
+    }
+
+    /// The same for who wants to know when that is stored.
+    pub(super) fn end_session_for<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        waiting: Waiting,
+        out: &mut O,
+    ) {
         let Some(mut entry) = self.sessions.remove(id) else { return };
-        self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        self.log_session(id, SessionEvent::Ended, waiting);
         self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));

@@ -7,8 +7,10 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use crate::control::Reply;
 use crate::hosting::SETTLE_TOKEN;
 use crate::ids::{ConnId, SessionId};
+use crate::listing::ClientError;
 use crate::outbox::Outbox;
 use crate::record::{SessionEvent, SessionRecord, StoredSubscription};
 
@@ -56,6 +58,8 @@ pub(crate) enum Waiting {
         session: SessionId,
         sequence: u64,
     },
+    /// An operator ended the session.
+    Ended(Reply<Result<(), ClientError>>),
     /// The connection is the one that asked last: nobody else may be told.
     PubComp {
         conn: ConnId,
@@ -151,6 +155,7 @@ impl Shard {
                 });
                 self.send_granted(session, &suback, out);
             }
+            Some(Waiting::Ended(reply)) => reply(Ok(())),
             Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
@@ -187,6 +192,7 @@ impl Shard {
             Some(Waiting::SubAck { session, suback }) => {
                 self.take_back(session, *suback, code, error, out);
             }
+            Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
             Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);

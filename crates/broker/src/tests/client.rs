@@ -32,7 +32,7 @@ impl<'a> Words<'a> {
         self.0.iter().filter_map(move |word| word.strip_prefix(key)?.strip_prefix('='))
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(super) fn has(&self, flag: &str) -> bool {
         self.0.contains(&flag)
     }
 }
@@ -41,7 +41,7 @@ fn id(text: &str) -> PacketId {
     PacketId::new(text.parse().expect("a packet id")).expect("not 0")
 }
 
-fn qos(text: &str) -> QoS {
+pub(super) fn qos(text: &str) -> QoS {
     QoS::from_u8(text.parse().expect("a QoS")).expect("a QoS")
 }
 
@@ -265,7 +265,9 @@ fn words_of(packet: &Packet<'_>) -> String {
             let keep_alive = properties.server_keep_alive;
             let keep_alive = keep_alive.map(|seconds| format!(" keepalive={seconds}"));
             let keep_alive = keep_alive.unwrap_or_default();
-            let rest = limit_words(&properties, ack.properties) + &exchange_words(ack.properties) + &reason(ack.properties.reason_string());
+            let rest = limit_words(&properties, ack.properties)
+                + &exchange_words(ack.properties)
+                + &reason(ack.properties.reason_string());
             format!("connack {:02x}{present}{assigned}{keep_alive}{rest}", ack.reason_code.0)
         }
         Packet::Publish(publish) => {
