@@ -3,8 +3,11 @@
 
 mod alarm;
 mod backend;
+mod client;
+mod delayed;
 mod error;
 mod login;
+mod message;
 mod metrics;
 mod page;
 mod queue;
@@ -14,8 +17,13 @@ mod user;
 
 pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health};
+pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
+pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
+pub use message::{
+    BulkOutcome, BulkSpec, MESSAGES_MAX, MessageProperties, MessageSpec, PublishOutcome,
+};
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
@@ -23,5 +31,5 @@ pub use queue::{
     QueueProperties, QueueSpec, QueueStats, QueueView,
 };
 pub use text_value::{DurationText, SizeText};
-pub use timestamp::{ParseTimestampError, Timestamp};
+pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

@@ -19,6 +19,10 @@ pub struct NodeMetrics {
     pub retained_messages: u64,
     /// Bytes of retained messages.
     pub retained_bytes: u64,
+    /// Bytes that they take in the log.
+    pub retained_disk_bytes: u64,
+    /// Bytes that they take in memory.
+    pub retained_memory_bytes: u64,
     /// PUBLISH packets taken.
     pub messages_received_total: u64,
     /// PUBLISH packets sent.

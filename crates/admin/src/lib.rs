@@ -4,14 +4,17 @@
 mod access;
 mod admin_token;
 mod alarms;
+mod clients;
 mod config;
 mod connections;
+mod delayed;
 mod failure;
 mod health;
 mod json_body;
 mod listing;
 mod login;
 mod metrics_page;
+mod publish;
 mod queues;
 mod routes;
 mod secret;

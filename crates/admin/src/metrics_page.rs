@@ -120,6 +120,8 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 27] {
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
+        (Metric::RetainedDiskBytes, numbers.retained_disk_bytes),
+        (Metric::RetainedMemoryBytes, numbers.retained_memory_bytes),
         (Metric::LogAppends, log.appends_total),
         (Metric::LogAppendedBytes, log.appended_bytes_total),
         (Metric::LogSyncs, log.syncs_total),

@@ -10,13 +10,15 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::time::timeout;
 
 use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
-use crate::{alarms, health, login, metrics_page, queues, start_page, users};
+use crate::{
+    alarms, clients, delayed, health, login, metrics_page, publish, queues, start_page, users,
+};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {
@@ -33,6 +35,13 @@ pub fn routes(shared: Arc<Shared>) -> Router {
             get(queues::show).patch(queues::patch).delete(queues::delete),
         )
         .route("/api/v1/alarms", get(alarms::list))
+        .route("/api/v1/clients", get(clients::list))
+        .route("/api/v1/clients/{client_id}", get(clients::show).delete(clients::delete))
+        .route("/api/v1/subscriptions", get(clients::subscriptions))
+        .route("/api/v1/publish", post(publish::one))
+        .route("/api/v1/publish/bulk", post(publish::bulk))
+        .route("/api/v1/delayed", get(delayed::list))
+        .route("/api/v1/delayed/{id}", delete(delayed::delete))
         .route("/api/v1/users", get(users::list).post(users::create))
         .route(
             "/api/v1/users/{username}",

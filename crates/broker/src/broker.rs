@@ -10,12 +10,13 @@ use stdx::UnixMillis;
 
 use crate::alarms::Alarms;
 use crate::config::Config;
+use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
 use crate::post::Post;
 use crate::recovery::Recovered;
-use crate::retained::RetainedStore;
+use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
 use crate::shard::{Shard, tell_log_state};
 use crate::shared::Shared;
@@ -29,6 +30,10 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
+/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
+const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
+
 /// Builds a broker over a log; clients that were connected when the process before this one ended count as gone since
 /// `now`. `post` must be the log's event sink, with as many shards as the config says; `seed` keys
 /// hash tables of what clients name, and must not be guessable.
@@ -41,6 +46,7 @@ pub fn open(
     seed: [u64; 2],
     now: UnixMillis,
 ) -> Broker {
+    let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();
@@ -60,7 +66,12 @@ pub fn open(
         max_pending_bytes: usize::MAX,
         ..config.limits.clone()
     };
-    let retained = RetainedStore::new(config.max_retained_messages, config.max_retained_bytes);
+    let retained = RetainedStore::new(RetainedLimits {
+        messages: config.max_retained_messages,
+        bytes: config.max_retained_bytes,
+        memory: config.max_retained_memory,
+        bodies: config.retained_cache,
+    });
     retained.restore(recovered.retained, recovered.retained_version);
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
@@ -94,6 +105,9 @@ pub fn open(
         if let Some(shard) = built.get_mut(usize::from(owner.0)) {
             shard.restore_delayed(delayed, lying);
         }
+    }
+    if let Some(control) = built.get_mut(usize::from(CONTROL_SHARD.0)) {
+        control.retain_anew(recovered.whole_retained);
     }
     for session in recovered.sessions {
         let owner = session.number.owner(shards);

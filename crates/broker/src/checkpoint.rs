@@ -1,20 +1,13 @@
 //! A shard's part of a checkpoint: its queues, its durable sessions; and with the control shard's the retained messages.
 
 use log_api::Position;
-use mqtt_router::Cursor;
-use mqtt_types::Message;
 use queue_engine::Snapshot;
 
 use crate::directory::QueueDefinition;
-use crate::record::{
-    DefinitionRecord, Delayed, PublishRecord, Reader, RecordError, StoredSession, Targets,
-    encode_publish,
-};
-use crate::retained::{RetainedStore, is_status};
+use crate::record::{DefinitionRecord, Delayed, Lying, Reader, RecordError, StoredSession};
+use crate::retained::StoredRetained;
 
-const VERSION: u8 = 2;
-/// Retained messages looked at in one go, so that nobody who publishes one waits for long.
-const RETAINED_PAGE: usize = 256;
+const VERSION: u8 = 4;
 
 /// One queue in a checkpoint.
 pub(crate) struct QueuePart {
@@ -27,10 +20,11 @@ pub(crate) struct QueuePart {
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
 /// | queues u32 | { definition_len u32 | definition record | state_len u64 | state } ...
-/// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 } ...
+/// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
 /// | retained messages, see RetainedPart
 /// ```
-/// Version 1 had neither `next_session` nor what follows the queues.
+/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole, version 3
+/// no sizes of delayed messages, which then count nothing.
 pub(crate) struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub(crate) next_sink: u32,
@@ -38,7 +32,7 @@ pub(crate) struct ShardPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<QueuePart>,
     pub(crate) sessions: Vec<StoredSession>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
 }
 
 /// A queue as read back.
@@ -54,8 +48,8 @@ pub(crate) struct StoredPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<StoredQueue>,
     pub(crate) sessions: Vec<StoredSession>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
-    pub(crate) retained: RetainedPart,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
+    pub(crate) retained: StoredRetained,
 }
 
 impl ShardPart {
@@ -79,10 +73,11 @@ impl ShardPart {
             session.encode(&mut out);
         }
         out.extend_from_slice(&(self.delayed.len() as u32).to_le_bytes());
-        for (delayed, at) in &self.delayed {
-            for number in [delayed.number, delayed.due_ms, at.as_u64()] {
+        for (delayed, lying) in &self.delayed {
+            for number in [delayed.number, delayed.due_ms, lying.at.as_u64()] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
+            out.extend_from_slice(&lying.size.to_le_bytes());
         }
         out
     }
@@ -106,9 +101,14 @@ impl StoredPart {
             }
             for _ in 0..reader.u32()? {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };
-                part.delayed.push((delayed, Position::from_u64(reader.u64()?)));
+                let at = Position::from_u64(reader.u64()?);
+                let size = if version > 3 { reader.u32()? } else { 0 };
+                part.delayed.push((delayed, Lying { at, size }));
             }
-            part.retained = RetainedPart::take(&mut reader)?;
+            part.retained = match version {
+                2 => StoredRetained::take_whole(&mut reader)?,
+                _ => StoredRetained::take(&mut reader)?,
+            };
         }
         Ok(part)
     }
@@ -123,102 +123,95 @@ fn queue(reader: &mut Reader<'_>) -> Result<StoredQueue, RecordError> {
     Ok(StoredQueue { definition, snapshot })
 }
 
-/// The retained messages, gathered while the broker goes on.
-///
-/// ```text
-/// version u64 | { body_len u32 | publish record } ... | 0 u32
-/// ```
-/// Records of versions up to the one here are in it, or were overtaken by later ones; of later versions it may have
-/// some. So replay passes over the former and applies the latter by their order. Nothing at all: not the control shard.
-#[derive(Default)]
-pub(crate) struct RetainedPart {
-    pub(crate) version: u64,
-    pub(crate) messages: Vec<Message>,
-}
-
-impl RetainedPart {
-    /// Appends what the store has, as of that version at least.
-    pub(crate) fn put(out: &mut Vec<u8>, version: u64, store: &RetainedStore) {
-        out.extend_from_slice(&version.to_le_bytes());
-        let mut from = Some(Cursor::default());
-        while let Some(cursor) = from {
-            let mut page = Vec::with_capacity(RETAINED_PAGE);
-            from = store.read(|index| {
-                index.page(&cursor, RETAINED_PAGE, |message| page.push(message.clone()))
-            });
-            for message in page.into_iter().filter(|message| !is_status(message.topic())) {
-                put_message(out, &message);
-            }
-        }
-        out.extend_from_slice(&[0; 4]);
-    }
-
-    fn take(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
-        let mut part = Self::default();
-        if reader.rest.is_empty() {
-            return Ok(part);
-        }
-        part.version = reader.u64()?;
-        loop {
-            let len = reader.u32()? as usize;
-            if len == 0 {
-                return Ok(part);
-            }
-            let record = PublishRecord::decode(reader.bytes(len)?)?;
-            part.messages.push(record.copy_message()?);
-        }
-    }
-}
-
-fn put_message(out: &mut Vec<u8>, message: &Message) {
-    let len_at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let (topic, properties) = (message.topic(), message.properties());
-    encode_publish(out, message.head(), Targets::default(), topic, properties, message.payload());
-    let len = (out.len() - len_at - 4) as u32;
-    if let Some(place) = out.get_mut(len_at..len_at + 4) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use mqtt_types::{MessageHead, TopicName};
+    use mqtt_types::{Message, MessageHead, TopicName};
 
     use super::*;
+    use crate::record::{Kept, Targets, encode_publish};
+    use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 
-    #[test]
-    fn retained_messages_come_out_as_they_went_in_and_may_be_missing() {
-        let store = RetainedStore::new(10_000, 1 << 20);
-        for n in 0..1000 {
-            let topic = format!("a/{n}");
-            let topic = TopicName::new(&topic).expect("legal");
-            let head = MessageHead { retain: true, received_at_ms: n, ..MessageHead::default() };
-            let message = Message::new(head, topic, &[1, 1], b"payload").expect("small");
-            assert!(store.store(message).is_some());
-        }
-        let empty = ShardPart {
+    /// A shard that has nothing but a delayed message.
+    fn empty() -> ShardPart {
+        ShardPart {
             next_sink: 3,
             next_session: 1 << 39,
             queues: Vec::new(),
             sessions: Vec::new(),
-            delayed: vec![(Delayed { number: 64, due_ms: 9 }, Position::new(1, 64))],
-        };
-        let mut bytes = empty.encode();
+            delayed: vec![(
+                Delayed { number: 64, due_ms: 9 },
+                Lying { at: Position::new(1, 64), size: 70 },
+            )],
+        }
+    }
+
+    /// The same as versions before 4 wrote it, without the size at the end.
+    fn empty_before_4(version: u8) -> Vec<u8> {
+        let mut bytes = empty().encode();
+        bytes[0] = version;
+        bytes.truncate(bytes.len() - 4);
+        bytes
+    }
+
+    #[test]
+    fn a_part_of_version_3_has_delayed_messages_without_sizes() {
+        let part = StoredPart::decode(&empty_before_4(3)).expect("legal");
+        let (delayed, lying) = empty().delayed[0];
+        assert_eq!(part.delayed, [(delayed, Lying { size: 0, ..lying })]);
+    }
+
+    #[test]
+    fn retained_messages_come_out_as_they_went_in_and_may_be_missing() {
+        let limits =
+            RetainedLimits { messages: 10_000, bytes: 1 << 20, memory: 1 << 20, bodies: 0 };
+        let store = RetainedStore::new(limits);
+        for n in 0..1000_u64 {
+            let text = format!("a/{n}");
+            let topic = TopicName::new(&text).expect("legal");
+            let message = Message::new(MessageHead::default(), topic, &[], b"payload");
+            let message = message.expect("small");
+            let version = store.publish(&message, Change::Logged).expect("room").expect("kept");
+            let at = Position::new(n as u32 % 3, n as u32);
+            let kept = Kept { at: Some(at), size: text.len() as u32 + 7, due_ms: n % 2 * n };
+            store.stored(topic, version, kept, &mut Holds::new());
+        }
+        let mut bytes = empty().encode();
         let part = StoredPart::decode(&bytes).expect("legal");
         assert_eq!((part.next_sink, part.next_session), (3, 1 << 39));
-        assert_eq!(part.delayed, empty.delayed);
-        assert_eq!((part.retained.version, part.retained.messages.len()), (0, 0));
-        RetainedPart::put(&mut bytes, store.version(), &store);
+        assert_eq!(part.delayed, empty().delayed);
+        assert_eq!((part.retained.version, part.retained.index.len()), (0, 0));
+        let held = RetainedPart::put(&mut bytes, &store);
+        assert_eq!(held, [(0, 334), (1, 333), (2, 333)]);
         let part = StoredPart::decode(&bytes).expect("legal");
-        assert_eq!((part.retained.version, part.retained.messages.len()), (1000, 1000));
-        for message in part.retained.messages {
-            assert_eq!(message.topic(), format!("a/{}", message.head().received_at_ms));
-            assert_eq!((message.properties(), message.payload()), (&[1, 1][..], &b"payload"[..]));
+        assert_eq!((part.retained.version, part.retained.index.len()), (1000, 1000));
+        for n in 0..1000_u64 {
+            let text = format!("a/{n}");
+            let entry = part.retained.index.get(TopicName::new(&text).expect("legal"));
+            let entry = entry.expect("there");
+            assert_eq!(entry.version(), n + 1);
+            assert_eq!(entry.at(), Some(Position::new(n as u32 % 3, n as u32)));
         }
         for cut in [bytes.len() - 1, bytes.len() - 30, 5] {
             assert!(StoredPart::decode(&bytes[..cut]).is_err());
         }
+    }
+
+    #[test]
+    fn a_part_of_version_2_has_retained_messages_whole() {
+        let mut bytes = empty_before_4(2);
+        bytes.extend_from_slice(&7_u64.to_le_bytes());
+        for payload in [&b"one"[..], b"two"] {
+            let mut record = Vec::new();
+            let head = MessageHead { retain: true, ..MessageHead::default() };
+            encode_publish(&mut record, &head, Targets::default(), "t", &[1, 1], payload);
+            bytes.extend_from_slice(&(record.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(&record);
+        }
+        bytes.extend_from_slice(&[0; 4]);
+        let retained = StoredPart::decode(&bytes).expect("legal").retained;
+        assert_eq!((retained.version, retained.floor, retained.index.len()), (7, 7, 0));
+        let payloads: Vec<&[u8]> = retained.whole.iter().map(Message::payload).collect();
+        assert_eq!(payloads, [b"one", b"two"]);
     }
 
     #[test]

@@ -47,8 +47,12 @@ pub struct Config {
     pub max_mailbox_bytes: usize,
     /// Retained messages kept.
     pub max_retained_messages: usize,
-    /// Bytes of retained messages kept (topic, properties, payload).
+    /// Bytes of retained messages kept on the disk (topic, properties, payload).
     pub max_retained_bytes: u64,
+    /// Memory for the topics of retained messages, and for messages on their way to the disk.
+    pub max_retained_memory: u64,
+    /// Memory for short retained messages that need not be read from the disk.
+    pub retained_cache: u64,
     /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
     pub settle_interval: Duration,
     /// Messages kept to publish them later.
@@ -113,8 +117,10 @@ impl Default for Config {
             max_log_backlog_bytes: 16 << 20,
             max_waiting_answers: 10_000,
             max_mailbox_bytes: 32 << 20,
-            max_retained_messages: 1_000_000,
-            max_retained_bytes: 256 << 20,
+            max_retained_messages: 2_000_000,
+            max_retained_bytes: 1 << 30,
+            max_retained_memory: 256 << 20,
+            retained_cache: 128 << 20,
             settle_interval: Duration::from_millis(15),
             max_delayed_messages: 100_000,
             max_delayed_bytes: 1 << 30,

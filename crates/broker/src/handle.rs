@@ -34,6 +34,10 @@ pub struct NodeState {
     pub retained: usize,
     /// Bytes of retained messages.
     pub retained_bytes: u64,
+    /// Bytes that they take in the log.
+    pub retained_disk_bytes: u64,
+    /// Bytes that they take in memory.
+    pub retained_memory_bytes: u64,
     /// Queues.
     pub queues: usize,
     /// Whether the log takes records.
@@ -117,11 +121,14 @@ impl Handle {
             counts += shard.read();
         }
         let router = self.shared.routes.read(mqtt_router::Router::counts);
+        let retained = self.shared.retained.numbers();
         NodeState {
             counts,
             subscriptions: router.subscriptions + router.members,
-            retained: self.shared.retained.len(),
-            retained_bytes: self.shared.retained.bytes(),
+            retained: retained.messages as usize,
+            retained_bytes: retained.bytes,
+            retained_disk_bytes: retained.disk_bytes,
+            retained_memory_bytes: retained.memory_bytes,
             queues: self.shared.directory.len(),
             log_state: self.shared.log.state(),
             log: self.shared.log.stats(),

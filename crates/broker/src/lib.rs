@@ -29,7 +29,8 @@ mod timers;
 mod turn;
 
 pub use alarms::{
-    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, SESSION_OVERFLOW,
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, RETAINED_FULL,
+    SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
 pub use config::{Config, ServerReference};

@@ -8,9 +8,9 @@ mod session_parts;
 mod settle;
 mod targets;
 
-pub(crate) use codec::Reader;
+pub(crate) use codec::{Reader, put_varint};
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub(crate) use publish::{PublishRecord, Targets, encode_publish};
+pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
 pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};

@@ -1,21 +1,23 @@
 //! The broker's state as the log tells it: a checkpoint, and the records after it.
 
+mod retained;
 mod sessions;
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
-use mqtt_router::SinkId;
+use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
 use queue_engine::{Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
-use crate::checkpoint::{RetainedPart, StoredPart, StoredQueue};
+use crate::checkpoint::{StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, Lying, MoreTargets, PublishRecord, RecordError, SessionRecord,
+    DefinitionRecord, Delayed, Lying, PublishRecord, RecordError, SessionEvent, SessionRecord,
     SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
+use crate::retained::Entry;
+use retained::Retained;
 use sessions::Sessions;
 
 /// A queue on its way back.
@@ -35,6 +37,8 @@ pub struct Recovery {
     delayed: BTreeMap<u64, (u64, Lying)>,
     /// The highest number of a delayed message.
     newest_delayed: u64,
+    /// The newest moment that a record tells of.
+    newest: UnixMillis,
     released: Releases,
 }
 
@@ -45,14 +49,20 @@ pub struct Recovered {
     pub(crate) sessions: Vec<StoredSession>,
     /// The count of the next durable session's number.
     pub(crate) next_session: u64,
-    pub(crate) retained: Vec<Message>,
+    pub(crate) retained: RetainedIndex<Entry>,
+    /// Retained messages that the log does not have: they are to be written.
+    pub(crate) whole_retained: Vec<Message>,
     pub(crate) delayed: Vec<(Delayed, Lying)>,
     /// The highest number of a delayed message.
     pub(crate) newest_delayed: u64,
+    /// The newest moment that the log tells of: it is not earlier now.
+    pub(crate) newest: UnixMillis,
     /// The version of the newest retained message.
     pub(crate) retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
     pub released: Vec<(u32, u32)>,
+    /// Bodies that the log must hold: pairs of a segment and a count.
+    pub held: Vec<(u32, i32)>,
 }
 
 /// How much a broker starts with.
@@ -77,7 +87,7 @@ impl Recovered {
             queues: self.queues.len(),
             waiting: self.queues.iter().map(waiting).sum(),
             sessions: self.sessions.len(),
-            retained: self.retained.len(),
+            retained: self.retained.len() + self.whole_retained.len(),
         }
     }
 }
@@ -97,10 +107,12 @@ impl Recovery {
                 let engine = Queue::restore(definition.engine_config(), seed, snapshot);
                 recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
             }
+            let moments = part.sessions.iter().map(|session| session.as_of);
+            recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
             recovery.sessions.restore(part.next_session, part.sessions);
-            recovery.retained.restore(part.retained);
-            for (delayed, at) in part.delayed {
-                recovery.delay(delayed, Lying { at, size: 0 });
+            recovery.retained.restore(part.retained, &mut recovery.released);
+            for (delayed, lying) in part.delayed {
+                recovery.delay(delayed, lying);
             }
         }
         Ok(recovery)
@@ -134,7 +146,11 @@ impl Recovery {
                 }
             }
             RecordKind::Session => {
-                self.sessions.apply(SessionRecord::decode(body)?, &mut self.released);
+                let record = SessionRecord::decode(body)?;
+                if let SessionEvent::Disconnected { at, .. } = &record.event {
+                    self.newest = self.newest.max(*at);
+                }
+                self.sessions.apply(record, &mut self.released);
             }
         }
         Ok(())
@@ -142,6 +158,7 @@ impl Recovery {
 
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
+        self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
@@ -157,7 +174,9 @@ impl Recovery {
         }
         if let Some(more) = record.more()? {
             self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
-            self.retained.publish(&more, &record)?;
+            if let Some(version) = more.retained {
+                self.retained.publish(version, position, &record)?;
+            }
             if let Some(delayed) = more.delayed {
                 self.delay(delayed, Lying { at: position, size: record.counted_bytes() });
             }
@@ -204,6 +223,7 @@ impl Recovery {
     #[must_use]
     pub fn finish(self) -> Recovered {
         let (next_session, sessions) = self.sessions.finish();
+        let retained = self.retained.finish();
         let delayed = self
             .delayed
             .into_iter()
@@ -216,8 +236,11 @@ impl Recovery {
             next_session,
             delayed,
             newest_delayed: self.newest_delayed,
-            retained_version: self.retained.newest,
-            retained: self.retained.messages.into_values().filter_map(|(_, kept)| kept).collect(),
+            newest: self.newest,
+            retained_version: retained.newest,
+            held: retained.held,
+            retained: retained.index,
+            whole_retained: retained.whole,
             released: self.released.0.into_iter().collect(),
         }
     }
@@ -230,45 +253,5 @@ struct Releases(BTreeMap<u32, u32>);
 impl Releases {
     fn add(&mut self, position: Position) {
         *self.0.entry(position.segment()).or_default() += 1;
-    }
-}
-
-/// Retained messages on their way back.
-#[derive(Default)]
-struct Retained {
-    /// Records up to this version are in the checkpoint.
-    checkpoint: u64,
-    newest: u64,
-    /// By topic, with the version if it is known; `None` for what was removed, which an older record must not bring back.
-    messages: HashMap<Box<str>, (u64, Option<Message>)>,
-}
-
-impl Retained {
-    fn restore(&mut self, part: RetainedPart) {
-        self.checkpoint = self.checkpoint.max(part.version);
-        self.newest = self.newest.max(part.version);
-        for message in part.messages {
-            self.messages.insert(message.topic().into(), (0, Some(message)));
-        }
-    }
-
-    fn publish(
-        &mut self,
-        more: &MoreTargets,
-        record: &PublishRecord<&[u8]>,
-    ) -> Result<(), RecordError> {
-        let Some(version) = more.retained.filter(|version| *version > self.checkpoint) else {
-            return Ok(());
-        };
-        self.newest = self.newest.max(version);
-        let message = record.copy_message()?;
-        let is_older =
-            self.messages.get(message.topic()).is_some_and(|(newest, _)| *newest > version);
-        if !is_older {
-            let topic = message.topic().into();
-            let kept = (!message.payload().is_empty()).then_some(message);
-            self.messages.insert(topic, (version, kept));
-        }
-        Ok(())
     }
 }

@@ -1,88 +1,425 @@
-//! Retained messages, shared by all shards. The log has them too; who changes them here tells the log.
+//! Retained messages, shared by all shards: an index of where each topic's message lies in the log, with short bodies at
+//! hand as far as there is room for them. It must not know subscriptions; who changes it here tells the log.
 
+mod entry;
+mod image;
+mod totals;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mqtt_router::RetainedIndex;
-use mqtt_types::{Message, TopicName};
-use parking_lot::RwLock;
+use log_api::{Position, SegmentUse};
+use mqtt_router::{Cursor, RetainedIndex};
+use mqtt_types::{Message, TopicFilter, TopicName};
+use parking_lot::{RwLock, RwLockWriteGuard};
+
+pub(crate) use entry::Entry;
+use entry::{Body, Fresh, LEAST_MEMORY, Weight, message_bytes, new_memory};
+pub(crate) use image::{RetainedPart, StoredRetained};
+pub(crate) use totals::Holds;
+use totals::Totals;
+
+use crate::record::Kept;
 
 /// Whether a topic is one by which the broker tells its status: nobody else's, and not worth keeping.
 pub(crate) fn is_status(topic: &str) -> bool {
     topic.starts_with("$SYS/")
 }
 
+/// How many retained messages there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetainedLimits {
+    pub(crate) messages: usize,
+    /// Bytes of topics, properties and payloads.
+    pub(crate) bytes: u64,
+    /// Memory of topics, and of messages that the log does not have yet.
+    pub(crate) memory: u64,
+    /// Memory of bodies that the log has too.
+    pub(crate) bodies: u64,
+}
+
+/// Which limit another message would be beyond.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NoRoom {
+    Messages,
+    Bytes,
+    Memory,
+}
+
+impl NoRoom {
+    /// The setting that says so.
+    pub(crate) const fn setting(self) -> &'static str {
+        match self {
+            Self::Messages => "mqtt.max_retained_messages",
+            Self::Bytes => "mqtt.max_retained_bytes",
+            Self::Memory => "mqtt.max_retained_memory",
+        }
+    }
+}
+
+/// What is to become of a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// It goes into the log.
+    Logged,
+    /// It does not, and is gone with the process.
+    Unlogged,
+}
+
+/// A topic's retained message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Found {
+    Message(Message),
+    /// It is to be read from the log.
+    Stored {
+        topic: Box<str>,
+        at: Position,
+        size: u32,
+    },
+}
+
+/// A retained message that is to be written anew, so that its segment can go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Relic {
+    pub(crate) topic: Box<str>,
+    pub(crate) version: u64,
+    pub(crate) at: Position,
+    pub(crate) size: u32,
+}
+
 /// The retained message of each topic.
 pub(crate) struct RetainedStore {
-    max_messages: usize,
-    max_bytes: u64,
-    bytes: AtomicU64,
-    /// Counts changes. It is raised while the index is locked, so it tells which of two came later.
-    version: AtomicU64,
-    index: RwLock<RetainedIndex<Message>>,
+    limits: RetainedLimits,
+    /// Counts what subscribers may see differently.
+    changes: AtomicU64,
+    /// Messages refused for want of room.
+    refused: AtomicU64,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    index: RetainedIndex<Entry>,
+    /// Counts changes: it tells which of two came later, in whatever order the log has them.
+    version: u64,
+    totals: Totals,
+    /// What the log has and will expire: by moment and version, the topic.
+    expiring: BTreeMap<(u64, u64), Box<str>>,
+    /// Whether a checkpoint has begun and has not been gathered.
+    gathering: bool,
+    /// Topics of which nothing is left but a version that the checkpoint must know.
+    gone: Vec<Box<str>>,
+}
+
+/// Numbers of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct RetainedNumbers {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) disk_bytes: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 impl RetainedStore {
-    pub(crate) fn new(max_messages: usize, max_bytes: u64) -> Self {
+    pub(crate) fn new(limits: RetainedLimits) -> Self {
         Self {
-            max_messages,
-            max_bytes,
-            bytes: AtomicU64::new(0),
-            version: AtomicU64::new(0),
-            index: RwLock::new(RetainedIndex::new()),
+            limits,
+            changes: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            inner: RwLock::default(),
         }
     }
 
     /// Takes in what was recovered.
-    pub(crate) fn restore(&self, messages: Vec<Message>, version: u64) {
-        let mut index = self.index.write();
-        for message in messages {
-            let text = message.topic().to_owned();
-            let Ok(topic) = TopicName::new(&text) else { continue };
-            self.bytes.fetch_add(message.bytes().len() as u64, Ordering::Relaxed);
-            index.insert(topic, message);
+    pub(crate) fn restore(&self, index: RetainedIndex<Entry>, version: u64) {
+        let mut inner = self.inner.write();
+        let Inner { totals, expiring, .. } = &mut *inner;
+        let none = Weight::default();
+        index.page(
+            &Cursor::default(),
+            usize::MAX,
+            |_| true,
+            |topic, entry| {
+                let weight = entry.weight(topic.as_str().len());
+                totals.change(&none, &weight, &mut Holds::new());
+                if let Some(key) = weight.expires {
+                    expiring.insert(key, topic.as_str().into());
+                }
+            },
+        );
+        inner.index = index;
+        inner.version = version;
+    }
+
+    /// Keeps the message, or with an empty payload removes what its topic has, and gives the version of that change:
+    /// `None` when there was nothing to remove. `[MQTT-3.3.1-6]`
+    ///
+    /// A change that goes into the log must be followed by [`Self::stored`] or [`Self::not_stored`].
+    pub(crate) fn publish(&self, message: &Message, change: Change) -> Result<Option<u64>, NoRoom> {
+        let text = message.topic();
+        let Ok(topic) = TopicName::new(text) else { return Ok(None) };
+        let is_removal = message.payload().is_empty();
+        let mut inner = self.inner.write();
+        let known = inner.index.get(topic);
+        if is_removal && known.is_none() {
+            return Ok(None);
         }
-        self.version.store(version, Ordering::Relaxed);
+        if !is_removal && !is_status(text) {
+            let before = known.map(|entry| entry.weight(text.len()));
+            let room = self.limits.has_room(&inner.totals, before, message);
+            room.inspect_err(|_| {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            })?;
+        }
+        inner.version += 1;
+        let version = inner.version;
+        let message = (!is_removal).then(|| message.clone());
+        inner.change(topic, &mut Holds::new(), |entry| {
+            entry.on_the_way += u32::from(change == Change::Logged);
+            entry.fresh = Some(Box::new(Fresh { version, message }));
+        });
+        self.changed(inner);
+        Ok(Some(version))
     }
 
-    /// Changes up to this version are in the index.
-    pub(crate) fn version(&self) -> u64 {
-        let _no_change_under_way = self.index.read();
-        self.version.load(Ordering::Relaxed)
+    /// Whether there is room for the message.
+    pub(crate) fn has_room(&self, message: &Message) -> bool {
+        let Ok(topic) = TopicName::new(message.topic()) else { return true };
+        let inner = self.inner.read();
+        let known = inner.index.get(topic).map(|entry| entry.weight(topic.as_str().len()));
+        message.payload().is_empty() || self.limits.has_room(&inner.totals, known, message).is_ok()
     }
 
-    /// Keeps the message, or with an empty payload removes what its topic has, and gives the version of that change.
-    /// `None` when there is no room for another message. `[MQTT-3.3.1-6]`
-    pub(crate) fn store(&self, message: Message) -> Option<u64> {
-        let mut index = self.index.write();
-        let size = message.bytes().len() as u64;
-        let text = message.topic().to_owned();
-        let topic = TopicName::new(&text).ok()?;
-        let old = if message.payload().is_empty() {
-            index.remove(topic)
-        } else {
-            let old_size = index.get(topic).map(|old| old.bytes().len() as u64);
-            let bytes = self.bytes.load(Ordering::Relaxed) - old_size.unwrap_or(0) + size;
-            if bytes > self.max_bytes || (old_size.is_none() && index.len() >= self.max_messages) {
-                return None;
+    /// A change is in the log; it may be one that was there before, and was written anew.
+    pub(crate) fn stored(&self, topic: TopicName<'_>, version: u64, kept: Kept, holds: &mut Holds) {
+        let mut inner = self.inner.write();
+        let room = self.limits.bodies.saturating_sub(inner.totals.bodies);
+        inner.change(topic, holds, |entry| {
+            entry.on_the_way = entry.on_the_way.saturating_sub(1);
+            entry.apply(version, kept);
+            let of_it = entry.fresh.take_if(|fresh| fresh.version == version);
+            if let Some(message) = of_it.and_then(|fresh| fresh.message) {
+                entry.body = Body::of(&message).filter(|body| body.memory() <= room);
             }
-            self.bytes.fetch_add(size, Ordering::Relaxed);
-            index.insert(topic, message)
-        };
-        if let Some(old) = old {
-            self.bytes.fetch_sub(old.bytes().len() as u64, Ordering::Relaxed);
+        });
+    }
+
+    /// A change is not in the log, and will not be. What `keeps` says no to is undone.
+    pub(crate) fn not_stored(&self, topic: TopicName<'_>, version: u64, keeps: bool) {
+        let mut inner = self.inner.write();
+        inner.change(topic, &mut Holds::new(), |entry| {
+            entry.on_the_way = entry.on_the_way.saturating_sub(1);
+            entry.fresh.take_if(|fresh| fresh.version == version && !keeps);
+        });
+        self.changed(inner);
+    }
+
+    /// Removes what has expired, a number of messages at most. Says whether there may be more.
+    pub(crate) fn expire(&self, unix_ms: u64, limit: usize, holds: &mut Holds) -> bool {
+        let mut inner = self.inner.write();
+        for _ in 0..limit {
+            let Some(first) = inner.expiring.first_entry() else { return false };
+            if first.key().0 > unix_ms {
+                return false;
+            }
+            let (_, version) = *first.key();
+            let text = first.remove();
+            let Ok(topic) = TopicName::new(&text) else { continue };
+            inner.change(topic, holds, |entry| {
+                if entry.version == version {
+                    entry.clear();
+                    entry.body = None;
+                }
+            });
         }
-        Some(self.version.fetch_add(1, Ordering::Relaxed) + 1)
+        self.changed(inner);
+        true
     }
 
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&RetainedIndex<Message>) -> T) -> T {
-        read(&self.index.read())
+    /// The message of a topic, with its version.
+    pub(crate) fn find(&self, topic: TopicName<'_>, unix_ms: u64) -> Option<(u64, Found)> {
+        let inner = self.inner.read();
+        let entry = inner.index.get(topic)?;
+        Some((entry.seen(unix_ms)?, found(topic, entry)?))
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// Visits messages that match the filter, a number at most, and returns where to go on; `None` when through.
+    pub(crate) fn page(
+        &self,
+        filter: TopicFilter<'_>,
+        from: &Cursor,
+        limit: usize,
+        unix_ms: u64,
+        mut visit: impl FnMut(u64, Found),
+    ) -> Option<Cursor> {
+        let inner = self.inner.read();
+        inner.index.matching(filter, from, limit, |topic, entry| {
+            if let (Some(version), Some(found)) = (entry.seen(unix_ms), found(topic, entry)) {
+                visit(version, found);
+            }
+        })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.index.read().len()
+    /// Keeps a body that was read from the log, if there is room.
+    pub(crate) fn offer(&self, version: u64, message: &Message) {
+        let Ok(topic) = TopicName::new(message.topic()) else { return };
+        if self.inner.read().totals.bodies >= self.limits.bodies {
+            return;
+        }
+        let mut inner = self.inner.write();
+        let room = self.limits.bodies.saturating_sub(inner.totals.bodies);
+        let known = inner.index.get(topic);
+        if known.is_some_and(|entry| entry.version == version && entry.at().is_some()) {
+            inner.change(topic, &mut Holds::new(), |entry| {
+                entry.body = Body::of(message).filter(|body| body.memory() <= room);
+            });
+        }
+    }
+
+    /// What subscribers see is the same as long as this is.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    fn changed(&self, inner: RwLockWriteGuard<'_, Inner>) {
+        self.changes.fetch_add(1, Ordering::Release);
+        drop(inner);
+    }
+
+    /// Segments whose retained messages are worth being written anew.
+    pub(crate) fn sparse(&self, segments: &[SegmentUse]) -> Vec<u32> {
+        self.inner.read().totals.sparse(segments)
+    }
+
+    /// Visits what lies in those segments, looking at a number of topics at most, and returns where to go on; `None` when
+    /// through.
+    pub(crate) fn relics(
+        &self,
+        segments: &[u32],
+        from: &Cursor,
+        limit: usize,
+        mut visit: impl FnMut(Relic),
+    ) -> Option<Cursor> {
+        let is_there =
+            |entry: &Entry| entry.at().is_some_and(|at| segments.contains(&at.segment()));
+        let inner = self.inner.read();
+        inner.index.page(from, limit, is_there, |topic, entry| {
+            if let Some(at) = entry.at() {
+                let topic = topic.as_str().into();
+                visit(Relic { topic, version: entry.version, at, size: entry.size });
+            }
+        })
+    }
+
+    /// Whether the message still lies there. Then it is on its way to another place, and [`Self::stored`] or
+    /// [`Self::not_stored`] must follow.
+    pub(crate) fn begin_copy(&self, relic: &Relic) -> bool {
+        let Ok(topic) = TopicName::new(&relic.topic) else { return false };
+        let mut inner = self.inner.write();
+        let known = inner.index.get_mut(topic);
+        match known.filter(|entry| entry.version == relic.version && entry.at() == Some(relic.at)) {
+            Some(entry) => entry.on_the_way += 1,
+            None => return false,
+        }
+        true
+    }
+
+    /// A checkpoint begins: until it is gathered, what is removed is remembered.
+    pub(crate) fn begin_gathering(&self) {
+        self.inner.write().gathering = true;
+    }
+
+    pub(crate) fn numbers(&self) -> RetainedNumbers {
+        let inner = self.inner.read();
+        let Totals { messages, bytes, memory, bodies, .. } = inner.totals;
+        let disk_bytes = inner.totals.disk_bytes();
+        RetainedNumbers { messages, bytes, disk_bytes, memory_bytes: memory + bodies }
+    }
+
+    /// How many messages were refused for want of room, and whether the next one would be, however short.
+    pub(crate) fn refusals(&self) -> (u64, bool) {
+        let limits = &self.limits;
+        let inner = self.inner.read();
+        let is_full = inner.totals.messages >= limits.messages as u64
+            || inner.totals.bytes >= limits.bytes
+            || inner.totals.memory + LEAST_MEMORY > limits.memory;
+        (self.refused.load(Ordering::Relaxed), is_full)
+    }
+
+    /// Bodies in the log that are needed here.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> u64 {
+        self.inner.read().totals.held()
+    }
+}
+
+impl RetainedLimits {
+    /// Whether a message fits in the place of what its topic weighs.
+    fn has_room(
+        &self,
+        totals: &Totals,
+        known: Option<Weight>,
+        message: &Message,
+    ) -> Result<(), NoRoom> {
+        let is_new = known.is_none();
+        let known = known.unwrap_or_default();
+        let size = message.bytes().len() as u64;
+        let memory = if is_new { new_memory(message) } else { message_bytes(message) };
+        if known.messages == 0 && totals.messages >= self.messages as u64 {
+            return Err(NoRoom::Messages);
+        }
+        if size > known.bytes && totals.bytes - known.bytes + size > self.bytes {
+            return Err(NoRoom::Bytes);
+        }
+        if totals.memory + memory > self.memory {
+            return Err(NoRoom::Memory);
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Changes what is known of a topic, and all that follows from it.
+    fn change(&mut self, topic: TopicName<'_>, holds: &mut Holds, change: impl FnOnce(&mut Entry)) {
+        let text = topic.as_str();
+        let entry = self.index.get_or_default(topic);
+        let before = entry.weight(text.len());
+        change(entry);
+        let mut after = entry.weight(text.len());
+        if entry.is_gone() && !(self.gathering && entry.version > 0) {
+            self.index.remove(topic);
+            after = Weight::default();
+        } else if entry.is_gone() {
+            self.gone.push(text.into());
+        }
+        self.totals.change(&before, &after, holds);
+        if before.expires != after.expires {
+            before.expires.map(|key| self.expiring.remove(&key));
+            after.expires.map(|key| self.expiring.insert(key, text.into()));
+        }
+    }
+
+    /// Forgets what was remembered for a checkpoint.
+    fn end_gathering(&mut self) {
+        self.gathering = false;
+        for text in std::mem::take(&mut self.gone) {
+            if let Ok(topic) = TopicName::new(&text)
+                && self.index.get(topic).is_some()
+            {
+                self.change(topic, &mut Holds::new(), |_| ());
+            }
+        }
+    }
+}
+
+/// What subscribers see of a topic, but for its expiry.
+fn found(topic: TopicName<'_>, entry: &Entry) -> Option<Found> {
+    match (&entry.fresh, &entry.body) {
+        (Some(fresh), _) => fresh.message.clone().map(Found::Message),
+        (None, Some(body)) => body.message(topic).map(Found::Message),
+        (None, None) => {
+            let topic = topic.as_str().into();
+            Some(Found::Stored { topic, at: entry.at()?, size: entry.size })
+        }
     }
 }

@@ -18,9 +18,11 @@ mod listing;
 mod live;
 mod outside;
 mod publish;
+mod relics;
 mod replay;
 mod resend;
 mod restore;
+mod retain;
 mod send;
 mod session_log;
 mod sign_in;
@@ -29,6 +31,7 @@ mod status;
 mod subscribe;
 mod throttle;
 mod tick;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -57,6 +60,7 @@ use delayed::DelayedMessages;
 use inbox::UnloggedInboxes;
 use listing::Looks;
 use outside::Outside;
+use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
@@ -96,6 +100,7 @@ pub struct Shard {
     settle_timer: bool,
     status: Status,
     delayed: DelayedMessages,
+    retained: RetainedWork,
     overflowing: Overflowing,
     looks: Looks,
     outside: Outside,
@@ -116,6 +121,9 @@ impl Shard {
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
+        }
+        if id == CONTROL_SHARD {
+            timers.set(Instant::ZERO, Timer::Retained);
         }
         let mut sessions = Sessions::new(id);
         sessions.count_from(next_session);
@@ -140,6 +148,7 @@ impl Shard {
             settle_timer: false,
             status: Status::default(),
             delayed: DelayedMessages::default(),
+            retained: RetainedWork::default(),
             overflowing: Overflowing::default(),
             looks: Looks::default(),
             outside: Outside::default(),

@@ -12,6 +12,7 @@ mod delayed;
 mod durable;
 mod durable_crashes;
 mod durable_edges;
+mod durable_refusals;
 mod fuzz;
 mod listing;
 mod live;

@@ -7,6 +7,7 @@ use stdx::Instant;
 
 use crate::mail::{Letter, Mail};
 use crate::post::Post;
+use crate::retained::Holds;
 
 /// Bytes of records from which on they do not wait for the end of the turn.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -32,6 +33,8 @@ pub(crate) struct Turn {
     letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
     released: Vec<(u32, u32)>,
+    /// Retained messages that are held more, or fewer.
+    pub(crate) holds: Holds,
 }
 
 impl Turn {
@@ -46,6 +49,7 @@ impl Turn {
             letters: (0..shards).map(|_| Letters::default()).collect(),
             reads: Vec::new(),
             released: Vec::new(),
+            holds: Holds::new(),
         }
     }
 
@@ -112,6 +116,10 @@ impl Turn {
             log.append(self.shard, std::mem::take(&mut self.batch));
         }
         self.hand_over_releases(log);
+        if !self.holds.is_empty() {
+            log.hold_bodies(&self.holds);
+            self.holds.clear();
+        }
         for (token, positions) in self.reads.drain(..) {
             log.read(self.shard, token, positions);
         }

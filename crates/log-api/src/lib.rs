@@ -27,9 +27,9 @@ pub use batch::{
 };
 pub use error::{AppendError, ReadError, VisitError};
 pub use event::{CommittedRecord, EventSink, FailedRecord, LogEvent};
-pub use log::{CheckpointPart, Log};
+pub use log::{CheckpointPart, Log, Part};
 pub use position::Position;
 pub use record::{RecordKind, UnknownRecordKind};
 pub use recovered::{CheckpointParts, Visit};
 pub use shard::{SHARDS_MAX, ShardId, ShardSet};
-pub use state::{LogState, LogStats};
+pub use state::{LogState, LogStats, SegmentUse};

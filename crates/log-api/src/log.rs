@@ -1,9 +1,24 @@
 //! The trait of a log. It must not know how one keeps its promises.
 
-use crate::{AppendBatch, LogState, LogStats, Position, ShardId};
+use crate::{AppendBatch, LogState, LogStats, Position, SegmentUse, ShardId};
 
-/// Makes the bytes of a shard's part of a checkpoint.
-pub type CheckpointPart = Box<dyn FnOnce() -> Vec<u8> + Send>;
+/// Makes a shard's part of a checkpoint.
+pub type CheckpointPart = Box<dyn FnOnce() -> Part + Send>;
+
+/// A shard's part of a checkpoint.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Part {
+    /// What it says, which only shards understand.
+    pub bytes: Vec<u8>,
+    /// Bodies that it names and that no reference of a record counts: pairs of a segment and how many of the bodies in it.
+    pub held: Vec<(u32, u32)>,
+}
+
+impl From<Vec<u8>> for Part {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, held: Vec::new() }
+    }
+}
 
 /// An append-only log of records, shared by all shards.
 ///
@@ -16,7 +31,7 @@ pub type CheckpointPart = Box<dyn FnOnce() -> Vec<u8> + Send>;
 /// 2. **Truth.** A record is committed only when it will be found again after a crash. Each record is either committed or
 ///    failed, once.
 /// 3. **Liveness of bodies.** A committed body is readable, unaltered, at its position, while not all of its references have
-///    been released.
+///    been released, or while it is held.
 /// 4. **Checkpoints.** What the parts of the newest checkpoint hold, and the records from its position on, are all there was.
 pub trait Log: Send + Sync + 'static {
     /// Appends a turn's records. An empty batch does nothing.
@@ -34,9 +49,20 @@ pub trait Log: Send + Sync + 'static {
     /// again by replay, and is released again then.
     fn release(&self, shard: ShardId, released: &[(u32, u32)]);
 
+    /// Holds bodies without a reference of their record, or lets go of them: pairs of a segment and how many more, or fewer.
+    ///
+    /// These are bodies of which the parts of a checkpoint say themselves which ones they need ([`Part::held`]), so that a
+    /// part can be gathered while they change. A body may be held from when a shard is told of its commit until that shard
+    /// answers a checkpoint that begins later, and must then be in a part of each checkpoint for as long as it is needed.
+    fn hold_bodies(&self, changes: &[(u32, i32)]);
+
+    /// The segments that are written to their ends, in order.
+    fn segments(&self) -> Vec<SegmentUse>;
+
     /// Answers [`LogEvent::CheckpointRequested`](crate::LogEvent::CheckpointRequested). When all shards have, it is written.
     ///
-    /// The bytes are asked for later, on a thread of the log's: what need not be of the very moment can be gathered there.
+    /// The part is asked for later, when all shards have answered, on a thread of the log's: what need not be of the very
+    /// moment can be gathered there.
     fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart);
 
     /// Asks for a checkpoint now. When one is being made, another follows it.

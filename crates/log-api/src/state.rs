@@ -29,6 +29,17 @@ impl fmt::Display for LogState {
     }
 }
 
+/// What keeps a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SegmentUse {
+    /// Its number.
+    pub segment: u32,
+    /// Its bytes on disk.
+    pub bytes: u64,
+    /// References that hold bodies in it live, without those that are held.
+    pub references: u64,
+}
+
 /// A log's numbers. Totals count from the start of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LogStats {
@@ -36,7 +47,7 @@ pub struct LogStats {
     pub disk_bytes: u64,
     /// Number of segments.
     pub segments: u64,
-    /// References that hold bodies live.
+    /// References that hold bodies live, and bodies that are held.
     pub live_references: u64,
     /// Records committed.
     pub appended_records_total: u64,

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use log_api::{AppendBatch, CheckpointPart, EventSink, Log, LogState, LogStats, Position, ShardId};
+use log_api::{
+    AppendBatch, CheckpointPart, EventSink, Log, LogState, LogStats, Position, SegmentUse, ShardId,
+};
 use parking_lot::Mutex;
 
 use crate::checkpoint::{Maker, MakerCommand};
@@ -176,6 +178,17 @@ impl Log for DiskLog {
         if !dead.is_empty() && self.shared.note_dead(&dead) {
             self.request_checkpoint();
         }
+    }
+
+    fn hold_bodies(&self, changes: &[(u32, i32)]) {
+        let dead = self.shared.references.lock().hold(changes);
+        if !dead.is_empty() && self.shared.note_dead(&dead) {
+            self.request_checkpoint();
+        }
+    }
+
+    fn segments(&self) -> Vec<SegmentUse> {
+        self.shared.closed_segments()
     }
 
     fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {

@@ -12,9 +12,12 @@ pub(crate) type Counts = BTreeMap<u32, i64>;
 ///
 /// The checkpoint's counts begin as those at its position. A release counts for it as long as the shard has not answered,
 /// because what the shard released before is gone from its part; what it releases later, replay will release again.
+///
+/// Held bodies are counted apart: a checkpoint's parts say themselves which ones they need.
 #[derive(Default)]
 pub(crate) struct References {
     live: Counts,
+    held: Counts,
     taking: Option<Taking>,
     /// The segment that is being written. It is not dead when its count is 0: more will come.
     writing: u32,
@@ -28,14 +31,14 @@ struct Taking {
 
 impl References {
     pub(crate) fn new(live: Counts, writing: u32) -> Self {
-        Self { live, taking: None, writing }
+        Self { live, held: Counts::new(), taking: None, writing }
     }
 
     /// Another segment is being written from here on. Says whether the one before is dead: each segment is called that
     /// once, here or by [`Self::release`].
     pub(crate) fn write_to(&mut self, segment: u32) -> bool {
         let before = std::mem::replace(&mut self.writing, segment);
-        !self.live.contains_key(&before)
+        !self.needs(before)
     }
 
     /// Counts the references of records that were committed to a segment.
@@ -49,8 +52,8 @@ impl References {
     pub(crate) fn release(&mut self, shard: ShardId, released: &[(u32, u32)]) -> Vec<u32> {
         let mut dead = Vec::new();
         for (segment, count) in released {
-            let left = change(&mut self.live, *segment, -i64::from(*count));
-            if left == 0 && *segment != self.writing {
+            change(&mut self.live, *segment, -i64::from(*count));
+            if *segment != self.writing && !self.needs(*segment) {
                 dead.push(*segment);
             }
             if let Some(taking) =
@@ -60,6 +63,33 @@ impl References {
             }
         }
         dead
+    }
+
+    /// Holds more bodies, or fewer, and says which segments are dead by that.
+    pub(crate) fn hold(&mut self, changes: &[(u32, i32)]) -> Vec<u32> {
+        let mut dead = Vec::new();
+        for (segment, more) in changes {
+            change(&mut self.held, *segment, i64::from(*more));
+            if *more < 0 && *segment != self.writing && !self.needs(*segment) {
+                dead.push(*segment);
+            }
+        }
+        dead
+    }
+
+    /// Whether a body in the segment is live or held.
+    pub(crate) fn needs(&self, segment: u32) -> bool {
+        self.live.contains_key(&segment) || self.held.contains_key(&segment)
+    }
+
+    /// How many references and held bodies there are.
+    pub(crate) fn total(&self) -> i64 {
+        self.live.values().chain(self.held.values()).sum()
+    }
+
+    /// The segment that is being written.
+    pub(crate) const fn writing(&self) -> u32 {
+        self.writing
     }
 
     /// A checkpoint begins here.
@@ -116,6 +146,21 @@ mod tests {
         assert!(references.release(me, &[(2, 1)]).is_empty());
         assert!(!references.write_to(3));
         assert_eq!(references.release(me, &[(2, 1)]), [2]);
+    }
+
+    #[test]
+    fn a_segment_lives_by_what_is_held_alone() {
+        let me = ShardId(0);
+        let mut references = References::new(Counts::new(), 1);
+        references.add(1, 1);
+        assert!(references.hold(&[(1, 2)]).is_empty());
+        assert!(!references.write_to(2));
+        assert!(references.release(me, &[(1, 1)]).is_empty(), "two are held");
+        references.begin(7, 1);
+        assert!(references.hold(&[(1, -1)]).is_empty());
+        assert_eq!(references.hold(&[(1, -1)]), [1]);
+        assert!(references.answered(me, 7));
+        assert_eq!(references.finish(7), Some(Counts::new()), "parts say what is held");
     }
 
     #[test]

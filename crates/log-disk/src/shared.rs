@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use log_api::{EventSink, LogEvent, LogState, LogStats, Position, ShardId, ShardSet};
+use log_api::{EventSink, LogEvent, LogState, LogStats, Position, SegmentUse, ShardId, ShardSet};
 use parking_lot::Mutex;
 
 use crate::references::References;
-use crate::segments::Segments;
+use crate::segments::{Segment, Segments};
 
 /// What the log's threads and its callers share.
 pub(crate) struct Shared {
@@ -87,9 +87,24 @@ impl Shared {
         self.deliver_to_all(|| LogEvent::State(state.clone()));
     }
 
+    /// The segments before the one that is being written.
+    pub(crate) fn closed_segments(&self) -> Vec<SegmentUse> {
+        let references = self.references.lock();
+        let closed = self.segments.before(references.writing());
+        let of = |segment: &Arc<Segment>| SegmentUse {
+            segment: segment.number,
+            bytes: segment.file_bytes,
+            references: references
+                .live()
+                .get(&segment.number)
+                .map_or(0, |count| u64::try_from(*count).unwrap_or_default()),
+        };
+        closed.iter().map(of).collect()
+    }
+
     pub(crate) fn stats(&self) -> LogStats {
         let (segments, disk_bytes) = self.segments.totals();
-        let live = self.references.lock().live().values().copied().sum::<i64>();
+        let live = self.references.lock().total();
         let totals = &self.totals;
         LogStats {
             disk_bytes,

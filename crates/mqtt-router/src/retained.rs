@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ops::Bound;
 
-use mqtt_types::{TopicFilter, TopicName};
+use mqtt_types::{TopicError, TopicFilter, TopicName};
 
 use pattern::{Pattern, Verdict};
 
@@ -47,6 +47,22 @@ impl<V> RetainedIndex<V> {
         Self { values: BTreeMap::new() }
     }
 
+    /// Takes in topics with their values; fastest when they come in the order in which an index pages through them. Of a
+    /// topic that comes twice, the later value counts.
+    ///
+    /// # Errors
+    /// One that comes, or that a topic is no topic name.
+    pub fn from_topics<E: From<TopicError>>(
+        topics: impl IntoIterator<Item = Result<(String, V), E>>,
+    ) -> Result<Self, E> {
+        let key_and_value = |topic: Result<(String, V), E>| {
+            let (text, value) = topic?;
+            Ok((key_of(TopicName::new(&text)?).into_boxed_str(), value))
+        };
+        let values = topics.into_iter().map(key_and_value).collect::<Result<_, E>>()?;
+        Ok(Self { values })
+    }
+
     /// Sets the value of a topic; returns the one before.
     pub fn insert(&mut self, topic: TopicName<'_>, value: V) -> Option<V> {
         self.values.insert(key_of(topic).into_boxed_str(), value)
@@ -61,6 +77,24 @@ impl<V> RetainedIndex<V> {
     #[must_use]
     pub fn get(&self, topic: TopicName<'_>) -> Option<&V> {
         self.values.get(key_of(topic).as_str())
+    }
+
+    /// The value of a topic, to be changed.
+    pub fn get_mut(&mut self, topic: TopicName<'_>) -> Option<&mut V> {
+        self.values.get_mut(key_of(topic).as_str())
+    }
+
+    /// The value of a topic, to be changed; the default one is put there if there is none.
+    pub fn get_or_default(&mut self, topic: TopicName<'_>) -> &mut V
+    where
+        V: Default,
+    {
+        self.values.entry(key_of(topic).into_boxed_str()).or_default()
+    }
+
+    /// Removes the values that `keep` says no to.
+    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        self.values.retain(|_, value| keep(value));
     }
 
     /// How many topics have a value.
@@ -115,15 +149,31 @@ impl<V> RetainedIndex<V> {
         None
     }
 
-    /// Visits the values of all topics, at most `limit`, and returns where to go on; `None` when through.
-    pub fn page(&self, from: &Cursor, limit: usize, mut visit: impl FnMut(&V)) -> Option<Cursor> {
+    /// Visits all topics, at most `limit`, and returns where to go on; `None` when through. One that `wants` says no to
+    /// is not given to `visit`.
+    pub fn page(
+        &self,
+        from: &Cursor,
+        limit: usize,
+        mut wants: impl FnMut(&V) -> bool,
+        mut visit: impl FnMut(TopicName<'_>, &V),
+    ) -> Option<Cursor> {
         let from = from.0.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut topic = String::new();
         let mut last = None;
         for (key, value) in self.range(from).take(limit) {
-            visit(value);
+            if wants(value) {
+                write_topic(key, &mut topic);
+                visit(TopicName::new(&topic).expect("only topic names were inserted"), value);
+            }
             last = Some(key);
         }
         last.map(|last| Cursor(Some(last.clone())))
+    }
+
+    /// The values of all topics.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.values()
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {

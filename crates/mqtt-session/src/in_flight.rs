@@ -53,6 +53,8 @@ pub(crate) struct InFlight {
     lowest: PacketId,
     /// Slots in the ring that are not done.
     live: u16,
+    /// How many PUBREC packets have come: the next one's place.
+    pubrecs: u64,
 }
 
 impl Default for InFlight {
@@ -65,7 +67,7 @@ impl InFlight {
     /// With packet ids above that one only, which must be less than 65,535.
     pub(crate) fn above(id: u16) -> Self {
         let lowest = PacketId::new(id + 1).expect("one more than an id is not 0");
-        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0 }
+        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0, pubrecs: 0 }
     }
 
     /// Begins at another packet id than the first, so many after it.
@@ -220,6 +222,7 @@ impl InFlight {
         id: PacketId,
         reason: ReasonCode,
     ) -> Result<Option<Origin>, ReasonCode> {
+        let place = self.pubrecs;
         let slot = self.find(id)?;
         match slot.awaiting {
             Awaiting::PubRec => {
@@ -227,7 +230,8 @@ impl InFlight {
                 if reason.is_error() {
                     self.finish(id); // `[MQTT-4.4.0-2]`: no PUBREL, the id is free
                 } else {
-                    slot.received();
+                    slot.received(place);
+                    self.pubrecs += 1;
                 }
                 Ok(Some(origin))
             }
@@ -317,9 +321,12 @@ impl InFlight {
                 kept.push_back((id, slot));
             }
         }
-        // PUBREL packets need no place in the window, so none of them waits for one. `[MQTT-4.9.0-3]`
-        kept.make_contiguous()
-            .sort_by_key(|(_, slot): &(_, Slot)| slot.awaiting != Awaiting::PubComp);
+        // PUBREL packets need no place in the window, so none of them waits for one `[MQTT-4.9.0-3]`; they go out in the
+        // order of the PUBREC packets `[MQTT-4.6.0-4]`.
+        kept.make_contiguous().sort_by_key(|(_, slot): &(_, Slot)| match slot.awaiting {
+            Awaiting::PubComp => (false, slot.mark),
+            _ => (true, 0),
+        });
         kept.shrink_to_fit();
         self.carried = (!kept.is_empty()).then(|| Box::new(Carried { slots: kept, resumed: 0 }));
         self.head = next;

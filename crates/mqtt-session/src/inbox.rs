@@ -68,6 +68,8 @@ pub enum KeptPubRec {
     Received(Gone),
     /// The client said so before, and it is being stored: nothing to do.
     BeingStored,
+    /// The client said so before, and it could not be stored: try again with that number.
+    StoreAgain(u64),
     /// The client said so before, and it is stored: send PUBREL.
     Stored,
     /// The client refused it. `[MQTT-4.4.0-2]`
@@ -94,6 +96,8 @@ pub struct Inbox {
     bytes: u64,
     /// Messages on the wire of this connection that count against the client's Receive Maximum.
     outstanding: usize,
+    /// How many messages at QoS 2 the client has said PUBREC for: the next one's place.
+    pubrecs: u64,
 }
 
 impl Inbox {
@@ -224,7 +228,11 @@ impl Inbox {
                 Ok(KeptPubRec::Received(gone))
             }
             State::Receiving => Ok(KeptPubRec::BeingStored),
-            _ => Ok(KeptPubRec::Stored),
+            State::Unstored => {
+                self.set_state(sequence, State::Receiving);
+                Ok(KeptPubRec::StoreAgain(sequence))
+            }
+            State::Received | State::Waiting | State::Gone => Ok(KeptPubRec::Stored),
         }
     }
 
@@ -233,6 +241,23 @@ impl Inbox {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Receiving)?;
         entry.state = State::Received;
         Some(packet_id(sequence))
+    }
+
+    /// It could not be stored that the client has the message: PUBREL waits until that is tried again.
+    pub fn received_not_stored(&mut self, sequence: u64) {
+        if self.line.get(sequence).is_some_and(|entry| entry.state == State::Receiving) {
+            self.set_state(sequence, State::Unstored);
+        }
+    }
+
+    /// What could not be stored is to be tried again: the numbers of the messages, in the order of their PUBRECs. Each
+    /// comes to [`Self::received_stored`] or [`Self::received_not_stored`].
+    pub fn store_again(&mut self) -> Vec<u64> {
+        let unstored = self.by_pubrec(State::Unstored);
+        for sequence in &unstored {
+            self.set_state(*sequence, State::Receiving);
+        }
+        unstored
     }
 
     /// PUBCOMP from the client: gives the number of the message, whose packet id is free.
@@ -248,10 +273,18 @@ impl Inbox {
         Ok(sequence)
     }
 
-    /// A client connects: the packet ids whose PUBREL must go out again, in order. `[MQTT-4.4.0-1]`
-    pub fn pubrels(&self) -> impl Iterator<Item = PacketId> + '_ {
-        let received = self.line.iter().filter(|(_, entry)| entry.state == State::Received);
-        received.map(|(sequence, _)| packet_id(sequence))
+    /// A client connects: the packet ids whose PUBREL must go out again, in the order of the PUBRECs. `[MQTT-4.4.0-1]`,
+    /// `[MQTT-4.6.0-4]`
+    pub fn pubrels(&self) -> impl Iterator<Item = PacketId> {
+        self.by_pubrec(State::Received).into_iter().map(packet_id)
+    }
+
+    /// The messages in that state, which the client has, in the order of its PUBRECs.
+    fn by_pubrec(&self, state: State) -> Vec<u64> {
+        let there = self.line.iter().filter(|(_, entry)| entry.state == state);
+        let mut found: Vec<_> = there.map(|(sequence, entry)| (entry.at, sequence)).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, sequence)| sequence).collect()
     }
 
     /// The connection is gone: what was on the wire will be sent again, in order.
@@ -333,17 +366,28 @@ impl Inbox {
         let entry = *self.line.get(sequence).ok_or(unknown)?;
         match entry.state {
             State::Waiting | State::Gone => Err(unknown),
-            State::Sent | State::Receiving | State::Received => Ok((sequence, entry)),
+            State::Sent | State::Receiving | State::Unstored | State::Received => {
+                Ok((sequence, entry))
+            }
         }
     }
 
     /// The client has the message: the body is not needed any more, the packet id is.
     fn receive(&mut self, sequence: u64, state: State) {
+        let place = self.pubrecs;
         let Some(entry) = self.entry_mut(sequence) else { return };
         let size = entry.size;
         entry.state = state;
+        entry.at = place;
+        self.pubrecs += 1;
         self.messages -= 1;
         self.bytes -= u64::from(size);
+    }
+
+    fn set_state(&mut self, sequence: u64, state: State) {
+        if let Some(entry) = self.entry_mut(sequence) {
+            entry.state = state;
+        }
     }
 
     fn leave(&mut self, sequence: u64) {

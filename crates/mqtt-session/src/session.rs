@@ -208,6 +208,7 @@ impl Session {
             return Ok(match inbox.pubrec(packet_id, reason)? {
                 KeptPubRec::Received(gone) => PubRecVerdict::Store(gone),
                 KeptPubRec::BeingStored => PubRecVerdict::BeingStored,
+                KeptPubRec::StoreAgain(sequence) => PubRecVerdict::StoreAgain(sequence),
                 KeptPubRec::Stored => PubRecVerdict::SendPubRel { settled: None },
                 KeptPubRec::Refused(gone) => {
                     PubRecVerdict::Completed(Completed { origin: gone.origin(), reason })

@@ -1,6 +1,10 @@
 //! What a SUBSCRIBE can name beyond a plain filter: shared subscriptions, queues, dead letters, streams.
 
+mod stream_offset;
+
 use crate::{FilterError, TopicFilter};
+
+pub use stream_offset::StreamOffset;
 
 /// What a subscription address means. Texts borrow from the packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,20 +49,9 @@ pub enum Address<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct QueueName<'a>(&'a str);
 
-/// Where a reader of a stream starts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StreamOffset {
-    /// The oldest message kept.
-    Earliest,
-    /// The next message to come.
-    Latest,
-    /// After the last message that this client settled.
-    Next,
-    /// That offset.
-    Offset(u64),
-    /// The first message at or after that time, in milliseconds since 1970.
-    TimeMs(u64),
-}
+/// The first levels that are the broker's own: nobody publishes there, so that nothing can be bound to them.
+const RESERVED: [&str; 8] =
+    ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
 
 /// Why a text is no address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -72,13 +65,18 @@ pub enum AddressError {
     /// A shared subscription to a queue or a stream, which share by themselves.
     #[error("a queue or stream shares by itself; subscribe to it without $share")]
     SharedQueue,
+    /// A queue or stream that would be bound to what is no topic of the clients.
+    #[error("a queue or stream cannot be bound to an address of the broker's own")]
+    BoundToAddress,
     /// A queue or stream name that is not simple.
     #[error(
         "name is not simple: a letter or digit, then up to 127 of letters, digits, '-', '.' and '_'"
     )]
     Name,
     /// A stream offset that is none of the known forms.
-    #[error("stream offset is none of earliest, latest, next, a number, @<unix ms>")]
+    #[error(
+        "stream offset is none of earliest, latest, next, a number, @<RFC 3339 time or unix ms>"
+    )]
     StreamOffset,
 }
 
@@ -112,7 +110,7 @@ impl<'a> Address<'a> {
             return Self::parse_shared(rest);
         }
         if let Some(rest) = text.strip_prefix("$q/") {
-            return Ok(Self::FilterQueue(TopicFilter::new(rest)?));
+            return Ok(Self::FilterQueue(bound_filter(rest)?));
         }
         if let Some(rest) = text.strip_prefix("$queue/") {
             let (name, filter) = parse_named(rest)?;
@@ -128,8 +126,8 @@ impl<'a> Address<'a> {
         }
         if let Some(rest) = text.strip_prefix("$s/") {
             let (offset, filter) = rest.split_once('/').ok_or(AddressError::StreamOffset)?;
-            let offset = parse_stream_offset(offset)?;
-            return Ok(Self::FilterStream { offset, filter: TopicFilter::new(filter)? });
+            let offset = offset.parse()?;
+            return Ok(Self::FilterStream { offset, filter: bound_filter(filter)? });
         }
         if matches!(text, "$share" | "$q" | "$queue" | "$stream" | "$dead" | "$s") {
             return Err(if text == "$share" {
@@ -154,28 +152,26 @@ impl<'a> Address<'a> {
     }
 }
 
-fn parse_named(rest: &str) -> Result<(QueueName<'_>, Option<TopicFilter<'_>>), AddressError> {
-    match rest.split_once('/') {
-        None => Ok((QueueName::new(rest)?, None)),
-        Some((name, filter)) => Ok((QueueName::new(name)?, Some(TopicFilter::new(filter)?))),
+/// A filter that a queue or stream may be bound to.
+fn bound_filter(text: &str) -> Result<TopicFilter<'_>, AddressError> {
+    let filter = TopicFilter::new(text)?;
+    match filter.levels().next() {
+        Some(first) if RESERVED.contains(&first) => Err(AddressError::BoundToAddress),
+        _ => Ok(filter),
     }
 }
 
-fn parse_stream_offset(text: &str) -> Result<StreamOffset, AddressError> {
-    let number = |text: &str| text.parse::<u64>().map_err(|_| AddressError::StreamOffset);
-    match text {
-        "earliest" => Ok(StreamOffset::Earliest),
-        "latest" => Ok(StreamOffset::Latest),
-        "next" => Ok(StreamOffset::Next),
-        _ => match text.strip_prefix('@') {
-            Some(time) => Ok(StreamOffset::TimeMs(number(time)?)),
-            None => Ok(StreamOffset::Offset(number(text)?)),
-        },
+fn parse_named(rest: &str) -> Result<(QueueName<'_>, Option<TopicFilter<'_>>), AddressError> {
+    match rest.split_once('/') {
+        None => Ok((QueueName::new(rest)?, None)),
+        Some((name, filter)) => Ok((QueueName::new(name)?, Some(bound_filter(filter)?))),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use stdx::UnixMillis;
+
     use super::*;
 
     #[test]
@@ -201,8 +197,30 @@ mod tests {
             ),
             (
                 "$s/@17/a",
-                Address::FilterStream { offset: StreamOffset::TimeMs(17), filter: filter("a") },
+                Address::FilterStream {
+                    offset: StreamOffset::Time(UnixMillis(17)),
+                    filter: filter("a"),
+                },
             ),
+            (
+                "$s/@2026-11-24T11:37:00+01:00/a/+",
+                Address::FilterStream {
+                    offset: StreamOffset::Time(UnixMillis(1_795_516_620_000)),
+                    filter: filter("a/+"),
+                },
+            ),
+            (
+                "$s/next//",
+                Address::FilterStream { offset: StreamOffset::Next, filter: filter("/") },
+            ),
+            (
+                "$stream/fleet.v2/a/#",
+                Address::Stream { name: name("fleet.v2"), filter: Some(filter("a/#")) },
+            ),
+            ("$dead/billing", Address::Dead("billing")),
+            ("$dead/#", Address::Dead("#")),
+            ("$q/$other/#", Address::FilterQueue(filter("$other/#"))),
+            ("$deadline/x", Address::Live(filter("$deadline/x"))),
             (
                 "$s/5/a",
                 Address::FilterStream { offset: StreamOffset::Offset(5), filter: filter("a") },
@@ -227,6 +245,11 @@ mod tests {
             ("$share/g/$q/a", AddressError::SharedQueue),
             ("$share/g/$queue/a", AddressError::SharedQueue),
             ("$share/g/$stream/a", AddressError::SharedQueue),
+            ("$q/$SYS/#", AddressError::BoundToAddress),
+            ("$q/$share/g/a", AddressError::BoundToAddress),
+            ("$queue/jobs/$q/a", AddressError::BoundToAddress),
+            ("$stream/s/$delayed/5/a", AddressError::BoundToAddress),
+            ("$s/next/$dead/a", AddressError::BoundToAddress),
             ("$q/", AddressError::Filter(FilterError::Empty)),
             ("$q", AddressError::Name),
             ("$queue/", AddressError::Name),
@@ -235,6 +258,20 @@ mod tests {
             ("$queue/a/", AddressError::Filter(FilterError::Empty)),
             (long.as_str(), AddressError::Name),
             ("$s/soon/a", AddressError::StreamOffset),
+            ("$s/+5/a", AddressError::StreamOffset),
+            ("$s/#", AddressError::StreamOffset),
+            ("$s/next/", AddressError::Filter(FilterError::Empty)),
+            ("$s/next/a#", AddressError::Filter(FilterError::MultiLevel)),
+            ("$s", AddressError::Name),
+            ("$stream", AddressError::Name),
+            ("$stream/", AddressError::Name),
+            ("$stream/a b", AddressError::Name),
+            ("$stream/s/", AddressError::Filter(FilterError::Empty)),
+            ("$dead", AddressError::Name),
+            ("$dead/", AddressError::Filter(FilterError::Empty)),
+            ("$dead/a+", AddressError::Filter(FilterError::SingleLevel)),
+            ("$share/g/$s/5/a", AddressError::SharedQueue),
+            ("$share/g/$dead/a", AddressError::SharedQueue),
             ("$s/a", AddressError::StreamOffset),
         ] {
             assert_eq!(Address::parse(text), Err(error), "{text}");

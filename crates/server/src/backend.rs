@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use admin_api::{
-    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, Health,
-    LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats,
-    QueueView, Timestamp,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
+    DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest, PublishOutcome,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, SubscriptionView,
+    SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
@@ -16,9 +17,10 @@ use log_api::LogState;
 use tokio::sync::oneshot;
 
 use crate::mapping::{drops_dead_letters, engine_config, properties};
+use crate::operator;
 
 /// When a client may ask again while the log takes nothing.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -29,7 +31,7 @@ pub(crate) struct BrokerBackend {
 }
 
 /// Waits for the answer to a request that was given a callback.
-async fn answer<T: Send + 'static>(
+pub(crate) async fn answer<T: Send + 'static>(
     ask: impl FnOnce(Box<dyn FnOnce(T) + Send>),
 ) -> Result<T, ApiError> {
     let (sender, receiver) = oneshot::channel();
@@ -162,6 +164,49 @@ impl Backend for BrokerBackend {
         })
     }
 
+    fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
+        Box::pin(operator::delayed(&self.handle, page))
+    }
+
+    fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(operator::cancel_delayed(&self.handle, id))
+    }
+
+    fn clients(
+        &self,
+        page: PageRequest,
+        connected: Option<bool>,
+    ) -> BoxFuture<'_, Result<Page<ClientView>, ApiError>> {
+        Box::pin(operator::clients(&self.handle, page, connected))
+    }
+
+    fn client(&self, client_id: String) -> BoxFuture<'_, Result<ClientView, ApiError>> {
+        Box::pin(operator::client(&self.handle, client_id))
+    }
+
+    fn end_client(
+        &self,
+        client_id: String,
+        ends_session: bool,
+    ) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(operator::end_client(&self.handle, client_id, ends_session))
+    }
+
+    fn subscriptions(
+        &self,
+        page: PageRequest,
+        wanted: SubscriptionsWanted,
+    ) -> BoxFuture<'_, Result<Page<SubscriptionView>, ApiError>> {
+        Box::pin(operator::subscriptions(&self.handle, page, wanted))
+    }
+
+    fn publish(
+        &self,
+        messages: Vec<MessageSpec>,
+    ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
+        Box::pin(operator::publish(&self.handle, messages))
+    }
+
     fn alarms(&self) -> Vec<AlarmView> {
         let view = |alarm: Alarm| AlarmView {
             name: alarm.name.to_owned(),
@@ -212,6 +257,8 @@ impl Backend for BrokerBackend {
                 subscriptions: node.subscriptions as u64,
                 retained_messages: node.retained as u64,
                 retained_bytes: node.retained_bytes,
+                retained_disk_bytes: node.retained_disk_bytes,
+                retained_memory_bytes: node.retained_memory_bytes,
                 messages_received_total: counts.publishes_received_total,
                 messages_sent_total: counts.publishes_sent_total,
                 bytes_received_total: counts.bytes_received_total,

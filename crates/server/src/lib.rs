@@ -7,6 +7,7 @@ mod limits;
 mod mapping;
 mod memory;
 mod node;
+mod operator;
 mod serve;
 
 pub use serve::{Options, check, serve};

@@ -83,6 +83,8 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_subscriptions: mqtt.max_subscriptions as usize,
         max_retained_messages: mqtt.max_retained_messages as usize,
         max_retained_bytes: mqtt.max_retained_bytes,
+        max_retained_memory: mqtt.max_retained_memory,
+        retained_cache: mqtt.retained_cache,
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
         max_delayed_bytes: mqtt.max_delayed_bytes,

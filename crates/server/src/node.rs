@@ -47,6 +47,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         opened.replay.run(&mut |kind, position, _, body| recovery.visit(kind, position, body))?;
     let recovered = recovery.finish();
     ready.release(&recovered.released);
+    ready.hold(&recovered.held);
     let RecoveredCounts { queues, waiting, sessions, retained } = recovered.counts();
     let post = Post::new(config.shards);
     let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));

@@ -84,6 +84,10 @@ pub struct MqttSettings {
     pub max_retained_messages: u32,
     /// Bytes of retained messages kept.
     pub max_retained_bytes: u64,
+    /// Memory for the topics of retained messages.
+    pub max_retained_memory: u64,
+    /// Memory for retained messages that need not be read from the disk.
+    pub retained_cache: u64,
 }
 
 /// Queues: auto-create and defaults.

@@ -77,10 +77,12 @@ metrics! {
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
     DelayedBytes = Gauge "weir_delayed_bytes" None, "Bytes of messages that are to be published later";
-    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages not kept because there are as many as may be";
+    RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
-    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages";
+    RetainedBytes = Gauge "weir_retained_bytes" None, "Bytes of retained messages: topics, properties and payloads";
+    RetainedDiskBytes = Gauge "weir_retained_disk_bytes" None, "Bytes that retained messages take in the durable log";
+    RetainedMemoryBytes = Gauge "weir_retained_memory_bytes" None, "Bytes that retained messages take in memory";
     LogAppends = Counter "weir_log_appends_total" None, "Records appended to the durable log";
     LogAppendedBytes = Counter "weir_log_appended_bytes_total" None, "Bytes appended to the durable log";
     LogSyncs = Counter "weir_log_syncs_total" None, "Syncs of the durable log to disk";

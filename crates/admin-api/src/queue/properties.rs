@@ -1,11 +1,10 @@
 //! The properties of a queue with their defaults, and what their values must keep to.
 
+use key_expression::KeyExpression;
 use serde::{Deserialize, Serialize};
 
 use super::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueBody};
 use crate::{ApiError, DurationText, SizeText};
-
-const KEY_EXPRESSION_BYTES_MAX: usize = 1_024;
 
 /// One list for the type, the defaults, the change by a body and the comparison with the defaults, so that a
 /// property cannot be in one and be forgotten in another.
@@ -92,10 +91,10 @@ impl QueueProperties {
     /// # Errors
     /// A value is out of bounds; the field is named.
     pub fn check(&self) -> Result<(), ApiError> {
-        let key_expression_fits =
-            (1..=KEY_EXPRESSION_BYTES_MAX).contains(&self.key_expression.len());
+        if let Err(error) = KeyExpression::parse(&self.key_expression) {
+            return Err(ApiError::invalid("key_expression", error.to_string()));
+        }
         let rules = [
-            ("key_expression", key_expression_fits, "must have 1 to 1024 bytes"),
             ("key_inflight", self.key_inflight >= 1, "must be at least 1"),
             (
                 "max_messages",

@@ -53,6 +53,7 @@ fn bad_identities_are_refused_by_field() {
 fn values_out_of_bounds_are_refused_by_field() {
     for (field, value) in [
         ("key_expression", json!("")),
+        ("key_expression", json!("level(0)")),
         ("key_inflight", json!(0)),
         ("max_messages", json!(0)),
         ("max_bytes", json!("0")),
@@ -66,6 +67,16 @@ fn values_out_of_bounds_are_refused_by_field() {
             QueueSpec::new(body(json!({"topic_filter": "a", field: value}))).expect_err(field);
         assert_eq!(refused_field(&error), field);
     }
+}
+
+#[test]
+fn a_key_expression_is_refused_with_its_place() {
+    let body = body(json!({"topic_filter": "a", "key_expression": "concat(topic; 'x')"}));
+    let error = QueueSpec::new(body).expect_err("illegal");
+    assert_eq!(
+        error.to_string(),
+        "key_expression: key expression, column 13: expected ',' or ')', found ';'\n  concat(topic; 'x')\n              ^"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log_api::ShardId;
-use mqtt_types::ReasonCode;
+use mqtt_types::{Message, ReasonCode};
 use parking_lot::Mutex;
 
 use super::Handle;
@@ -123,20 +123,19 @@ impl Handle {
         self.shared.post.send(owner, Mail(Letter::List(list)));
     }
 
-    /// Publishes a message. The answer is what a publisher's acknowledgement would say.
+    /// Holds a message to the limits that clients are held to.
     ///
     /// # Errors
-    /// The message cannot be; nothing is answered.
-    pub fn publish(
-        &self,
-        message: &NewMessage,
-        reply: Reply<ReasonCode>,
-    ) -> Result<(), MessageError> {
-        let message = message.check(&self.shared.config)?;
+    /// The message cannot be.
+    pub fn check(&self, message: &NewMessage) -> Result<Message, MessageError> {
+        message.check(&self.shared.config)
+    }
+
+    /// Publishes a message. The answer is what a publisher's acknowledgement would say.
+    pub fn publish(&self, message: Message, reply: Reply<ReasonCode>) {
         // Those of a topic go through one shard, so that they keep their order.
         let shard = self.owner(message.topic());
         self.shared.post.send(shard, Mail(Letter::Publish { message, reply }));
-        Ok(())
     }
 
     fn owner(&self, client_id: &str) -> ShardId {

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use log_api::Position;
 use mqtt_router::SinkId;
-use mqtt_types::{Message, MessageHead, QoS};
+use mqtt_types::{Message, MessageHead, QoS, TopicName};
 
 use super::codec::{Reader, RecordError};
 use super::targets::MoreTargets;
@@ -24,6 +25,17 @@ pub(crate) struct Targets<'a> {
     pub(crate) sinks: &'a [SinkId],
     /// What else there is, which is rare.
     pub(crate) more: Option<&'a MoreTargets>,
+}
+
+/// What a record says about the retained message of its topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kept {
+    /// Where it lies; `None` when the topic's message was removed.
+    pub(crate) at: Option<Position>,
+    /// Bytes of topic, properties and payload.
+    pub(crate) size: u32,
+    /// When it expires, in milliseconds since 1970; 0 for never.
+    pub(crate) due_ms: u64,
 }
 
 /// A stored message. Written once, however many queues and sessions take it.
@@ -85,6 +97,29 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub(crate) fn received_at_ms(&self) -> u64 {
         let bytes = self.body.as_ref().get(8..16).and_then(|bytes| bytes.try_into().ok());
         u64::from_le_bytes(bytes.unwrap_or_default())
+    }
+
+    /// What it says about the retained message of its topic.
+    pub(crate) fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
+        let message = self.body.as_ref().get(self.message_at..).unwrap_or_default();
+        let mut reader = Reader { record: "publish", rest: self.body.as_ref() };
+        reader.u8()?;
+        let expires = reader.u8()? & FLAG_EXPIRY != 0;
+        let topic_len = usize::from(reader.u16()?);
+        let properties_len = reader.u32()? as usize;
+        let received_at_ms = reader.u64()?;
+        let expiry_ms = u64::from(reader.u32()?) * 1000;
+        let illegal = || reader.error("its topic is not legal");
+        let topic = message.get(..topic_len).ok_or_else(illegal)?;
+        let topic = std::str::from_utf8(topic).map_err(|_| illegal())?;
+        let topic = TopicName::new(topic).map_err(|_| illegal())?;
+        let is_removal = message.len() <= topic_len.saturating_add(properties_len);
+        let kept = Kept {
+            at: (!is_removal).then_some(at),
+            size: u32::try_from(message.len()).unwrap_or(u32::MAX),
+            due_ms: if expires { received_at_ms.saturating_add(expiry_ms).max(1) } else { 0 },
+        };
+        Ok((topic, kept))
     }
 
     fn message_of(&self, bytes: Bytes) -> Result<Message, RecordError> {

@@ -16,9 +16,13 @@ const NO_LOCAL: u8 = 0b0000_0100;
 const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
 const METADATA: u8 = 0b0100_0000;
 const KEPT: u8 = 0;
+/// What older versions wrote.
 const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
 const GONE_MANY: u8 = 3;
+const RECEIVED_AT: u8 = 4;
+/// A client is connected.
+const CONNECTED: u64 = 1 << 63;
 /// No inbox comes so far.
 const NUMBER_MAX: u64 = 1 << 60;
 const RETAIN: u8 = 0b0000_0100;
@@ -43,6 +47,8 @@ pub(crate) struct StoredSession {
     pub(crate) owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// When it was so, as far as that is known.
+    pub(crate) as_of: UnixMillis,
 }
 
 /// ```text
@@ -149,16 +155,19 @@ pub(super) fn take_will(reader: &mut Reader<'_>) -> Result<Option<Will>, RecordE
 
 impl StoredSession {
     /// ```text
-    /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, 0 while connected | will
+    /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, see below | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
     /// ```
+    /// While a client is connected, the highest bit is set and the rest is the moment of the checkpoint; older versions
+    /// wrote 0 then.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let image = &self.image;
         out.extend_from_slice(&self.number.0.to_le_bytes());
         put_text(out, &image.client_id);
         put_owner(out, self.owner.as_deref());
         out.extend_from_slice(&image.expiry_interval.to_le_bytes());
-        out.extend_from_slice(&image.disconnected_at.map_or(0, |at| at.0).to_le_bytes());
+        let at = image.disconnected_at.map_or(CONNECTED | self.as_of.0, |at| at.0);
+        out.extend_from_slice(&at.to_le_bytes());
         put_will(out, image.will.as_ref());
         let stored = |(address, record): &(Box<str>, SubscriptionRecord)| StoredSubscription {
             address: address.clone(),
@@ -178,7 +187,9 @@ impl StoredSession {
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
         let expiry_interval = reader.u32()?;
-        let disconnected_at = Some(UnixMillis(reader.u64()?)).filter(|at| at.0 > 0);
+        let at = reader.u64()?;
+        let as_of = UnixMillis(at & !CONNECTED);
+        let disconnected_at = Some(as_of).filter(|_| at != 0 && at & CONNECTED == 0);
         let will = take_will(reader)?;
         let stored = subscriptions(reader)?;
         let mut incoming_qos2 = Vec::new();
@@ -196,13 +207,13 @@ impl StoredSession {
             will,
             disconnected_at,
         };
-        Ok(Self { number, image, owner, with_metadata })
+        Ok(Self { number, image, owner, with_metadata, as_of })
     }
 }
 
 /// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5) | [copy u8]`, or `1`
-/// for one that the client has, or `2` for one that is gone, or
-/// `3 | count varint` for so many.
+/// for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
+/// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64);
@@ -220,7 +231,10 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
                 out.push(flags);
                 out.extend((kept.copy > 0).then_some(kept.copy));
             }
-            InboxEntryImage::Received => out.push(RECEIVED),
+            InboxEntryImage::Received(place) => {
+                out.push(RECEIVED_AT);
+                put_varint(out, *place);
+            }
             InboxEntryImage::Gone(1) => out.push(GONE),
             InboxEntryImage::Gone(count) => {
                 out.push(GONE_MANY);
@@ -252,7 +266,8 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                 };
                 InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
             }
-            RECEIVED => InboxEntryImage::Received,
+            RECEIVED => InboxEntryImage::Received(0),
+            RECEIVED_AT => InboxEntryImage::Received(reader.varint()?),
             GONE => InboxEntryImage::Gone(1),
             GONE_MANY => InboxEntryImage::Gone(reader.varint()?),
             _ => return Err(reader.error("an entry of an inbox is unknown")),
@@ -320,7 +335,7 @@ pub(super) mod tests {
                     entries: vec![
                         InboxEntryImage::Kept { kept, was_sent: true },
                         InboxEntryImage::Gone(1),
-                        InboxEntryImage::Received,
+                        InboxEntryImage::Received(7),
                         InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
@@ -331,14 +346,20 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
+            as_of: UnixMillis(5),
         };
         let mut body = Vec::new();
         session.encode(&mut body);
         let read =
             |body: &[u8]| StoredSession::decode(&mut Reader { record: "checkpoint", rest: body });
-        assert_eq!(read(&body), Ok(session));
+        assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {
             assert!(read(&body[..cut]).is_err(), "cut at {cut}");
         }
+        let image = SessionImage { disconnected_at: None, ..session.image };
+        let session = StoredSession { image, as_of: UnixMillis(7), ..session };
+        body.clear();
+        session.encode(&mut body);
+        assert_eq!(read(&body), Ok(session), "while connected");
     }
 }

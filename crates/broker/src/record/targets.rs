@@ -37,7 +37,7 @@ pub(crate) struct Delayed {
 }
 
 /// Where a delayed message lies in the log, and what it counts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Lying {
     pub(crate) at: Position,
     pub(crate) size: u32,

@@ -173,6 +173,6 @@ impl Session {
             will: self.will,
             disconnected_at: self.disconnected_at,
         };
-        StoredSession { number, image, owner: self.owner, with_metadata }
+        StoredSession { number, image, owner: self.owner, with_metadata, as_of: UnixMillis(0) }
     }
 }

@@ -44,6 +44,7 @@ impl Shard {
             }
             Ok(PubRecVerdict::Store(gone)) => self.received_from_inbox(id, gone),
             Ok(PubRecVerdict::BeingStored) => {}
+            Ok(PubRecVerdict::StoreAgain(sequence)) => self.log_received(id, sequence),
             Ok(PubRecVerdict::Completed(completed)) => {
                 self.settle(id, completed);
                 self.pump(id, out);

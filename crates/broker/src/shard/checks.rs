@@ -32,6 +32,11 @@ impl Shard {
         self.hosting.references() + self.delayed.len() + kept
     }
 
+    /// Bodies in the log that the retained messages of all shards need.
+    pub(crate) fn retained_held(&self) -> u64 {
+        self.shared.retained.held()
+    }
+
     /// The account of a queue that is hosted here.
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)

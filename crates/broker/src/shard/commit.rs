@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use log_api::{AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, RecordKind};
+use bytes::Bytes;
+use log_api::{
+    AppendError, CommittedRecord, FailedRecord, LogEvent, LogState, Part, ReadError, RecordKind,
+};
 use mqtt_types::{QoS, ReasonCode};
 use stdx::UnixMillis;
 
@@ -13,14 +16,17 @@ use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
 use super::outside::outside_of;
+use super::relics::{RELIC_READ, is_relic_token};
+use super::replay::replay_of;
 use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
-use crate::checkpoint::{RetainedPart, ShardPart};
+use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, PublishRecord, StoredSession};
+use crate::retained::RetainedPart;
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -32,19 +38,26 @@ impl Shard {
                 self.resume_throttled(out);
             }
             LogEvent::Failed { records, error } => self.not_stored(records, &error, out),
-            LogEvent::Read { token, records } => {
-                if let Some(number) = reader_of(token) {
-                    self.inbox_read(number, records, out);
-                } else if let Some(number) = delayed_of(token) {
-                    self.delayed_read(number, records, out);
-                } else if let Some(key) = look_of(token) {
-                    self.look_read(key, records);
-                } else {
-                    self.hosting.read(token, records, &mut self.turn);
-                }
-            }
+            LogEvent::Read { token, records } => self.read(token, records, out),
             LogEvent::CheckpointRequested { id, .. } => self.give_checkpoint_part(id),
             LogEvent::State(state) => self.log_state_changed(state, out),
+        }
+    }
+
+    /// Bodies that somebody asked for.
+    fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
+        if let Some(number) = reader_of(token) {
+            self.inbox_read(number, records, out);
+        } else if let Some(number) = delayed_of(token) {
+            self.delayed_read(number, records, out);
+        } else if let Some(key) = look_of(token) {
+            self.look_read(key, records);
+        } else if let Some(replay) = replay_of(token) {
+            self.replay_read(replay, records, out);
+        } else if token == RELIC_READ {
+            self.relics_read(records);
+        } else {
+            self.hosting.read(token, records, &mut self.turn);
         }
     }
 
@@ -86,6 +99,9 @@ impl Shard {
                 if let Some(delayed) = more.delayed {
                     let size = publish.counted_bytes();
                     self.delayed_stored(delayed, Lying { at: record.position, size });
+                }
+                if let Some(version) = more.retained {
+                    self.retained_stored(record, publish, version);
                 }
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
@@ -155,6 +171,9 @@ impl Shard {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
+                self.retained_not_stored(&record);
+            } else if is_relic_token(token) {
+                self.retained_not_stored(&record);
             } else if is_control_token(token) {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
@@ -162,6 +181,7 @@ impl Shard {
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {
+                self.retained_not_stored(&record);
                 self.counts.publishes_refused_total += 1;
                 self.answer_commit(token, Some(reason), out);
             }
@@ -210,6 +230,8 @@ impl Shard {
             return;
         }
         self.shared.log.request_checkpoint();
+        let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
+        durable.into_iter().for_each(|id| self.store_received_again(id));
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
                 self.end_hold(conn, out);
@@ -221,8 +243,10 @@ impl Shard {
     fn give_checkpoint_part(&mut self, id: u64) {
         // What waits for a record is in the part, and the record would come after the checkpoint.
         self.log_settlements();
+        let as_of = UnixMillis(self.turn.unix_ms);
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
+            as_of,
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
             with_metadata: entry
@@ -242,15 +266,11 @@ impl Shard {
         // This turn's releases are gone from the part: the log must hear of them first.
         self.turn.hand_over_releases(&*self.shared.log);
         // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
-        let retained = (self.id == CONTROL_SHARD).then(|| {
-            let version = self.shared.retained.version();
-            (Arc::clone(&self.shared), version)
-        });
+        self.shared.retained.begin_gathering();
+        let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));
         let part = Box::new(move || {
-            if let Some((shared, version)) = retained {
-                RetainedPart::put(&mut bytes, version, &shared.retained);
-            }
-            bytes
+            let held = retained.map(|shared| RetainedPart::put(&mut bytes, &shared.retained));
+            Part { bytes, held: held.unwrap_or_default() }
         });
         self.shared.log.checkpoint_part(self.id, id, part);
     }

@@ -137,6 +137,7 @@ impl Shard {
         tracing::debug!(client_id = &*negotiated.client_id, version = ?negotiated.version, session_present, "connected");
         if session_present {
             self.resume_inbox(id, conn, out);
+            self.store_received_again(id);
             self.pump(id, out);
             self.reattach_consumers(id);
         }
@@ -275,7 +276,7 @@ impl Shard {
 }
 
 /// The queue that a subscription consumes, if it is one of a queue.
-fn queue_of(address: &str) -> Option<&str> {
+pub(super) fn queue_of(address: &str) -> Option<&str> {
     match Address::parse(address) {
         Ok(Address::FilterQueue(filter)) => Some(filter.as_str()),
         Ok(Address::Queue { name, .. }) => Some(name.as_str()),

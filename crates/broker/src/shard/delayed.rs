@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{AppendError, Position, ReadError, RecordKind, ShardId, ShardSet};
+use log_api::{AppendError, ReadError, RecordKind, ShardId, ShardSet};
 use mqtt_types::{Message, MessageHead, ReasonCode, TopicName};
 use stdx::UnixMillis;
 
@@ -146,12 +146,12 @@ impl DelayedMessages {
     }
 
     /// All that have not left, as the log has them.
-    pub(crate) fn all(&self) -> Vec<(Delayed, Position)> {
+    pub(crate) fn all(&self) -> Vec<(Delayed, Lying)> {
         let waiting = self.waiting.iter().map(|((due_ms, number), lying)| {
-            (Delayed { number: *number, due_ms: *due_ms }, lying.at)
+            (Delayed { number: *number, due_ms: *due_ms }, *lying)
         });
         let leaving = self.leaving.iter().map(|(number, (due_ms, lying))| {
-            (Delayed { number: *number, due_ms: *due_ms }, lying.at)
+            (Delayed { number: *number, due_ms: *due_ms }, *lying)
         });
         waiting.chain(leaving).collect()
     }

@@ -66,6 +66,11 @@ impl Shard {
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
+        self.forget_refusals(conn);
+        for (topic, version) in state.held.retained() {
+            self.shared.retained.not_stored(topic, version, false);
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         for held in state.held.packet_ids() {
             // It was not stored: the client may send it again.
             entry.session.refuse_qos2(held);

@@ -69,8 +69,20 @@ impl HeldMessages {
         held
     }
 
+    fn first(&self) -> Option<&Held> {
+        self.0.as_ref()?.messages.front()
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.0.iter().flat_map(|queue| &queue.messages).any(|held| held.until <= now)
+    }
+
+    /// Changes of retained messages that the log may still be given.
+    pub(crate) fn retained(&self) -> impl Iterator<Item = (TopicName<'_>, u64)> {
+        self.0.iter().flat_map(|queue| &queue.messages).filter_map(|held| {
+            let topic = TopicName::new(held.message.topic()).ok()?;
+            Some((topic, held.place?.retained?))
+        })
     }
 
     /// The packet ids of what is held.
@@ -121,18 +133,25 @@ impl Shard {
 
     /// Takes held messages after all: there is room, or the hold has lasted long enough.
     pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        let now = self.turn.now;
-        let refusal = self.storage_refusal();
-        let Some(state) = self.conns.get_mut(conn) else { return };
-        if let Some(reason) = refusal {
-            if state.held.is_over(now) {
-                self.counts.publishes_refused_total += 1;
-                self.end_connection(conn, reason, None, out);
+        while let Some(held) = self.conns.get(conn).and_then(|state| state.held.first()) {
+            let is_new = held.place.is_none() && held.due_ms.is_none();
+            let message = is_new.then(|| held.message.clone());
+            let no_room = message.and_then(|message| self.retained_refusal(conn, &message));
+            let refusal = self.storage_refusal().or(no_room);
+            let Some(state) = self.conns.get_mut(conn) else { return };
+            match (refusal, state.held.is_over(self.turn.now)) {
+                (None, _) => {
+                    if let Some(held) = state.held.pop() {
+                        self.take_held(conn, &held, out);
+                    }
+                }
+                (Some(reason), true) => {
+                    self.counts.publishes_refused_total += 1;
+                    self.end_connection(conn, reason, None, out);
+                    return;
+                }
+                (Some(_), false) => break,
             }
-            return;
-        }
-        while let Some(held) = self.conns.get_mut(conn).and_then(|state| state.held.pop()) {
-            self.take_held(conn, &held, out);
         }
         self.flush_acks(conn, out);
     }

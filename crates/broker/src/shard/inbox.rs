@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError};
 use mqtt_codec::AckKind;
-use mqtt_session::{Gone, Kept, NextKept};
+use mqtt_session::{Gone, Inbox, Kept, NextKept};
 use mqtt_types::{Message, QoS, ReasonCode};
 use smallvec::SmallVec;
 
@@ -256,11 +256,19 @@ impl Shard {
                         error,
                         "message lost: it is damaged on the disk"
                     );
-                    self.give_up(id, asked.sequence);
+                    self.give_up_unread(id, asked.sequence, out);
                 }
             }
         }
         self.pump(id, out);
+    }
+
+    fn give_up_unread<O: Outbox>(&mut self, id: SessionId, sequence: u64, out: &mut O) {
+        let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
+        let next = inbox.and_then(|inbox| inbox.upcoming(sequence, 1).next());
+        if let Some(next) = next.filter(|next| next.sequence == sequence) {
+            self.cannot_send(id, &next, out);
+        }
     }
 
     fn give_up(&mut self, id: SessionId, sequence: u64) {
@@ -305,7 +313,7 @@ impl Shard {
             payload: message.payload(),
         };
         if put_publish(buffer, &mut state.connection, &outgoing) != Sent::Yes {
-            self.too_large_for_inbox(id, next, out);
+            self.cannot_send(id, next, out);
             return;
         }
         self.counts.publishes_sent_total += 1;
@@ -315,9 +323,9 @@ impl Shard {
         self.note_unlogged(id);
     }
 
-    /// The client takes no packet of that size. One at QoS 2 that it may have must be forgotten by its packet id too,
-    /// before another message bears that.
-    fn too_large_for_inbox<O: Outbox>(&mut self, id: SessionId, next: &NextKept, out: &mut O) {
+    /// The client takes no packet of that size, or the body is damaged. Of one at QoS 2 that the client may have it must
+    /// forget the packet id too, before another message bears that.
+    fn cannot_send<O: Outbox>(&mut self, id: SessionId, next: &NextKept, out: &mut O) {
         if !next.dup || next.kept.qos != QoS::ExactlyOnce {
             self.give_up(id, next.sequence);
             return;
@@ -339,8 +347,29 @@ impl Shard {
     /// id, or a crash would make the message come twice.
     pub(super) fn received_from_inbox(&mut self, id: SessionId, gone: Gone) {
         self.turn.release(Position::from_u64(gone.at));
-        let waiting = Waiting::PubRel { session: id, sequence: gone.sequence };
-        self.log_session(id, received(gone.sequence), waiting);
+        self.log_received(id, gone.sequence);
+    }
+
+    pub(super) fn log_received(&mut self, id: SessionId, sequence: u64) {
+        let waiting = Waiting::PubRel { session: id, sequence };
+        self.log_session(id, received(sequence), waiting);
+    }
+
+    /// It is not stored: without PUBREL the client goes on holding the packet id, until it says so again, comes back, or
+    /// the log takes records again.
+    pub(super) fn received_not_stored(&mut self, id: SessionId, sequence: u64) {
+        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
+        if let Some(inbox) = inbox {
+            inbox.received_not_stored(sequence);
+        }
+    }
+
+    /// Tries again to store what a session's client has.
+    pub(super) fn store_received_again(&mut self, id: SessionId) {
+        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
+        for sequence in inbox.map(Inbox::store_again).unwrap_or_default() {
+            self.log_received(id, sequence);
+        }
     }
 
     /// It is stored.
@@ -377,7 +406,7 @@ impl Shard {
         for (number, unlogged) in std::mem::take(&mut self.unlogged) {
             let id = self.sessions.durable_id(number);
             let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
-            let Some(sent_to) = inbox.map(mqtt_session::Inbox::sent_to) else { continue };
+            let Some(sent_to) = inbox.map(Inbox::sent_to) else { continue };
             let left = ranges(unlogged.left);
             let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
             self.log_session(id, event, Waiting::Nobody);
@@ -409,7 +438,8 @@ fn body_of(
 ) -> Result<Body, String> {
     let body = record.map_err(|error| error.to_string())?;
     let publish = PublishRecord::decode(body).map_err(|error| error.to_string())?;
-    let message = publish.message().map_err(|error| error.to_string())?;
+    // A copy: what was read at once with it, a long list of targets perhaps, must not stay as long as it does.
+    let message = publish.message().map_err(|error| error.to_string())?.detached();
     let mut identifiers = SmallVec::new();
     if let Some(copy) = asked.copy {
         let more = publish.more().map_err(|error| error.to_string())?;
@@ -421,3 +451,6 @@ fn body_of(
 
 /// What waits for a record, by session.
 pub(crate) type UnloggedInboxes = HashMap<SessionNumber, Unlogged>;
+
+#[cfg(test)]
+mod tests;

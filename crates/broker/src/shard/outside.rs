@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 /// The slot of connections that do not exist; what is there else is the key of who waits.
 const OUTSIDE_SLOT: u32 = u32::MAX;
 /// Tells the tokens of their messages from others.
-const OUTSIDE_TOKEN: u64 = 1 << 60;
+const OUTSIDE_TOKEN: u64 = 1 << 59;
 
 /// Who waits for an answer from outside.
 pub(crate) type Outside = Slab<Waits>;
@@ -35,7 +35,7 @@ pub(super) const fn is_outside(conn: ConnId) -> bool {
 
 /// Who waits for that record, if it is one from outside.
 pub(super) const fn outside_of(token: u64) -> Option<u64> {
-    if token >> 60 == OUTSIDE_TOKEN >> 60 { Some(token & !OUTSIDE_TOKEN) } else { None }
+    if token >> 59 == OUTSIDE_TOKEN >> 59 { Some(token & !OUTSIDE_TOKEN) } else { None }
 }
 
 const fn nobodys_session(shard: ShardId) -> SessionId {

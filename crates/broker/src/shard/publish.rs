@@ -16,7 +16,7 @@ use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 use crate::record::{MoreTargets, SessionTarget, Targets, encode_publish};
-use crate::retained::is_status;
+use crate::retained::{Change, is_status};
 use crate::routes::Route;
 
 /// First levels that clients cannot publish to: addresses of subscriptions, and what the broker says itself.
@@ -178,10 +178,19 @@ impl Shard {
             self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
             return;
         }
+        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
+        let is_unlogged = live.head.retain && refusal.is_some();
         if live.head.retain {
-            let retained = self.retain(live);
-            if retained.is_some() {
-                more.get_or_insert_default().retained = retained;
+            let change = if is_unlogged { Change::Unlogged } else { Change::Logged };
+            match (self.retain(live, change), waits) {
+                (Ok(None), _) => {}
+                (Ok(version), _) => more.get_or_insert_default().retained = version,
+                (Err(no_room), Some((publisher, packet_id))) => {
+                    self.refuse_retained(publisher, packet_id, live, no_room, out);
+                    return;
+                }
+                // Nobody can be told: the live road goes on.
+                (Err(_), None) => {}
             }
         }
         self.fan_out(&route, &picks, live, out);
@@ -190,12 +199,11 @@ impl Shard {
         {
             self.throttle_live(publisher.conn, out);
         }
-        let stored = !route.sinks.is_empty() || more.is_some();
+        let stored = !route.sinks.is_empty() || more.is_some() || is_unlogged;
         let reason = match route.is_empty() {
             true => ReasonCode::NO_MATCHING_SUBSCRIBERS,
             false => ReasonCode::SUCCESS,
         };
-        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
         match (stored, waits) {
             // Nobody can be told: the live road went on without the stored one.
             (true, None) if refusal.is_some() => self.counts.unstored_qos0_total += 1,
@@ -297,7 +305,8 @@ impl Shard {
             notify.insert(target.number.owner(shards));
         }
         let is_delayed = more.as_ref().is_some_and(|more| more.delayed.is_some());
-        if token != NO_TOKEN || is_delayed {
+        let is_retained = more.as_ref().is_some_and(|more| more.retained.is_some());
+        if token != NO_TOKEN || is_delayed || is_retained {
             notify.insert(self.id);
         }
         let references = (route.sinks.len() + sessions.len() + usize::from(is_delayed)) as u32;
@@ -371,22 +380,6 @@ impl Shard {
         if let Some(mut live) = Live::of(message, publisher, self.turn.unix_ms) {
             self.take(&mut live, None, out);
         }
-    }
-
-    /// Keeps a retained message, and gives the version of that change if it was made. `[MQTT-3.3.1-5]`
-    fn retain(&mut self, live: &mut Live<'_>) -> Option<u64> {
-        let version = self.shared.retained.store(live.message()?.clone());
-        if version.is_none() {
-            self.counts.retained_refused_total += 1;
-            if self.counts.retained_refused_total.is_power_of_two() {
-                tracing::warn!(
-                    topic = live.topic.as_str(),
-                    refused = self.counts.retained_refused_total,
-                    "retained message not kept: mqtt.max_retained_messages or mqtt.max_retained_bytes is reached"
-                );
-            }
-        }
-        version
     }
 }
 

@@ -1,7 +1,10 @@
-//! Retained messages for a new subscription: as fast as the client takes them, however many there are.
+//! Retained messages for a new subscription: as fast as the client takes them, however many there are, and a few at a
+//! time, so that others are served meanwhile. Bodies that are not at hand are read from the log, many at once.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use log_api::{Position, ReadError};
 use mqtt_router::Cursor;
 use mqtt_session::{Admission, Delivery, Origin, OutgoingFlags, SubscriptionRecord};
 use mqtt_types::{Address, Message, TopicName};
@@ -11,9 +14,42 @@ use super::send::{Sent, put_delivery};
 use super::state::Replay;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
+use crate::record::PublishRecord;
+use crate::retained::Found;
 
 /// Retained messages looked up at once, so that the index is not held for long.
-const PAGE_MESSAGES: usize = 64;
+const PAGE_MESSAGES: usize = 128;
+/// Bytes of bodies that are read at once, but for a single larger one.
+const READ_BYTES_MAX: usize = 256 * 1024;
+/// Messages that are sent to one client before others are served.
+const TURN_MESSAGES: usize = 256;
+/// Bytes that wait in the client's output before others are served.
+const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// Tells reads for replays from others.
+const RETAINED_READ: u64 = 1 << 60;
+
+/// The replay whose bodies were read, if they were read for one.
+pub(super) const fn replay_of(read_token: u64) -> Option<usize> {
+    match read_token >> 60 == RETAINED_READ >> 60 {
+        true => Some((read_token & !RETAINED_READ) as usize),
+        false => None,
+    }
+}
+
+/// Bodies that a replay waits for.
+pub(crate) struct Asked {
+    session: SessionId,
+    /// Where they lie, and their places in the page.
+    places: Vec<(Position, usize)>,
+}
+
+/// What a replay comes to next.
+enum Next {
+    Message(u64, Message, SubscriptionRecord),
+    /// Its body is being read.
+    Later,
+    Done,
+}
 
 impl Shard {
     /// Notes that the retained messages that match a new subscription are to be sent. `[MQTT-3.3.1-9]`
@@ -33,60 +69,149 @@ impl Shard {
 
     /// Sends retained messages as far as the window and the output go. What waits in the session goes first.
     pub(super) fn replay<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        if !self
-            .sessions
-            .get(id)
-            .is_some_and(|entry| entry.is_replaying() && entry.session.pending_len() == 0)
-        {
+        let is_ready = |entry: &super::state::SessionEntry| {
+            entry.is_replaying() && entry.conn.is_some() && entry.session.pending_len() == 0
+        };
+        if !self.sessions.get(id).is_some_and(is_ready) {
             return;
         }
-        self.refresh_replay(id);
-        while let Some((message, record)) = self.next_retained(id) {
-            if !self.send_retained(id, &message, record, out) {
-                let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-                if let Some(replay) = extras.and_then(|extras| extras.replays.front_mut()) {
-                    replay.page.push_front(message);
+        for _ in 0..TURN_MESSAGES {
+            match self.next_retained(id) {
+                Next::Later => return,
+                Next::Done => {
+                    if let Some(entry) = self.sessions.get_mut(id) {
+                        entry.give_back_extras();
+                    }
+                    return;
                 }
-                return;
+                Next::Message(version, message, record) => {
+                    if !self.send_retained(id, &message, record, out) {
+                        if let Some(replay) = self.first_replay(id) {
+                            replay.page.push_front(Some((version, Found::Message(message))));
+                        }
+                        return;
+                    }
+                }
             }
         }
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.give_back_extras();
+        if let Some(conn) = self.sessions.get(id).and_then(|entry| entry.conn) {
+            out.notify_drained(conn);
         }
     }
 
-    /// What was looked up a while ago may have been replaced since.
-    fn refresh_replay(&mut self, id: SessionId) {
-        let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        let Some(replay) = extras.and_then(|extras| extras.replays.front_mut()) else { return };
-        let page = std::mem::take(&mut replay.page);
-        replay.page = self.shared.retained.read(|index| {
-            let now = |old: &Message| index.get(TopicName::new(old.topic()).ok()?).cloned();
-            page.iter().filter_map(now).collect()
-        });
+    fn first_replay(&mut self, id: SessionId) -> Option<&mut Replay> {
+        self.sessions.get_mut(id)?.extras.as_mut()?.replays.front_mut()
     }
 
     /// The next message of the first replay; finished ones are forgotten.
-    fn next_retained(&mut self, id: SessionId) -> Option<(Message, SubscriptionRecord)> {
-        let extras = self.sessions.get_mut(id)?.extras.as_mut()?;
+    fn next_retained(&mut self, id: SessionId) -> Next {
+        let unix_ms = self.turn.unix_ms;
         loop {
-            let replay = extras.replays.front_mut()?;
-            if let Some(message) = replay.page.pop_front() {
-                return Some((message, replay.record));
+            let store = &self.shared.retained;
+            let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
+            let Some(extras) = extras else { return Next::Done };
+            let Some(replay) = extras.replays.front_mut() else { return Next::Done };
+            if replay.reading.is_some() {
+                return Next::Later;
             }
-            let Some(from) = replay.from.take() else {
-                extras.replays.pop_front();
+            let Some(first) = replay.page.pop_front() else {
+                let Some(from) = replay.from.take() else {
+                    extras.replays.pop_front();
+                    continue;
+                };
+                if let Ok(Address::Live(filter)) = Address::parse(&replay.address) {
+                    replay.as_of = store.changes();
+                    let page = &mut replay.page;
+                    let visit = |version, found| page.push_back(Some((version, found)));
+                    replay.from = store.page(filter, &from, PAGE_MESSAGES, unix_ms, visit);
+                }
                 continue;
             };
-            if let Ok(Address::Live(filter)) = Address::parse(&replay.address) {
-                let page = &mut replay.page;
-                replay.from = self.shared.retained.read(|index| {
-                    index.matching(filter, &from, PAGE_MESSAGES, |_, message| {
-                        page.push_back(message.clone())
-                    })
-                });
+            // What was looked up a while ago may have been replaced since.
+            let first = match first {
+                Some((version, found)) if replay.as_of != store.changes() => {
+                    let now = find(store, &found, unix_ms);
+                    let is_same = now.as_ref().is_some_and(|(newest, _)| *newest == version);
+                    if is_same { Some((version, found)) } else { now }
+                }
+                same => same,
+            };
+            match first {
+                None => {}
+                Some((version, Found::Message(message))) => {
+                    return Next::Message(version, message, replay.record);
+                }
+                stored => {
+                    replay.page.push_front(stored);
+                    self.read_page(id);
+                    return Next::Later;
+                }
             }
         }
+    }
+
+    /// Asks the log for bodies of the first replay.
+    fn read_page(&mut self, id: SessionId) {
+        let key = self.retained.reads.vacant_key();
+        let Some(replay) = self.first_replay(id) else { return };
+        let mut bytes = 0;
+        let mut places = Vec::new();
+        for (place, item) in replay.page.iter().enumerate() {
+            let Some((_, Found::Stored { at, size, .. })) = item else { continue };
+            bytes += *size as usize;
+            if bytes > READ_BYTES_MAX && !places.is_empty() {
+                break;
+            }
+            places.push((*at, place));
+        }
+        replay.reading = Some(key);
+        places.sort_unstable();
+        let positions = places.iter().map(|(at, _)| *at).collect();
+        self.retained.reads.insert(Asked { session: id, places });
+        self.turn.read(RETAINED_READ | key as u64, positions);
+    }
+
+    /// Bodies that a replay asked for. It may have ended meanwhile.
+    pub(super) fn replay_read<O: Outbox>(
+        &mut self,
+        key: usize,
+        records: Vec<Result<Bytes, ReadError>>,
+        out: &mut O,
+    ) {
+        let Some(Asked { session, places }) = self.retained.reads.try_remove(key) else { return };
+        let shared = Arc::clone(&self.shared);
+        let unix_ms = self.turn.unix_ms;
+        let replay = self.first_replay(session).filter(|replay| replay.reading == Some(key));
+        let Some(replay) = replay else { return };
+        replay.reading = None;
+        for ((at, place), record) in places.into_iter().zip(records) {
+            let Some(item) = replay.page.get_mut(place) else { continue };
+            let Some((version, found)) = item else { continue };
+            if record == Err(ReadError::ShutDown) {
+                continue;
+            }
+            let message = record
+                .map_err(|error| error.to_string())
+                .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
+                .and_then(|publish| publish.message().map_err(|error| error.to_string()));
+            match message {
+                Ok(message) => {
+                    shared.retained.offer(*version, &message);
+                    *found = Found::Message(message);
+                }
+                Err(error) => {
+                    // It was replaced, or was written anew elsewhere and its segment has gone.
+                    let now = find(&shared.retained, found, unix_ms);
+                    let is_there =
+                        matches!(now, Some((_, Found::Stored { at: now, .. })) if now == at);
+                    if is_there {
+                        tracing::error!(position = %at, error, "retained message not sent: it is damaged");
+                    }
+                    *item = now.filter(|_| !is_there);
+                }
+            }
+        }
+        self.pump(session, out);
     }
 
     /// False when the client takes no more for now: it will be asked again.
@@ -101,15 +226,18 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return false };
         let Some(conn) = entry.conn else { return false };
         let Some(buffer) = out.buffer(conn) else { return false };
-        let open = buffer.len() < self.shared.config.max_output_buffer_bytes;
+        let limit = self.shared.config.max_output_buffer_bytes.min(OUTPUT_BYTES_MAX);
+        let open = buffer.len() < limit;
         let Admission::Send(packet_id) = entry.session.admit(flags.qos, open) else {
             if !open {
                 out.notify_drained(conn);
             }
             return false;
         };
-        let delivery = Arc::new(Delivery {
-            message: message.clone(),
+        let kept = packet_id.is_some() && entry.session.outlives_connection();
+        let delivery = Delivery {
+            // A copy: the original may lie in a buffer with all that was read with it.
+            message: if kept { message.detached() } else { message.clone() },
             qos: flags.qos,
             retain: flags.retain,
             subscription_identifiers: record
@@ -117,16 +245,25 @@ impl Shard {
                 .iter()
                 .map(|id| id.get())
                 .collect(),
-        });
+        };
         let Some(state) = self.conns.get_mut(conn) else { return false };
         let unix_ms = self.turn.unix_ms;
         if put_delivery(buffer, &mut state.connection, &delivery, packet_id, unix_ms) == Sent::Yes {
             self.counts.publishes_sent_total += 1;
-            let kept = entry.session.outlives_connection().then_some(delivery);
+            let kept = kept.then(|| Arc::new(delivery));
             entry.session.sent(packet_id, flags.qos, Origin::Live, kept, 0);
         }
         true
     }
+}
+
+/// What a topic has now.
+fn find(store: &crate::retained::RetainedStore, of: &Found, unix_ms: u64) -> Option<(u64, Found)> {
+    let topic = match of {
+        Found::Message(message) => message.topic(),
+        Found::Stored { topic, .. } => topic,
+    };
+    store.find(TopicName::new(topic).ok()?, unix_ms)
 }
 
 impl Replay {
@@ -136,6 +273,8 @@ impl Replay {
             record,
             from: Some(Cursor::default()),
             page: Default::default(),
+            as_of: 0,
+            reading: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, owner, with_metadata } = stored;
+        let StoredSession { number, image, owner, with_metadata, .. } = stored;
         let session = Session::from_image(&image, now);
         let was_connected = image.disconnected_at.is_none();
         let id = self.sessions.restore(number, session);

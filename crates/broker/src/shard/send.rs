@@ -239,7 +239,11 @@ impl Shard {
             self.end_connection(conn, ack.reason, None, out);
             return;
         };
-        let text = if reason.is_error() { self.storage_reason(reason) } else { None };
+        let text = if reason.is_error() {
+            self.retained_reason(conn, ack.packet_id).or_else(|| self.storage_reason(reason))
+        } else {
+            None
+        };
         let text = text.filter(|text| self.takes_reason(conn, text, 0));
         if let Some(buffer) = out.buffer(conn) {
             let _ = encode_ack(buffer, version, kind, ack.packet_id, reason, text.as_deref());

@@ -7,6 +7,7 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use super::unsettled::Stored;
 use crate::control::Reply;
 use crate::hosting::SETTLE_TOKEN;
 use crate::ids::{ConnId, SessionId};
@@ -25,10 +26,16 @@ pub(super) const fn is_session_token(token: u64) -> bool {
 pub(crate) struct Granted {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
-    /// Whether it is none if it cannot be stored: there was none before, and no other SUBSCRIBE for it waits behind.
-    pub(crate) is_new: bool,
     /// Whether retained messages are to be sent.
     pub(crate) replays: bool,
+    /// What its record says, once that is on its way.
+    pub(crate) stored: Stored,
+}
+
+impl Granted {
+    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: bool) -> Self {
+        Self { address: address.into(), record, replays, stored: None }
+    }
 }
 
 /// A SUBACK to send.
@@ -51,8 +58,11 @@ pub(crate) enum Waiting {
     },
     UnsubAck {
         conn: ConnId,
+        session: SessionId,
         packet_id: PacketId,
         codes: Vec<u8>,
+        /// The subscriptions that ended.
+        addresses: Vec<Box<str>>,
     },
     PubRel {
         session: SessionId,
@@ -95,34 +105,18 @@ impl Shard {
             self.send_granted(id, &suback, out);
             return;
         }
-        self.for_waiting_grants(id, |earlier| {
-            let same = suback.granted.iter_mut().find(|later| later.address == earlier.address);
-            if let Some(later) = same.filter(|_| earlier.is_new) {
-                (earlier.is_new, later.is_new) = (false, true);
-            }
-        });
-        let wants_metadata = suback.wants_metadata;
-        let stored = |granted: &Granted| StoredSubscription {
-            address: granted.address.clone(),
-            record: granted.record,
-            wants_metadata,
-        };
-        let event = SessionEvent::Subscribed(suback.granted.iter().map(stored).collect());
-        let key = self.answers.vacant_key();
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.extras.get_or_insert_default().subacks.push(key);
+        let mut stored = Vec::new();
+        for granted in &mut suback.granted {
+            // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
+            granted.stored = self.subscription_of(id, &granted.address);
+            stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
+                address: granted.address.clone(),
+                record,
+                wants_metadata,
+            }));
         }
-        self.log_session(id, event, Waiting::SubAck { session: id, suback: Box::new(suback) });
-    }
-
-    /// Looks at what SUBSCRIBE packets of the session granted whose records are on their way.
-    fn for_waiting_grants(&mut self, id: SessionId, mut look: impl FnMut(&mut Granted)) {
-        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
-        for key in extras.into_iter().flat_map(|extras| &extras.subacks) {
-            if let Some(Waiting::SubAck { suback, .. }) = self.answers.get_mut(*key) {
-                suback.granted.iter_mut().for_each(&mut look);
-            }
-        }
+        let waiting = Waiting::SubAck { session: id, suback: Box::new(suback) };
+        self.log_session(id, SessionEvent::Subscribed(stored), waiting);
     }
 
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
@@ -150,13 +144,16 @@ impl Shard {
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
             Some(Waiting::SubAck { session, suback }) => {
-                self.for_waiting_grants(session, |later| {
-                    later.is_new &= !suback.granted.iter().any(|one| one.address == later.address);
-                });
+                for granted in &suback.granted {
+                    self.change_ends(session, &granted.address, Some(granted.stored), out);
+                }
                 self.send_granted(session, &suback, out);
             }
             Some(Waiting::Ended(reply)) => reply(Ok(())),
-            Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
+            Some(Waiting::UnsubAck { conn, session, packet_id, codes, addresses }) => {
+                for address in &addresses {
+                    self.change_ends(session, address, Some(None), out);
+                }
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
             Some(Waiting::PubRel { session, sequence }) => {
@@ -182,7 +179,10 @@ impl Shard {
         match self.take_answer(token) {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
-            None | Some(Waiting::Nobody | Waiting::PubRel { .. }) => {}
+            None | Some(Waiting::Nobody) => {}
+            Some(Waiting::PubRel { session, sequence }) => {
+                self.received_not_stored(session, sequence);
+            }
             Some(Waiting::PubComp { session, packet_id, .. }) => {
                 // For a restart the packet id is not free: it must not be called so when the client asks again.
                 if let Some(entry) = self.sessions.get_mut(session) {
@@ -193,14 +193,20 @@ impl Shard {
                 self.take_back(session, *suback, code, error, out);
             }
             Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
-            Some(Waiting::UnsubAck { conn, packet_id, codes }) => {
+            Some(Waiting::UnsubAck { conn, session, packet_id, codes, addresses }) => {
+                // Before 5.0 it cannot be said: then it is so, and the next checkpoint makes up for it.
+                let conns = self.conns.get(conn);
+                let can_tell = conns.is_some_and(|state| state.connection.version().is_v5());
+                for address in &addresses {
+                    self.change_ends(session, address, (!can_tell).then_some(None), out);
+                }
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
             }
         }
     }
 
-    /// Subscriptions that could not be stored are none.
+    /// Subscriptions that could not be stored are what they were.
     fn take_back<O: Outbox>(
         &mut self,
         id: SessionId,
@@ -209,13 +215,8 @@ impl Shard {
         error: &AppendError,
         out: &mut O,
     ) {
-        let written = out.written(suback.conn);
-        for granted in suback.granted.drain(..).filter(|granted| granted.is_new) {
-            let entry = self.sessions.get_mut(id);
-            let record = entry.and_then(|entry| entry.session.unsubscribe(&granted.address));
-            if let Some(record) = record {
-                self.let_go(id, &granted.address, record, written);
-            }
+        for granted in suback.granted.drain(..) {
+            self.change_ends(id, &granted.address, None, out);
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
             *granted = code.0;
@@ -267,13 +268,6 @@ impl Shard {
 
     fn take_answer(&mut self, token: u64) -> Option<Waiting> {
         let key = usize::try_from(token & !SESSION_TOKEN).ok()?;
-        let waiting = self.answers.try_remove(key)?;
-        if let Waiting::SubAck { session, .. } = &waiting
-            && let Some(entry) = self.sessions.get_mut(*session)
-            && let Some(extras) = &mut entry.extras
-        {
-            extras.subacks.retain(|other| *other != key);
-        }
-        Some(waiting)
+        self.answers.try_remove(key)
     }
 }

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashTable};
 use log_api::ShardId;
 use mqtt_router::{Cursor, SinkId};
 use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
-use mqtt_types::{Message, PacketId, QoS, ReasonCode};
+use mqtt_types::{PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
@@ -17,7 +17,9 @@ use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
+use super::unsettled::Unsettled;
 use crate::ids::{ConnId, SessionId, SessionNumber};
+use crate::retained::Found;
 
 /// A connection past CONNECT.
 pub(crate) struct Conn {
@@ -135,8 +137,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
-    /// The keys of its SUBACKs that wait for their records.
-    pub(crate) subacks: Vec<usize>,
+    /// Subscriptions whose changes wait for their records.
+    pub(crate) unsettled: Unsettled,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
 }
@@ -145,8 +147,12 @@ pub(crate) struct Extras {
 pub(crate) struct Replay {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
-    /// What was looked up and is not sent yet.
-    pub(crate) page: VecDeque<Message>,
+    /// What was looked up and is not sent yet, by version; `None` for what is gone.
+    pub(crate) page: VecDeque<Option<(u64, Found)>>,
+    /// What the store had changed when it was looked up.
+    pub(crate) as_of: u64,
+    /// The bodies that are being read.
+    pub(crate) reading: Option<usize>,
     /// Where to look on; `None` when all has been looked up.
     pub(crate) from: Option<Cursor>,
 }
@@ -157,7 +163,7 @@ impl SessionEntry {
         self.extras.take_if(|extras| {
             extras.replays.is_empty()
                 && extras.with_metadata.is_empty()
-                && extras.subacks.is_empty()
+                && extras.unsettled.is_empty()
                 && extras.shelf.is_empty()
         });
     }

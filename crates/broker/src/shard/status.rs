@@ -10,6 +10,7 @@ use stdx::Instant;
 use super::Shard;
 use super::live::Live;
 use crate::outbox::Outbox;
+use crate::retained::{Change, Found};
 use crate::stats::Counts;
 use crate::timers::Timer;
 
@@ -92,7 +93,7 @@ impl Shard {
             ("bytes/sent", counts.bytes_sent_total),
             ("subscriptions/count", router.subscriptions as u64),
             ("shared_subscriptions/count", router.members as u64),
-            ("retained messages/count", self.shared.retained.len() as u64),
+            ("retained messages/count", self.shared.retained.numbers().messages),
             ("queues/count", self.shared.directory.len() as u64),
             ("log/disk_bytes", log.disk_bytes),
             ("log/backlog_bytes", self.shared.log.backlog_bytes()),
@@ -128,10 +129,10 @@ impl Shard {
     fn say_status<O: Outbox>(&mut self, topic: &str, value: &str, out: &mut O) {
         let topic = format!("$SYS/broker/{topic}");
         let Ok(topic) = TopicName::new(&topic) else { return };
-        let is_known = self.shared.retained.read(|index| {
-            index.get(topic).is_some_and(|message| message.payload() == value.as_bytes())
-        });
-        if is_known {
+        if let Some((_, Found::Message(known))) =
+            self.shared.retained.find(topic, self.turn.unix_ms)
+            && known.payload() == value.as_bytes()
+        {
             return;
         }
         let head = MessageHead {
@@ -140,7 +141,7 @@ impl Shard {
             ..MessageHead::default()
         };
         let Some(message) = Message::new(head, topic, &[], value.as_bytes()) else { return };
-        self.shared.retained.store(message.clone());
+        let _ = self.shared.retained.publish(&message, Change::Unlogged);
         if let Some(mut live) = Live::of(&message, None, self.turn.unix_ms) {
             let route = self.routes.route(&self.shared.routes, topic);
             let picks = self.pick_members(&route);

@@ -8,7 +8,6 @@ use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
-use super::publish::is_reserved;
 use super::restore::options_of;
 use super::session_log::{Granted, SubAckToSend, Waiting};
 use super::state::PendingSubscribe;
@@ -73,8 +72,8 @@ impl Shard {
             let mut record = record_of(options, identifier);
             // `[MQTT-3.2.2-10]`
             record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
-            let known = self.sessions.get(id).and_then(|entry| entry.session.subscription(address));
-            let is_new = known.is_none();
+            let before = self.subscription_of(id, address);
+            let is_new = before.is_none();
             match self.subscribe_one(id, address, record, is_new) {
                 Outcome::Known(verdict) => {
                     suback.codes.push(verdict.code.0);
@@ -83,8 +82,8 @@ impl Shard {
                     self.set_metadata(id, address, wants_metadata);
                     let replays = record.retain_handling.sends(is_new);
                     if is_granted && (replays || id.is_durable()) {
-                        let address = address.into();
-                        suback.granted.push(Granted { address, record, is_new, replays });
+                        self.change_begins(id, address, before);
+                        suback.granted.push(Granted::new(address, record, replays));
                     }
                 }
                 Outcome::Create(queue) => {
@@ -177,10 +176,6 @@ impl Shard {
         wanted: &Wanted<'_>,
         record: SubscriptionRecord,
     ) -> Outcome {
-        if wanted.filter.is_some_and(|filter| is_reserved(filter.as_str())) {
-            let reason = "a queue cannot be bound to an address of the broker's own";
-            return Outcome::Known(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason));
-        }
         if let Some(definition) = self.shared.directory.get(wanted.name) {
             return Outcome::Known(self.consume_existing(id, address, wanted, record, &definition));
         }
@@ -250,7 +245,7 @@ impl Shard {
     }
 
     /// Whether the deliveries of a queue subscription bear metadata.
-    fn set_metadata(&mut self, id: SessionId, address: &str, wants_metadata: bool) {
+    pub(super) fn set_metadata(&mut self, id: SessionId, address: &str, wants_metadata: bool) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let record = entry.session.subscription(address);
         let Some(consumer) = record.map(|record| ConsumerId(record.consumer)) else { return };
@@ -275,8 +270,10 @@ impl Shard {
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
         let Some(at) = pending.open.iter().position(|(n, ..)| *n == filter) else { return };
         let (n, address, record) = pending.open.swap_remove(at);
-        let (id, wants_metadata) = (pending.session, pending.suback.wants_metadata);
-        let is_there = self.conns.get(pending.suback.conn).is_some();
+        let (id, conn) = (pending.session, pending.suback.conn);
+        let wants_metadata = pending.suback.wants_metadata;
+        let is_there = self.conns.get(conn).is_some();
+        let before = self.subscription_of(id, &address);
         let verdict = match result {
             Ok(definition) if is_there => {
                 let wanted = Wanted { name: &definition.name, filter: None };
@@ -288,14 +285,17 @@ impl Shard {
             Ok(_) => Verdict::granted(&record),
             Err(error) => Verdict::refused(suback_code(&error), error.to_string()),
         };
+        let is_granted = !verdict.code.is_error() && is_there && id.is_durable();
+        if is_granted {
+            self.change_begins(id, &address, before);
+        }
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
         let suback = &mut pending.suback;
         if let Some(code) = suback.codes.get_mut(n) {
             *code = verdict.code.0;
         }
-        if !verdict.code.is_error() && is_there && id.is_durable() {
-            let address = address.into();
-            suback.granted.push(Granted { address, record, is_new: true, replays: false });
+        if is_granted {
+            suback.granted.push(Granted::new(&address, record, false));
         }
         if suback.reason.is_none() {
             suback.reason = verdict.reason;
@@ -317,12 +317,14 @@ impl Shard {
         let mut codes = Vec::new();
         let mut ended = Vec::new();
         for address in unsubscribe.filters.iter() {
+            let before = self.subscription_of(id, address);
             let record =
                 self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
             let code = match record {
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
                 Some(record) => {
                     self.let_go(id, address, record, written);
+                    self.change_begins(id, address, before);
                     ended.push(address.into());
                     ReasonCode::SUCCESS
                 }
@@ -331,8 +333,10 @@ impl Shard {
         }
         let packet_id = unsubscribe.packet_id;
         if id.is_durable() && !ended.is_empty() {
-            let waiting = Waiting::UnsubAck { conn, packet_id, codes };
-            self.log_session(id, SessionEvent::Unsubscribed(ended), waiting);
+            let event = SessionEvent::Unsubscribed(ended.clone());
+            let waiting =
+                Waiting::UnsubAck { conn, session: id, packet_id, codes, addresses: ended };
+            self.log_session(id, event, waiting);
         } else {
             self.send_unsuback(conn, packet_id, &codes, out);
         }

@@ -32,6 +32,7 @@ impl Shard {
                     self.resume_throttled(out);
                 }
                 Timer::Delayed => self.delayed_due(),
+                Timer::Retained => self.retained_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
                 Timer::RouteCache => {

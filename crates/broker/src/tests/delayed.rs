@@ -263,6 +263,17 @@ b publish 1 $delayed/5/t x id=1
   b puback 1 00
 c publish 1 $delayed/5/t x id=1
   c puback 1 97
+crash
+c connect
+  c connack 00
+c publish 1 $delayed/5/t x id=1
+  c puback 1 97
+checkpoint
+crash
+c connect
+  c connack 00
+c publish 1 $delayed/5/t x id=1
+  c puback 1 97
 wait 5000
 c publish 1 $delayed/5/t x id=2
   c puback 2 00

@@ -70,8 +70,9 @@ impl World {
                 let reply = Box::new(move |reason: mqtt_types::ReasonCode| {
                     tell(vec![format!("put {:02x}", reason.0)]);
                 });
-                if let Err(error) = self.handle.publish(&message, reply) {
-                    say(vec![error.to_string()]);
+                match self.handle.check(&message) {
+                    Ok(message) => self.handle.publish(message, reply),
+                    Err(error) => say(vec![error.to_string()]),
                 }
             }
             _ => return false,

@@ -27,7 +27,7 @@ a subscribe 7 $share/g,1
 a subscribe 8 $queue/none,1
   a suback 8 83 "there is no queue 'none'; subscribe to $queue/none/<filter> to create it"
 a subscribe 9 $q/$SYS/#,1
-  a suback 9 8f "a queue cannot be bound to an address of the broker's own"
+  a suback 9 8f "a queue or stream cannot be bound to an address of the broker's own"
 a subscribe 10 $queue/jobs,2 $q/new/+,1 $queue/fresh/new/+,0
   a suback 10 02 01 00
 a subscribe 11 $dead/jobs,1

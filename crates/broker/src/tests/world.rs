@@ -77,7 +77,10 @@ impl World {
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        let now = UnixMillis(EPOCH_MS + self.now_ms);
+        self.crash_until(UnixMillis(EPOCH_MS + self.now_ms));
+    }
+
+    fn crash_until(&mut self, now: UnixMillis) {
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
@@ -90,6 +93,8 @@ impl World {
             "wait" => {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
             }
+            // The clock may come back as it is before anybody has set it.
+            "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
             "crash" => self.crash(),
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
             "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
@@ -98,6 +103,7 @@ impl World {
                 self.late = None;
             }
             "checkpoint" => self.log.request_checkpoint(),
+            "segments" => self.store.roll_after(words.at(1).parse().expect("a number of records")),
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
@@ -331,6 +337,8 @@ impl World {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
+            let retained = self.shards.first().map_or(0, Shard::retained_held);
+            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
         }
     }
 
@@ -393,6 +401,7 @@ fn start(
     let log_of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
     let recovered = recovery.finish();
     log.release_recovered(&recovered.released);
+    log.hold_bodies(&recovered.held);
     let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
 }

@@ -189,9 +189,9 @@ fn a_checkpoint_takes_the_place_of_what_lies_before(subject: &mut impl Subject) 
     assert!(after.iter().all(|record| record.position >= position));
     for shard in all.iter() {
         assert_eq!(recorder.checkpoint_requested(shard, 0), (id, position));
-        log.checkpoint_part(shard, id + 7, Box::new(|| b"of another checkpoint".to_vec()));
+        log.checkpoint_part(shard, id + 7, Box::new(|| b"of another checkpoint".to_vec().into()));
         let part = vec![shard.0 as u8; 100_000 * usize::from(shard.0)];
-        log.checkpoint_part(shard, id, Box::new(|| part));
+        log.checkpoint_part(shard, id, Box::new(|| part.into()));
     }
     log.shutdown();
     assert_eq!(log.stats().checkpoints_total, 1);

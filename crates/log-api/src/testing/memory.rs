@@ -8,9 +8,12 @@ use parking_lot::Mutex;
 
 use crate::{
     AppendBatch, AppendError, CheckpointPart, CheckpointParts, CommittedRecord, EventSink, Log,
-    LogEvent, LogState, LogStats, Position, ReadError, RecordKind, ShardId, ShardSet, Visit,
-    VisitError,
+    LogEvent, LogState, LogStats, Part, Position, ReadError, RecordKind, SegmentUse, ShardId,
+    ShardSet, Visit, VisitError, frame_bytes,
 };
+
+/// References by segment; none is kept for 0.
+type Counts = BTreeMap<u32, i64>;
 
 /// What a [`MemoryLog`] leaves behind, as a disk would. Clones are the same store.
 #[derive(Clone, Default)]
@@ -22,9 +25,41 @@ pub struct MemoryStore {
 struct Kept {
     records: BTreeMap<Position, Stored>,
     next_offset: u32,
+    /// After so many records the next segment begins; 0 for never.
+    segment_records: u32,
+    segment: u32,
+    in_segment: u32,
     checkpoint: Option<CheckpointParts>,
-    /// References as of the checkpoint.
-    references: i64,
+    /// References as of the checkpoint, with what its parts hold.
+    references: Counts,
+    /// The checkpoint before: where it begins, and its references.
+    older: Option<(Position, Counts)>,
+}
+
+impl Kept {
+    /// Where the next record goes.
+    fn position(&self) -> Position {
+        Position::new(1 + self.segment, self.next_offset)
+    }
+
+    fn advance(&mut self) {
+        self.next_offset += 8;
+        self.in_segment += 1;
+        if self.in_segment == self.segment_records {
+            (self.segment, self.in_segment) = (self.segment + 1, 0);
+        }
+    }
+
+    /// Puts a checkpoint in the place of the newest, and lets go what the one before can spare, as a disk does.
+    fn stand(&mut self, checkpoint: CheckpointParts, references: Counts) {
+        let newest = self.checkpoint.replace(checkpoint);
+        let references = std::mem::replace(&mut self.references, references);
+        self.older = newest.map(|newest| (newest.position, references));
+        let Some((position, references)) = &self.older else { return };
+        self.records.retain(|at, _| {
+            at.segment() >= position.segment() || references.contains_key(&at.segment())
+        });
+    }
 }
 
 struct Stored {
@@ -44,17 +79,34 @@ impl MemoryStore {
     /// Opens a log on what is stored. What an earlier log of this store had not committed is gone.
     #[must_use]
     pub fn open(&self, shards: u16, sink: Arc<dyn EventSink>) -> Arc<MemoryLog> {
-        let turn = Turn { references: self.references(), ..Turn::default() };
+        let turn = Turn { live: self.references(), ..Turn::default() };
         Arc::new(MemoryLog { store: self.clone(), shards, sink, turn: Mutex::new(turn) })
     }
 
     /// References as of the checkpoint, and of all records since.
-    fn references(&self) -> i64 {
+    fn references(&self) -> Counts {
         let kept = self.kept.lock();
         let from =
             kept.checkpoint.as_ref().map_or(Position::START, |checkpoint| checkpoint.position);
-        let since = kept.records.range(from..).map(|(_, stored)| i64::from(stored.references));
-        kept.references + since.sum::<i64>()
+        let mut references = kept.references.clone();
+        for (at, stored) in kept.records.range(from..) {
+            change(&mut references, at.segment(), i64::from(stored.references));
+        }
+        references
+    }
+
+    /// Begins a segment after every so many records. What nobody needs of the segments before goes with checkpoints.
+    pub fn roll_after(&self, records: u32) {
+        self.kept.lock().segment_records = records;
+    }
+
+    /// Segments that have records.
+    #[must_use]
+    pub fn segments(&self) -> Vec<u32> {
+        let mut segments: Vec<u32> =
+            self.kept.lock().records.keys().map(|at| at.segment()).collect();
+        segments.dedup();
+        segments
     }
 
     /// The newest checkpoint.
@@ -104,35 +156,36 @@ pub struct MemoryLog {
 
 #[derive(Default)]
 struct Turn {
-    held: bool,
+    is_held: bool,
     waiting: Vec<(ShardId, AppendBatch)>,
     state: LogState,
     shut_down: bool,
     checkpoints: u64,
     making: Option<Making>,
     make_another: bool,
-    references: i64,
+    live: Counts,
+    held: Counts,
     stats: LogStats,
 }
 
 struct Making {
     id: u64,
     position: Position,
-    parts: Vec<Option<Vec<u8>>>,
+    parts: Vec<Option<CheckpointPart>>,
     /// Those at the position, without what shards released before they answered.
-    references: i64,
+    references: Counts,
 }
 
 impl MemoryLog {
     /// Commits nothing until [`Self::commit`].
     pub fn hold(&self) {
-        self.turn.lock().held = true;
+        self.turn.lock().is_held = true;
     }
 
     /// Commits what waits, and from now on at once again.
     pub fn commit(&self) {
         let turn = &mut *self.turn.lock();
-        turn.held = false;
+        turn.is_held = false;
         for (from, batch) in std::mem::take(&mut turn.waiting) {
             self.store_batch(turn, from, batch);
         }
@@ -149,14 +202,19 @@ impl MemoryLog {
 
     /// References that recovery found to be dropped.
     pub fn release_recovered(&self, released: &[(u32, u32)]) {
-        let released = released.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
-        self.turn.lock().references -= released;
+        release(&mut self.turn.lock().live, released);
     }
 
     /// References that hold bodies; below zero if some were dropped twice.
     #[must_use]
     pub fn references(&self) -> i64 {
-        self.turn.lock().references
+        self.turn.lock().live.values().sum()
+    }
+
+    /// Bodies that are held without a reference.
+    #[must_use]
+    pub fn held(&self) -> i64 {
+        self.turn.lock().held.values().sum()
     }
 
     fn store_batch(&self, turn: &mut Turn, from: ShardId, mut batch: AppendBatch) {
@@ -187,8 +245,8 @@ impl MemoryLog {
         turn.stats.appended_bytes_total += buffer.len() as u64;
         for record in records {
             let body = buffer.slice(record.body_start()..record.body_start() + record.body_bytes);
-            let position = Position::new(1, kept.next_offset);
-            kept.next_offset += 8;
+            let position = kept.position();
+            kept.advance();
             let stored = Stored {
                 kind: record.kind,
                 partition: record.partition,
@@ -196,7 +254,7 @@ impl MemoryLog {
                 body: Ok(body.clone()),
             };
             kept.records.insert(position, stored);
-            turn.references += i64::from(record.references);
+            change(&mut turn.live, position.segment(), i64::from(record.references));
             turn.stats.appended_records_total += 1;
             let committed =
                 CommittedRecord { kind: record.kind, position, body, from, token: record.token };
@@ -219,10 +277,9 @@ impl MemoryLog {
             return;
         }
         turn.checkpoints += 1;
-        let (id, position) =
-            (turn.checkpoints, Position::new(1, self.store.kept.lock().next_offset));
-        let parts = vec![None; usize::from(self.shards)];
-        turn.making = Some(Making { id, position, parts, references: turn.references });
+        let (id, position) = (turn.checkpoints, self.store.kept.lock().position());
+        let parts = (0..self.shards).map(|_| None).collect();
+        turn.making = Some(Making { id, position, parts, references: turn.live.clone() });
         for shard in ShardSet::first(self.shards).iter() {
             self.sink.deliver(shard, LogEvent::CheckpointRequested { id, position });
         }
@@ -236,7 +293,7 @@ impl Log for MemoryLog {
         } else if turn.shut_down {
             let records = batch.into_failed();
             self.sink.deliver(from, LogEvent::Failed { records, error: AppendError::ShutDown });
-        } else if turn.held {
+        } else if turn.is_held {
             turn.waiting.push((from, batch));
         } else {
             self.store_batch(turn, from, batch);
@@ -262,31 +319,60 @@ impl Log for MemoryLog {
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
         let turn = &mut *self.turn.lock();
-        let released = released.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
-        turn.references -= released;
+        release(&mut turn.live, released);
         if let Some(making) = &mut turn.making
             && let Some(None) = making.parts.get(usize::from(shard.0))
         {
-            making.references -= released;
+            release(&mut making.references, released);
         }
     }
 
+    fn hold_bodies(&self, changes: &[(u32, i32)]) {
+        let turn = &mut *self.turn.lock();
+        for (segment, more) in changes {
+            change(&mut turn.held, *segment, i64::from(*more));
+        }
+    }
+
+    fn segments(&self) -> Vec<SegmentUse> {
+        let turn = self.turn.lock();
+        let kept = self.store.kept.lock();
+        let writing = kept.position().segment();
+        let mut bytes = BTreeMap::<u32, u64>::new();
+        for (at, stored) in kept.records.range(..Position::new(writing, 0)) {
+            let body = stored.body.as_ref().map_or(0, Bytes::len);
+            *bytes.entry(at.segment()).or_default() += frame_bytes(body) as u64;
+        }
+        let references = |segment| turn.live.get(&segment).copied().unwrap_or_default();
+        let of = |(segment, bytes)| SegmentUse {
+            segment,
+            bytes,
+            references: u64::try_from(references(segment)).unwrap_or_default(),
+        };
+        bytes.into_iter().map(of).collect()
+    }
+
     fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {
-        let part = part();
         let turn = &mut *self.turn.lock();
         let Some(making) = turn.making.as_mut().filter(|making| making.id == id) else { return };
         if let Some(place) = making.parts.get_mut(usize::from(shard.0)) {
             *place = Some(part);
         }
-        let Some(parts) = making.parts.iter().cloned().collect::<Option<Vec<_>>>() else { return };
-        let (position, references) = (making.position, making.references);
-        {
-            let mut kept = self.store.kept.lock();
-            kept.checkpoint = Some(CheckpointParts { position, parts });
-            kept.references = references;
+        if making.parts.iter().any(Option::is_none) {
+            return;
         }
+        let Some(making) = turn.making.take() else { return };
+        let Making { position, parts, mut references, .. } = making;
+        let made = parts.into_iter().flatten().map(|make| {
+            let Part { bytes, held } = make();
+            for (segment, count) in held {
+                change(&mut references, segment, i64::from(count));
+            }
+            bytes
+        });
+        let parts = made.collect();
+        self.store.kept.lock().stand(CheckpointParts { position, parts }, references);
         turn.stats.checkpoints_total += 1;
-        turn.making = None;
         if std::mem::take(&mut turn.make_another) {
             self.begin_checkpoint(turn);
         }
@@ -308,7 +394,8 @@ impl Log for MemoryLog {
         let kept = self.store.kept.lock();
         LogStats {
             segments: 1,
-            live_references: u64::try_from(turn.references).unwrap_or(0),
+            live_references: turn.live.values().chain(turn.held.values()).sum::<i64>().max(0)
+                as u64,
             checkpoint: kept.checkpoint.as_ref().map(|checkpoint| checkpoint.position),
             ..turn.stats
         }
@@ -317,6 +404,20 @@ impl Log for MemoryLog {
     fn shutdown(&self) {
         self.commit();
         self.turn.lock().shut_down = true;
+    }
+}
+
+fn release(counts: &mut Counts, released: &[(u32, u32)]) {
+    for (segment, count) in released {
+        change(counts, *segment, -i64::from(*count));
+    }
+}
+
+fn change(counts: &mut Counts, segment: u32, by: i64) {
+    let count = counts.entry(segment).or_default();
+    *count += by;
+    if *count == 0 {
+        counts.remove(&segment);
     }
 }
 

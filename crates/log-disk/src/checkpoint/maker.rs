@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use log_api::{CheckpointPart, LogState, Position, ShardId};
+use log_api::{CheckpointPart, LogState, Part, Position, ShardId};
 
 use super::file::Checkpoint;
 use super::store::CheckpointStore;
 use crate::command::Command;
 use crate::files::Files;
 use crate::reader::ReaderCommand;
-use crate::references::Counts;
+use crate::references::{Counts, change};
 use crate::segments::Segment;
 use crate::shared::Shared;
 
@@ -61,7 +61,7 @@ pub(crate) struct Making {
     id: u64,
     position: Position,
     next_index: u64,
-    parts: Vec<Option<Vec<u8>>>,
+    parts: Vec<Option<CheckpointPart>>,
 }
 
 impl Maker {
@@ -71,7 +71,7 @@ impl Maker {
         while let Ok(command) = self.commands.recv() {
             match command {
                 MakerCommand::Begin { id, position, next_index } => {
-                    let parts = vec![None; usize::from(self.shared.shards)];
+                    let parts = (0..self.shared.shards).map(|_| None).collect();
                     self.making = Some(Making { id, position, next_index, parts });
                 }
                 MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
@@ -83,14 +83,21 @@ impl Maker {
     fn part(&mut self, shard: ShardId, id: u64, part: CheckpointPart) {
         let Some(making) = self.making.as_mut().filter(|making| making.id == id) else { return };
         if let Some(place) = making.parts.get_mut(usize::from(shard.0)) {
-            *place = Some(part());
+            *place = Some(part);
         }
         if making.parts.iter().any(Option::is_none) {
             return;
         }
         let Some(Making { id, position, next_index, parts }) = self.making.take() else { return };
-        let Some(counts) = self.shared.references.lock().finish(id) else { return };
-        let parts = parts.into_iter().flatten().collect();
+        let Some(mut counts) = self.shared.references.lock().finish(id) else { return };
+        let made = parts.into_iter().flatten().map(|make| {
+            let Part { bytes, held } = make();
+            for (segment, count) in held {
+                change(&mut counts, segment, i64::from(count));
+            }
+            bytes
+        });
+        let parts = made.collect();
         let another = self.write(Checkpoint { id, position, next_index, counts, parts });
         // The writer may have ended; then there is no further checkpoint.
         let _ = self.writer.send(Command::CheckpointDone { another });

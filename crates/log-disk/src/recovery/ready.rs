@@ -136,8 +136,14 @@ impl Ready {
         }
     }
 
-    /// Drops references that replay found to be settled: pairs of a segment and how many of the bodies in it.
+    /// Drops references that replay found to be settled: pairs of a segment and how many of the bodies in it. Those of
+    /// bodies that the checkpoint's parts hold are among them; what is held still, [`Self::hold`] says.
     pub fn release(&mut self, released: &[(u32, u32)]) {
         self.references.release(ShardId(0), released);
+    }
+
+    /// Holds bodies that replay found to be needed without a reference: pairs of a segment and how many of the bodies in it.
+    pub fn hold(&mut self, held: &[(u32, i32)]) {
+        self.references.hold(held);
     }
 }

@@ -209,14 +209,14 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
         log.request_checkpoint();
         let (id, _) = recorder.checkpoint_requested(ME, nth);
         let part = part.to_vec();
-        log.checkpoint_part(ME, id, Box::new(|| part));
+        log.checkpoint_part(ME, id, Box::new(|| part.into()));
     };
     answer(0, b"whole");
     // A second request is served only when the first is done with.
     log.request_checkpoint();
     let (id, _) = recorder.checkpoint_requested(ME, 1);
     files.cut_power_after(1);
-    log.checkpoint_part(ME, id, Box::new(|| vec![7; 5000]));
+    log.checkpoint_part(ME, id, Box::new(|| vec![7; 5000].into()));
     log.shutdown();
     files.lose_unsynced(|| true);
     assert_eq!(log.stats().checkpoints_total, 1);

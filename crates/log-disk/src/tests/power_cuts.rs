@@ -133,7 +133,7 @@ impl World {
                         // Nothing is appended between the request and the answer, so what is told by now lies before.
                         let before = self.committed_before(&recorder, *id) + end;
                         let part = (before as u64).to_le_bytes().to_vec();
-                        log.checkpoint_part(ME, *id, Box::new(|| part));
+                        log.checkpoint_part(ME, *id, Box::new(|| part.into()));
                         checkpoints += 1;
                     } else {
                         break;

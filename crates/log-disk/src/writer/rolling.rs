@@ -142,7 +142,7 @@ impl Writer {
     fn has_dead_segments(&self) -> bool {
         let references = self.shared.references.lock();
         let before = self.shared.segments.before(self.current.segment.number);
-        before.iter().any(|segment| !references.live().contains_key(&segment.number))
+        before.iter().any(|segment| !references.needs(segment.number))
     }
 
     /// Refuses all that waits but small records without references.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use log_api::{CheckpointParts, CommittedRecord, Log, Position, ReadError};
+use log_api::{CheckpointParts, CommittedRecord, Log, Part, Position, ReadError};
 
 use crate::harness::{ME, Running, bodies, config, directory, replay, segments, start, wait_until};
 
@@ -78,6 +78,37 @@ fn segments_without_a_live_body_go_when_two_checkpoints_can_spare_them() {
     log.shutdown();
 }
 
+#[test]
+fn what_a_part_holds_keeps_its_segment_without_a_reference() {
+    let directory = directory();
+    let mut log = start(config(directory.path()));
+    let records = fill_to(&mut log, 4);
+    let kept = records.iter().find(|record| record.position.segment() == 2).unwrap().clone();
+    log.log.hold_bodies(&[(2, 1)]);
+    release(&log, &records);
+    let closed = log.log.segments();
+    let uses = closed.iter().map(|of| (of.segment, of.references)).collect::<Vec<_>>();
+    assert_eq!(uses, [(1, 0), (2, 0), (3, 0)]);
+    assert_eq!(log.log.stats().live_references, 1);
+    log.hold_in_checkpoint(0, &[(2, 1)]);
+    log.hold_in_checkpoint(1, &[(2, 1)]);
+    wait_until(|| segments(directory.path()) == [2, 4, 5]);
+    log.shutdown();
+
+    // The counts have what the part holds; the shard says anew what it holds of that.
+    let (mut ready, ..) = replay(config(directory.path())).unwrap();
+    ready.release(&[(2, 1)]);
+    ready.hold(&[(2, 1)]);
+    let recorder = std::sync::Arc::new(log_api::testing::Recorder::new());
+    let log = ready.start(std::sync::Arc::clone(&recorder) as _);
+    assert_eq!(log.stats().live_references, 1);
+    log.read(ME, 1, vec![kept.position]);
+    assert_eq!(recorder.read(ME, 1), [Ok(kept.body)]);
+    log.hold_bodies(&[(2, -1)]);
+    assert_eq!(log.stats().live_references, 0);
+    log.shutdown();
+}
+
 /// A consumer that keeps up empties the segment that is being written again and again, which lets nothing go.
 #[test]
 fn a_consumer_that_keeps_up_asks_for_no_checkpoints() {
@@ -107,7 +138,7 @@ fn replay_begins_at_the_checkpoint_and_counts_references_anew() {
     let (id, position) = log.recorder.checkpoint_requested(ME, 0);
     // What is released before the answer is gone from the part; what is released later is found by replay.
     release(&log, &before[..4]);
-    log.log.checkpoint_part(ME, id, Box::new(|| b"without four".to_vec()));
+    log.log.checkpoint_part(ME, id, Box::new(|| b"without four".to_vec().into()));
     release(&log, &before[4..6]);
     wait_until(|| log.log.stats().checkpoints_total == 1);
     let after = fill_to(&mut log, 3);
@@ -226,7 +257,7 @@ fn checkpoints_come_by_themselves_as_the_log_grows_and_as_it_empties() {
         if nth == 0 {
             release(&log, &records);
         }
-        log.log.checkpoint_part(ME, id, Box::new(Vec::new));
+        log.log.checkpoint_part(ME, id, Box::new(Part::default));
     }
     wait_until(|| !segments(directory.path()).contains(&1));
     log.shutdown();

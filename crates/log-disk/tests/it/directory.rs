@@ -136,7 +136,7 @@ fn a_full_disk_refuses_messages_takes_settlements_and_recovers_when_they_free_ro
     }
     for nth in 0..2 {
         let (id, _) = log.recorder.checkpoint_requested(ME, nth);
-        log.log.checkpoint_part(ME, id, Box::new(|| b"settled".to_vec()));
+        log.log.checkpoint_part(ME, id, Box::new(|| b"settled".to_vec().into()));
     }
     log.recorder.state(ME, |state| *state == LogState::Writable);
     assert!(segments(disk.path()).len() < 5);

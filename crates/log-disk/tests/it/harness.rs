@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use log_api::testing::Recorder;
 use log_api::{
-    AppendBatch, CheckpointParts, CommittedRecord, Log, Position, RecordKind, ShardId, ShardSet,
+    AppendBatch, CheckpointParts, CommittedRecord, Log, Part, Position, RecordKind, ShardId,
+    ShardSet,
 };
 use log_disk::{Config, DiskLog, OpenError, Ready};
 use tempfile::TempDir;
@@ -66,9 +67,19 @@ impl Running {
         self.log.request_checkpoint();
         let (id, position) = self.recorder.checkpoint_requested(ME, nth);
         let part = part.to_vec();
-        self.log.checkpoint_part(ME, id, Box::new(|| part));
+        self.log.checkpoint_part(ME, id, Box::new(|| part.into()));
         wait_until(|| self.log.stats().checkpoints_total > before);
         position
+    }
+
+    /// Makes a checkpoint whose part is empty and holds these bodies.
+    pub fn hold_in_checkpoint(&self, nth: usize, held: &[(u32, u32)]) {
+        let before = self.log.stats().checkpoints_total;
+        self.log.request_checkpoint();
+        let (id, _) = self.recorder.checkpoint_requested(ME, nth);
+        let part = Part { bytes: Vec::new(), held: held.to_vec() };
+        self.log.checkpoint_part(ME, id, Box::new(|| part));
+        wait_until(|| self.log.stats().checkpoints_total > before);
     }
 
     pub fn shutdown(self) {

@@ -23,10 +23,14 @@ pub(crate) enum Awaiting {
     PubComp,
 }
 
+/// The place of a PUBREC that never came: behind those that did.
+const NO_PUBREC: u64 = u64::MAX;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) origin: Origin,
-    /// The end of its PUBLISH in the connection's output, counted in bytes from the connection's start.
+    /// The end of its PUBLISH in the connection's output, counted in bytes from the connection's start; when the client
+    /// has the message, the place of its PUBREC among others.
     pub(crate) mark: u64,
     /// Kept only to be sent again.
     pub(crate) delivery: Option<Arc<Delivery>>,
@@ -43,9 +47,10 @@ impl Slot {
         self.awaiting == Awaiting::Nothing
     }
 
-    /// PUBREC came: the client owns the message, only the packet id is still to be freed.
-    pub(crate) fn received(&mut self) {
+    /// PUBREC came, in that place among others: the client owns the message, only the packet id is still to be freed.
+    pub(crate) fn received(&mut self, place: u64) {
         self.awaiting = Awaiting::PubComp;
+        self.mark = place;
         self.origin = Origin::Live;
         self.delivery = None;
     }
@@ -69,8 +74,9 @@ impl Slot {
             Awaiting::PubAck | Awaiting::PubRec if self.delivery.is_some() => true,
             Awaiting::PubAck => false,
             Awaiting::PubRec => {
-                self.received();
-                self.mark <= written
+                let is_written = self.mark <= written;
+                self.received(NO_PUBREC);
+                is_written
             }
         }
     }

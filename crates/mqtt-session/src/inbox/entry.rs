@@ -14,6 +14,8 @@ use super::Kept;
 ///        │                     │                                                     ▲
 ///        └ expired, too large, │ PUBREC                             PUBCOMP          │
 ///          overflow ──▶ Gone   └──▶ Receiving ── stored, PUBREL ──▶ Received ────────┘
+///                                  │      ▲
+///                       not stored └──────┘ Unstored, until it is tried again
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -21,6 +23,8 @@ pub(super) enum State {
     Sent,
     /// The client has it, which is being stored.
     Receiving,
+    /// The client has it, which could not be stored: that is to be tried again.
+    Unstored,
     /// The client has it, which is stored: PUBREL went out, or goes out on the next connection.
     Received,
     Gone,
@@ -35,6 +39,7 @@ const COUNTED: u8 = 0b0010_0000;
 /// 16 bytes: there may be very many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
+    /// Where storage has the message; when the client has it, the place of its PUBREC among others.
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
@@ -44,7 +49,11 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, copy: 0, state: State::Gone };
-    pub(super) const RECEIVED: Self = Self { state: State::Received, ..Self::GONE };
+
+    /// One that the client has, with the place of its PUBREC among others.
+    pub(super) const fn received(place: u64) -> Self {
+        Self { at: place, state: State::Received, ..Self::GONE }
+    }
 
     pub(super) fn new(kept: Kept) -> Self {
         let mut flags = kept.qos.as_u8();

@@ -23,8 +23,8 @@ pub enum InboxEntryImage {
         /// Whether it may have been sent.
         was_sent: bool,
     },
-    /// The client has it, at QoS 2; PUBREL is to be sent again.
-    Received,
+    /// The client has it, at QoS 2; PUBREL is to be sent again, in the order of these numbers. `[MQTT-4.6.0-4]`
+    Received(u64),
     /// So many have left.
     Gone(u64),
 }
@@ -37,7 +37,9 @@ impl Inbox {
             State::Waiting | State::Sent => {
                 InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
             }
-            State::Receiving | State::Received => InboxEntryImage::Received,
+            State::Receiving | State::Unstored | State::Received => {
+                InboxEntryImage::Received(entry.at)
+            }
             State::Gone => InboxEntryImage::Gone(1),
         };
         let mut entries = Vec::with_capacity(self.line.places());
@@ -63,7 +65,10 @@ impl Inbox {
                     }
                     entry
                 }
-                InboxEntryImage::Received => Entry::RECEIVED,
+                InboxEntryImage::Received(place) => {
+                    inbox.pubrecs = inbox.pubrecs.max(place.saturating_add(1));
+                    Entry::received(place)
+                }
                 InboxEntryImage::Gone(count) => {
                     inbox.line.skip(count);
                     continue;

@@ -62,6 +62,8 @@ pub enum PubRecVerdict {
     Store(Gone),
     /// That is being stored already: send nothing now.
     BeingStored,
+    /// That could not be stored: try again, for the message of that number.
+    StoreAgain(u64),
     /// The client refused the message: report it, send nothing. `[MQTT-4.4.0-2]`
     Completed(Completed),
 }

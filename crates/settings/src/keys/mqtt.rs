@@ -185,8 +185,9 @@ pub(super) const SECTION: Section<Settings> = Section {
         },
         Key {
             name: "mqtt.max_retained_messages",
-            default: "1000000",
-            doc: "Retained messages kept; the next new one is delivered but not kept, which is counted.",
+            default: "2000000",
+            doc: "Retained messages kept; one for another topic is refused with 0x97, with an alarm, and at QoS 0 delivered \
+                  but not kept.",
             slot: Slot::Count32 {
                 min: 1,
                 max: u32::MAX,
@@ -195,13 +196,35 @@ pub(super) const SECTION: Section<Settings> = Section {
         },
         Key {
             name: "mqtt.max_retained_bytes",
-            default: "256MiB",
-            doc: "Bytes of retained messages kept (topic, properties, payload); a message beyond it is delivered but \
-                  not kept, which is counted.",
+            default: "1GiB",
+            doc: "Bytes of retained messages kept on the disk (topic, properties, payload); one beyond it is refused as \
+                  above, and the one before it stays.",
             slot: Slot::Size64 {
                 min: 1024,
                 max: u64::MAX,
                 at: |settings| &mut settings.mqtt.max_retained_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_retained_memory",
+            default: "256MiB",
+            doc: "Memory for the topics of retained messages, some 130 bytes and its name for each, and for messages on \
+                  their way to the disk; one beyond it is refused as above.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_retained_memory,
+            },
+        },
+        Key {
+            name: "mqtt.retained_cache",
+            default: "128MiB",
+            doc: "Memory for retained messages of up to 4 KiB, beside the disk; those for which there is no room are read \
+                  when somebody subscribes.",
+            slot: Slot::Size64 {
+                min: 0,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.retained_cache,
             },
         },
         Key {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use key_expression::KeyExpression;
+
 use super::Section;
 use crate::key::{Key, Slot};
 use crate::queue_defaults::{DeadLetter, DispatchStrategy, Durability, Overflow};
@@ -30,9 +32,9 @@ pub(super) const SECTION: Section<Settings> = Section {
             slot: Slot::Text {
                 what: "key expression",
                 set: |settings, text| {
-                    if text.is_empty() {
-                        return Err("a key expression cannot be empty".to_owned());
-                    }
+                    KeyExpression::parse(text).map_err(|error| {
+                        format!("{}, at column {}", error.problem(), error.column())
+                    })?;
                     text.clone_into(&mut settings.queues.defaults.key_expression);
                     Ok(())
                 },

@@ -6,7 +6,7 @@ use crate::workspace::Workspace;
 /// A new crate, or a new arrow, changes this table and wants an ADR.
 const RANKS: &[(u8, &[&str])] = &[
     (0, &["stdx", "dashboard"]),
-    (1, &["mqtt-types"]),
+    (1, &["mqtt-types", "key-expression"]),
     (
         2,
         &[

@@ -74,8 +74,8 @@ s pubrec 2
 s lost
 s connect v=3.1.1 keep
   s connack 00 present
-  s pubrel 2 00
   s pubrel 4 00
+  s pubrel 2 00
   s publish 1 id=1 dup t one
   s publish 2 id=3 dup t three
 s puback 1

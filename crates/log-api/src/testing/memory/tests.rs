@@ -74,3 +74,25 @@ fn a_damaged_body_is_not_handed_out() {
     log.read(ShardId(0), 0, vec![position]);
     assert!(matches!(recorder.read(ShardId(0), 0)[..], [Err(ReadError::Damaged { .. })]));
 }
+
+#[test]
+fn segments_that_two_checkpoints_can_spare_go() {
+    let (store, recorder) = (MemoryStore::new(), Arc::new(Recorder::new()));
+    store.roll_after(2);
+    let log = store.open(1, Arc::clone(&recorder) as Arc<dyn EventSink>);
+    for token in 0..7 {
+        log.append(ShardId(0), one(token, u32::from(token == 0)));
+    }
+    log.hold_bodies(&[(2, 1)]);
+    assert_eq!((log.references(), log.held()), (1, 1));
+    let uses: Vec<_> = log.segments().iter().map(|of| (of.segment, of.references)).collect();
+    assert_eq!(uses, [(1, 1), (2, 0), (3, 0)]);
+    for nth in 0..2 {
+        assert_eq!(store.segments(), [1, 2, 3, 4]);
+        log.request_checkpoint();
+        let (id, _) = recorder.checkpoint_requested(ShardId(0), nth);
+        let part = Part { bytes: Vec::new(), held: vec![(2, 1)] };
+        log.checkpoint_part(ShardId(0), id, Box::new(|| part));
+    }
+    assert_eq!(store.segments(), [1, 2, 4], "a body of 1 is live, one of 2 is held");
+}

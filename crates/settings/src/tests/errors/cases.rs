@@ -549,6 +549,20 @@ error: bad value for `queues.defaults.dispatch_strategy`
     },
     Case {
         file: r#"[queues.defaults]
+key_expression = "level(0)"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `queues.defaults.key_expression`
+ --> weir.toml:2:18
+  |
+2 | key_expression = "level(0)"
+  |                  ^^^^^^^^^^ levels count from 1 for the first, or from -1 for the last, at column 7
+"#,
+    },
+    Case {
+        file: r#"[queues.defaults]
 retry_delay = "5m"
 "#,
         environment: &[],

@@ -1,0 +1,188 @@
+//! What publishers do to retained messages: kept as long as there is room, in the log when they are committed, undone when
+//! they are not.
+
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use log_api::{CommittedRecord, FailedRecord, RecordKind};
+use mqtt_types::{Message, PacketId, ReasonCode, TopicName};
+use slab::Slab;
+use stdx::{Instant, UnixMillis};
+
+use super::Shard;
+use super::live::Live;
+use super::publish::Publisher;
+use super::relics::Relics;
+use super::replay::Asked;
+use crate::alarms::RETAINED_FULL;
+use crate::hosting::NO_TOKEN;
+use crate::ids::ConnId;
+use crate::outbox::Outbox;
+use crate::record::{MoreTargets, PublishRecord};
+use crate::retained::{Change, NoRoom};
+use crate::routes::Route;
+use crate::timers::Timer;
+
+/// How often it is looked for messages that have expired, and for room for those that are held.
+const LOOK: Duration = Duration::from_secs(1);
+/// When to go on with what is not done in one go.
+const SOON: Duration = Duration::from_millis(1);
+/// How long the alarm stands after the last message was refused.
+const ALARM_LIFE: Duration = Duration::from_secs(60);
+/// The resource of that alarm.
+const RETAINED: &str = "retained";
+/// Messages that expire in one go.
+const EXPIRE_MAX: usize = 1024;
+
+/// What a shard has under way about retained messages.
+#[derive(Default)]
+pub(crate) struct RetainedWork {
+    /// Which limit PUBLISH packets were refused for that are not acknowledged yet.
+    no_room: HashMap<(ConnId, PacketId), NoRoom>,
+    /// Bodies that replays wait for.
+    pub(super) reads: Slab<Asked>,
+    /// What is being written anew, at the control shard.
+    pub(super) relics: Relics,
+    /// Messages that all shards had refused when it was looked last, at the control shard.
+    refused: u64,
+    /// When the alarm of that is over, if nothing more is refused.
+    clear_at: Option<Instant>,
+}
+
+impl Shard {
+    /// Keeps a retained message, and gives the version of that change if it goes into the log. `[MQTT-3.3.1-5]`
+    pub(super) fn retain(
+        &mut self,
+        live: &mut Live<'_>,
+        change: Change,
+    ) -> Result<Option<u64>, NoRoom> {
+        let Some(message) = live.message() else { return Ok(None) };
+        let kept = self.shared.retained.publish(message, change);
+        if let Err(no_room) = kept {
+            self.counts.retained_refused_total += 1;
+            let (refused, setting) = (self.counts.retained_refused_total, no_room.setting());
+            if refused.is_power_of_two() {
+                let topic = live.topic.as_str();
+                tracing::warn!(topic, refused, "retained message refused: {setting} is reached");
+            }
+        }
+        Ok(kept?.filter(|_| change == Change::Logged))
+    }
+
+    /// Says no to the publisher of a retained message for which there is no room: the one before it stays. A publisher of
+    /// 3.x cannot be told, and is held (contract, promise 1).
+    pub(super) fn refuse_retained<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        packet_id: PacketId,
+        live: &mut Live<'_>,
+        no_room: NoRoom,
+        out: &mut O,
+    ) {
+        let conn = publisher.conn;
+        if self.conns.get(conn).is_some_and(|state| state.connection.version().is_v5()) {
+            self.retained.no_room.insert((conn, packet_id), no_room);
+        } else {
+            self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
+        }
+        self.refuse_or_hold(publisher, packet_id, live, (ReasonCode::QUOTA_EXCEEDED, None), out);
+    }
+
+    /// Why a held message cannot be taken yet, beside the disk. It is looked at again.
+    pub(super) fn retained_refusal(&mut self, conn: ConnId, held: &Message) -> Option<ReasonCode> {
+        if !held.head().retain || self.shared.retained.has_room(held) {
+            return None;
+        }
+        self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
+        Some(ReasonCode::QUOTA_EXCEEDED)
+    }
+
+    /// What to tell a publisher whose retained message was refused.
+    pub(super) fn retained_reason(&mut self, conn: ConnId, packet_id: PacketId) -> Option<String> {
+        if self.retained.no_room.is_empty() {
+            return None;
+        }
+        let setting = self.retained.no_room.remove(&(conn, packet_id))?.setting();
+        Some(format!("retained message not kept: {setting} is reached"))
+    }
+
+    /// Nobody of that connection is told anything any more.
+    pub(super) fn forget_refusals(&mut self, conn: ConnId) {
+        if !self.retained.no_room.is_empty() {
+            self.retained.no_room.retain(|(of, _), _| *of != conn);
+        }
+    }
+
+    /// A change of a retained message that came from here is in the log.
+    pub(super) fn retained_stored(
+        &mut self,
+        record: &CommittedRecord,
+        publish: &PublishRecord,
+        version: u64,
+    ) {
+        if record.from != self.id {
+            return;
+        }
+        match publish.kept(record.position) {
+            Ok((topic, kept)) => {
+                self.shared.retained.stored(topic, version, kept, &mut self.turn.holds);
+            }
+            Err(error) => tracing::error!(%error, "a record of this process is not legal"),
+        }
+    }
+
+    /// A record is not in the log. If it was a change of a retained message whose publisher is told so, it is undone.
+    pub(super) fn retained_not_stored(&self, record: &FailedRecord) {
+        if record.kind != RecordKind::Publish {
+            return;
+        }
+        let Ok(publish) = PublishRecord::decode(record.body.clone()) else { return };
+        let (Ok(message), Ok(Some(more))) = (publish.message(), publish.more()) else { return };
+        if let (Ok(topic), Some(version)) = (TopicName::new(message.topic()), more.retained) {
+            self.shared.retained.not_stored(topic, version, record.token == NO_TOKEN);
+        }
+    }
+
+    /// Writes retained messages that the log does not have: from a checkpoint of an older version.
+    pub(crate) fn retain_anew(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            let Ok(topic) = TopicName::new(message.topic()) else { continue };
+            let (properties, payload) = (message.properties(), message.payload());
+            let mut live = Live::new(*message.head(), topic, properties, payload, None);
+            if let Ok(Some(version)) = self.retain(&mut live, Change::Logged) {
+                let more = MoreTargets { retained: Some(version), ..MoreTargets::default() };
+                self.store(&Route::default(), &live, Some(more), NO_TOKEN);
+            }
+        }
+    }
+
+    /// Removes what has expired, and writes anew what keeps segments for little.
+    pub(super) fn retained_due(&mut self) {
+        let holds = &mut self.turn.holds;
+        let more = self.shared.retained.expire(self.turn.unix_ms, EXPIRE_MAX, holds);
+        let busy = self.gather_relics();
+        self.tell_retained_full();
+        let wait = if more || busy { SOON } else { LOOK };
+        self.timers.set(self.turn.now + wait, Timer::Retained);
+    }
+
+    /// Raises the alarm while messages are refused, or the next one would be; clears it when that is over.
+    fn tell_retained_full(&mut self) {
+        let (refused, is_full) = self.shared.retained.refusals();
+        let work = &mut self.retained;
+        let is_new = std::mem::replace(&mut work.refused, refused) != refused;
+        let now = UnixMillis(self.turn.unix_ms);
+        if is_full || is_new {
+            work.clear_at = Some(self.turn.now + ALARM_LIFE);
+            let numbers = self.shared.retained.numbers();
+            let reason = format!(
+                "{} retained messages of {} bytes, {refused} refused: mqtt.max_retained_messages, \
+                 mqtt.max_retained_bytes or mqtt.max_retained_memory is reached; remove retained messages or raise the limit",
+                numbers.messages, numbers.bytes
+            );
+            self.shared.alarms.raise(now, RETAINED_FULL, RETAINED, reason);
+        } else if work.clear_at.take_if(|at| *at <= self.turn.now).is_some() {
+            self.shared.alarms.clear(RETAINED_FULL, RETAINED);
+        }
+    }
+}
