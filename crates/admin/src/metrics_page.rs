@@ -98,7 +98,7 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 27] {
+const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
     let log = &numbers.log;
     [
         (Metric::Connections, numbers.connections),
