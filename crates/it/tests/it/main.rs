@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod full_disk;
 mod listeners;
+mod operator;
 mod overlap;
 mod pairs;
 mod sessions;
