@@ -41,6 +41,11 @@ EXCLUDED = {
         "[MQTT-3.1.3-8]",
         "is for servers that refuse some characters in client ids, as they may. We take all",
     ),
+    ("mqtt5-conformance", "username_flag_with_username_succeeds"): (
+        "[MQTT-3.1.2-16]",
+        "wants to be let in by a user name that nobody proves. The clause asks for the field; who gives a name to us has "
+        "to prove it",
+    ),
     ("mqtt5-conformance", "dollar_topics_matched_by_explicit_prefix"): (
         "§4.7.2",
         "publishes to `$SYS/`, which a server should prevent, and may use for itself. We refuse it",
@@ -67,8 +72,8 @@ def free_port():
 
 
 @contextlib.contextmanager
-def broker(binary, *settings):
-    """A fresh broker with an MQTT and a WebSocket listener; gives their ports."""
+def broker(binary, *settings, user=None):
+    """A fresh broker with an MQTT and a WebSocket listener; gives their ports. A user comes with a password."""
     mqtt, ws, http = free_port(), free_port(), free_port()
     wanted = [f"listeners.mqtt.bind=127.0.0.1:{mqtt}", f"listeners.ws.bind=127.0.0.1:{ws}"]
     wanted += [f"http.bind=127.0.0.1:{http}", *settings]
@@ -77,12 +82,20 @@ def broker(binary, *settings):
         command += [word for setting in wanted for word in ("--set", setting)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            for port in (mqtt, ws):
+            for port in (mqtt, ws, http):
                 wait_for(port, process, log.name)
+            if user:
+                add_user(binary, os.path.join(data, "weir"), http, *user)
             yield mqtt, ws
         finally:
             process.terminate()
             process.wait()
+
+
+def add_user(binary, data_dir, http, name, password):
+    command = [binary, "users", "add", name, "--password-stdin"]
+    command += ["--url", f"http://127.0.0.1:{http}", "--data-dir", data_dir]
+    subprocess.run(command, input=password, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def wait_for(port, process, log):
@@ -161,7 +174,8 @@ def run_paho(binary, folder, module_name, *settings):
 
 
 def run_mqtt5_conformance(binary, program):
-    with broker(binary) as (mqtt, ws), tempfile.TemporaryDirectory() as work:
+    # One test signs in; the others do not.
+    with broker(binary, "auth.anonymous=always", user=("testuser", "secret")) as (mqtt, ws), tempfile.TemporaryDirectory() as work:
         descriptor = Path(work) / "weir.toml"
         descriptor.write_text(DESCRIPTOR.format(mqtt=delayed(mqtt), ws=delayed(ws)))
         outcome = subprocess.run(

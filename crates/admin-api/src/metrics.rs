@@ -39,6 +39,12 @@ pub struct NodeMetrics {
     pub qos0_unstored_total: u64,
     /// Messages that waited in sessions and were dropped for room.
     pub session_overflow_total: u64,
+    /// Messages of shared subscriptions that went from one member to another.
+    pub shared_handed_over_total: u64,
+    /// Messages of shared subscriptions dropped because no member was left.
+    pub shared_dropped_total: u64,
+    /// Messages that a subscriber refused by a reason code of 0x80 or above.
+    pub negative_acks_total: u64,
     /// Messages that are to be published later.
     pub delayed_messages: u64,
     /// Their bytes.

@@ -98,9 +98,9 @@ const fn authentications(numbers: &AuthenticationMetrics) -> [(&'static str, u64
 }
 
 /// Which number of the node goes under which name.
-const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
+fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
     let log = &numbers.log;
-    [
+    vec![
         (Metric::Connections, numbers.connections),
         (Metric::Connects, numbers.connects_total),
         (Metric::Sessions, numbers.sessions),
@@ -113,6 +113,9 @@ const fn node_numbers(numbers: &NodeMetrics) -> [(Metric, u64); 29] {
         (Metric::PublishesRefused, numbers.publishes_refused_total),
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
+        (Metric::SharedHandedOver, numbers.shared_handed_over_total),
+        (Metric::SharedDropped, numbers.shared_dropped_total),
+        (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
         (Metric::DelayedBytes, numbers.delayed_bytes),

@@ -1,6 +1,7 @@
 //! Puts a broker together: what is shared, the shards, and a handle for the outside.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
@@ -15,6 +16,7 @@ use crate::directory::Directory;
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
 use crate::post::Post;
+use crate::record::{Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
@@ -30,7 +32,7 @@ pub struct Broker {
     pub shards: Vec<Shard>,
 }
 
-/// 2020. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
+/// The year 2020 began. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
 /// moment that the log tells of, or sessions would be gone for decades when the clock is set, and over.
 const NEVER_BEFORE: UnixMillis = UnixMillis(1_577_836_800_000);
 
@@ -83,6 +85,7 @@ pub fn open(
         alarms,
         post,
         log,
+        members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
         config,
     });
@@ -100,20 +103,31 @@ pub fn open(
     for shard in &mut built {
         shard.count_delayed_from(recovered.newest_delayed);
     }
-    for (delayed, lying) in recovered.delayed {
-        let owner = delayed_owner(delayed.number, shards);
-        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
-            shard.restore_delayed(delayed, lying);
-        }
-    }
     if let Some(control) = built.get_mut(usize::from(CONTROL_SHARD.0)) {
         control.retain_anew(recovered.whole_retained);
     }
-    for session in recovered.sessions {
-        let owner = session.number.owner(shards);
-        if let Some(shard) = built.get_mut(usize::from(owner.0)) {
+    restore(&mut built, recovered.delayed, recovered.sessions, now);
+    Broker { handle: Handle::new(shared), shards: built }
+}
+
+/// Gives each shard what is its.
+fn restore(
+    shards: &mut [Shard],
+    delayed: Vec<(Delayed, Lying)>,
+    sessions: Vec<StoredSession>,
+    now: UnixMillis,
+) {
+    let count = shards.len() as u16;
+    for (delayed, lying) in delayed {
+        let owner = delayed_owner(delayed.number, count);
+        if let Some(shard) = shards.get_mut(usize::from(owner.0)) {
+            shard.restore_delayed(delayed, lying);
+        }
+    }
+    for session in sessions {
+        let owner = session.number.owner(count);
+        if let Some(shard) = shards.get_mut(usize::from(owner.0)) {
             shard.restore_session(session, now);
         }
     }
-    Broker { handle: Handle::new(shared), shards: built }
 }

@@ -8,6 +8,8 @@ use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 use queue_engine::QueueConfig;
 
+use crate::groups::SharedSubscriptions;
+
 /// What a broker is built with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -33,6 +35,8 @@ pub struct Config {
     pub drops_dead_letters: bool,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
+    /// How shared subscriptions work.
+    pub shared_subscriptions: SharedSubscriptions,
     /// Levels a topic name or filter may have.
     pub max_topic_levels: usize,
     /// Bytes that may wait in a connection's output buffer before live messages wait in the session, or at QoS 0 are
@@ -112,6 +116,7 @@ impl Default for Config {
             queue_defaults: QueueConfig::default(),
             drops_dead_letters: false,
             max_subscriptions: 10_000,
+            shared_subscriptions: SharedSubscriptions::default(),
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,
             max_log_backlog_bytes: 16 << 20,

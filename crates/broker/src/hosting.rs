@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, Outcome, Queue, StoredAt};
+use queue_engine::{Input, NewMessage, Outcome, Queue, StoredAt};
 use stdx::{Instant, UnixMillis};
 
 use crate::checkpoint::QueuePart;
@@ -80,7 +80,7 @@ impl Hosting {
     /// Lets a queue go, with all that is in it. Its consumers are told.
     pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
         let Some(queue) = self.queues.remove(&sink) else { return };
-        for (_, at) in queue.engine.stored() {
+        for (_, at) in queue.engine.stored().chain(queue.engine.kept()) {
             turn.release(Position::from_u64(at.0));
         }
         for (consumer, shard) in queue.consumers {
@@ -104,11 +104,11 @@ impl Hosting {
                 }
                 continue;
             };
-            let input = Input::Enqueue {
-                at: StoredAt(record.position.as_u64()),
-                size: publish.counted_bytes(),
-                stored: UnixMillis(publish.received_at_ms()),
-            };
+            let input = Input::Enqueue(NewMessage::new(
+                StoredAt(record.position.as_u64()),
+                publish.counted_bytes(),
+                UnixMillis(publish.received_at_ms()),
+            ));
             let is_wanted = !queue.consumers.is_empty();
             if is_wanted && message.is_none() {
                 message = publish.message().ok();
@@ -232,9 +232,8 @@ impl Hosting {
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;
-            let hows = [Left::Settled, Left::DeadLettered, Left::Dropped, Left::Expired];
             let taken = queue.left.iter_mut().map(std::mem::take);
-            let left = hows.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+            let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
             queue.logged_dispatched_to = queue.engine.dispatched_to();
             let record = SettleRecord {
                 sink,
@@ -282,19 +281,19 @@ impl Hosting {
     }
 
     /// Checks the engines, that accounts balance, and that no more is kept in memory than is waiting.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
         self.queues.values().try_for_each(HostedQueue::check)
     }
 
     /// Bodies in the log that the queues here need.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
         self.queues.values().map(|queue| queue.engine.stored().count()).sum()
     }
 
     /// The account of a queue.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<queue_engine::Ledger> {
         self.queues.get(&sink).map(|queue| queue.engine.ledger())
     }

@@ -97,10 +97,7 @@ pub fn owner_of(name: &str, shards: u16) -> ShardId {
 
 /// Fixed for ever: it is on disk, and the owner of a name must not change with the process.
 fn name_hash(name: &str) -> u16 {
-    // FNV-1a.
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv_1a(name.bytes());
     // FNV alone leaves names that differ in their last digits close together; MurmurHash3's finalizer spreads them.
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -115,6 +112,13 @@ fn name_hash(name: &str) -> u16 {
 pub(crate) const fn delayed_owner(number: u64, shards: u16) -> ShardId {
     let shards = if shards == 0 { 1 } else { shards };
     ShardId((number & 63) as u16 % shards)
+}
+
+/// A hash that is the same for ever.
+pub(crate) fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

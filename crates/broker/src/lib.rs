@@ -7,6 +7,7 @@ mod checkpoint;
 mod config;
 mod control;
 mod directory;
+mod groups;
 mod handle;
 mod hosting;
 mod ids;
@@ -23,6 +24,8 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -36,6 +39,7 @@ pub use broker::{Broker, open};
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;
+pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
 pub use listing::{

@@ -10,6 +10,7 @@ use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
 
 use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::QueueDefinition;
+use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List};
 use crate::routes::Route;
@@ -21,8 +22,20 @@ pub struct Mail(pub(crate) Letter);
 pub(crate) enum Letter {
     /// A live message for the route's subscribers at this shard.
     Live { route: Arc<Route>, message: Message, publisher: Option<SessionId> },
-    /// A live message for one member of a shared subscription.
-    Member { session: SessionId, options: SubscriptionOptions, message: Message },
+    /// A live message for one member of a shared subscription, which so many were asked for before.
+    Member {
+        session: SessionId,
+        options: SubscriptionOptions,
+        mark: GroupMark,
+        message: Message,
+        hops: u8,
+    },
+    /// A message of a shared subscription for another member than that one, to the shard itself.
+    HandOver { mark: GroupMark, message: Message, except: SessionId, hops: u8 },
+    /// A message that a durable session keeps, for another member of a shared subscription.
+    Lend(Loan),
+    /// What became of such a message, to the shard that keeps it.
+    LoanOver { loan: u64, outcome: LoanOutcome },
     /// A queue's message for one of its consumers at this shard.
     Lease(Lease),
     /// A consumer's verdict on a lease, to the queue's owner.
@@ -59,6 +72,29 @@ pub(crate) enum Letter {
     Drain(Reply<()>),
 }
 
+/// A message that one session keeps and another delivers.
+pub(crate) struct Loan {
+    /// What the keeper's shard calls it, and which shard that is.
+    pub(crate) loan: u64,
+    /// Who delivers it.
+    pub(crate) session: SessionId,
+    pub(crate) options: SubscriptionOptions,
+    /// The group by which it comes.
+    pub(crate) group: u32,
+    pub(crate) message: Message,
+}
+
+/// How a loan ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LoanOutcome {
+    /// The client has the message, or nobody shall have it any more.
+    Settled,
+    /// The client is gone or stalls: another may have it now.
+    Lost,
+    /// There is no room: another may have it later.
+    NoRoom,
+}
+
 /// One message leased to one consumer.
 pub(crate) struct Lease {
     pub(crate) consumer: ConsumerId,
@@ -74,9 +110,9 @@ impl Letter {
     /// The bytes of a live message, which nothing but its publisher's patience bounds.
     pub(crate) fn live_bytes(&self) -> usize {
         match self {
-            Self::Live { message, .. } | Self::Member { message, .. } => {
-                message.bytes().len() + LIVE_OVERHEAD_BYTES
-            }
+            Self::Live { message, .. }
+            | Self::Member { message, .. }
+            | Self::Lend(Loan { message, .. }) => message.bytes().len() + LIVE_OVERHEAD_BYTES,
             _ => 0,
         }
     }

@@ -15,7 +15,8 @@ pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
 pub(crate) use targets::{
-    Delayed, Lying, MoreTargets, SessionTarget, copies, decode_delayed_done, encode_delayed_done,
+    Delayed, Lying, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    encode_delayed_done,
 };
 
 pub use codec::RecordError;

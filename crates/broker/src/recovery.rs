@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
-use queue_engine::{Offset, Queue, StoredAt};
+use queue_engine::{NewMessage, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
@@ -134,7 +134,7 @@ impl Recovery {
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
             RecordKind::QueueDeleted => {
                 if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
-                    for (_, at) in queue.engine.stored() {
+                    for (_, at) in queue.engine.stored().chain(queue.engine.kept()) {
                         self.released.add(Position::from_u64(at.0));
                     }
                 }
@@ -162,12 +162,14 @@ impl Recovery {
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
-                    let stored = UnixMillis(record.received_at_ms());
-                    queue.engine.replay_enqueue(
+                    let message = NewMessage::new(
                         StoredAt(position.as_u64()),
                         record.counted_bytes(),
-                        stored,
+                        UnixMillis(record.received_at_ms()),
                     );
+                    if queue.engine.replay_enqueue(&message).is_none() {
+                        self.released.add(position);
+                    }
                 }
                 None => self.released.add(position),
             }
@@ -193,8 +195,7 @@ impl Recovery {
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
         for (left, ranges) in &record.left {
             for offset in ranges.iter().cloned().flatten() {
-                let at = queue.engine.replay_left(Offset(offset), left.departure());
-                if let Some(at) = at {
+                if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {
                     self.released.add(Position::from_u64(at.0));
                 }
             }

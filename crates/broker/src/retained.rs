@@ -216,14 +216,15 @@ impl RetainedStore {
 
     /// Removes what has expired, a number of messages at most. Says whether there may be more.
     pub(crate) fn expire(&self, unix_ms: u64, limit: usize, holds: &mut Holds) -> bool {
+        if !self.inner.read().is_due(unix_ms) {
+            return false;
+        }
         let mut inner = self.inner.write();
         for _ in 0..limit {
-            let Some(first) = inner.expiring.first_entry() else { return false };
-            if first.key().0 > unix_ms {
-                return false;
+            if !inner.is_due(unix_ms) {
+                break;
             }
-            let (_, version) = *first.key();
-            let text = first.remove();
+            let Some(((_, version), text)) = inner.expiring.pop_first() else { break };
             let Ok(topic) = TopicName::new(&text) else { continue };
             inner.change(topic, holds, |entry| {
                 if entry.version == version {
@@ -232,8 +233,9 @@ impl RetainedStore {
                 }
             });
         }
+        let more = inner.is_due(unix_ms);
         self.changed(inner);
-        true
+        more
     }
 
     /// The message of a topic, with its version.
@@ -351,6 +353,12 @@ impl RetainedStore {
     pub(crate) fn held(&self) -> u64 {
         self.inner.read().totals.held()
     }
+
+    /// The segments that they lie in.
+    #[cfg(test)]
+    pub(crate) fn segments(&self) -> Vec<u32> {
+        self.inner.read().totals.segments()
+    }
 }
 
 impl RetainedLimits {
@@ -379,6 +387,10 @@ impl RetainedLimits {
 }
 
 impl Inner {
+    fn is_due(&self, unix_ms: u64) -> bool {
+        self.expiring.first_key_value().is_some_and(|((due_ms, _), _)| *due_ms <= unix_ms)
+    }
+
     /// Changes what is known of a topic, and all that follows from it.
     fn change(&mut self, topic: TopicName<'_>, holds: &mut Holds, change: impl FnOnce(&mut Entry)) {
         let text = topic.as_str();

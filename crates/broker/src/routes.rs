@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use log_api::{ShardId, ShardSet};
-use mqtt_router::{Match, Matches, Router, SharedGroup, SinkId};
+use mqtt_router::{Match, Matches, Router, SinkId};
 use mqtt_types::TopicName;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
+use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::ids::SessionId;
 
 /// Subscribers that a shard remembers, for each topic that it may remember.
@@ -27,7 +28,7 @@ pub(crate) struct Routes {
 pub(crate) struct Route {
     /// Sessions, one entry each, in order of shard.
     pub(crate) subscribers: Box<[Match]>,
-    pub(crate) groups: SmallVec<[Arc<SharedGroup>; 1]>,
+    pub(crate) groups: SmallVec<[RouteGroup; 1]>,
     pub(crate) sinks: SmallVec<[SinkId; 2]>,
     /// The shards that have sessions in `subscribers`.
     pub(crate) shards: ShardSet,
@@ -56,6 +57,11 @@ impl Route {
             || (!self.shards.is_empty() && self.shards != ShardSet::single(shard))
     }
 
+    /// The shared group of that mark.
+    pub(crate) fn group(&self, mark: u32) -> Option<&RouteGroup> {
+        self.groups.iter().find(|group| group.mark == mark)
+    }
+
     /// Whether anybody takes the message.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscribers.is_empty() && self.groups.is_empty() && self.sinks.is_empty()
@@ -82,6 +88,7 @@ impl Routes {
 
 /// What one shard remembers of the router's answers, by topic.
 pub(crate) struct RouteCache {
+    shared_subscriptions: SharedSubscriptions,
     capacity: usize,
     /// Subscribers of all remembered routes.
     weight: usize,
@@ -90,8 +97,14 @@ pub(crate) struct RouteCache {
 }
 
 impl RouteCache {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, weight: 0, entries: HashMap::default(), matches: Matches::default() }
+    pub(crate) fn new(capacity: usize, shared_subscriptions: SharedSubscriptions) -> Self {
+        Self {
+            shared_subscriptions,
+            capacity,
+            weight: 0,
+            entries: HashMap::default(),
+            matches: Matches::default(),
+        }
     }
 
     /// Where the topic goes now.
@@ -116,9 +129,10 @@ impl RouteCache {
             shards = shards.with(session.shard());
             has_durable |= session.is_durable();
         }
+        let group = |group| RouteGroup::new(group, &self.shared_subscriptions);
         Route {
             subscribers: self.matches.subscribers.as_slice().into(),
-            groups: self.matches.groups.iter().cloned().collect(),
+            groups: self.matches.groups.iter().map(group).collect(),
             sinks: self.matches.sinks.iter().copied().collect(),
             shards,
             has_durable,

@@ -3,7 +3,7 @@
 
 mod acknowledge;
 mod alarms;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
 mod connect;
@@ -16,7 +16,10 @@ mod inbox;
 mod letters;
 mod listing;
 mod live;
+mod loans;
+mod members;
 mod outside;
+mod pick;
 mod publish;
 mod relics;
 mod replay;
@@ -35,7 +38,7 @@ mod unsettled;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
@@ -46,7 +49,7 @@ use stdx::Instant;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
@@ -59,6 +62,7 @@ use control::Control;
 use delayed::DelayedMessages;
 use inbox::UnloggedInboxes;
 use listing::Looks;
+use loans::{LendJob, Lent};
 use outside::Outside;
 use retain::RetainedWork;
 use session_log::Waiting;
@@ -99,6 +103,12 @@ pub struct Shard {
     is_draining: bool,
     settle_timer: bool,
     status: Status,
+    /// Sessions that are members of shared groups, or keep messages for some.
+    members: HashSet<SessionId>,
+    members_timer: bool,
+    /// What sessions here keep and others deliver.
+    loans: Slab<Lent>,
+    lend_jobs: HashMap<SessionNumber, LendJob>,
     delayed: DelayedMessages,
     retained: RetainedWork,
     overflowing: Overflowing,
@@ -135,7 +145,7 @@ impl Shard {
             entrants: HashMap::new(),
             hosting: Hosting::new(config.shards, ahead),
             control: Control::new(next_sink),
-            routes: RouteCache::new(config.route_cache_topics),
+            routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
@@ -147,6 +157,10 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             status: Status::default(),
+            members: HashSet::new(),
+            members_timer: false,
+            loans: Slab::new(),
+            lend_jobs: HashMap::new(),
             delayed: DelayedMessages::default(),
             retained: RetainedWork::default(),
             overflowing: Overflowing::default(),

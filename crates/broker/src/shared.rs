@@ -1,6 +1,7 @@
 //! What all shards of a node share: read-mostly tables, the log, the mailboxes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use log_api::Log;
 use mqtt_session::ServerLimits;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) alarms: Alarms,
     pub(crate) post: Post,
     pub(crate) log: Arc<dyn Log>,
+    /// How often a member of a shared group has come, or come back.
+    pub(crate) members_come: AtomicU64,
     /// One for each shard.
     pub(crate) counts: Vec<PublishedCounts>,
 }

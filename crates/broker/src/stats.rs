@@ -71,6 +71,12 @@ counters! {
     protocol_errors_total,
     /// Messages that waited in sessions and were dropped for room.
     session_overflow_total,
+    /// Messages of shared subscriptions that went from one member to another.
+    shared_handed_over_total,
+    /// Messages of shared subscriptions dropped because no member was left.
+    shared_dropped_total,
+    /// Messages that a subscriber refused with a reason code of 0x80 or above, and nobody else gets.
+    negative_acks_total,
     /// Messages that are to be published later.
     delayed_messages,
     /// The bytes of those.

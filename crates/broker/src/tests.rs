@@ -2,7 +2,6 @@
 
 mod client;
 mod operator;
-mod sockets;
 mod world;
 
 mod alarms;
@@ -20,9 +19,13 @@ mod mqtt311;
 mod mqtt5;
 mod outside;
 mod queues;
+mod retained;
+mod retained_crashes;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_subscriptions;
+mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;

@@ -18,6 +18,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
 /// | `Delayed` | with the first delayed message | the next one is due, or the clock may have jumped |
+/// | `Members` | with the first member of a shared subscription | members may stall, or be able to take what waits |
 /// | `Retained` | always, at the control shard | retained messages expire, or are worth being written anew |
 /// | `Overflow` | when the first session drops a message for room | sessions may have stopped to |
 /// | `Status` | always, at the control shard | the status under `$SYS/` is told |
@@ -31,6 +32,7 @@ pub(crate) enum Timer {
     Settlements,
     Throttled,
     Delayed,
+    Members,
     Retained,
     Overflow,
     Status,

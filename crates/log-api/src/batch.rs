@@ -13,7 +13,8 @@ pub const FRAME_HEADER_BYTES: usize = 28;
 /// Frames begin at multiples of this.
 pub const FRAME_ALIGNMENT: usize = 8;
 
-/// A log that is full still takes records without references whose bodies are no longer than this.
+/// A log that is full still takes records without references that are no messages and whose bodies are no longer than
+/// this.
 pub const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of the frame around a body of that length.
@@ -63,7 +64,8 @@ impl PendingRecord {
     /// Whether a full log takes it still: it helps to free room, and needs little.
     #[must_use]
     pub const fn is_small(&self) -> bool {
-        self.references == 0 && self.body_bytes <= SMALL_BODY_BYTES_MAX
+        let is_message = matches!(self.kind, RecordKind::Publish);
+        !is_message && self.references == 0 && self.body_bytes <= SMALL_BODY_BYTES_MAX
     }
 
     /// Where the body begins in the buffer of the batch.

@@ -20,6 +20,7 @@ use crate::recovery::Ready;
 use crate::references::References;
 use crate::segments::Segments;
 use crate::shared::{Shared, Totals};
+use crate::steps::{LogSteps, Workers};
 use crate::writer::{Checkpoints, Writer, refuse_all};
 
 /// A log in the files of one directory.
@@ -50,9 +51,29 @@ impl Ready {
     /// When the system gives no more threads.
     #[must_use]
     pub fn start(self, sink: Arc<dyn EventSink>) -> Arc<DiskLog> {
-        let Self {
-            config, files, directories, lock, store, segments, references, standing, ..
-        } = self;
+        let (mut log, workers, lock) = self.assemble_log(sink);
+        let Workers { writer, preparer, reader, maker } = workers;
+        let running = Running {
+            writer: spawn("log", move || writer.run()),
+            preparer: spawn("log-prepare", move || preparer.run()),
+            reader: spawn("log-read", move || reader.run()),
+            maker: spawn("log-checkpoint", move || maker.run()),
+            _lock: lock,
+        };
+        log.running = Mutex::new(Some(running));
+        Arc::new(log)
+    }
+
+    /// Starts the log without threads: whoever has the steps does the work. For simulators.
+    #[must_use]
+    pub fn start_stepped(self, sink: Arc<dyn EventSink>) -> (Arc<DiskLog>, LogSteps) {
+        let (log, workers, lock) = self.assemble_log(sink);
+        (Arc::new(log), LogSteps::new(workers, lock))
+    }
+
+    fn assemble_log(self, sink: Arc<dyn EventSink>) -> (DiskLog, Workers, DirectoryLock) {
+        let Self { config, host, directories, lock, store, segments, references, standing, .. } =
+            self;
         let checkpoint = standing.as_ref().map(|standing| standing.position);
         let shared = share(sink, &config, segments, references, checkpoint);
         let (writer, unanswered) = unbounded();
@@ -61,7 +82,7 @@ impl Ready {
         let (requests, requested) = unbounded();
         let (made, results) = unbounded();
         let checkpoint_every_bytes = config.checkpoint_every_bytes;
-        let workshop = Workshop::new(Arc::clone(&files), directories.log);
+        let workshop = Workshop::new(Arc::clone(&host), directories.log);
         let preparing = PreparerThread {
             workshop: workshop.clone(),
             shared: Arc::clone(&shared),
@@ -71,10 +92,10 @@ impl Ready {
             results: made,
             writer: writer.clone(),
         };
-        let reading = Reader::new(Arc::clone(&shared), unread.clone());
+        let reading = Reader::new(Arc::clone(&shared), Arc::clone(&host), unread.clone());
         let making = Maker {
             shared: Arc::clone(&shared),
-            files: Arc::clone(&files),
+            host: Arc::clone(&host),
             store,
             commands: maker_commands,
             writer: writer.clone(),
@@ -88,7 +109,7 @@ impl Ready {
         let writing = Writer {
             shared: Arc::clone(&shared),
             config,
-            files,
+            host,
             commands: unanswered.clone(),
             maker: maker.clone(),
             workshop,
@@ -101,22 +122,11 @@ impl Ready {
             unsynced_since: None,
             checkpoints,
         };
-        let running = Running {
-            writer: spawn("log", move || writing.run()),
-            preparer: spawn("log-prepare", move || preparing.run()),
-            reader: spawn("log-read", move || reading.run()),
-            maker: spawn("log-checkpoint", move || making.run()),
-            _lock: lock,
-        };
-        Arc::new(DiskLog {
-            shared,
-            writer,
-            unanswered,
-            reader,
-            unread,
-            maker,
-            running: Mutex::new(Some(running)),
-        })
+        let running = Mutex::new(None);
+        let log = DiskLog { shared, writer, unanswered, reader, unread, maker, running };
+        let workers =
+            Workers { writer: writing, preparer: preparing, reader: reading, maker: making };
+        (log, workers, lock)
     }
 }
 

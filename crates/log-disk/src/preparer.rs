@@ -1,15 +1,14 @@
 //! Makes segments, and the next one ahead of time, so that the writer need not wait. It must not know what is written.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::command::Command;
-use crate::files::{Files, OpenFile, Room};
+use crate::host::{Access, Host, OpenFile, Room};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
 use crate::segments::{Segment, Writable};
 use crate::shared::Shared;
@@ -17,13 +16,13 @@ use crate::shared::Shared;
 /// Makes segments.
 #[derive(Clone)]
 pub(crate) struct Workshop {
-    files: Arc<dyn Files>,
+    host: Arc<dyn Host>,
     directory: PathBuf,
 }
 
 impl Workshop {
-    pub(crate) fn new(files: Arc<dyn Files>, directory: PathBuf) -> Self {
-        Self { files, directory }
+    pub(crate) fn new(host: Arc<dyn Host>, directory: PathBuf) -> Self {
+        Self { host, directory }
     }
 
     /// Makes a segment at once, for someone who waits for it. A file of that name is replaced.
@@ -42,13 +41,11 @@ impl Workshop {
 
     fn make(&self, number: u32, room: Room, bytes: u64) -> io::Result<Writable> {
         let unfinished = segment_path(&self.directory, number).with_extension("tmp");
-        let made = self
-            .files
-            .create(&unfinished, room)
+        let made = OpenFile::create(&*self.host, &unfinished, room)
             .and_then(|open| self.finish(number, open, bytes, &unfinished));
         if made.is_err() {
             // It may not be there; and when it stays, the next start removes it.
-            let _ = self.files.remove(&unfinished);
+            let _ = self.host.remove(&unfinished);
         }
         made
     }
@@ -62,15 +59,14 @@ impl Workshop {
         from: &Path,
     ) -> io::Result<Writable> {
         let path = segment_path(&self.directory, number);
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let created_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        let created_ms = self.host.unix_ms();
         // Unlike any other file's, and not to be guessed by those who send the bodies.
-        let salt = RandomState::new().hash_one((number, created_ms)) as u32;
+        let salt = self.host.salt();
         let header = SegmentHeader { segment: number, created_ms, file_bytes, salt };
-        self.files.write_at(&open, 0, &mut [IoSlice::new(&header.encode())])?;
-        self.files.sync(&open)?;
-        self.files.rename(from, &path)?;
-        self.files.sync_directory(&self.directory)?;
+        open.write_at(0, &mut [IoSlice::new(&header.encode())])?;
+        open.sync()?;
+        self.host.rename(from, &path)?;
+        self.host.sync_directory(&self.directory)?;
         let open = OpenFile { file: open.file, path: path.clone() };
         let segment = Segment::new(number, path, file_bytes, salt, SEGMENT_HEADER_BYTES);
         Ok(Writable { segment: Arc::new(segment), open })
@@ -79,8 +75,8 @@ impl Workshop {
     /// Makes a segment of the reserve, which needs no room on the disk.
     pub(crate) fn make_of_reserve(&self, number: u32) -> io::Result<Writable> {
         let path = self.reserve();
-        let open = OpenFile::open(path.clone())?;
-        let file_bytes = open.file.metadata()?.len();
+        let open = OpenFile::open(&*self.host, path.clone())?;
+        let file_bytes = open.file.len()?;
         if file_bytes <= u64::from(SEGMENT_HEADER_BYTES) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -91,17 +87,19 @@ impl Workshop {
     fn keep_reserve(&self, bytes: u32) -> io::Result<()> {
         let path = self.reserve();
         let bytes = u64::from(bytes);
-        if bytes == 0 || path.metadata().is_ok_and(|file| file.len() >= bytes) {
+        let is_there = || self.host.open(&path, Access::Read)?.len();
+        if bytes == 0 || is_there().is_ok_and(|file_bytes| file_bytes >= bytes) {
             return Ok(());
         }
         let unfinished = path.with_extension("tmp");
-        let made = self.files.create(&unfinished, Room::Zeroed(bytes)).and_then(|open| {
-            self.files.sync(&open)?;
-            self.files.rename(&unfinished, &path)?;
-            self.files.sync_directory(&self.directory)
-        });
+        let made =
+            OpenFile::create(&*self.host, &unfinished, Room::Zeroed(bytes)).and_then(|open| {
+                open.sync()?;
+                self.host.rename(&unfinished, &path)?;
+                self.host.sync_directory(&self.directory)
+            });
         if made.is_err() {
-            let _ = self.files.remove(&unfinished);
+            let _ = self.host.remove(&unfinished);
         }
         made
     }
@@ -125,18 +123,27 @@ pub(crate) struct PreparerThread {
 impl PreparerThread {
     /// Works until the writer is gone.
     pub(crate) fn run(self) {
-        for number in &self.requests {
-            let reserve = self.workshop.keep_reserve(self.reserve_bytes);
-            let made = reserve
-                .and_then(|()| self.workshop.make_zeroed(number, u64::from(self.segment_bytes)));
-            if let Ok(made) = &made {
-                self.shared.segments.insert(Arc::clone(&made.segment));
-            }
-            if self.results.send(made).is_err() {
-                return;
-            }
-            let _ = self.writer.send(Command::Prepared);
+        while let Ok(number) = self.requests.recv()
+            && self.make(number)
+        {}
+    }
+
+    /// Makes the segment that has been asked for, without waiting. Says whether one was.
+    pub(crate) fn step(&self) -> bool {
+        self.requests.try_recv().is_ok_and(|number| self.make(number))
+    }
+
+    /// Makes a segment. False when the writer is gone.
+    fn make(&self, number: u32) -> bool {
+        let reserve = self.workshop.keep_reserve(self.reserve_bytes);
+        let made =
+            reserve.and_then(|()| self.workshop.make_zeroed(number, u64::from(self.segment_bytes)));
+        if let Ok(made) = &made {
+            self.shared.segments.insert(Arc::clone(&made.segment));
         }
+        let is_wanted = self.results.send(made).is_ok();
+        let _ = self.writer.send(Command::Prepared);
+        is_wanted
     }
 }
 
@@ -146,8 +153,10 @@ pub(crate) struct Preparer {
     results: Receiver<io::Result<Writable>>,
     /// The segment that is being made.
     asked: Option<u32>,
-    asked_at: Instant,
+    asked_at: Duration,
     ready: Option<Writable>,
+    /// Who makes the segments, when that is no thread: then the writer cannot wait for it, and makes it work.
+    stepped: Option<Arc<PreparerThread>>,
 }
 
 impl Preparer {
@@ -156,20 +165,25 @@ impl Preparer {
         results: Receiver<io::Result<Writable>>,
         ready: Option<Writable>,
     ) -> Self {
-        Self { requests, results, asked: None, asked_at: Instant::now(), ready }
+        Self { requests, results, asked: None, asked_at: Duration::ZERO, ready, stepped: None }
+    }
+
+    /// Lets that one work whenever its work is waited for.
+    pub(crate) fn step_by_step(&mut self, thread: Arc<PreparerThread>) {
+        self.stepped = Some(thread);
     }
 
     /// Asks for a segment, unless there is one or it is being made.
-    pub(crate) fn ask(&mut self, number: u32) {
+    pub(crate) fn ask(&mut self, number: u32, now: Duration) {
         if self.ready.is_none() && self.asked.is_none() {
-            (self.asked, self.asked_at) = (Some(number), Instant::now());
+            (self.asked, self.asked_at) = (Some(number), now);
             // A thread that is gone shows in the results.
             let _ = self.requests.send(number);
         }
     }
 
     /// When the last segment was asked for.
-    pub(crate) fn asked_at(&self) -> Instant {
+    pub(crate) fn asked_at(&self) -> Duration {
         self.asked_at
     }
 
@@ -187,6 +201,9 @@ impl Preparer {
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         if self.asked.is_none() {
             return Ok(());
+        }
+        if let Some(thread) = &self.stepped {
+            thread.step();
         }
         let result = self
             .results

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use log_api::{LogEvent, Position, ReadError, ShardId};
 
+use crate::host::Host;
 use crate::shared::Shared;
 use open_files::OpenFiles;
 
@@ -31,24 +32,39 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(shared: Arc<Shared>, commands: Receiver<ReaderCommand>) -> Self {
-        Self { shared, commands, files: OpenFiles::default() }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        host: Arc<dyn Host>,
+        commands: Receiver<ReaderCommand>,
+    ) -> Self {
+        Self { shared, commands, files: OpenFiles::new(host) }
     }
 
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) {
-        while let Ok(command) = self.commands.recv() {
-            match command {
-                ReaderCommand::Read { shard, token, positions } => {
-                    let records = self.read(&positions);
-                    self.shared.deliver(shard, LogEvent::Read { token, records });
-                }
-                ReaderCommand::Forget { segment } => self.files.forget(segment),
-                ReaderCommand::Stop => break,
-            }
-        }
+        while let Ok(command) = self.commands.recv()
+            && self.obey(command)
+        {}
         self.shared.reader_ended.store(true, Ordering::SeqCst);
         refuse_reads(&self.shared, &self.commands);
+    }
+
+    /// Does what has been asked first, without waiting. Says whether there was something.
+    pub(crate) fn step(&mut self) -> bool {
+        self.commands.try_recv().is_ok_and(|command| self.obey(command))
+    }
+
+    /// Does what is asked. False when that is the end.
+    fn obey(&mut self, command: ReaderCommand) -> bool {
+        match command {
+            ReaderCommand::Read { shard, token, positions } => {
+                let records = self.read(&positions);
+                self.shared.deliver(shard, LogEvent::Read { token, records });
+            }
+            ReaderCommand::Forget { segment } => self.files.forget(segment),
+            ReaderCommand::Stop => return false,
+        }
+        true
     }
 
     fn read(&mut self, positions: &[Position]) -> Vec<Result<Bytes, ReadError>> {

@@ -15,7 +15,7 @@ use log_api::{CheckpointParts, Position, SHARDS_MAX};
 use crate::checkpoint::{Checkpoint, CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::{Damage, OpenError};
-use crate::files::{Files, SystemFiles};
+use crate::host::{Host, SystemHost};
 use crate::lock::DirectoryLock;
 use crate::segment::{SEGMENT_HEADER_BYTES, segment_path};
 
@@ -48,20 +48,24 @@ pub struct Opened {
 /// # Errors
 /// When the directory cannot be used, is in use, or holds damaged files.
 pub fn open(config: Config) -> Result<Opened, OpenError> {
-    open_on(config, Arc::new(SystemFiles))
+    open_on(config, Arc::new(SystemHost::default()))
 }
 
-pub(crate) fn open_on(config: Config, files: Arc<dyn Files>) -> Result<Opened, OpenError> {
+/// Opens the log of a data directory on another machine than this one.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_on(config: Config, host: Arc<dyn Host>) -> Result<Opened, OpenError> {
     check(&config)?;
     let directories =
         Directories { log: config.directory.join("log"), state: config.directory.join("state") };
     for path in [&config.directory, &directories.log, &directories.state] {
         let unusable = |source| OpenError::Directory { path: path.clone(), source };
-        std::fs::create_dir_all(path).map_err(unusable)?;
+        host.make_directory(path).map_err(unusable)?;
     }
-    let lock = DirectoryLock::acquire(&config.directory)?;
+    let lock = DirectoryLock::acquire(&*host, &config.directory)?;
     let store =
-        CheckpointStore::new(Arc::clone(&files), directories.state.clone(), config.reserve_bytes);
+        CheckpointStore::new(Arc::clone(&host), directories.state.clone(), config.reserve_bytes);
     let (checkpoint, newest_id) = store.load_newest()?;
     let (parts, from, standing) = match checkpoint {
         None => (None, From::BEGINNING, None),
@@ -71,12 +75,12 @@ pub(crate) fn open_on(config: Config, files: Arc<dyn Files>) -> Result<Opened, O
             (Some(CheckpointParts { position, parts }), from, Some(standing))
         }
     };
-    let inventory = Inventory::take(&directories.log)?;
+    let inventory = Inventory::take(&*host, &directories.log)?;
     if let Some(standing) = &standing {
         inventory.require_live(standing, &directories.log)?;
     }
     let replay =
-        Replay { config, files, directories, lock, store, inventory, from, standing, newest_id };
+        Replay { config, host, directories, lock, store, inventory, from, standing, newest_id };
     Ok(Opened { checkpoint: parts, replay })
 }
 

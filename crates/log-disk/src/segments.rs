@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::files::OpenFile;
+use crate::host::OpenFile;
 
 /// A segment on disk.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log_api::{AppendBatch, AppendError, FailedRecord, LogEvent, LogState, ShardId};
@@ -26,7 +26,7 @@ use log_api::{AppendBatch, AppendError, FailedRecord, LogEvent, LogState, ShardI
 use crate::checkpoint::MakerCommand;
 use crate::command::Command;
 use crate::config::{Config, SyncMode};
-use crate::files::Files;
+use crate::host::Host;
 use crate::preparer::{Preparer, Workshop};
 use crate::segments::Writable;
 use crate::shared::Shared;
@@ -40,7 +40,7 @@ const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Config,
-    pub(crate) files: Arc<dyn Files>,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) maker: Sender<MakerCommand>,
     pub(crate) workshop: Workshop,
@@ -53,7 +53,7 @@ pub(crate) struct Writer {
     pub(crate) next_index: u64,
     pub(crate) waiting: VecDeque<Waiting>,
     /// When the oldest write that is not synced was made.
-    pub(crate) unsynced_since: Option<Instant>,
+    pub(crate) unsynced_since: Option<Duration>,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -68,30 +68,52 @@ pub(crate) struct Waiting {
 impl Writer {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) {
-        self.preparer.ask(self.current.segment.number + 1);
+        self.begin();
         loop {
-            let stop = self.gather();
-            self.look_for_room();
-            self.commit_waiting();
-            self.sync_when_due(stop);
-            self.checkpoint_when_due();
+            let first = match self.patience() {
+                None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => self.commands.recv_timeout(patience),
+            };
+            let stop = match first {
+                Ok(command) => self.turn(Some(command)),
+                Err(RecvTimeoutError::Timeout) => self.turn(None),
+                Err(RecvTimeoutError::Disconnected) => self.turn(Some(Command::Stop)),
+            };
             if stop {
                 return;
             }
         }
     }
 
-    /// Waits for commands and takes all that are there, up to a group's worth. Says whether it is the end.
-    fn gather(&mut self) -> bool {
-        let first = match self.patience() {
-            None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(patience) => self.commands.recv_timeout(patience),
-        };
-        let mut next = match first {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return true,
-        };
+    /// What is done before the first turn.
+    pub(crate) fn begin(&mut self) {
+        self.preparer.ask(self.current.segment.number + 1, self.host.now());
+    }
+
+    /// Takes one turn without waiting, if there is something to do. Says whether there was.
+    pub(crate) fn step(&mut self) -> bool {
+        let first = self.commands.try_recv().ok();
+        let is_due = first.is_some()
+            || self.patience().is_some_and(|patience| patience.is_zero())
+            || self.is_full() && self.host.now() >= self.preparer.asked_at() + ROOM_CHECK_INTERVAL;
+        if is_due {
+            self.turn(first);
+        }
+        is_due
+    }
+
+    /// One turn: takes what has come, stores it as one group, tells the shards. Says whether it was the last.
+    fn turn(&mut self, first: Option<Command>) -> bool {
+        let stop = self.gather(first);
+        self.look_for_room();
+        self.commit_waiting();
+        self.sync_when_due(stop);
+        self.checkpoint_when_due();
+        stop
+    }
+
+    /// Takes all commands that are there, up to a group's worth. Says whether it is the end.
+    fn gather(&mut self, mut next: Option<Command>) -> bool {
         let mut bytes = 0;
         while let Some(command) = next {
             match command {
@@ -118,7 +140,7 @@ impl Writer {
     fn patience(&self) -> Option<Duration> {
         let sync = match (self.config.sync, self.unsynced_since) {
             (SyncMode::Within(interval), Some(since)) => {
-                Some(interval.saturating_sub(since.elapsed()))
+                Some((since + interval).saturating_sub(self.host.now()))
             }
             _ => None,
         };
@@ -140,7 +162,9 @@ impl Writer {
         let is_due = match (self.config.sync, self.unsynced_since) {
             (_, None) => false,
             (SyncMode::Always, Some(_)) => true,
-            (SyncMode::Within(interval), Some(since)) => stop || since.elapsed() >= interval,
+            (SyncMode::Within(interval), Some(since)) => {
+                stop || self.host.now() >= since + interval
+            }
         };
         if is_due && let Err(error) = self.sync() {
             self.fail("sync", &error);
@@ -151,7 +175,7 @@ impl Writer {
     fn sync(&mut self) -> io::Result<()> {
         if self.unsynced_since.is_some() && !self.is_failed() {
             self.shared.totals.syncs.add(1);
-            self.files.sync(&self.current.open)?;
+            self.current.open.sync()?;
             self.unsynced_since = None;
             self.synced_to = self.end;
         }

@@ -3,7 +3,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use mqtt_router::{Cursor, Matches, RetainedIndex, Router, SubscriberId, SubscriptionOptions};
+use mqtt_router::{
+    Cursor, Matches, Member, RetainedIndex, Router, SubscriberId, SubscriptionOptions,
+};
 use mqtt_types::{TopicFilter, TopicName};
 
 #[global_allocator]
@@ -79,8 +81,7 @@ fn join_and_leave_one_group(bencher: Bencher<'_, '_>, members: usize) {
             router.join(
                 "group",
                 filter,
-                SubscriberId(number as u64),
-                SubscriptionOptions::default(),
+                Member::new(SubscriberId(number as u64), SubscriptionOptions::default()),
             );
             if number % 100 == 0 {
                 router.matches(topic, &mut route);
@@ -100,7 +101,7 @@ fn join_100_000_groups_of_one_filter(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
         let mut router = Router::new([1, 2]);
         for name in &names {
-            router.join(name, filter, SubscriberId(1), SubscriptionOptions::default());
+            router.join(name, filter, Member::new(SubscriberId(1), SubscriptionOptions::default()));
         }
         router
     });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use group::Group;
 
-use crate::{SharedGroup, SinkId, SubscriberId, Subscription, SubscriptionOptions};
+use crate::{Member, SharedGroup, SinkId, SubscriberId, Subscription, SubscriptionOptions};
 
 /// What a filter leads to. Most lead to one subscriber: that takes no memory of its own.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Entries {
     }
 
     /// Sets a member's options in a group of that name, which is made if need be.
-    pub fn join(&mut self, name: &str, filter: &str, new: Subscription) -> Joined {
+    pub fn join(&mut self, name: &str, filter: &str, new: Member) -> Joined {
         let groups = &mut self.many().groups;
         if let Some(group) = groups.get_mut(name) {
             return if group.join(new) { Joined::Member } else { Joined::Replaced };
@@ -132,6 +132,14 @@ impl Entries {
                     call(Subscription { subscriber, options });
                 }
             }
+        }
+    }
+
+    /// The shared group of that name.
+    pub fn group(&self, name: &str) -> Option<&Arc<SharedGroup>> {
+        match self {
+            Self::Many(many) => many.groups.get(name).map(|group| group.shared()),
+            _ => None,
         }
     }
 

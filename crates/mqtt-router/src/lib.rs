@@ -15,7 +15,7 @@ mod trie;
 pub use matches::{Match, Matches};
 pub use retained::{Cursor, RetainedIndex};
 pub use router::{Counts, Router};
-pub use shared_group::SharedGroup;
+pub use shared_group::{Member, MemberState, SharedGroup};
 pub use subscription::{SinkId, SubscriberId, Subscription, SubscriptionOptions};
 
 /// The levels a topic filter should have at most, unless configured otherwise.

@@ -10,7 +10,7 @@ use crate::exact::ExactFilters;
 use crate::keyed_hash::KeyedHash;
 use crate::matches::Matches;
 use crate::trie::Trie;
-use crate::{SinkId, SubscriberId, Subscription, SubscriptionOptions};
+use crate::{Member, SharedGroup, SinkId, SubscriberId, Subscription, SubscriptionOptions};
 
 /// Which subscriptions, shared groups and sinks a topic leads to.
 ///
@@ -73,14 +73,7 @@ impl Router {
 
     /// Adds a member to the shared group of that name and filter, which is made if need be; false if it replaced the
     /// options of a member.
-    pub fn join(
-        &mut self,
-        group: &str,
-        filter: TopicFilter<'_>,
-        subscriber: SubscriberId,
-        options: SubscriptionOptions,
-    ) -> bool {
-        let member = Subscription { subscriber, options };
+    pub fn join(&mut self, group: &str, filter: TopicFilter<'_>, member: Member) -> bool {
         let joined = self.add(filter, |entries| entries.join(group, filter.as_str(), member));
         self.counts.groups += usize::from(joined == Joined::First);
         self.counts.members += usize::from(joined != Joined::Replaced);
@@ -100,6 +93,17 @@ impl Router {
         self.counts.groups -= usize::from(left == Left::Last);
         self.counts.members -= usize::from(left != Left::NotThere);
         left != Left::NotThere
+    }
+
+    /// The shared group of that name and filter.
+    #[must_use]
+    pub fn group(&self, name: &str, filter: TopicFilter<'_>) -> Option<&Arc<SharedGroup>> {
+        let entries = if filter.has_wildcard() {
+            self.trie.entries(self.trie.find(filter)?)
+        } else {
+            self.exact.get(filter.as_str())?
+        };
+        entries.group(name)
     }
 
     /// Binds a sink to a filter; false if it was.

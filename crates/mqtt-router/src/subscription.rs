@@ -27,7 +27,7 @@ pub struct SubscriptionOptions {
     pub identifier: Option<NonZeroU32>,
 }
 
-/// One subscriber with its options: a subscription, or a member of a shared group.
+/// One subscriber with its options.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Subscription {
     /// Who.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use mqtt_router::{
-    Counts, Match, Matches, Router, SinkId, SubscriberId, SubscriptionOptions, invariants,
+    Counts, Match, Matches, Member, Router, SinkId, SubscriberId, SubscriptionOptions, invariants,
 };
 use mqtt_types::{QoS, TopicFilter, TopicName};
 
@@ -149,12 +149,25 @@ fn a_group_is_a_snapshot_and_its_turn_goes_on() {
         assert!(router.join(
             "g",
             filter("a/+"),
-            SubscriberId(number),
-            SubscriptionOptions::default()
+            Member::new(SubscriberId(number), SubscriptionOptions::default())
         ));
     }
-    assert!(router.join("h", filter("a/+"), SubscriberId(0), SubscriptionOptions::default()));
-    assert!(!router.join("g", filter("a/+"), SubscriberId(1), options(QoS::AtLeastOnce, 1)));
+    assert!(router.join(
+        "h",
+        filter("a/+"),
+        Member::new(SubscriberId(0), SubscriptionOptions::default())
+    ));
+    assert!(!router.join(
+        "g",
+        filter("a/+"),
+        Member::new(SubscriberId(1), options(QoS::AtLeastOnce, 1))
+    ));
+
+    let found = router.group("h", filter("a/+")).expect("it is there");
+    assert_eq!((found.name(), found.members().len()), ("h", 1));
+    assert!(
+        router.group("g", filter("a/b")).is_none() && router.group("i", filter("a/+")).is_none()
+    );
 
     let held = matches(&router, "a/b").groups;
     assert_eq!(held.iter().map(|group| group.name()).collect::<Vec<_>>(), ["g", "h"]);
@@ -178,14 +191,14 @@ fn a_group_is_a_snapshot_and_its_turn_goes_on() {
     // Nobody holds the group: it changes in place.
     let before = Arc::as_ptr(&now[0]);
     drop((held, now));
-    router.join("g", filter("a/+"), SubscriberId(9), SubscriptionOptions::default());
+    router.join("g", filter("a/+"), Member::new(SubscriberId(9), SubscriptionOptions::default()));
     assert_eq!(Arc::as_ptr(&matches(&router, "a/b").groups[0]), before);
 }
 
 #[test]
 fn a_member_that_subscribes_too_is_in_both_lists() {
     let mut router = Router::new(SEED);
-    router.join("g", filter("a"), SubscriberId(1), SubscriptionOptions::default());
+    router.join("g", filter("a"), Member::new(SubscriberId(1), SubscriptionOptions::default()));
     router.subscribe(filter("a"), SubscriberId(1), SubscriptionOptions::default());
     let found = matches(&router, "a");
     assert_eq!((found.subscribers.len(), found.groups.len()), (1, 1));
@@ -212,7 +225,11 @@ fn removing_all_leaves_nothing() {
     for text in texts {
         for number in 0..3 {
             router.subscribe(filter(text), SubscriberId(number), SubscriptionOptions::default());
-            router.join("g", filter(text), SubscriberId(number), SubscriptionOptions::default());
+            router.join(
+                "g",
+                filter(text),
+                Member::new(SubscriberId(number), SubscriptionOptions::default()),
+            );
         }
         router.bind(filter(text), SinkId(1));
     }

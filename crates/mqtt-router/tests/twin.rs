@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use mqtt_router::{
-    Counts, Match, Matches, Router, SinkId, SubscriberId, SubscriptionOptions, invariants,
+    Counts, Match, Matches, Member, Router, SinkId, SubscriberId, SubscriptionOptions, invariants,
 };
 use mqtt_types::{QoS, TopicFilter, TopicName};
 use proptest::prelude::*;
@@ -117,7 +117,7 @@ fn apply(router: &mut Router, command: &Command) -> bool {
         }
         Command::Unsubscribe(filter, who) => router.unsubscribe(legal(filter), SubscriberId(*who)),
         Command::Join(group, filter, who, options) => {
-            router.join(group, legal(filter), SubscriberId(*who), *options)
+            router.join(group, legal(filter), Member::new(SubscriberId(*who), *options))
         }
         Command::Leave(group, filter, who) => {
             router.leave(group, legal(filter), SubscriberId(*who))

@@ -1,5 +1,7 @@
 //! A message on its way out to one client. It must not know packet ids or windows.
 
+use std::sync::Arc;
+
 use mqtt_types::{Message, QoS};
 use smallvec::SmallVec;
 
@@ -41,6 +43,20 @@ pub enum Origin {
         /// Where storage has it.
         at: u64,
     },
+    /// A shared subscription: it may go to another member while the client has not acknowledged it.
+    Shared {
+        /// The group; the caller's own mark.
+        group: u32,
+        /// What the choice of a member may go by; the caller's own mark.
+        key: u32,
+    },
+    /// A shared subscription whose message another session keeps, until it hears of the outcome.
+    Lent {
+        /// The group; the caller's own mark.
+        group: u32,
+        /// What the keeper calls it.
+        loan: u64,
+    },
     /// A queue or stream: the outcome settles the message there.
     Queue {
         /// The consumer that holds the lease.
@@ -48,6 +64,15 @@ pub enum Origin {
         /// The message's offset in the queue.
         offset: u64,
     },
+}
+
+/// A delivery of a shared subscription that is taken from the session, for another member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// [`Origin::Shared`] or [`Origin::Lent`].
+    pub origin: Origin,
+    /// The message; `None` of one in flight that another session keeps.
+    pub delivery: Option<Arc<Delivery>>,
 }
 
 /// A delivery that goes back to its queue unsettled.
@@ -68,6 +93,22 @@ pub struct OutgoingFlags {
     pub qos: QoS,
     /// The RETAIN flag.
     pub retain: bool,
+}
+
+impl Origin {
+    /// The group, when the message came by a shared subscription and may go to another member.
+    #[must_use]
+    pub const fn group(self) -> Option<u32> {
+        match self {
+            Self::Shared { group, .. } | Self::Lent { group, .. } => Some(group),
+            Self::Live | Self::Inbox { .. } | Self::Queue { .. } => None,
+        }
+    }
+
+    /// Whether the message is kept with the session until it is acknowledged.
+    pub(crate) const fn keeps_message(self) -> bool {
+        matches!(self, Self::Live | Self::Shared { .. })
+    }
 }
 
 impl OutgoingFlags {

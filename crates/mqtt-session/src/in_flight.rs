@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
-use crate::delivery::{Delivery, Origin, Released};
+use crate::delivery::{Delivery, Origin, Released, Taken};
 use carried::Carried;
 pub(crate) use slot::{Awaiting, Slot};
 
@@ -359,6 +359,27 @@ impl InFlight {
                 released.extend(slot.release(written));
             }
         }
+    }
+
+    /// Takes the messages at QoS 1 of shared subscriptions; their handshakes go on.
+    pub(crate) fn take_shared(
+        &mut self,
+        takes: &mut impl FnMut(u32) -> bool,
+        taken: &mut Vec<Taken>,
+    ) {
+        let carried = self.carried.iter_mut().flat_map(|carried| &mut carried.slots);
+        for slot in carried.map(|(_, slot)| slot).chain(&mut self.ring) {
+            let group = slot.origin.group().filter(|_| slot.awaiting == Awaiting::PubAck);
+            if group.is_some_and(&mut *takes) {
+                let origin = std::mem::replace(&mut slot.origin, Origin::Live);
+                taken.push(Taken { origin, delivery: slot.delivery.take() });
+            }
+        }
+    }
+
+    /// The packet id of the oldest message of a shared subscription that is not answered.
+    pub(crate) fn oldest_shared(&self) -> Option<PacketId> {
+        self.iter().find(|(_, slot)| slot.origin.group().is_some()).map(|(id, _)| id)
     }
 
     /// All slots that are not done, in the order they were sent.

@@ -30,6 +30,8 @@ pub struct Kept {
     pub has_identifiers: bool,
     /// Which of the session's copies of the message it is: one comes for its own subscriptions, one for each shared group.
     pub copy: u8,
+    /// Whether it came by a shared subscription, so that another member may have it.
+    pub is_shared: bool,
 }
 
 /// The next message to send.
@@ -96,6 +98,8 @@ pub struct Inbox {
     bytes: u64,
     /// Messages on the wire of this connection that count against the client's Receive Maximum.
     outstanding: usize,
+    /// Messages that another session has, and this client has not.
+    lent: usize,
     /// How many messages at QoS 2 the client has said PUBREC for: the next one's place.
     pubrecs: u64,
 }
@@ -202,8 +206,13 @@ impl Inbox {
     /// 0x92 when the packet id is not in flight; 0x82 when its message is at QoS 2.
     pub fn puback(&mut self, id: PacketId) -> Result<Gone, ReasonCode> {
         let (sequence, entry) = self.on_the_wire(id)?;
-        if entry.state != State::Sent || entry.qos() != QoS::AtLeastOnce {
-            return Err(ReasonCode::PROTOCOL_ERROR);
+        match entry.state {
+            State::Sent | State::Lent if entry.qos() == QoS::AtLeastOnce => {}
+            State::Given => {
+                self.leave(sequence);
+                return Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
+            }
+            _ => return Err(ReasonCode::PROTOCOL_ERROR),
         }
         let gone = Gone { sequence, at: entry.at };
         self.leave(sequence);
@@ -218,6 +227,7 @@ impl Inbox {
         let (sequence, entry) = self.on_the_wire(id)?;
         let gone = Gone { sequence, at: entry.at };
         match entry.state {
+            State::Lent | State::Given => Err(ReasonCode::PROTOCOL_ERROR),
             State::Sent if entry.qos() != QoS::ExactlyOnce => Err(ReasonCode::PROTOCOL_ERROR),
             State::Sent if reason.is_error() => {
                 self.leave(sequence);
@@ -289,9 +299,17 @@ impl Inbox {
 
     /// The connection is gone: what was on the wire will be sent again, in order.
     pub fn disconnect(&mut self) {
+        let given: Vec<u64> = self
+            .line
+            .iter()
+            .filter(|(_, entry)| entry.state == State::Given)
+            .map(|(n, _)| n)
+            .collect();
+        given.into_iter().for_each(|sequence| self.leave(sequence));
         self.next = self.line.oldest();
         self.outstanding = 0;
         for (_, entry) in self.line.iter_mut() {
+            self.lent += usize::from(entry.state == State::Lent && entry.is_counted());
             if entry.state == State::Sent {
                 entry.state = State::Waiting;
             }
@@ -313,6 +331,84 @@ impl Inbox {
     /// Gives back memory that a busy spell took.
     pub fn shrink(&mut self) {
         self.line.shrink();
+    }
+
+    // Shared subscriptions.
+
+    /// The messages of shared subscriptions from `from` on that another session could have: at QoS 1, for one at QoS 2
+    /// is finished with this client. Those that were sent on this connection only if `sent_too`.
+    pub fn lendable(&self, from: u64, sent_too: bool) -> impl Iterator<Item = (u64, Kept)> + '_ {
+        let may_go = move |entry: &Entry| {
+            let is_free = match entry.state {
+                State::Waiting => true,
+                State::Sent => sent_too,
+                _ => false,
+            };
+            is_free && entry.is_shared() && entry.qos() == QoS::AtLeastOnce
+        };
+        let all = self.line.iter_from(from).filter(move |(_, entry)| may_go(entry));
+        all.map(|(sequence, entry)| (sequence, entry.kept()))
+    }
+
+    /// Another session gets the message; it stays here until that one's client has it. False when it cannot be lent.
+    pub fn lend(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.entry_mut(sequence) else { return false };
+        let may_go = matches!(entry.state, State::Waiting | State::Sent) && entry.is_shared();
+        if may_go {
+            entry.state = State::Lent;
+            self.lent += usize::from(!self.is_counted(sequence));
+        }
+        may_go
+    }
+
+    /// The other session could not deliver the message: it waits here again, or is still this client's to answer.
+    pub fn take_back(&mut self, sequence: u64) {
+        let Some(entry) = self.entry_mut(sequence).filter(|entry| entry.state == State::Lent)
+        else {
+            return;
+        };
+        if entry.is_counted() {
+            entry.state = State::Sent;
+        } else {
+            entry.state = State::Waiting;
+            self.lent -= 1;
+            self.next = self.next.min(sequence);
+        }
+    }
+
+    /// The other session's client has the message. `None` when it is not lent any more.
+    pub fn settle_lent(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Lent)?;
+        let gone = Gone { sequence, at: entry.at };
+        if entry.is_counted() {
+            // This client has it too, and answers some time: until then it counts.
+            self.receive(sequence, State::Given);
+        } else {
+            self.leave(sequence);
+        }
+        Some(gone)
+    }
+
+    /// How many messages another session has, and this client has not.
+    #[must_use]
+    pub const fn lent(&self) -> usize {
+        self.lent
+    }
+
+    /// Whether messages of shared subscriptions are kept.
+    #[must_use]
+    pub fn has_shared(&self) -> bool {
+        self.line.iter().any(|(_, entry)| entry.has_body() && entry.is_shared())
+    }
+
+    /// The number of the oldest message of a shared subscription that is on the wire.
+    pub(crate) fn oldest_shared(&self) -> Option<u64> {
+        let on_the_wire = |entry: &Entry| entry.state == State::Sent && entry.is_shared();
+        self.line.iter().find(|(_, entry)| on_the_wire(entry)).map(|(sequence, _)| sequence)
+    }
+
+    fn is_counted(&self, sequence: u64) -> bool {
+        self.line.get(sequence).is_some_and(Entry::is_counted)
     }
 
     // Replay of what was stored.
@@ -345,7 +441,10 @@ impl Inbox {
     pub(crate) fn is_sound(&self) -> bool {
         let with_body = || self.line.iter().filter(|(_, entry)| entry.has_body());
         let on_the_wire = self.line.iter().filter(|(_, entry)| entry.is_counted()).count();
-        self.messages == with_body().count()
+        let is_lent = |entry: &Entry| entry.state == State::Lent && !entry.is_counted();
+        let lent = self.line.iter().filter(|(_, entry)| is_lent(entry)).count();
+        self.lent == lent
+            && self.messages == with_body().count()
             && self.bytes == with_body().map(|(_, entry)| u64::from(entry.size)).sum::<u64>()
             && self.outstanding == on_the_wire
             && self.next <= self.end()
@@ -366,9 +465,8 @@ impl Inbox {
         let entry = *self.line.get(sequence).ok_or(unknown)?;
         match entry.state {
             State::Waiting | State::Gone => Err(unknown),
-            State::Sent | State::Receiving | State::Unstored | State::Received => {
-                Ok((sequence, entry))
-            }
+            State::Lent if !entry.is_counted() => Err(unknown),
+            _ => Ok((sequence, entry)),
         }
     }
 
@@ -393,11 +491,13 @@ impl Inbox {
     fn leave(&mut self, sequence: u64) {
         let Some(entry) = self.entry_mut(sequence) else { return };
         let (size, has_body, is_counted) = (entry.size, entry.has_body(), entry.is_counted());
+        let is_lent = entry.state == State::Lent && !is_counted;
         if has_body {
             self.messages -= 1;
             self.bytes -= u64::from(size);
         }
         self.outstanding -= usize::from(is_counted);
+        self.lent -= usize::from(is_lent);
         self.line.remove(sequence);
         self.next = self.next.max(self.line.oldest());
     }

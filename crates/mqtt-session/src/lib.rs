@@ -23,7 +23,7 @@ mod will;
 pub use acknowledgements::{AckTicket, ReadyAck};
 pub use aliases::OutgoingAlias;
 pub use connection::Connection;
-pub use delivery::{Delivery, Origin, OutgoingFlags, Released};
+pub use delivery::{Delivery, Origin, OutgoingFlags, Released, Taken};
 pub use image::SessionImage;
 pub use in_flight::Resend;
 pub use inbox::{Gone, Inbox, InboxEntryImage, InboxImage, Kept, NextKept};

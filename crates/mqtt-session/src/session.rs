@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mqtt_types::{PacketId, QoS, ReasonCode};
 use stdx::UnixMillis;
 
-use crate::delivery::{Delivery, Origin, Released};
+use crate::delivery::{Delivery, Origin, Released, Taken};
 use crate::image::SessionImage;
 use crate::in_flight::{InFlight, Resend, Slot, awaiting};
 use crate::inbox::{INBOX_IDS, Inbox, KeptPubRec};
@@ -87,7 +87,8 @@ impl Session {
     }
 
     /// The message goes out, its last byte at `mark` of the connection's output. `delivery` is kept to send a live
-    /// message again; give it only when the session outlives the connection. Deliveries of queues are never kept.
+    /// message again; give it only when the session outlives the connection, or the message is of a shared subscription.
+    /// Deliveries of queues are never kept.
     #[inline]
     pub fn sent(
         &mut self,
@@ -99,14 +100,14 @@ impl Session {
     ) {
         match (packet_id, origin) {
             (Some(id), origin) => {
-                let delivery = delivery.filter(|_| origin == Origin::Live);
+                let delivery = delivery.filter(|_| origin.keeps_message());
                 let slot = Slot { origin, mark, delivery, awaiting: awaiting(qos) };
                 self.in_flight.push(id, slot, self.window);
             }
             (None, Origin::Queue { consumer, offset }) => {
                 self.unwritten.get_or_insert_default().push(mark, consumer, offset);
             }
-            (None, Origin::Live | Origin::Inbox { .. }) => {}
+            (None, _) => {}
         }
     }
 
@@ -297,6 +298,53 @@ impl Session {
             unwritten.release(written, released, |of| of == consumer);
         }
         self.release_pending(released, |of| of == consumer);
+    }
+
+    /// Takes from the session what came by shared subscriptions of which `takes` says yes to the group: what waits, and
+    /// what is `in_flight` at QoS 1. Of the latter the handshakes go on, for nobody. In the order it was sent.
+    ///
+    /// A message at QoS 2 that is in flight stays: it is finished with this client or not at all. `[MQTT-4.8.2-5]`
+    pub fn take_shared(
+        &mut self,
+        in_flight: bool,
+        mut takes: impl FnMut(u32) -> bool,
+        taken: &mut Vec<Taken>,
+    ) {
+        if in_flight {
+            self.in_flight.take_shared(&mut takes, taken);
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.remove_where(|waiting| {
+                let leaves = waiting.origin.group().is_some_and(&mut takes);
+                if leaves {
+                    let PendingDelivery { delivery, origin } = waiting.clone();
+                    taken.push(Taken { origin, delivery: Some(delivery) });
+                }
+                leaves
+            });
+        }
+    }
+
+    /// What stands for the oldest message of a shared subscription that the client has not answered on this connection:
+    /// it changes when that one is answered. `None` when there is none.
+    #[must_use]
+    pub fn oldest_shared(&self) -> Option<u64> {
+        let in_flight = self.in_flight.oldest_shared().map(|id| u64::from(id.get()));
+        let kept = self.inbox.as_ref().and_then(|inbox| inbox.oldest_shared());
+        match (in_flight, kept) {
+            (None, None) => None,
+            (in_flight, kept) => {
+                let kept = kept.map_or(0, |sequence| sequence + 1);
+                Some(in_flight.unwrap_or(0) | kept << 16)
+            }
+        }
+    }
+
+    /// How many messages are on their way to the client and count as its own.
+    #[must_use]
+    pub fn load(&self) -> usize {
+        let kept = self.inbox.as_ref().map_or(0, |inbox| inbox.messages() - inbox.lent());
+        self.in_flight.len() + self.pending_len() + kept
     }
 
     // Incoming, QoS 2.

@@ -72,7 +72,15 @@ fn negotiated(window: u16) -> Negotiated {
 }
 
 fn kept(qos: QoS, number: u64) -> Kept {
-    Kept { at: number, size: 1, qos, retain: false, has_identifiers: false, copy: 0 }
+    Kept {
+        at: number,
+        size: 1,
+        qos,
+        retain: false,
+        has_identifiers: false,
+        copy: 0,
+        is_shared: false,
+    }
 }
 
 impl World {

@@ -5,6 +5,8 @@
 //! given again. So nobody counts bytes as written that wait in here.
 
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod peer;
 mod proxy_header;
 mod socket;

@@ -173,7 +173,9 @@ impl Wire {
     /// Whether there is more to read although the poll will not say so.
     #[inline]
     pub(crate) fn has_more(&self) -> bool {
-        self.is_half_closed || self.transport.has_more()
+        // What a closing one still sends is thrown away as it comes from the socket: what its transport has does not count.
+        let is_read = matches!(self.phase, Phase::Greeting | Phase::Open);
+        self.is_half_closed || is_read && self.transport.has_more()
     }
 
     /// Ends our side and waits for the client's.

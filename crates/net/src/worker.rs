@@ -52,6 +52,19 @@ struct Desk {
     bytes_received: u64,
 }
 
+impl Desk {
+    fn new(config: &Config, acceptors: usize) -> Self {
+        Self {
+            wires: Wires::new(config.unwritten_bytes_max),
+            scratch: vec![0; config.read_buffer_bytes],
+            mail: Vec::new(),
+            accepting: (0..acceptors).collect(),
+            accept_at: None,
+            bytes_received: 0,
+        }
+    }
+}
+
 impl Worker {
     /// Serves until it is told to stop.
     ///
@@ -62,31 +75,34 @@ impl Worker {
         for (n, acceptor) in self.acceptors.iter_mut().enumerate() {
             acceptor.register(registry, Token(FIRST_LISTENER + n))?;
         }
-        let mut desk = Desk {
-            wires: Wires::new(self.config.unwritten_bytes_max),
-            scratch: vec![0; self.config.read_buffer_bytes],
-            mail: Vec::new(),
-            accepting: (0..self.acceptors.len()).collect(),
-            accept_at: None,
-            bytes_received: 0,
-        };
+        let mut desk = Desk::new(&self.config, self.acceptors.len());
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let timeout = self.timeout(&desk);
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => other?,
-            }
-            let now = self.clock.now();
-            self.shard.begin(now, Clock::unix_ms());
-            for event in &events {
-                self.note(event, &mut desk);
-            }
-            self.turn(now, &mut desk)?;
+            self.wait_and_turn(timeout, &mut events, &mut desk)?;
             if self.door.stop.load(Ordering::Acquire) {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits for something to do, for so long, and does it.
+    fn wait_and_turn(
+        &mut self,
+        timeout: Option<Duration>,
+        events: &mut Events,
+        desk: &mut Desk,
+    ) -> io::Result<()> {
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => other?,
+        }
+        let now = self.clock.now();
+        self.shard.begin(now, Clock::unix_ms());
+        for event in &*events {
+            self.note(event, desk);
+        }
+        self.turn(now, desk)
     }
 
     /// How long the poll may sleep.
@@ -406,3 +422,6 @@ fn charge(id: ConnId, count: usize, now: Instant, wires: &mut Wires) {
         wires.hold(id, until);
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -113,6 +113,8 @@ fn users(raw: Vec<RawUser>) -> Result<Users, String> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use policy::ScramKeys;
 

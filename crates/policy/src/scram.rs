@@ -7,6 +7,8 @@ mod message;
 mod server;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use client::ScramClient;

@@ -3,7 +3,8 @@
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use queue_engine::{
-    Action, ConsumerId, DispatchStrategy, Input, Offset, Outcome, Queue, QueueConfig, StoredAt,
+    Action, ConsumerId, DispatchStrategy, Input, NewMessage, Offset, Outcome, Queue, QueueConfig,
+    StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -58,7 +59,8 @@ impl Load {
         let at = StoredAt(((self.number / 200_000) << 32) | (self.number % 200_000 * 320));
         let stored = UnixMillis(1_800_000_000_000 + self.number / 100);
         self.number += 1;
-        self.handle(Input::Enqueue { at, size: 256 + (self.number % 64) as u32, stored });
+        let message = NewMessage::new(at, 256 + (self.number % 64) as u32, stored);
+        self.handle(Input::Enqueue(message));
     }
 
     fn settle(&mut self, outcome: Outcome) {

@@ -28,7 +28,7 @@ pub enum Action {
         /// Where its body is.
         at: StoredAt,
     },
-    /// The message's own time ran out: log it as expired within 50 ms.
+    /// The message's own time or its retention ran out: log it as expired within 50 ms.
     ///
     /// The reference to the body may be dropped once that record is durable.
     Expired {
@@ -52,7 +52,7 @@ pub enum Action {
         /// Deliveries that counted.
         attempts: u32,
     },
-    /// A lease ended and the message stays: log how many deliveries count, when there is something to log anyway.
+    /// A lease ended and the message stays, or it is delivered out of turn, or was passed over: log how many deliveries count, when there is something to log anyway.
     ///
     /// Nothing waits for it. It keeps a crash from setting the count back.
     Attempted {
@@ -60,6 +60,65 @@ pub enum Action {
         offset: Offset,
         /// Deliveries that counted, also when this one did not.
         attempts: u32,
+    },
+    /// A consumer accepted the message, and it stays replayable: log it as settled within 50 ms.
+    ///
+    /// The reference to the body must stay until [`Action::Forgotten`]. A crash before the record brings the message back.
+    Kept {
+        /// The message.
+        offset: Offset,
+        /// Where its body is.
+        at: StoredAt,
+    },
+    /// A settled message is not replayable any more: log that.
+    ///
+    /// The reference to the body may be dropped once that record is durable.
+    Forgotten {
+        /// The message.
+        offset: Offset,
+        /// Where its body is.
+        at: StoredAt,
+    },
+    /// The message was one too many: log it as dropped within 50 ms.
+    ///
+    /// The reference to the body may be dropped once that record is durable.
+    Dropped {
+        /// The message.
+        offset: Offset,
+        /// Where its body is.
+        at: StoredAt,
+    },
+    /// A newer message of its key took its place: log it as replaced within 50 ms.
+    ///
+    /// The reference to the body may be dropped once that record is durable.
+    Replaced {
+        /// The message.
+        offset: Offset,
+        /// Where its body is.
+        at: StoredAt,
+    },
+    /// An operator removed the message: log it as purged. It is gone for the operator when that is durable.
+    ///
+    /// The reference to the body may be dropped then.
+    Purged {
+        /// The message.
+        offset: Offset,
+        /// Where its body is.
+        at: StoredAt,
+    },
+    /// Settled messages from this offset on are ready again: log that, before anything that happens to them.
+    Rewound {
+        /// The first.
+        to: Offset,
+        /// How many.
+        count: u64,
+    },
+    /// The message has an id that is known: it does not become part of the queue, and has no offset.
+    ///
+    /// The reference to its body may be dropped at once: a replay comes to the same verdict.
+    Duplicate {
+        /// Where its body is.
+        at: StoredAt,
     },
 }
 
@@ -72,6 +131,10 @@ pub enum DeadReason {
     Rejected,
     /// It is larger than any connected consumer takes.
     TooLarge,
+    /// Its time ran out, in a queue that keeps such messages.
+    Expired,
+    /// It was one too many, in a queue that keeps such messages.
+    Dropped,
 }
 
 impl DeadReason {
@@ -82,6 +145,8 @@ impl DeadReason {
             Self::MaxAttempts => "max_attempts",
             Self::Rejected => "rejected",
             Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -13,11 +13,17 @@ pub enum DispatchStrategy {
     Random = 2,
     /// The one with the fewest unsettled messages; among equals one after the other.
     LeastInflight = 3,
+    /// Messages of a key one after the other, at one consumer at a time; the consumer with the fewest unsettled takes
+    /// the next free key.
+    KeyOrdered = 4,
+    /// The consumer that attached first gets all; the next takes over.
+    SingleActive = 5,
 }
 
 impl DispatchStrategy {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::RoundRobin, Self::Random, Self::LeastInflight];
+    pub const ALL: [Self; 5] =
+        [Self::RoundRobin, Self::Random, Self::LeastInflight, Self::KeyOrdered, Self::SingleActive];
 
     /// The number to persist.
     #[must_use]
@@ -29,6 +35,32 @@ impl DispatchStrategy {
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|strategy| strategy.number() == number)
+    }
+}
+
+/// What happens to a message that is one too many. The numbers are persisted and never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum Overflow {
+    /// It is refused: the caller asks [`Queue::would_fit`](crate::Queue::would_fit) before it stores one.
+    #[default]
+    RejectPublish = 1,
+    /// It is taken, and the oldest that is not in flight goes. When all others are in flight, the oldest of these goes:
+    /// the newcomer never does.
+    DropOldest = 2,
+}
+
+impl Overflow {
+    /// The number to persist.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The behaviour of a persisted number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::RejectPublish, Self::DropOldest].into_iter().find(|one| one.number() == number)
     }
 }
 
@@ -51,6 +83,43 @@ pub struct QueueConfig {
     pub retry_delay_max: Duration,
     /// Stores, does not deliver.
     pub paused: bool,
+    /// Messages of a key in flight at most, with `key_ordered`. 0 counts as 1.
+    ///
+    /// A message that waits for its back-off, or for a consumer that may have it, counts among them.
+    pub key_inflight: u32,
+    /// Messages that `key_ordered` passes over at most because their keys are blocked, to find others behind them.
+    ///
+    /// Beyond it messages of free keys wait too, until one that was passed over is delivered. Each costs 16 bytes of
+    /// memory. 0 counts as 1.
+    pub key_look_ahead: u32,
+    /// Keep only the newest message of each key.
+    pub last_value: bool,
+    /// The age at which a message expires that is not in flight. Zero: never.
+    pub retention: Duration,
+    /// Messages at most, whether ready, in flight or delayed.
+    pub max_messages: Option<u64>,
+    /// Their bytes at most.
+    pub max_bytes: Option<u64>,
+    /// What happens to one that is too many.
+    pub overflow: Overflow,
+    /// Whether what expires becomes a dead letter.
+    pub dead_letter_expired: bool,
+    /// Whether what is dropped becomes a dead letter.
+    pub dead_letter_dropped: bool,
+    /// How long a message id is remembered. Zero: not at all.
+    pub dedup_window: Duration,
+    /// Message ids remembered at most, the newest; each costs some 60 bytes of memory.
+    pub dedup_ids_max: usize,
+    /// How long settled messages stay replayable. Zero: not at all.
+    pub keep_settled: Duration,
+}
+
+impl QueueConfig {
+    /// Whether it needs the keys of messages.
+    #[must_use]
+    pub const fn needs_keys(&self) -> bool {
+        self.last_value || matches!(self.dispatch_strategy, DispatchStrategy::KeyOrdered)
+    }
 }
 
 impl Default for QueueConfig {
@@ -63,6 +132,18 @@ impl Default for QueueConfig {
             retry_delay: Duration::from_secs(1),
             retry_delay_max: Duration::from_secs(60),
             paused: false,
+            key_inflight: 1,
+            key_look_ahead: 65_536,
+            last_value: false,
+            retention: Duration::from_secs(7 * 24 * 3600),
+            max_messages: None,
+            max_bytes: None,
+            overflow: Overflow::default(),
+            dead_letter_expired: false,
+            dead_letter_dropped: false,
+            dedup_window: Duration::ZERO,
+            dedup_ids_max: 1_000_000,
+            keep_settled: Duration::ZERO,
         }
     }
 }
@@ -74,13 +155,16 @@ mod tests {
     #[test]
     fn numbers_of_strategies_stay() {
         let numbers = DispatchStrategy::ALL.map(DispatchStrategy::number);
-        assert_eq!(numbers, [1, 2, 3]);
+        assert_eq!(numbers, [1, 2, 3, 4, 5]);
         for number in 0..=u8::MAX {
             let strategy = DispatchStrategy::from_number(number);
             assert_eq!(
                 strategy.map(DispatchStrategy::number),
                 numbers.contains(&number).then_some(number)
             );
+            let overflow = Overflow::from_number(number);
+            let known = (1..=2).contains(&number).then_some(number);
+            assert_eq!(overflow.map(Overflow::number), known);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The consumers of a queue: their credit, whether they rest, what they hold. It must not know who gets what next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -28,6 +28,8 @@ pub(crate) struct Consumer {
     pub(crate) is_available: bool,
     /// Messages that must not go to it.
     pub(crate) barred: u32,
+    /// Its place in line.
+    line: u64,
 }
 
 /// All consumers.
@@ -37,6 +39,10 @@ pub(crate) struct Consumers {
     slab: Vec<Option<Consumer>>,
     free: Vec<ConsumerSlot>,
     resting: BTreeSet<(Instant, ConsumerSlot)>,
+    /// In the order they attached.
+    line: BTreeMap<u64, ConsumerSlot>,
+    /// The place in line of the next one.
+    next_in_line: u64,
 }
 
 impl Consumers {
@@ -70,7 +76,10 @@ impl Consumers {
             rests: None,
             is_available: false,
             barred: 0,
+            line: self.next_in_line,
         });
+        self.line.insert(self.next_in_line, slot);
+        self.next_in_line += 1;
         self.slots.insert(id, slot);
         slot
     }
@@ -80,6 +89,7 @@ impl Consumers {
         self.wake(slot);
         if let Some(consumer) = self.slab[slot.0 as usize].take() {
             self.slots.remove(&consumer.id);
+            self.line.remove(&consumer.line);
             self.free.push(slot);
         }
     }
@@ -108,6 +118,20 @@ impl Consumers {
         let (_, slot) = *self.resting.first().filter(|(until, _)| *until <= now)?;
         self.wake(slot);
         Some(slot)
+    }
+
+    /// Who attached first, and those that attached after, but for who had to stand back.
+    pub(crate) fn in_line(&self) -> impl Iterator<Item = ConsumerSlot> {
+        self.line.values().copied()
+    }
+
+    /// Sends a consumer to the end of the line.
+    pub(crate) fn stand_back(&mut self, slot: ConsumerSlot) {
+        let place = self.next_in_line;
+        self.next_in_line += 1;
+        let before = std::mem::replace(&mut self.get_mut(slot).line, place);
+        self.line.remove(&before);
+        self.line.insert(place, slot);
     }
 
     /// All slots in use, in order.

@@ -56,9 +56,14 @@ macro_rules! delegate {
 impl Dispatcher {
     pub(crate) fn new(strategy: DispatchStrategy) -> Self {
         match strategy {
-            DispatchStrategy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
+            // With a single active consumer nobody is chosen.
+            DispatchStrategy::RoundRobin | DispatchStrategy::SingleActive => {
+                Self::RoundRobin(RoundRobin::default())
+            }
             DispatchStrategy::Random => Self::Random(Random::default()),
-            DispatchStrategy::LeastInflight => Self::LeastInflight(LeastInflight::default()),
+            DispatchStrategy::LeastInflight | DispatchStrategy::KeyOrdered => {
+                Self::LeastInflight(LeastInflight::default())
+            }
         }
     }
 

@@ -1,37 +1,41 @@
-//! The index of a queue: for each message that is still here, where its body is, its size, when it was stored.
-//! It must not know consumers, or what state a message is in.
+//! The index of a queue: for each message that is still here, where its body is, its size, when it was stored, its key
+//! and its times. It must not know consumers, or what state a message is in.
 //!
 //! This is all that a waiting message costs: chunks of 512 messages, packed when full, freed when empty.
 
 mod chunk;
 mod column;
+mod keeping;
 mod present;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub(crate) use chunk::{CHUNK_MESSAGES, COLUMNS, Chunk, Entry};
+pub(crate) use chunk::{CHUNK_MESSAGES, COLUMNS, COLUMNS_V1, Chunk, Entry, NEVER};
 pub(crate) use present::{PRESENT_WORDS, Present};
+pub(crate) use sharing::SharedChunk;
 
-use crate::Offset;
+use crate::{Key, Offset, StoredAt};
 
 const CHUNK: u64 = CHUNK_MESSAGES as u64;
 
-/// A chunk with messages that are still here.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A chunk with messages that are still here, or settled and kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Slot {
     pub(crate) present: Present,
+    /// Messages that are passed over when the next one is looked for, because they are in a place of their own.
+    placed: Option<Box<Present>>,
+    /// Messages that were settled and are kept.
+    kept: Option<Box<Present>>,
     /// None: the newest chunk, whose messages are in [`Index::open`].
     packed: Option<Arc<Chunk>>,
 }
 
-/// A chunk as a snapshot holds it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SharedChunk {
-    /// Its first offset, divided by 512.
-    pub(crate) number: u64,
-    pub(crate) present: Present,
-    pub(crate) chunk: Arc<Chunk>,
+impl Slot {
+    fn is_used(&self) -> bool {
+        !self.present.is_empty() || self.kept.is_some() || self.packed.is_none()
+    }
 }
 
 /// All messages that are still here, by offset.
@@ -46,50 +50,32 @@ pub(crate) struct Index {
     next: Offset,
     len: u64,
     bytes: u64,
+    kept: u64,
+}
+
+/// What was taken out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Removed {
+    pub(crate) entry: Entry,
+    /// The number of its chunk, if nothing is left in it.
+    pub(crate) freed: Option<u64>,
 }
 
 const fn split(offset: Offset) -> (u64, usize) {
     (offset.0 / CHUNK, (offset.0 % CHUNK) as usize)
 }
 
+/// The number of a message's chunk.
+pub(crate) const fn chunk_of(offset: Offset) -> u64 {
+    offset.0 / CHUNK
+}
+
+/// The first message of a chunk.
+pub(crate) const fn first_of(chunk: u64) -> Offset {
+    Offset(chunk * CHUNK)
+}
+
 impl Index {
-    /// An index that goes on after `next` messages with those in the chunks, which must be in order and below `next`.
-    pub(crate) fn restore(next: Offset, chunks: &[SharedChunk]) -> Self {
-        let (open_number, open_len) = split(next);
-        let first = chunks.first().map_or(open_number, |chunk| chunk.number);
-        let mut index = Self { first, next, ..Self::default() };
-        for SharedChunk { number, present, chunk } in chunks {
-            let present = *present;
-            index.slots.resize_with((number - first) as usize, || None);
-            index.len += present.len() as u64;
-            index.bytes += sum_of_sizes(present, chunk);
-            let is_open = *number == open_number;
-            if is_open {
-                index.open.extend(chunk.entries().take(open_len));
-            }
-            let packed = (!is_open).then(|| chunk.clone());
-            index.slots.push_back(Some(Box::new(Slot { present, packed })));
-        }
-        if open_len > 0 {
-            // Places of messages that have left are filled with anything.
-            index.slots.resize_with((open_number - first) as usize + 1, || None);
-            let gone = Entry { at: crate::StoredAt(0), size: 0, stored: stdx::UnixMillis(0) };
-            index.open.resize(open_len, gone);
-        }
-        index
-    }
-
-    /// Chunks with messages that are still here, in order. Packed ones are shared, not copied.
-    pub(crate) fn share(&self) -> Vec<SharedChunk> {
-        let slots = (self.first..).zip(&self.slots);
-        let present = slots.filter_map(|(number, slot)| Some((number, slot.as_ref()?)));
-        let chunks = present.filter(|(_, slot)| !slot.present.is_empty()).map(|(number, slot)| {
-            let chunk = slot.packed.clone().unwrap_or_else(|| Arc::new(Chunk::pack(&self.open)));
-            SharedChunk { number, present: slot.present, chunk }
-        });
-        chunks.collect()
-    }
-
     /// The offset that the next message gets, which is the number of messages that ever came.
     pub(crate) const fn next(&self) -> Offset {
         self.next
@@ -116,8 +102,7 @@ impl Index {
         if place == self.slots.len() {
             self.slots.push_back(None);
         }
-        let slot = self.slots[place]
-            .get_or_insert_with(|| Box::new(Slot { present: Present::default(), packed: None }));
+        let slot = self.slots[place].get_or_insert_with(Box::default);
         slot.present.insert(at);
         self.open.push(entry);
         self.len += 1;
@@ -135,52 +120,120 @@ impl Index {
         self.slots.get(place)?.as_deref()
     }
 
+    fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(place)?.as_deref_mut()
+    }
+
+    /// The slot of a message that is still here.
+    fn present(&self, offset: Offset) -> Option<&Slot> {
+        let (number, at) = split(offset);
+        self.slot(number).filter(|slot| slot.present.contains(at))
+    }
+
     /// Whether the message is still here.
     pub(crate) fn contains(&self, offset: Offset) -> bool {
-        let (number, at) = split(offset);
-        self.slot(number).is_some_and(|slot| slot.present.contains(at))
+        self.present(offset).is_some()
+    }
+
+    fn entry(&self, slot: &Slot, at: usize) -> Option<Entry> {
+        slot.packed.as_ref().map_or_else(|| self.open.get(at).copied(), |chunk| Some(chunk.get(at)))
     }
 
     /// A message that is still here.
     pub(crate) fn get(&self, offset: Offset) -> Option<Entry> {
-        let (number, at) = split(offset);
-        let slot = self.slot(number).filter(|slot| slot.present.contains(at))?;
-        slot.packed.as_ref().map_or_else(|| self.open.get(at).copied(), |chunk| Some(chunk.get(at)))
+        self.entry(self.present(offset)?, split(offset).1)
+    }
+
+    /// Where the body of a message is that is still here.
+    pub(crate) fn body(&self, offset: Offset) -> Option<StoredAt> {
+        let (slot, at) = (self.present(offset)?, split(offset).1);
+        match &slot.packed {
+            Some(chunk) => Some(chunk.body(at)),
+            None => self.open.get(at).map(|entry| entry.at),
+        }
+    }
+
+    /// The key of a message that is still here.
+    pub(crate) fn key(&self, offset: Offset) -> Option<Key> {
+        let (slot, at) = (self.present(offset)?, split(offset).1);
+        match &slot.packed {
+            Some(chunk) => Some(chunk.key(at)),
+            None => self.open.get(at).map(|entry| entry.key),
+        }
     }
 
     /// Takes a message out.
-    pub(crate) fn remove(&mut self, offset: Offset) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, offset: Offset) -> Option<Removed> {
         let entry = self.get(offset)?;
         let (number, at) = split(offset);
-        let place = (number - self.first) as usize;
-        let slot = self.slots[place].as_mut().expect("a message was found in it");
+        let slot = self.slot_mut(number).expect("a message was found in it");
         slot.present.remove(at);
-        let is_done = slot.present.is_empty() && slot.packed.is_some();
+        if let Some(placed) = slot.placed.as_mut().filter(|placed| placed.contains(at)) {
+            placed.remove(at);
+        }
+        let is_used = slot.is_used();
         self.len -= 1;
         self.bytes -= u64::from(entry.size);
-        if is_done {
-            self.slots[place] = None;
-            self.drop_empty_front();
-        }
-        Some(entry)
+        Some(Removed { entry, freed: (!is_used).then(|| self.free(number)) })
     }
 
-    /// Keeps the slot of the open chunk: it is about to be needed.
-    fn drop_empty_front(&mut self) {
+    fn free(&mut self, number: u64) -> u64 {
+        self.slots[(number - self.first) as usize] = None;
+        // Keeps the slot of the open chunk: it is about to be needed.
         let (open_number, _) = split(self.next);
         while self.first < open_number && matches!(self.slots.front(), Some(None)) {
             self.slots.pop_front();
             self.first += 1;
         }
+        number
+    }
+
+    /// Lets a message be passed over by [`Index::first_unplaced`], as long as it is here.
+    pub(crate) fn place(&mut self, offset: Offset) {
+        let (number, at) = split(offset);
+        let Some(slot) = self.slot_mut(number).filter(|slot| slot.present.contains(at)) else {
+            return;
+        };
+        let placed = slot.placed.get_or_insert_default();
+        if !placed.contains(at) {
+            placed.insert(at);
+        }
+    }
+
+    /// Whether a message is passed over.
+    pub(crate) fn is_placed(&self, offset: Offset) -> bool {
+        let (number, at) = split(offset);
+        let placed = self.slot(number).and_then(|slot| slot.placed.as_ref());
+        placed.is_some_and(|placed| placed.contains(at))
     }
 
     /// The first message at or after `from` that is still here.
     pub(crate) fn first_from(&self, from: Offset) -> Option<Offset> {
+        self.search(from, |slot, at| slot.present.first_from(at))
+    }
+
+    /// The first message at or after `from` that is still here and not passed over.
+    pub(crate) fn first_unplaced(&self, from: Offset) -> Option<Offset> {
+        self.search(from, |slot, at| match &slot.placed {
+            Some(placed) => slot.present.first_without(placed, at),
+            None => slot.present.first_from(at),
+        })
+    }
+
+    /// All messages at or after `from` that are passed over, in order.
+    pub(crate) fn placed_from(&self, from: Offset) -> impl Iterator<Item = Offset> {
+        let next = |from| self.search(from, |slot, at| slot.placed.as_ref()?.first_from(at));
+        std::iter::successors(next(from), move |after| next(after.next()))
+    }
+
+    /// The first place in any chunk at or after an offset that `find` finds.
+    fn search(&self, from: Offset, find: impl Fn(&Slot, usize) -> Option<usize>) -> Option<Offset> {
         let (number, at) = split(from);
         let (number, mut at) = if number < self.first { (self.first, 0) } else { (number, at) };
         let place = usize::try_from(number - self.first).ok()?;
-        for (number, slot) in (number..).zip(self.slots.iter().skip(place)) {
-            if let Some(found) = slot.as_ref().and_then(|slot| slot.present.first_from(at)) {
+        for (number, slot) in (number..).zip(self.slots.range(place.min(self.slots.len())..)) {
+            if let Some(found) = slot.as_ref().and_then(|slot| find(slot, at)) {
                 return Some(Offset(number * CHUNK + found as u64));
             }
             at = 0;
@@ -195,11 +248,18 @@ impl Index {
         offsets.filter_map(|offset| Some((offset, self.get(offset)?)))
     }
 
+    /// The messages of a chunk that are still here, in order.
+    pub(crate) fn iter_of(&self, chunk: u64) -> impl Iterator<Item = (Offset, Entry)> {
+        self.iter_from(first_of(chunk)).take_while(move |(offset, _)| chunk_of(*offset) == chunk)
+    }
+
     /// Bytes it occupies.
     pub(crate) fn heap_bytes(&self) -> usize {
         let slots = self.slots.iter().flatten();
         let chunks = slots.map(|slot| {
-            size_of::<Slot>() + slot.packed.as_ref().map_or(0, |chunk| chunk.heap_bytes())
+            let sets = usize::from(slot.placed.is_some()) + usize::from(slot.kept.is_some());
+            let packed = slot.packed.as_ref().map_or(0, |chunk| chunk.heap_bytes());
+            size_of::<Slot>() + sets * size_of::<Present>() + packed
         });
         chunks.sum::<usize>()
             + self.slots.capacity() * size_of::<Option<Box<Slot>>>()
@@ -212,17 +272,26 @@ impl Index {
         if self.open.len() != open_len {
             return Err(format!("{} messages in the open chunk, not {open_len}", self.open.len()));
         }
-        let (mut len, mut bytes) = (0, 0);
+        let (mut len, mut bytes, mut kept) = (0, 0, 0);
         for (number, slot) in (self.first..).zip(&self.slots) {
             let Some(slot) = slot else { continue };
-            let is_open = number == open_number;
-            if is_open != slot.packed.is_none() || (slot.present.is_empty() && !is_open) {
+            if (number == open_number) != slot.packed.is_none() || !slot.is_used() {
                 return Err(format!("chunk {number} is kept in the wrong way"));
             }
-            if Present::from_words(*slot.present.words()) != slot.present {
-                return Err(format!("chunk {number} counts its messages wrongly"));
+            let sets = [Some(&slot.present), slot.placed.as_deref(), slot.kept.as_deref()];
+            for set in sets.into_iter().flatten() {
+                if Present::from_words(*set.words()) != *set {
+                    return Err(format!("chunk {number} counts its messages wrongly"));
+                }
+            }
+            let has = |at: &usize| slot.present.contains(*at);
+            let mut placed = slot.placed.iter().flat_map(|placed| placed.iter());
+            let mut settled = slot.kept.iter().flat_map(|kept| kept.iter());
+            if !placed.all(|at| has(&at)) || settled.any(|at| has(&at)) {
+                return Err(format!("chunk {number} has a message in two ways"));
             }
             len += slot.present.len() as u64;
+            kept += slot.kept.as_ref().map_or(0, |kept| kept.len() as u64);
         }
         for (offset, entry) in self.iter_from(Offset(0)) {
             if offset >= self.next {
@@ -230,19 +299,15 @@ impl Index {
             }
             bytes += u64::from(entry.size);
         }
-        let counted = (self.len, self.bytes);
-        if counted != (len, bytes) {
+        let counted = (self.len, self.bytes, self.kept);
+        if counted != (len, bytes, kept) {
             return Err(format!(
-                "messages and bytes are {len} and {bytes}, counted as {counted:?}"
+                "messages, bytes and kept are {:?}, counted as {counted:?}",
+                (len, bytes, kept)
             ));
         }
         Ok(())
     }
-}
-
-fn sum_of_sizes(present: Present, chunk: &Chunk) -> u64 {
-    let places = std::iter::successors(present.first_from(0), |at| present.first_from(at + 1));
-    places.take_while(|at| *at < chunk.len()).map(|at| u64::from(chunk.size(at))).sum()
 }
 
 #[cfg(test)]

@@ -2,20 +2,13 @@
 
 use stdx::UnixMillis;
 
-use crate::{ConsumerId, Offset, QueueConfig, StoredAt};
+use crate::{ConsumerId, Key, MessageId, Offset, QueueConfig, StoredAt};
 
 /// The one way into a queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
     /// A message that is durable.
-    Enqueue {
-        /// Where its body is.
-        at: StoredAt,
-        /// Its bytes, as limits and the ledger count them.
-        size: u32,
-        /// When it was stored.
-        stored: UnixMillis,
-    },
+    Enqueue(NewMessage),
     /// A consumer begins.
     Attach {
         /// Who.
@@ -53,12 +46,66 @@ pub enum Input {
     },
     /// Time has passed: leases run out, back-offs and rests end.
     Tick,
+    /// What the wall clock shows at this moment. Until it is told for the first time, nothing expires and nothing that is
+    /// held back falls due; told again, it corrects what was derived since.
+    Clock(UnixMillis),
+    /// An operator removes messages. Those in flight stay with their consumers.
+    Purge {
+        /// Which.
+        scope: Scope,
+        /// How many at most. The caller goes on after the last one as long as as many as this have gone.
+        max: usize,
+    },
+    /// An operator wants what was settled again: what is still kept from this offset on is ready, and counts as settled no
+    /// more. What was settled must be logged before.
+    Rewind(Offset),
+    /// The caller has stored a waiting message elsewhere, durably: it counts as settled here.
+    Redriven(Offset),
     /// Deliver nothing more.
     Pause,
     /// Deliver again.
     Resume,
     /// Other properties, at once.
     Reconfigure(QueueConfig),
+}
+
+/// A message as it comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewMessage {
+    /// Where its body is.
+    pub at: StoredAt,
+    /// Its bytes, as limits and the ledger count them.
+    pub size: u32,
+    /// When it was stored.
+    pub stored: UnixMillis,
+    /// Its key. Kept only by a queue whose properties need it when the message comes.
+    pub key: Key,
+    /// When its own time runs out.
+    pub expires: Option<UnixMillis>,
+    /// Not to be delivered before.
+    pub not_before: Option<UnixMillis>,
+    /// What it is known by for deduplication.
+    pub message_id: Option<MessageId>,
+}
+
+impl NewMessage {
+    /// A message of which no more is known.
+    #[must_use]
+    pub const fn new(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
+        let key = Key::NONE;
+        Self { at, size, stored, key, expires: None, not_before: None, message_id: None }
+    }
+}
+
+/// Which messages an operator means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Those of a range. From the first offset: to seek forward.
+    Range(std::ops::Range<Offset>),
+    /// Those of a range that have this key, in a queue that keeps keys.
+    Key(std::ops::Range<Offset>, Key),
+    /// These, as far as they wait here.
+    Offsets(Vec<Offset>),
 }
 
 /// A consumer's verdict on a message.
@@ -96,6 +143,9 @@ pub enum InputError {
         /// The message.
         offset: Offset,
     },
+    /// The message is not here, or in flight.
+    #[error("offset {0} does not wait in this queue")]
+    NotWaiting(Offset),
     /// No message of this queue is counted as dead-lettered.
     #[error("offset {0} is no dead letter of this queue")]
     NoDeadLetter(Offset),

@@ -132,6 +132,11 @@ impl Counts {
         self.departures[departure as usize - 1] += 1;
     }
 
+    /// Takes back departures of messages that are here again.
+    pub(crate) const fn uncount(&mut self, departure: Departure, count: u64) {
+        self.departures[departure as usize - 1] -= count;
+    }
+
     /// Moves one from one departure to another, if there is one.
     pub(crate) const fn recount(&mut self, from: Departure, to: Departure) {
         if self.departures[from as usize - 1] > 0 {

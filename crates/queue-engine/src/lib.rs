@@ -8,34 +8,41 @@
 //!                      ┌────────────── released, lease ran out, consumer gone ──────────────┐
 //!                      ▼                                                                     │
 //!  Enqueue ────────▶ ready ──── Deliver: a consumer with credit holds a lease ──────▶ in flight ──▶ settled, expired
-//!                      ▲                                                                     │
-//!                      └──── back-off is over ──── delayed ◀──── Release: an attempt counts ─┤
-//!                                                                                            ▼
+//!     │                ▲                                                                     │
+//!     │                └──── back-off is over ──── delayed ◀──── Release: an attempt counts ─┤
+//!     └── not before a time ──────────────────────────┘                                      ▼
 //!                                             rejected, tried too often, too large for all: dead-lettered (or dropped)
+//!
+//!  ready, delayed ──▶ expired (its time ran out), dropped (one too many), replaced (a newer one of its key), purged
 //! ```
 
 mod action;
 mod attempts;
 mod barred;
+mod clock;
 mod config;
 mod consumers;
+mod deadlines;
+mod dedup;
 mod dispatch;
 mod ids;
 mod index;
 mod input;
 pub mod invariants;
+mod keys;
 mod leases;
 mod ledger;
 mod links;
+mod newest;
 mod prng;
 mod queue;
 mod retry;
 mod snapshot;
 
 pub use action::{Action, DeadReason};
-pub use config::{DispatchStrategy, QueueConfig};
-pub use ids::{ConsumerId, Offset, StoredAt};
-pub use input::{Input, InputError, Outcome};
+pub use config::{DispatchStrategy, Overflow, QueueConfig};
+pub use ids::{ConsumerId, Key, MessageId, Offset, StoredAt};
+pub use input::{Input, InputError, NewMessage, Outcome, Scope};
 pub use ledger::{Departure, Ledger};
-pub use queue::{MessageState, Queue};
+pub use queue::{Full, MessageState, Peeked, Queue, Stall};
 pub use snapshot::{Snapshot, SnapshotError};

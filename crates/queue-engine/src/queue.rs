@@ -1,26 +1,47 @@
 //! The machine: applies inputs to its parts and says what is to be done. It must not know how the parts keep things.
 
+mod arriving;
 mod checks;
 mod dispatching;
+mod expiring;
+mod keeping;
+mod keyed;
+mod leaving;
+mod limits;
+mod operating;
+mod peeking;
+mod places;
+mod reconfiguring;
 mod recovery;
 mod settling;
+mod single;
+mod stalling;
 
 use std::collections::BTreeSet;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use stdx::{Instant, UnixMillis};
 
 use crate::attempts::Attempts;
 use crate::barred::Barred;
+use crate::clock::Clock;
 use crate::consumers::{ConsumerSlot, Consumers};
+use crate::deadlines::Deadlines;
+use crate::dedup::Dedup;
 use crate::dispatch::Dispatcher;
-use crate::index::{Entry, Index};
+use crate::index::Index;
+use crate::keys::{Keys, Turn};
 use crate::leases::Leases;
 use crate::ledger::Counts;
+use crate::newest::Newest;
 use crate::prng::Prng;
 use crate::retry::Delayed;
-use crate::{
-    Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig, StoredAt,
-};
+use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
+
+pub use limits::Full;
+pub use peeking::{MessageState, Peeked};
+pub use stalling::Stall;
 
 /// One durable queue.
 ///
@@ -28,43 +49,50 @@ use crate::{
 ///
 /// | place | state | comes next |
 /// |---|---|---|
-/// | in the index, at or after `fresh` | ready | in order, after those released |
-/// | `released` | ready | in order, before fresh ones |
+/// | in the index, at or after `fresh`, not placed | ready | in order, after those in the next two |
+/// | `returned`, unless the queue goes by keys | ready | in order of turns |
+/// | waiting in `keys`, if it does | ready | in order of turns, when its key is free |
 /// | `barred`, ready | ready | to the first consumer that may have it |
 /// | `leases` | in flight | |
-/// | `delayed` | delayed | |
+/// | `delayed` | delayed | when its back-off is over |
+/// | `held_back` | delayed | when its own time has come |
 #[derive(Debug)]
 pub struct Queue {
     config: QueueConfig,
     prng: Prng,
     /// The latest time it was told. Time never goes back.
     now: Instant,
+    clock: Clock,
     index: Index,
     /// What was never dispatched since the start begins here.
     fresh: Offset,
-    released: BTreeSet<Offset>,
+    returned: BTreeSet<Turn>,
+    keys: Keys,
     barred: Barred,
     leases: Leases,
     delayed: Delayed,
+    held_back: BTreeSet<(UnixMillis, Offset)>,
     attempts: Attempts,
     counts: Counts,
     consumers: Consumers,
     dispatcher: Dispatcher,
+    /// When messages expire.
+    expiry: Deadlines,
+    /// When kept messages may be forgotten, if nothing of their chunk was settled since.
+    kept_until: Deadlines,
+    /// When a message of a chunk with kept ones was last settled, as far as it is known.
+    kept_since: HashMap<u64, UnixMillis, FixedState>,
+    dedup: Dedup,
+    /// The newest messages of keys, of a last-value queue.
+    newest: Newest,
+    /// Whether rules have changed, or were not kept in a replay.
+    rules_are_stale: bool,
+    /// Where to look for the oldest message that is not in flight: there is none before.
+    oldest_idle: Offset,
     /// Consumers that may be chosen since this input.
     entered: Vec<ConsumerSlot>,
     /// Messages with bars that are ready since this input.
     unplaced: Vec<Offset>,
-}
-
-/// Where a message that is still here stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum MessageState {
-    /// It waits for a consumer.
-    Ready,
-    /// A consumer has it.
-    InFlight,
-    /// It waits before it is tried again.
-    Delayed,
 }
 
 impl Queue {
@@ -73,18 +101,28 @@ impl Queue {
     pub fn new(config: QueueConfig, seed: u64) -> Self {
         Self {
             dispatcher: Dispatcher::new(config.dispatch_strategy),
+            keys: Keys::new(config.key_inflight),
             config,
             prng: Prng::new(seed),
             now: Instant::ZERO,
+            clock: Clock::default(),
             index: Index::default(),
             fresh: Offset(0),
-            released: BTreeSet::new(),
+            returned: BTreeSet::new(),
             barred: Barred::default(),
             leases: Leases::default(),
             delayed: Delayed::default(),
+            held_back: BTreeSet::new(),
             attempts: Attempts::default(),
             counts: Counts::default(),
             consumers: Consumers::default(),
+            expiry: Deadlines::default(),
+            kept_until: Deadlines::default(),
+            kept_since: HashMap::default(),
+            dedup: Dedup::default(),
+            newest: Newest::default(),
+            rules_are_stale: false,
+            oldest_idle: Offset(0),
             entered: Vec::new(),
             unplaced: Vec::new(),
         }
@@ -102,9 +140,7 @@ impl Queue {
     ) -> Result<(), InputError> {
         self.now = self.now.max(now);
         match input {
-            Input::Enqueue { at, size, stored } => {
-                self.index.push(Entry { at, size, stored });
-            }
+            Input::Enqueue(message) => self.enqueue(&message, actions),
             Input::Attach { consumer, max_inflight } => self.attach(consumer, max_inflight)?,
             Input::Detach { consumer, written } => self.detach(consumer, &written, actions)?,
             Input::Settle { consumer, offset, outcome } => {
@@ -113,9 +149,17 @@ impl Queue {
             Input::TooLarge { consumer, offset } => self.too_large(consumer, offset, actions)?,
             Input::DeadLetterDropped { offset } => self.dead_letter_dropped(offset)?,
             Input::Tick => self.tick(actions),
+            Input::Clock(shows) => self.clock.tell(self.now, shows),
+            Input::Purge { scope, max } => self.purge(scope, max, actions),
+            Input::Rewind(to) => self.rewind(to, actions),
+            Input::Redriven(offset) => self.redriven(offset, actions)?,
             Input::Pause => self.config.paused = true,
             Input::Resume => self.set_paused(false),
             Input::Reconfigure(config) => self.reconfigure(config),
+        }
+        self.time_passes(actions);
+        if self.rules_are_stale {
+            self.apply_rules(actions);
         }
         self.dispatch(actions);
         Ok(())
@@ -126,7 +170,14 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Instant> {
         let lease = self.leases.oldest().filter(|_| !self.config.ack_timeout.is_zero());
         let lease = lease.map(|lease| lease.granted + self.config.ack_timeout);
-        [lease, self.delayed.first_due(), self.consumers.first_rest()].into_iter().flatten().min()
+        let wall = [
+            self.expiry.first(),
+            self.kept_until.first(),
+            self.held_back.first().map(|(due, _)| *due),
+        ];
+        let wall = wall.into_iter().flatten().min().and_then(|due| self.clock.when(due));
+        let monotonic = [lease, self.delayed.first_due(), self.consumers.first_rest(), wall];
+        monotonic.into_iter().flatten().min()
     }
 
     fn attach(&mut self, id: ConsumerId, max_inflight: u32) -> Result<(), InputError> {
@@ -150,24 +201,6 @@ impl Queue {
         Ok(())
     }
 
-    fn set_paused(&mut self, paused: bool) {
-        self.config.paused = paused;
-        // While it was paused nobody looked for somebody to take these.
-        self.unplaced.extend(self.barred.ready());
-    }
-
-    fn reconfigure(&mut self, config: QueueConfig) {
-        let slots: Vec<ConsumerSlot> = self.consumers.slots().collect();
-        if config.dispatch_strategy != self.config.dispatch_strategy {
-            self.dispatcher = Dispatcher::new(config.dispatch_strategy);
-            slots.iter().for_each(|slot| self.consumers.get_mut(*slot).is_available = false);
-        }
-        let paused = config.paused;
-        self.config = config;
-        self.set_paused(paused);
-        slots.into_iter().for_each(|slot| self.refresh(slot));
-    }
-
     /// Its properties.
     #[must_use]
     pub const fn config(&self) -> &QueueConfig {
@@ -178,7 +211,7 @@ impl Queue {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let in_flight = self.leases.len() as u64;
-        let delayed = self.delayed.len() as u64;
+        let delayed = (self.delayed.len() + self.held_back.len()) as u64;
         let oldest = self.index.iter_from(Offset(0)).next();
         Ledger {
             enqueued: self.index.next().0,
@@ -205,54 +238,15 @@ impl Queue {
         self.index.next()
     }
 
-    /// Whether a message waits that was never dispatched since the start.
+    /// Message ids that are remembered.
     #[must_use]
-    pub fn has_fresh(&self) -> bool {
-        self.index.first_from(self.fresh).is_some()
-    }
-
-    /// Appends the next messages that were never dispatched, in order, at most `max` of those after `after`.
-    pub fn upcoming(&self, after: Option<Offset>, max: usize, out: &mut Vec<(Offset, StoredAt)>) {
-        let from = after.map_or(self.fresh, |after| self.fresh.max(after.next()));
-        out.extend(self.index.iter_from(from).take(max).map(|(offset, entry)| (offset, entry.at)));
+    pub fn ids_remembered(&self) -> usize {
+        self.dedup.len()
     }
 
     /// Bytes of memory that the index of waiting messages takes.
     #[must_use]
     pub fn index_bytes(&self) -> usize {
         self.index.heap_bytes()
-    }
-
-    /// All messages that are still here, in order.
-    pub fn stored(&self) -> impl Iterator<Item = (Offset, StoredAt)> {
-        self.index.iter_from(Offset(0)).map(|(offset, entry)| (offset, entry.at))
-    }
-
-    /// Where a message stands; none when it has left or never came.
-    #[must_use]
-    pub fn state(&self, offset: Offset) -> Option<MessageState> {
-        if !self.index.contains(offset) {
-            return None;
-        }
-        let is_ready = offset >= self.fresh
-            || self.released.contains(&offset)
-            || self.barred.ready().contains(&offset);
-        Some(match self.leases.get(offset) {
-            Some(_) => MessageState::InFlight,
-            None if is_ready => MessageState::Ready,
-            None => MessageState::Delayed,
-        })
-    }
-
-    /// Deliveries of a message that counted, the one under way not among them.
-    #[must_use]
-    pub fn attempts(&self, offset: Offset) -> u32 {
-        self.leases.get(offset).map_or_else(|| self.attempts.get(offset), |lease| lease.attempts)
-    }
-
-    /// Where the body of a message is that is still here, its size, and when it was stored.
-    #[must_use]
-    pub fn message(&self, offset: Offset) -> Option<(StoredAt, u32, UnixMillis)> {
-        self.index.get(offset).map(|entry| (entry.at, entry.size, entry.stored))
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use stdx::Instant;
 
 use crate::prng::Prng;
@@ -30,6 +32,7 @@ pub(crate) fn back_off(config: &QueueConfig, attempts: u32, prng: &mut Prng) -> 
 #[derive(Debug, Default)]
 pub(crate) struct Delayed {
     due: BTreeSet<(Instant, Offset)>,
+    when: HashMap<Offset, Instant, FixedState>,
 }
 
 impl Delayed {
@@ -39,6 +42,7 @@ impl Delayed {
 
     pub(crate) fn insert(&mut self, due: Instant, offset: Offset) {
         self.due.insert((due, offset));
+        self.when.insert(offset, due);
     }
 
     pub(crate) fn first_due(&self) -> Option<Instant> {
@@ -48,8 +52,14 @@ impl Delayed {
     /// Takes out the next message that is due by `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Offset> {
         let next = *self.due.first().filter(|(due, _)| *due <= now)?;
-        self.due.remove(&next);
+        self.remove(next.1);
         Some(next.1)
+    }
+
+    /// Takes out a message. False when it does not wait here.
+    pub(crate) fn remove(&mut self, offset: Offset) -> bool {
+        let due = self.when.remove(&offset);
+        due.is_some_and(|due| self.due.remove(&(due, offset)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Offset> {

@@ -3,9 +3,11 @@
 mod decode;
 mod encode;
 
-use crate::Offset;
+use stdx::UnixMillis;
+
 use crate::index::SharedChunk;
 use crate::ledger::Counts;
+use crate::{MessageId, Offset};
 
 /// What of a queue survives a restart. Cheap to take and to clone: full chunks are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +18,10 @@ pub struct Snapshot {
     pub(crate) counts: Counts,
     /// Deliveries that counted, by ascending offset.
     pub(crate) attempts: Vec<(Offset, u32)>,
+    /// Messages that are still here and were replaced while they were in flight, by ascending offset.
+    pub(crate) replaced: Vec<Offset>,
+    /// Message ids that are remembered, and when they were stored, in the order they came.
+    pub(crate) ids: Vec<(MessageId, UnixMillis)>,
     pub(crate) chunks: Vec<SharedChunk>,
 }
 
@@ -33,7 +39,9 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-const VERSION: u8 = 1;
+/// What is written. Version 1 is read as well.
+const VERSION: u8 = 2;
+const VERSION_1: u8 = 1;
 
 impl Snapshot {
     /// The offset that the next message gets.

@@ -13,7 +13,9 @@ use mqtt_session::ServerLimits;
 use mqtt_types::QoS;
 use policy::{Anonymous, FailureLimits, Rules};
 use queue_engine::QueueConfig;
-use settings::{AnonymousAccess, ListenerIdentity, Settings};
+use settings::{
+    AnonymousAccess, ListenerIdentity, Settings, SharedStrategy, SharedSubscriptionSettings,
+};
 
 /// The properties that this version gives effect to. Any other must have its default.
 const SUPPORTED: [&str; 8] = [
@@ -88,8 +90,26 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
         max_delayed_bytes: mqtt.max_delayed_bytes,
+        shared_subscriptions: shared_subscriptions(&mqtt.shared_subscriptions),
         ..broker::Config::default()
     })
+}
+
+fn shared_subscriptions(settings: &SharedSubscriptionSettings) -> broker::SharedSubscriptions {
+    let strategy = |of: SharedStrategy| match of {
+        SharedStrategy::RoundRobin => broker::SharedStrategy::RoundRobin,
+        SharedStrategy::Random => broker::SharedStrategy::Random,
+        SharedStrategy::LeastInflight => broker::SharedStrategy::LeastInflight,
+        SharedStrategy::HashTopic => broker::SharedStrategy::HashTopic,
+        SharedStrategy::HashClientid => broker::SharedStrategy::HashClientid,
+        SharedStrategy::SingleActive => broker::SharedStrategy::SingleActive,
+    };
+    let groups = settings.groups.iter().map(|(name, of)| (name.clone(), strategy(*of)));
+    broker::SharedSubscriptions {
+        strategy: strategy(settings.strategy),
+        groups: groups.collect(),
+        stall_timeout: settings.stall_timeout,
+    }
 }
 
 /// The configuration of sign-in.
@@ -224,6 +244,7 @@ pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig,
         retry_delay: properties.retry_delay.0,
         retry_delay_max: properties.retry_delay_max.0,
         paused: properties.paused,
+        ..QueueConfig::default()
     })
 }
 
@@ -234,6 +255,8 @@ pub(crate) fn properties(definition: &QueueDefinition) -> QueueProperties {
         queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
         queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
         queue_engine::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
+        queue_engine::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
+        queue_engine::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
     };
     QueueProperties {
         dispatch_strategy,

@@ -97,7 +97,11 @@ pub(crate) async fn publish(
         .into_iter()
         .map(|message| {
             let (sender, receiver) = tokio::sync::oneshot::channel();
-            handle.publish(message, Box::new(move |reason| drop(sender.send(reason))));
+            // A client that does not wait for the answer drops the receiver.
+            let reply = move |reason| {
+                let _ = sender.send(reason);
+            };
+            handle.publish(message, Box::new(reply));
             receiver
         })
         .collect();

@@ -10,6 +10,7 @@ mod mqtt;
 mod queue_defaults;
 mod queues;
 mod server;
+mod shared_subscriptions;
 mod top;
 
 use crate::key::Key;
@@ -32,6 +33,7 @@ pub(crate) const SECTIONS: &[Section<Settings>] = &[
     http::SECTION,
     auth::SECTION,
     mqtt::SECTION,
+    shared_subscriptions::SECTION,
     queues::SECTION,
     queue_defaults::SECTION,
     log::SECTION,

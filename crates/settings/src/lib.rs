@@ -19,6 +19,7 @@ mod queue_defaults;
 mod reference;
 mod secret;
 mod settings;
+mod shared_subscriptions;
 mod source;
 mod suggestion;
 mod value;
@@ -40,4 +41,5 @@ pub use settings::{
     AutoCreateSettings, HttpSettings, LogFormat, LogLevel, LogSettings, LoggingSettings,
     MqttSettings, QueueSettings, ServerSettings, Settings,
 };
+pub use shared_subscriptions::{SharedStrategy, SharedSubscriptionSettings};
 pub use source::Origin;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::auth::AuthSettings;
 use crate::listener::ListenerConfig;
 use crate::queue_defaults::QueueDefaults;
+use crate::shared_subscriptions::SharedSubscriptionSettings;
 
 /// Everything that can be configured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,6 +89,8 @@ pub struct MqttSettings {
     pub max_retained_memory: u64,
     /// Memory for retained messages that need not be read from the disk.
     pub retained_cache: u64,
+    /// Shared subscriptions.
+    pub shared_subscriptions: SharedSubscriptionSettings,
 }
 
 /// Queues: auto-create and defaults.

@@ -2,4 +2,5 @@
 
 mod defaults;
 mod errors;
+mod fuzz;
 mod layers;

@@ -6,6 +6,8 @@ mod byte_size;
 mod duration_text;
 mod ip_network;
 mod rfc3339;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 
 pub use byte_size::{ByteSize, ParseByteSizeError};

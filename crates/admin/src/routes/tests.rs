@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::net::SocketAddr;
 
 use admin_api::{

@@ -36,7 +36,7 @@ pub(crate) struct HostedQueue {
     pub(crate) engine: Queue,
     pub(crate) consumers: HashMap<ConsumerId, ShardId>,
     /// How offsets left since the last settle record.
-    pub(crate) left: [Vec<u64>; 4],
+    pub(crate) left: [Vec<u64>; Left::ALL.len()],
     pub(crate) attempts: Vec<(Offset, u32)>,
     /// What the newest settle record says was handed to consumers.
     pub(crate) logged_dispatched_to: Offset,
@@ -181,15 +181,28 @@ impl HostedQueue {
                 self.leaves(Left::Dropped, offset, at, turn);
             }
             Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
+            Action::Dropped { offset, at } => self.leaves(Left::Dropped, offset, at, turn),
+            Action::Replaced { offset, at } => self.leaves(Left::Replaced, offset, at, turn),
+            Action::Purged { offset, at } => self.leaves(Left::Purged, offset, at, turn),
+            Action::Forgotten { offset, at } => self.leaves(Left::Forgotten, offset, at, turn),
+            Action::Kept { offset, .. } => self.logs(Left::Kept, offset),
+            Action::Duplicate { at } => turn.release(Position::from_u64(at.0)),
+            // Nobody here asks for what was settled before.
+            Action::Rewound { .. } => {}
         }
     }
 
     fn leaves(&mut self, how: Left, offset: Offset, at: StoredAt, turn: &mut Turn) {
+        self.logs(how, offset);
+        turn.release(Position::from_u64(at.0));
+    }
+
+    /// Notes for the next settle record that a message is not here any more.
+    fn logs(&mut self, how: Left, offset: Offset) {
         if let Some(offsets) = self.left.get_mut(how as usize - 1) {
             offsets.push(offset.0);
         }
         self.forget(offset);
-        turn.release(Position::from_u64(at.0));
     }
 
     fn forget(&mut self, offset: Offset) -> Option<Message> {
@@ -322,7 +335,7 @@ impl HostedQueue {
     }
 
     /// Checks the engine, the account, and that each body at hand is of a message that is here.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
         queue_engine::invariants::check(&self.engine).map_err(|broken| broken.to_string())?;
         let name = &self.definition.name;

@@ -99,6 +99,7 @@ impl DefinitionRecord {
             ack_timeout: Duration::from_millis(reader.u64()?),
             retry_delay: Duration::from_millis(reader.u64()?),
             retry_delay_max: Duration::from_millis(reader.u64()?),
+            ..QueueConfig::default()
         };
         let created_at_ms = reader.u64()?;
         let name = reader.text()?.to_owned();

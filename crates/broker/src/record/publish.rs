@@ -211,6 +211,7 @@ mod tests {
                 qos: QoS::AtLeastOnce,
                 retain: true,
                 identifiers: [5, 300].into_iter().collect(),
+                shared: None,
             }],
             ..MoreTargets::default()
         }

@@ -29,6 +29,7 @@ const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COPY: u8 = 0b0010_0000;
+const SHARED: u8 = 0b0100_0000;
 
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -211,7 +212,7 @@ impl StoredSession {
     }
 }
 
-/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5) | [copy u8]`, or `1`
+/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6) | [copy u8]`, or `1`
 /// for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
 /// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
@@ -228,6 +229,7 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
                 flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
                 flags |= if *was_sent { WAS_SENT } else { 0 };
                 flags |= if kept.copy > 0 { COPY } else { 0 };
+                flags |= if kept.is_shared { SHARED } else { 0 };
                 out.push(flags);
                 out.extend((kept.copy > 0).then_some(kept.copy));
             }
@@ -263,6 +265,7 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                     retain: flags & RETAIN != 0,
                     has_identifiers: flags & IDENTIFIERS != 0,
                     copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
+                    is_shared: flags & SHARED != 0,
                 };
                 InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
             }
@@ -319,8 +322,10 @@ pub(super) mod tests {
             retain: true,
             has_identifiers: true,
             copy: 255,
+            is_shared: true,
         };
-        let other = Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, ..kept };
+        let other =
+            Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, is_shared: false, ..kept };
         let session = StoredSession {
             number: SessionNumber(1 << 55),
             image: SessionImage {

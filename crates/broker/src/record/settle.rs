@@ -1,7 +1,7 @@
 //! The record of what a queue's consumers have settled, and of deliveries that were tried.
 
 use mqtt_router::SinkId;
-use queue_engine::{Departure, Offset};
+use queue_engine::{Departure, Offset, Queue, StoredAt};
 
 use super::codec::{Reader, RecordError, put_ranges, put_varint};
 
@@ -19,23 +19,49 @@ pub(crate) enum Left {
     Dropped = 3,
     /// Its time ran out.
     Expired = 4,
+    /// A newer message of its key took its place.
+    Replaced = 5,
+    /// An operator removed it.
+    Purged = 6,
+    /// A consumer accepted it, and its body stays.
+    Kept = 7,
+    /// Its body, which had stayed, is not needed any more.
+    Forgotten = 8,
 }
 
 impl Left {
-    /// The engine's word for it.
-    pub(crate) const fn departure(self) -> Departure {
-        match self {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Settled,
+        Self::DeadLettered,
+        Self::Dropped,
+        Self::Expired,
+        Self::Replaced,
+        Self::Purged,
+        Self::Kept,
+        Self::Forgotten,
+    ];
+
+    /// Tells an engine what was logged. Gives where the body is that is not needed any more.
+    pub(crate) fn replay(self, offset: Offset, engine: &mut Queue) -> Option<StoredAt> {
+        let departure = match self {
             Self::Settled => Departure::Settled,
             Self::DeadLettered => Departure::DeadLettered,
             Self::Dropped => Departure::Dropped,
             Self::Expired => Departure::Expired,
-        }
+            Self::Replaced => Departure::Replaced,
+            Self::Purged => Departure::Purged,
+            Self::Kept => {
+                engine.replay_kept(offset);
+                return None;
+            }
+            Self::Forgotten => return engine.replay_forgotten(offset),
+        };
+        engine.replay_left(offset, departure)
     }
 
     fn from_u8(number: u8) -> Option<Self> {
-        [Self::Settled, Self::DeadLettered, Self::Dropped, Self::Expired]
-            .into_iter()
-            .find(|left| *left as u8 == number)
+        Self::ALL.into_iter().find(|left| *left as u8 == number)
     }
 }
 
@@ -123,6 +149,7 @@ mod tests {
             left: vec![
                 (Left::Settled, vec![0..3, 5..6, 1000..5000]),
                 (Left::Dropped, vec![3..4, 9..11]),
+                (Left::Forgotten, vec![4..5]),
             ],
             dispatched_to: Offset(5001),
             attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],

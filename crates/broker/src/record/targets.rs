@@ -8,6 +8,7 @@ use mqtt_types::{PacketId, QoS};
 use smallvec::SmallVec;
 
 use super::codec::{Reader, RecordError, put_varint};
+use crate::groups::GroupMark;
 use crate::ids::SessionNumber;
 
 const HAS_RETAINED: u8 = 0b01;
@@ -17,6 +18,8 @@ const HAS_DELAYED_BY: u8 = 0b1_0000;
 const QOS: u8 = 0b0011;
 const RETAIN: u8 = 0b0100;
 const IDENTIFIERS: u8 = 0b1000;
+const SHARED: u8 = 0b1_0000;
+const ANY_MEMBER: u8 = 0b10_0000;
 
 /// A durable session that gets a message, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +28,16 @@ pub(crate) struct SessionTarget {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) identifiers: SmallVec<[u32; 4]>,
+    /// By which shared group it comes, if it does.
+    pub(crate) shared: Option<SharedTarget>,
+}
+
+/// What a session has to do with a message that comes by a shared group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SharedTarget {
+    pub(crate) mark: GroupMark,
+    /// Whether the session only keeps the message, for whichever member the group's strategy chooses.
+    pub(crate) for_any: bool,
 }
 
 /// A message that is to be published later.
@@ -61,7 +74,8 @@ pub(crate) fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
 /// ```text
 /// flags u8 (retained 0, publisher 1, delayed 2, its publisher 4) | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
-/// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3) | [count u8 | identifier varint ...] } ...
+/// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5)
+///                     | [count u8 | identifier varint ...] | [group u32 | key u32] } ...
 /// ```
 /// Sessions are in ascending order of their numbers; a gap counts from the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -121,6 +135,9 @@ impl MoreTargets {
             let mut flags = target.qos.as_u8();
             flags |= if target.retain { RETAIN } else { 0 };
             flags |= if target.identifiers.is_empty() { 0 } else { IDENTIFIERS };
+            if let Some(shared) = target.shared {
+                flags |= SHARED | if shared.for_any { ANY_MEMBER } else { 0 };
+            }
             out.push(flags);
             if !target.identifiers.is_empty() {
                 // A session that subscribes with more than 255 identifiers to one topic hears of the first of them.
@@ -129,6 +146,10 @@ impl MoreTargets {
                 for identifier in target.identifiers.iter().take(usize::from(count)) {
                     put_varint(out, u64::from(*identifier));
                 }
+            }
+            if let Some(SharedTarget { mark, .. }) = target.shared {
+                out.extend_from_slice(&mark.group.to_le_bytes());
+                out.extend_from_slice(&mark.key.to_le_bytes());
             }
         }
     }
@@ -196,7 +217,13 @@ fn target(number: SessionNumber, reader: &mut Reader<'_>) -> Result<SessionTarge
             identifiers.push(u32::try_from(identifier).unwrap_or(u32::MAX));
         }
     }
-    Ok(SessionTarget { number, qos, retain: flags & RETAIN != 0, identifiers })
+    let shared = if flags & SHARED != 0 {
+        let mark = GroupMark { group: reader.u32()?, key: reader.u32()? };
+        Some(SharedTarget { mark, for_any: flags & ANY_MEMBER != 0 })
+    } else {
+        None
+    };
+    Ok(SessionTarget { number, qos, retain: flags & RETAIN != 0, identifiers, shared })
 }
 
 #[cfg(test)]
@@ -210,6 +237,10 @@ mod tests {
             qos,
             retain,
             identifiers: identifiers.iter().copied().collect(),
+            shared: retain.then_some(SharedTarget {
+                mark: GroupMark { group: 7, key: u32::MAX },
+                for_any: qos == QoS::ExactlyOnce,
+            }),
         };
         let targets = MoreTargets {
             retained: Some(u64::MAX),

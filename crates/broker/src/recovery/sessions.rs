@@ -89,6 +89,7 @@ impl Sessions {
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                is_shared: target.shared.is_some(),
             });
         }
         if let Some((number, packet_id)) = more.publisher

@@ -164,9 +164,10 @@ impl Entry {
                 fresh.message.as_ref().map_or((0, 0), |message| (1, message.bytes().len() as u64))
             }
         };
-        let fresh = self.fresh.as_ref().map_or(0, |fresh| {
-            BODY_BYTES_MORE + fresh.message.as_ref().map_or(0, |message| message_bytes(message))
-        });
+        let fresh = self
+            .fresh
+            .as_ref()
+            .map_or(0, |fresh| BODY_BYTES_MORE + fresh.message.as_ref().map_or(0, message_bytes));
         Weight {
             messages,
             bytes,

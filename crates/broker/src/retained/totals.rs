@@ -62,6 +62,11 @@ impl Totals {
         self.segments.values().map(|(count, _)| u64::from(*count)).sum()
     }
 
+    #[cfg(test)]
+    pub(super) fn segments(&self) -> Vec<u32> {
+        self.segments.keys().copied().collect()
+    }
+
     /// Bytes that the bodies take in the log.
     pub(super) fn disk_bytes(&self) -> u64 {
         self.segments.values().map(|(_, bytes)| bytes).sum()

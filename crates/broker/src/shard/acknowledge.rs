@@ -1,14 +1,16 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP from a client: credit comes back, queues hear the verdict.
 
+use std::sync::Arc;
+
 use mqtt_codec::{Ack, AckKind};
 use mqtt_session::{Completed, Gone, Inbox, Origin, PubRecVerdict};
-use mqtt_types::ReasonCode;
+use mqtt_types::{QoS, ReasonCode};
 use queue_engine::{ConsumerId, Offset, Outcome};
 
 use super::Shard;
 use super::send::{Sent, put_delivery, reason_of};
 use crate::ids::{ConnId, SessionId};
-use crate::mail::Letter;
+use crate::mail::{Letter, LoanOutcome};
 use crate::outbox::Outbox;
 
 impl Shard {
@@ -23,12 +25,20 @@ impl Shard {
                     || session.is_resuming()
                     || session.inbox().is_some_and(Inbox::has_more)
                     || entry.is_replaying();
+                let is_member = entry.extras.is_some();
                 self.settle(id, completed);
                 if more {
                     self.pump(id, out);
                 }
+                if is_member {
+                    self.answered(id);
+                }
             }
-            Err(reason) => self.after_unknown(conn, reason, out),
+            Err(reason) => {
+                // Maybe a late answer for what another member has meanwhile.
+                self.answered(id);
+                self.after_unknown(conn, reason, out);
+            }
         }
     }
 
@@ -41,6 +51,7 @@ impl Shard {
                 if let Some(completed) = settled {
                     self.settle(id, completed);
                 }
+                self.answered(id);
             }
             Ok(PubRecVerdict::Store(gone)) => self.received_from_inbox(id, gone),
             Ok(PubRecVerdict::BeingStored) => {}
@@ -48,6 +59,7 @@ impl Shard {
             Ok(PubRecVerdict::Completed(completed)) => {
                 self.settle(id, completed);
                 self.pump(id, out);
+                self.answered(id);
             }
             Err(reason @ ReasonCode::PACKET_IDENTIFIER_NOT_FOUND) => {
                 self.send_ack(conn, AckKind::PubRel, ack.packet_id, reason, out);
@@ -87,6 +99,7 @@ impl Shard {
                     self.forget_in_inbox(id, sequence);
                 }
                 self.pump(id, out);
+                self.answered(id);
             }
             Err(reason) => self.after_unknown(conn, reason, out),
         }
@@ -106,12 +119,16 @@ impl Shard {
 
     /// Tells a queue what its consumer made of a message (contract §3, settling); takes one of the inbox out.
     pub(super) fn settle(&mut self, id: SessionId, completed: Completed) {
+        let is_queue = matches!(completed.origin, Origin::Queue { .. });
+        // Discarded: nobody else gets it, nor this client again. `[MQTT-4.8.2-6]`
+        self.counts.negative_acks_total += u64::from(completed.reason.is_error() && !is_queue);
         let (consumer, offset) = match completed.origin {
             Origin::Queue { consumer, offset } => (consumer, offset),
             Origin::Inbox { sequence, at } => {
                 return self.left_inbox(id, Gone { sequence, at });
             }
-            Origin::Live => return,
+            Origin::Lent { loan, .. } => return self.loan_ends(loan, LoanOutcome::Settled),
+            Origin::Live | Origin::Shared { .. } => return,
         };
         let outcome = match completed.reason {
             ReasonCode::QUOTA_EXCEEDED => Outcome::Busy,
@@ -131,6 +148,14 @@ impl Shard {
     pub(super) fn pump<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         self.resend(id, out);
         self.pump_inbox(id, out);
+        self.pump_pending(id, out);
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.tell_others();
+        }
+        self.replay(id, out);
+    }
+
+    fn pump_pending<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         let limit = self.shared.config.max_output_buffer_bytes;
         let unix_ms = self.turn.unix_ms;
         loop {
@@ -149,7 +174,11 @@ impl Shard {
             if sent == Sent::Yes {
                 self.counts.publishes_sent_total += 1;
                 let qos = delivery.qos;
-                let kept = entry.session.outlives_connection().then(|| pending.delivery.clone());
+                let is_kept = match pending.origin {
+                    Origin::Shared { .. } => qos == QoS::AtLeastOnce,
+                    _ => entry.session.outlives_connection(),
+                };
+                let kept = is_kept.then(|| Arc::clone(&pending.delivery));
                 entry.session.sent(pending.packet_id, qos, pending.origin, kept, out.mark(conn));
                 if entry.session.has_unwritten() {
                     out.notify_drained(conn);
@@ -158,13 +187,15 @@ impl Shard {
                 self.not_sent(pending.origin, sent);
             }
         }
-        self.replay(id, out);
     }
 
     /// A message that could not go to this client.
     pub(super) fn not_sent(&mut self, origin: Origin, sent: Sent) {
         let Origin::Queue { consumer, offset } = origin else {
             self.counts.live_dropped_total += 1;
+            if let Origin::Lent { loan, .. } = origin {
+                self.loan_ends(loan, LoanOutcome::Settled);
+            }
             return;
         };
         let (consumer, offset) = (ConsumerId(consumer), Offset(offset));

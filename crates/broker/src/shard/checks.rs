@@ -7,7 +7,10 @@ use super::Shard;
 
 impl Shard {
     /// Checks the engines and the tables.
-    pub(crate) fn check_all(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Says what is broken.
+    pub fn check_all(&self) -> Result<(), String> {
         self.hosting.check()?;
         for entry in self.sessions.iter() {
             mqtt_session::invariants::check(&entry.session).map_err(|broken| broken.to_string())?;
@@ -26,7 +29,8 @@ impl Shard {
     }
 
     /// Bodies in the log that queues, sessions and delays here need.
-    pub(crate) fn references(&self) -> usize {
+    #[must_use]
+    pub fn references(&self) -> usize {
         let inboxes = self.sessions.iter().filter_map(|entry| entry.session.inbox());
         let kept: usize = inboxes.map(|inbox| inbox.stored().count()).sum();
         self.hosting.references() + self.delayed.len() + kept
@@ -37,13 +41,20 @@ impl Shard {
         self.shared.retained.held()
     }
 
+    /// Segments that have retained bodies.
+    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+        self.shared.retained.segments()
+    }
+
     /// The account of a queue that is hosted here.
-    pub(crate) fn ledger(&self, sink: SinkId) -> Option<Ledger> {
+    #[must_use]
+    pub fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)
     }
 
     /// Answers that somebody waits for.
-    pub(crate) fn open_ends(&self) -> usize {
+    #[must_use]
+    pub fn open_ends(&self) -> usize {
         self.publishes.len()
             + self.subscribes.len()
             + self.answers.len()

@@ -15,6 +15,7 @@ use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
+use super::loans::lender_of;
 use super::outside::outside_of;
 use super::relics::{RELIC_READ, is_relic_token};
 use super::replay::replay_of;
@@ -52,6 +53,8 @@ impl Shard {
             self.delayed_read(number, records, out);
         } else if let Some(key) = look_of(token) {
             self.look_read(key, records);
+        } else if let Some(number) = lender_of(token) {
+            self.lend_read(number, records, out);
         } else if let Some(replay) = replay_of(token) {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {

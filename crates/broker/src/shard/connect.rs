@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mqtt_codec::{
     AckKind, ConnAck, Connect, ConnectProperties, Packet, PropertyBlock, WillProperties, encode,
@@ -116,6 +117,11 @@ impl Shard {
         entry.owner = owner.or_else(|| entry.owner.take());
         entry.send_window = negotiated.send_window;
         let overdue = entry.session.attach(negotiated, will, now);
+        if entry.seat_mut().is_some() {
+            entry.tell_others();
+            self.shared.members_come.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         if id.is_durable() {
             let event = SessionEvent::Connected {
                 client_id: negotiated.client_id.clone(),

@@ -14,7 +14,7 @@ use super::session_log::Waiting;
 use super::state::Consumer;
 use crate::directory::QueueDefinition;
 use crate::ids::SessionId;
-use crate::mail::{Lease, Letter};
+use crate::mail::{Lease, Letter, LoanOutcome};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
 
@@ -131,7 +131,10 @@ impl Shard {
     pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
         for one in overflow {
             match one.origin {
-                Origin::Live | Origin::Inbox { .. } => self.count_overflow(id),
+                Origin::Live | Origin::Shared { .. } | Origin::Inbox { .. } => {
+                    self.count_overflow(id);
+                }
+                Origin::Lent { loan, .. } => self.loan_ends(loan, LoanOutcome::NoRoom),
                 Origin::Queue { consumer, offset } => {
                     self.settle_as(
                         ConsumerId(consumer),

@@ -116,7 +116,7 @@ impl DelayedMessages {
     }
 
     /// Cancellations that are on their way to the disk.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn open_ends(&self) -> usize {
         self.cancelled.len()
     }

@@ -8,7 +8,9 @@ use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
+use super::loans::ENDING_LOOK_MIN;
 use super::session_log::Waiting;
+use super::state::Ending;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::{CloseReason, Outbox};
 use crate::record::SessionEvent;
@@ -75,6 +77,8 @@ impl Shard {
             // It was not stored: the client may send it again.
             entry.session.refuse_qos2(held);
         }
+        let taken = self.leave_seat(id);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         let mut released = Vec::new();
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
@@ -94,7 +98,11 @@ impl Shard {
         } else {
             self.log_disconnected(id);
             self.watch_session(id);
+            if self.members.contains(&id) {
+                self.lend_out(id, None);
+            }
         }
+        self.pass_on(id, taken);
     }
 
     /// Sets a timer for what is due first of a session without a connection: its will or its end.
@@ -138,7 +146,8 @@ impl Shard {
         }
     }
 
-    /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]`
+    /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]` What it
+    /// keeps for shared groups it goes on keeping until other members have it.
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         self.end_session_for(id, Waiting::Nobody, out);
     }
@@ -150,30 +159,70 @@ impl Shard {
         waiting: Waiting,
         out: &mut O,
     ) {
-        let Some(mut entry) = self.sessions.remove(id) else { return };
-        self.log_session(id, SessionEvent::Ended, waiting);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if entry.is_ending() {
+            return self.look_at_ending(id);
+        }
+        let will = entry.session.take_will();
+        let inbox = entry.session.inbox();
+        let shared = inbox.map_or(0, |inbox| inbox.lendable(0, true).count() + inbox.lent());
+        self.unroute_session(id);
+        if shared > 0 {
+            self.begin_ending(id);
+            self.log_disconnected(id);
+            self.look_at_ending(id);
+            if let Waiting::Ended(reply) = waiting {
+                // The client has no session any more; what is left is stored when the others have it.
+                reply(Ok(()));
+            }
+        } else {
+            self.remove_session(id);
+            self.log_session(id, SessionEvent::Ended, waiting);
+        }
+        if let Some(will) = will {
+            self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);
+        }
+    }
+
+    /// Takes a session from its client: it only keeps messages for others.
+    pub(super) fn begin_ending(&mut self, id: SessionId) {
+        self.sessions.forget_client(id);
+        self.take_seat(id);
+        if let Some(entry) = self.sessions.get_mut(id) {
+            let (seen, at, wait) = (u64::MAX, Instant::ZERO, ENDING_LOOK_MIN);
+            entry.extras.get_or_insert_default().ending = Some(Ending { seen, at, wait });
+        }
+    }
+
+    /// Forgets a session.
+    pub(super) fn remove_session(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.remove(id) else { return };
+        self.members.remove(&id);
         self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
             self.turn.release(Position::from_u64(at));
         }
+    }
+
+    /// Takes all live subscriptions of a session out of the router.
+    pub(super) fn unroute_session(&self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
         let live = entry.session.subscriptions().filter(|(_, record)| record.consumer == 0);
         let addresses: Vec<&str> = live.map(|(address, _)| address).collect();
-        if !addresses.is_empty() {
-            self.shared.routes.change(|router| {
-                for address in addresses {
-                    match Address::parse(address) {
-                        Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
-                        Ok(Address::Shared { group, filter }) => {
-                            router.leave(group, filter, id.subscriber())
-                        }
-                        _ => false,
-                    };
-                }
-            });
+        if addresses.is_empty() {
+            return;
         }
-        if let Some(will) = entry.session.take_will() {
-            self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);
-        }
+        self.shared.routes.change(|router| {
+            for address in addresses {
+                match Address::parse(address) {
+                    Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
+                    Ok(Address::Shared { group, filter }) => {
+                        router.leave(group, filter, id.subscriber())
+                    }
+                    _ => false,
+                };
+            }
+        });
     }
 
     /// Says goodbye to everyone, and writes what is left to write.

@@ -180,7 +180,7 @@ impl Shard {
             return;
         }
         let route = self.routes.route(&self.shared.routes, topic);
-        let picks = self.pick_members(&route);
+        let picks = self.pick_members(&route, &live);
         let mut more = self.more_targets(&route, &picks, &live);
         self.keep_packet_id(session, packet_id, head.qos, &mut more);
         if retained.is_some() {

@@ -13,11 +13,12 @@ use mqtt_types::{Message, QoS, ReasonCode};
 use smallvec::SmallVec;
 
 use super::Shard;
+use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, SessionEvent, SessionTarget, copies, ranges};
+use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
 
 /// Bodies that are kept at hand for one session.
 const SHELF_MESSAGES_MAX: usize = 256;
@@ -107,6 +108,9 @@ impl Shard {
             let Some(entry) = self.sessions.get_mut(id) else {
                 // The session has ended since the message was routed.
                 self.turn.release(record.position);
+                if let (Some(shared), Ok(message)) = (target.shared, publish.message()) {
+                    self.hand_over(shared.mark, &message.detached(), id, 0, out);
+                }
                 continue;
             };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
@@ -117,14 +121,44 @@ impl Shard {
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                is_shared: target.shared.is_some(),
             });
-            if entry.conn.is_some() {
+            if entry.conn.is_some() || target.shared.is_some() {
                 let message = message.get_or_insert_with(|| publish.message().ok());
                 if let Some(message) = message {
-                    self.offer(id, sequence, message, target, out);
+                    self.place(id, sequence, message, target, out);
                 }
             }
             self.keep_inbox_limits(id);
+        }
+    }
+
+    /// Gives a new message to its client, or lends it to another member of the shared group by which it came: when the
+    /// client is not there, or the group's strategy has still to choose.
+    fn place<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        sequence: u64,
+        message: &Message,
+        target: SessionTarget,
+        out: &mut O,
+    ) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let extras = entry.extras.as_ref();
+        let stalls = extras.and_then(|e| e.seat.as_ref()).is_some_and(|seat| seat.is_stalled);
+        let is_away = entry.conn.is_none();
+        if let Some(SharedTarget { mark, for_any }) = target.shared
+            && (for_any || is_away || stalls)
+            && target.qos == QoS::AtLeastOnce
+            && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent
+        {
+            return;
+        }
+        if !is_away {
+            self.offer(id, sequence, message, target, out);
+        }
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.tell_others();
         }
     }
 

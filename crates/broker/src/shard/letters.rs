@@ -3,7 +3,8 @@
 use stdx::UnixMillis;
 
 use super::Shard;
-use super::live::{Live, member_match};
+use super::live::Live;
+use super::pick::Pick;
 use crate::mail::{Letter, Mail};
 use crate::outbox::Outbox;
 
@@ -24,10 +25,15 @@ impl Shard {
                     self.deliver_live(entry, &mut live, here.len() > 1, out);
                 }
             }
-            Letter::Member { session, options, message } => {
-                let Some(mut live) = Live::of(&message, None, self.turn.unix_ms) else { return };
-                self.deliver_live(&member_match(session, options), &mut live, false, out);
+            Letter::Member { session, options, mark, message, hops } => {
+                let pick = Pick { session, options, mark, for_any: false };
+                self.member_letter(&pick, message, hops, out);
             }
+            Letter::HandOver { mark, message, except, hops } => {
+                self.hand_over(mark, &message, except, hops, out);
+            }
+            Letter::Lend(loan) => self.borrow(&loan, out),
+            Letter::LoanOver { loan, outcome } => self.loan_over(loan, outcome, out),
             Letter::Lease(lease) => self.lease(lease, out),
             Letter::Settle { .. }
             | Letter::TooLarge { .. }

@@ -102,7 +102,7 @@ impl Shard {
             if found.len() >= step.limit {
                 return Walked { found, next: Some((slot, 0)) };
             }
-            if let Some(entry) = entry
+            if let Some(entry) = entry.filter(|entry| !entry.is_ending())
                 && connected.is_none_or(|wanted| wanted == entry.conn.is_some())
             {
                 found.push(self.client(entry));
@@ -142,7 +142,7 @@ impl Shard {
             if found.len() >= step.limit || looks >= SUBSCRIPTIONS_MAX {
                 return Walked { found, next: Some((slot, 0)) };
             }
-            let Some(entry) = entry else { continue };
+            let Some(entry) = entry.filter(|entry| !entry.is_ending()) else { continue };
             let (next, looked) =
                 subscriptions_of(entry, (skip, step.limit - found.len()), topic, &mut found);
             if let Some(skip) = next {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use mqtt_codec::{OutgoingPublish, PublishTemplate};
-use mqtt_router::{Match, SharedGroup, SubscriptionOptions};
+use mqtt_router::Match;
 use mqtt_session::{Admission, Delivery, Origin};
-use mqtt_types::{Message, MessageHead, QoS, TopicName};
+use mqtt_types::{Message, MessageHead, PacketId, QoS, TopicName};
 use smallvec::SmallVec;
 
 use super::Shard;
+use super::pick::Picks;
 use super::send::{Outgoing, Sent, put_publish};
-use crate::ids::SessionId;
+use super::state::{Conn, SessionEntry};
+use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
 use crate::outbox::Outbox;
 use crate::routes::Route;
@@ -105,7 +107,7 @@ impl Shard {
             self.mail_live(route, live);
         }
         for pick in picks {
-            self.deliver_pick(pick, live, out);
+            self.deliver_pick(pick, live, 0, out);
         }
     }
 
@@ -116,43 +118,6 @@ impl Shard {
             let letter =
                 Letter::Live { route: Arc::clone(route), message: message.clone(), publisher };
             self.turn.mail(shard, letter);
-        }
-    }
-
-    /// For each shared group the member that takes the message: the next in turn that is connected, else the next in
-    /// turn.
-    #[inline]
-    pub(super) fn pick_members(&self, route: &Route) -> Picks {
-        route.groups.iter().filter_map(|group| self.pick_member(group)).collect()
-    }
-
-    fn pick_member(&self, group: &SharedGroup) -> Option<Pick> {
-        let turn = group.next_turn();
-        let members = group.members().len();
-        let can_take = |member: &SessionId| {
-            // Of sessions elsewhere only their shard knows.
-            member.shard() != self.id
-                || self.sessions.get(*member).is_some_and(|entry| entry.conn.is_some())
-        };
-        let session_at = |n: usize| group.pick(turn.wrapping_add(n));
-        let found =
-            (0..members).filter_map(session_at).find(|one| can_take(&one.subscriber.into()));
-        let member = found.or_else(|| session_at(0))?;
-        Some(Pick { session: member.subscriber.into(), options: member.options })
-    }
-
-    fn deliver_pick<O: Outbox>(&mut self, pick: &Pick, live: &mut Live<'_>, out: &mut O) {
-        let Pick { session, options } = *pick;
-        if is_stored_for(session, live.head.qos.min(options.qos)) {
-            return;
-        }
-        if session.shard() == self.id {
-            self.deliver_live(&member_match(session, options), live, false, out);
-        } else if let Some(message) = live.message() {
-            self.turn.mail(
-                session.shard(),
-                Letter::Member { session, options, message: message.clone() },
-            );
         }
     }
 
@@ -167,11 +132,24 @@ impl Shard {
     ) {
         let id = SessionId::from(to.subscriber);
         let Some(to) = match_for(to, live.publisher == Some(id)) else { return };
-        let qos = live.head.qos.min(to.qos);
-        if is_stored_for(id, qos) {
-            return;
+        if !is_stored_for(id, live.head.qos.min(to.qos)) {
+            self.deliver(to, Origin::Live, live, many, out);
         }
-        let Some(entry) = self.sessions.get_mut(id) else { return };
+    }
+
+    /// The same for any origin, and wherever the message is kept.
+    #[inline]
+    pub(super) fn deliver<O: Outbox>(
+        &mut self,
+        to: &Match,
+        origin: Origin,
+        live: &mut Live<'_>,
+        many: bool,
+        out: &mut O,
+    ) -> Delivered {
+        let id = SessionId::from(to.subscriber);
+        let Some(entry) = self.sessions.get_mut(id) else { return Delivered::NotThere };
+        let qos = live.head.qos.min(to.qos);
         let retain = live.head.retain && to.retain_as_published;
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
@@ -180,64 +158,102 @@ impl Shard {
         match entry.session.admit(qos, open) {
             Admission::Send(packet_id) => {
                 let state = conn.and_then(|conn| self.conns.get_mut(conn));
-                let (Some(buffer), Some(state)) = (buffer.take(), state) else { return };
-                let identifiers = identifiers_of(to);
-                let outgoing = Outgoing {
-                    dup: false,
-                    qos,
-                    retain,
-                    packet_id,
-                    topic: live.topic.as_str(),
-                    expiry: live.expiry,
-                    identifiers: &identifiers,
-                    properties: live.properties,
-                    added: &[],
-                    payload: live.payload,
+                let (Some(buffer), Some(state)) = (buffer.take(), state) else {
+                    return Delivered::NotThere;
                 };
-                let shares = many && identifiers.is_empty() && state.shares_encodings;
-                let is_v5 = state.connection.version().is_v5();
-                let sent = if shares {
-                    put_shared(buffer, is_v5, &mut live.forms, &outgoing)
-                } else {
-                    put_publish(buffer, &mut state.connection, &outgoing)
-                };
-                if sent != Sent::Yes {
+                let form = Form { is_v5: state.connection.version().is_v5(), qos, retain };
+                if put_live(buffer, state, live, many, to, form, packet_id) != Sent::Yes {
                     self.counts.live_dropped_total += 1;
-                    return;
+                    return Delivered::Dropped;
                 }
                 self.counts.publishes_sent_total += 1;
+                let is_full = buffer.len() >= limit;
                 if packet_id.is_some() {
-                    let kept = if entry.session.outlives_connection() {
-                        live.message().map(|message| delivery(message, qos, retain, identifiers))
-                    } else {
-                        None
+                    let is_kept = match origin {
+                        Origin::Shared { .. } => qos == QoS::AtLeastOnce,
+                        Origin::Live => entry.session.outlives_connection(),
+                        _ => false,
                     };
-                    entry.session.sent(packet_id, qos, Origin::Live, kept, 0);
+                    let message = if is_kept { live.message() } else { None };
+                    let kept = message.map(|of| delivery(of, qos, retain, identifiers_of(to)));
+                    entry.session.sent(packet_id, qos, origin, kept, 0);
                 }
+                if let Some(conn) = conn.filter(|_| is_full) {
+                    block(entry, conn, out);
+                }
+                entry.tell_others();
+                if packet_id.is_some() { Delivered::OnItsWay } else { Delivered::Written }
             }
             Admission::Queue => {
-                let Some(message) = live.message() else { return };
+                let Some(message) = live.message() else { return Delivered::Dropped };
                 let kept = delivery(message, qos, retain, identifiers_of(to));
-                let overflow = entry.session.queue(kept, Origin::Live, &self.shared.config.limits);
+                let overflow = entry.session.queue(kept, origin, &self.shared.config.limits);
                 if let Some(conn) = conn.filter(|_| !open) {
+                    block(entry, conn, out);
                     out.notify_drained(conn);
                 }
+                entry.tell_others();
                 self.give_back(id, overflow);
+                Delivered::OnItsWay
             }
-            Admission::Drop(_) => self.counts.live_dropped_total += 1,
+            Admission::Drop(_) => {
+                self.counts.live_dropped_total += 1;
+                Delivered::Dropped
+            }
         }
     }
 }
 
-/// The member of a shared group that takes a message.
-#[derive(Clone, Copy)]
-pub(super) struct Pick {
-    pub(super) session: SessionId,
-    pub(super) options: SubscriptionOptions,
+/// What became of a message for one session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Delivered {
+    /// It waits, or for its acknowledgement.
+    OnItsWay,
+    /// It was sent at QoS 0, which nobody acknowledges.
+    Written,
+    /// The client does not get it, for its age, its size or the client's slowness; that is counted.
+    Dropped,
+    /// There is no such session, or no client.
+    NotThere,
 }
 
-/// One for each shared group.
-pub(super) type Picks = SmallVec<[Pick; 1]>;
+/// The output of a member takes no more: others pass it over until it does.
+fn block<O: Outbox>(entry: &mut SessionEntry, conn: ConnId, out: &mut O) {
+    if let Some(seat) = entry.seat_mut() {
+        seat.is_blocked = true;
+        out.notify_drained(conn);
+    }
+}
+
+#[inline]
+fn put_live(
+    buffer: &mut Vec<u8>,
+    state: &mut Conn,
+    live: &mut Live<'_>,
+    many: bool,
+    to: &Match,
+    form: Form,
+    packet_id: Option<PacketId>,
+) -> Sent {
+    let identifiers = identifiers_of(to);
+    let outgoing = Outgoing {
+        dup: false,
+        qos: form.qos,
+        retain: form.retain,
+        packet_id,
+        topic: live.topic.as_str(),
+        expiry: live.expiry,
+        identifiers: &identifiers,
+        properties: live.properties,
+        added: &[],
+        payload: live.payload,
+    };
+    if many && identifiers.is_empty() && state.shares_encodings {
+        put_shared(buffer, form, &mut live.forms, &outgoing)
+    } else {
+        put_publish(buffer, &mut state.connection, &outgoing)
+    }
+}
 
 /// Whether a message comes to the session by the log and not live: it must survive a crash.
 #[inline]
@@ -274,31 +290,18 @@ fn delivery(
     })
 }
 
-/// A member of a shared subscription as a route entry.
-pub(super) fn member_match(session: SessionId, options: SubscriptionOptions) -> Match {
-    Match {
-        subscriber: session.subscriber(),
-        qos: options.qos,
-        no_local: false,
-        retain_as_published: options.retain_as_published,
-        identifiers: options.identifier.into_iter().collect(),
-        own: None,
-    }
-}
-
 /// Appends a copy of an encoding that the fan-out's clients share.
 fn put_shared(
     buffer: &mut Vec<u8>,
-    is_v5: bool,
+    form: Form,
     forms: &mut SmallVec<[(Form, PublishTemplate); 2]>,
     outgoing: &Outgoing<'_>,
 ) -> Sent {
-    let form = Form { is_v5, qos: outgoing.qos, retain: outgoing.retain };
     let known = forms.iter().position(|(known, _)| *known == form);
     let at = match known {
         Some(at) => at,
         None => {
-            let version = if is_v5 {
+            let version = if form.is_v5 {
                 mqtt_types::ProtocolVersion::V5
             } else {
                 mqtt_types::ProtocolVersion::V3_1_1

@@ -8,14 +8,15 @@ use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Shard;
 use super::delayed;
-use super::live::{Live, Pick, Picks, is_stored_for, match_for, member_match};
+use super::live::{Live, is_stored_for, match_for};
 use super::outside::is_outside;
+use super::pick::{Pick, Picks, member_match};
 use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
-use crate::record::{MoreTargets, SessionTarget, Targets, encode_publish};
+use crate::record::{MoreTargets, SessionTarget, SharedTarget, Targets, encode_publish};
 use crate::retained::{Change, is_status};
 use crate::routes::Route;
 
@@ -167,7 +168,7 @@ impl Shard {
         out: &mut O,
     ) {
         let route = self.routes.route(&self.shared.routes, live.topic);
-        let picks = self.pick_members(&route);
+        let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
         let refusal = if wants_storage { self.storage_refusal() } else { None };
@@ -245,8 +246,7 @@ impl Shard {
             sessions.extend(session_target(id, to, live.head));
         }
         for pick in picks {
-            let to = member_match(pick.session, pick.options);
-            sessions.extend(session_target(pick.session, &to, live.head));
+            sessions.extend(pick_target(pick, live.head));
         }
         sessions.sort_unstable_by_key(|target| target.number);
         (!sessions.is_empty()).then(|| MoreTargets { sessions, ..MoreTargets::default() })
@@ -391,5 +391,14 @@ fn session_target(id: SessionId, to: &Match, head: MessageHead) -> Option<Sessio
         qos,
         retain: head.retain && to.retain_as_published,
         identifiers: to.identifiers.iter().map(|identifier| identifier.get()).collect(),
+        shared: None,
     })
+}
+
+/// How a message is stored for the member that was picked, if it is.
+pub(super) fn pick_target(pick: &Pick, head: MessageHead) -> Option<SessionTarget> {
+    let to = member_match(pick.session, pick.options);
+    let target = session_target(pick.session, &to, head)?;
+    let shared = Some(SharedTarget { mark: pick.mark, for_any: pick.for_any });
+    Some(SessionTarget { shared, ..target })
 }

@@ -182,7 +182,11 @@ impl Shard {
         let shared = Arc::clone(&self.shared);
         let unix_ms = self.turn.unix_ms;
         let replay = self.first_replay(session).filter(|replay| replay.reading == Some(key));
-        let Some(replay) = replay else { return };
+        let Some(replay) = replay else {
+            // It has ended; the one behind it may go on.
+            self.pump(session, out);
+            return;
+        };
         replay.reading = None;
         for ((at, place), record) in places.into_iter().zip(records) {
             let Some(item) = replay.page.get_mut(place) else { continue };

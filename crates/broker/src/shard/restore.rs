@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_router::SubscriptionOptions;
+use mqtt_router::{Member, SubscriptionOptions};
 use mqtt_session::{Session, SubscriptionRecord};
 use mqtt_types::Address;
 use stdx::{Instant, UnixMillis};
@@ -19,6 +19,11 @@ impl Shard {
         let StoredSession { number, image, owner, with_metadata, .. } = stored;
         let session = Session::from_image(&image, now);
         let was_connected = image.disconnected_at.is_none();
+        if let Some(earlier) = self.sessions.find(&image.client_id) {
+            // Its client began anew, and what it keeps for others was not all delivered.
+            self.unroute_session(earlier);
+            self.begin_ending(earlier);
+        }
         let id = self.sessions.restore(number, session);
         self.route_session(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
@@ -36,7 +41,12 @@ impl Shard {
     }
 
     /// Puts all live subscriptions of a session into the router.
-    fn route_session(&self, id: SessionId) {
+    fn route_session(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let is_shared =
+            |(address, _)| matches!(Address::parse(address), Ok(Address::Shared { .. }));
+        let is_member = entry.session.subscriptions().any(is_shared);
+        let state = if is_member { self.take_seat(id) } else { Arc::default() };
         let Some(entry) = self.sessions.get(id) else { return };
         self.shared.routes.change(|router| {
             for (address, record) in entry.session.subscriptions() {
@@ -44,7 +54,9 @@ impl Shard {
                 match Address::parse(address) {
                     Ok(Address::Live(filter)) => router.subscribe(filter, id.subscriber(), options),
                     Ok(Address::Shared { group, filter }) => {
-                        router.join(group, filter, id.subscriber(), options)
+                        let state = Arc::clone(&state);
+                        let subscriber = id.subscriber();
+                        router.join(group, filter, Member { subscriber, options, state })
                     }
                     _ => continue,
                 };

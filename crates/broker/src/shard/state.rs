@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use log_api::ShardId;
-use mqtt_router::{Cursor, SinkId};
+use mqtt_router::{Cursor, MemberState, SinkId};
 use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
 use mqtt_types::{PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
@@ -18,6 +19,7 @@ use super::inbox::Shelf;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
 use super::unsettled::Unsettled;
+use crate::groups::Presence;
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::retained::Found;
 
@@ -141,6 +143,44 @@ pub(crate) struct Extras {
     pub(crate) unsettled: Unsettled,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
+    /// Its place in shared groups.
+    pub(crate) seat: Option<Seat>,
+    /// The session is over but for messages of shared subscriptions that it keeps for others.
+    pub(crate) ending: Option<Ending>,
+}
+
+/// How a session looks for somebody who takes what it keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending {
+    /// How often members had come when it looked last.
+    pub(crate) seen: u64,
+    /// When it looks again though nobody has come, and how long after that.
+    pub(crate) at: Instant,
+    pub(crate) wait: Duration,
+}
+
+/// What a member of shared groups lets others know, and how it answers.
+pub(crate) struct Seat {
+    pub(crate) state: Arc<MemberState>,
+    /// Its output takes no more.
+    pub(crate) is_blocked: bool,
+    /// It has not answered for too long, and not since.
+    pub(crate) is_stalled: bool,
+    /// Its oldest unanswered message, and since when it is that.
+    pub(crate) oldest: Option<u64>,
+    pub(crate) since: Instant,
+}
+
+impl Default for Seat {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            is_blocked: false,
+            is_stalled: false,
+            oldest: None,
+            since: Instant::ZERO,
+        }
+    }
 }
 
 /// A subscription whose retained messages are being sent.
@@ -165,7 +205,32 @@ impl SessionEntry {
                 && extras.with_metadata.is_empty()
                 && extras.unsettled.is_empty()
                 && extras.shelf.is_empty()
+                && extras.seat.is_none()
+                && extras.ending.is_none()
         });
+    }
+
+    /// Its place in shared groups.
+    pub(crate) fn seat_mut(&mut self) -> Option<&mut Seat> {
+        self.extras.as_mut()?.seat.as_mut()
+    }
+
+    /// Lets others know how many messages it has and takes, if it is a member of a shared group.
+    #[inline]
+    pub(crate) fn tell_others(&mut self) {
+        let Some(extras) = &mut self.extras else { return };
+        let Some(seat) = &extras.seat else { return };
+        let presence = match self.conn {
+            Some(_) => Presence::connected(self.send_window, seat.is_blocked, seat.is_stalled),
+            None => Presence::AWAY,
+        };
+        seat.state.set_room(presence.as_u32());
+        seat.state.set_load(u32::try_from(self.session.load()).unwrap_or(u32::MAX));
+    }
+
+    /// It is over but for what it keeps for other members of shared groups.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.ending.is_some())
     }
 
     /// Whether retained messages are still to be sent.
@@ -304,14 +369,21 @@ impl Sessions {
         id
     }
 
+    /// The session is not its client's any more.
+    pub(crate) fn forget_client(&mut self, id: SessionId) {
+        let Some(entry) = self.get(id) else { return };
+        let hash = self.hash.hash_one(entry.session.client_id());
+        let slot = self.slot_of(id).map(|slot| slot as u32);
+        if let Ok(known) = self.by_client.find_entry(hash, |at| Some(*at) == slot) {
+            known.remove();
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionEntry> {
+        self.forget_client(id);
         let slot = self.slot_of(id)?;
         let entry = self.slots.get_mut(slot)?.take_if(|entry| entry.id == id)?;
         let slot = slot as u32;
-        let hash = self.hash.hash_one(entry.session.client_id());
-        if let Ok(known) = self.by_client.find_entry(hash, |at| *at == slot) {
-            known.remove();
-        }
         if let Some(number) = id.number() {
             self.by_number.remove(&number);
         }
@@ -343,7 +415,7 @@ impl Sessions {
         self.by_number.iter().filter_map(entry)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SessionEntry> {
         self.slots.iter().flatten()
     }
@@ -398,7 +470,7 @@ impl Consumers {
         self.map.remove(&id)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
         self.map.iter()
     }

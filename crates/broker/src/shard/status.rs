@@ -144,7 +144,7 @@ impl Shard {
         let _ = self.shared.retained.publish(&message, Change::Unlogged);
         if let Some(mut live) = Live::of(&message, None, self.turn.unix_ms) {
             let route = self.routes.route(&self.shared.routes, topic);
-            let picks = self.pick_members(&route);
+            let picks = self.pick_members(&route, &live);
             self.fan_out(&route, &picks, &mut live, out);
         }
     }

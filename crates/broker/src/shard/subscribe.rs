@@ -159,10 +159,13 @@ impl Shard {
         if id.is_durable() {
             self.turn.hand_over_beginnings(&*self.shared.log);
         }
-        self.shared.routes.change(|router| match group {
-            None => router.subscribe(filter, id.subscriber(), options),
-            Some(group) => router.join(group, filter, id.subscriber(), options),
-        });
+        let subscriber = id.subscriber();
+        match group {
+            None => {
+                self.shared.routes.change(|router| router.subscribe(filter, subscriber, options))
+            }
+            Some(group) => self.join_group(id, group, filter, options),
+        };
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.session.subscribe(address, record);
         }
@@ -367,6 +370,9 @@ impl Shard {
             Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
             _ => false,
         });
+        if let Ok(Address::Shared { group, filter }) = Address::parse(address) {
+            self.leave_group(id, group, filter.as_str());
+        }
     }
 }
 

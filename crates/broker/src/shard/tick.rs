@@ -32,6 +32,7 @@ impl Shard {
                     self.resume_throttled(out);
                 }
                 Timer::Delayed => self.delayed_due(),
+                Timer::Members => self.members_due(),
                 Timer::Retained => self.retained_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
@@ -81,6 +82,7 @@ impl Shard {
 
     /// A connection's output has been written out.
     pub fn drained<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
+        self.unblocked(conn);
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         if entry.session.has_unwritten() {

@@ -118,9 +118,7 @@ impl Shard {
                     .change(|router| router.subscribe(filter, id.subscriber(), options));
             }
             Ok(Address::Shared { group, filter }) => {
-                self.shared
-                    .routes
-                    .change(|router| router.join(group, filter, id.subscriber(), options));
+                self.join_group(id, group, filter, options);
             }
             _ => return self.consume_again(id, address, record, has_metadata),
         }

@@ -6,17 +6,14 @@
 //! `tests/corpus` keeps inputs: connections as hexadecimal, a line for each piece. They are replayed first, and the runs
 //! take pieces of them.
 
-mod dice;
 mod hostile;
 mod input;
 
-use std::time::{Duration, Instant};
-
 use super::World;
 use crate::config::Config;
-use dice::Dice;
 use hostile::Hostile;
 use input::Inputs;
+use stdx::testing::{Dice, runs};
 
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 40;
@@ -200,23 +197,10 @@ fn run(seed: u64, inputs: &Inputs) {
     }
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
-}
-
 #[test]
 fn hostile_bytes_harm_nobody_else() {
     let inputs = Inputs::load();
-    if let Some(seed) = number("WEIR_FUZZ_SEED") {
-        return run(seed, &inputs);
-    }
-    let end = Instant::now() + Duration::from_secs(number("WEIR_FUZZ_SECONDS").unwrap_or(0));
-    let mut seed = 0;
-    while seed < SEEDS || Instant::now() < end {
-        run(seed, &inputs);
-        seed += 1;
-    }
-    println!("{seed} seeds");
+    runs(SEEDS, |seed, _| run(seed, &inputs));
 }
 
 #[test]

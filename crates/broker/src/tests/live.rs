@@ -182,14 +182,15 @@ p publish 1 t 2 id=2
   b publish 1 id=1 t 2
   c publish 0 t 2
   p puback 2 00
-# While a is away, who is connected gets it.
+# While a is away, who is connected gets it: also what a has not answered for.
 a lost
+  b publish 1 id=2 t 1
 p publish 1 t 3 id=3
-  b publish 1 id=2 t 3
+  b publish 1 id=3 t 3
   c publish 0 t 3
   p puback 3 00
 p publish 1 t 4 id=4
-  b publish 1 id=3 t 4
+  b publish 1 id=4 t 4
   c publish 0 t 4
   p puback 4 00
 b unsubscribe 2 $share/g/t
@@ -199,8 +200,7 @@ p publish 1 t 5 id=5
   p puback 5 00
 a connect keep expiry=100
   a connack 00 present
-  a publish 1 id=1 dup t 1
-  a publish 1 id=2 t 5
+  a publish 1 id=5 t 5
 "#,
     );
 }

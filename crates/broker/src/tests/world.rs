@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use log_api::testing::{MemoryLog, MemoryStore};
 use log_api::{Log, LogState, ShardId};
-use mqtt_codec::{Limits, Packet, decode};
+use mqtt_codec::Limits;
 use mqtt_types::ProtocolVersion;
 use queue_engine::Ledger;
 use stdx::{Instant, UnixMillis};
 
 use super::client::{Words, connect, heard, packet, version};
-use super::sockets::{Socket, Sockets};
 use crate::config::Config;
 use crate::control::NewQueue;
 use crate::handle::Handle;
@@ -20,6 +19,7 @@ use crate::mail::Mail;
 use crate::post::Post;
 use crate::recovery::Recovery;
 use crate::shard::Shard;
+use crate::testing::{Moment, Socket, Sockets, work};
 
 pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
 
@@ -120,12 +120,45 @@ impl World {
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "delete" => return self.delete(words.at(1)),
+            "held" => return self.held_line(),
+            "segments_left" => {
+                let left = self.store.segments();
+                return vec![left.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")];
+            }
             "ends" => return vec![self.open_ends().to_string()],
+            "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
             _ if self.operator_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()
+    }
+
+    /// Hands a command over and lets nothing happen yet.
+    pub(super) fn quietly(&mut self, line: &str) {
+        self.client_command(&Words::of(line));
+    }
+
+    /// One turn of each shard, and what clients heard of it.
+    pub(super) fn one_turn(&mut self) -> Vec<String> {
+        for n in 0..self.shards.len() {
+            self.turn(n);
+        }
+        let mut heard = BTreeMap::<String, Vec<String>>::new();
+        self.listen(&mut heard);
+        let of = |(name, lines): (String, Vec<String>)| {
+            lines.into_iter().map(move |line| format!("{name} {line}")).collect::<Vec<_>>()
+        };
+        heard.into_iter().flat_map(of).collect()
+    }
+
+    /// Segments that hold retained messages, in one line.
+    pub(super) fn held_segments(&self) -> Vec<u32> {
+        self.shards.first().map_or_else(Vec::new, Shard::retained_segments)
+    }
+
+    fn held_line(&self) -> Vec<String> {
+        vec![self.held_segments().iter().map(u32::to_string).collect::<Vec<_>>().join(" ")]
     }
 
     fn client_command(&mut self, words: &Words<'_>) {
@@ -244,6 +277,18 @@ impl World {
         said
     }
 
+    /// The counts of shared subscriptions that are not 0.
+    fn shared_line(&self) -> String {
+        let counts = self.handle.state().counts;
+        let all = [
+            ("handed_over", counts.shared_handed_over_total),
+            ("dropped", counts.shared_dropped_total),
+            ("refused", counts.negative_acks_total),
+        ];
+        let some = all.iter().filter(|(_, count)| *count > 0);
+        some.map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
+    }
+
     fn delete(&mut self, name: &str) -> Vec<String> {
         self.handle.delete_queue(name.to_owned(), Box::new(|_| ()));
         self.settle()
@@ -278,25 +323,8 @@ impl World {
         let limits = self.limits();
         let (shard, sockets) = (&mut self.shards[n], &mut self.sockets[n]);
         let now = Instant::from_millis(self.now_ms);
-        let mut busy = false;
-        shard.begin(now, EPOCH_MS + self.now_ms);
-        for conn in sockets.flush() {
-            busy = true;
-            shard.drained(conn, sockets);
-        }
-        for slot in sockets.open.keys().copied().collect::<Vec<_>>() {
-            busy |= take_input(shard, sockets, ConnId { slot, generation: slot }, &limits);
-        }
-        let mut mail: Vec<Mail> = Vec::new();
-        self.post.take(ShardId(n as u16), &mut mail);
-        for letter in mail {
-            busy = true;
-            shard.mail(letter, sockets);
-        }
-        if shard.next_deadline().is_some_and(|at| at <= now) {
-            busy = true;
-            shard.tick(sockets);
-        }
+        let at = Moment { now, unix_ms: EPOCH_MS + self.now_ms };
+        let mut busy = work(shard, sockets, &self.post, at, &limits);
         if self.late != Some(n) {
             shard.end(sockets);
         }
@@ -333,7 +361,9 @@ impl World {
         for shard in &self.shards {
             shard.check_all().unwrap_or_else(|broken| panic!("{broken}"));
         }
-        if self.stalled.is_empty() && self.late.is_none() {
+        // A shard that was late hands records over in a turn that may have had nothing else to do.
+        let is_quiet = || (0..self.shards.len()).all(|n| self.mail_waiting(n as u16) == 0);
+        if self.stalled.is_empty() && self.late.is_none() && is_quiet() {
             // Bodies live as long as somebody needs them, and no longer.
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
@@ -344,7 +374,7 @@ impl World {
 
     /// Letters that wait for a shard.
     pub(super) fn mail_waiting(&self, shard: u16) -> usize {
-        let mut mail = Vec::new();
+        let mut mail: Vec<Mail> = Vec::new();
         self.post.take(ShardId(shard), &mut mail);
         let count = mail.len();
         mail.into_iter().for_each(|letter| self.post.send(ShardId(shard), letter));
@@ -404,44 +434,4 @@ fn start(
     log.hold_bodies(&recovered.held);
     let broker = crate::open(config.clone(), post.clone(), log_of_broker, recovered, [1, 2], now);
     (log, post, broker.handle, broker.shards)
-}
-
-/// Feeds the shard what a client has sent, as long as it is read.
-fn take_input(shard: &mut Shard, sockets: &mut Sockets, conn: ConnId, limits: &Limits) -> bool {
-    let mut busy = false;
-    while let Some(socket) = sockets.get(conn)
-        && !socket.is_paused
-        && socket.closed.is_none()
-    {
-        let version = socket.version;
-        let bytes = std::mem::take(&mut socket.unread);
-        let used = match decode(&bytes, version.unwrap_or_default(), limits) {
-            Ok(Some((Packet::Connect(connect), used))) if version.is_none() => {
-                socket.version = Some(connect.version);
-                shard.connect(conn, &connect, &crate::Peer::default(), sockets);
-                used
-            }
-            Ok(Some((packet, used))) => {
-                shard.packet(conn, &packet, sockets);
-                used
-            }
-            Ok(None) => {
-                let Some(more) = socket.input.pop_front() else {
-                    socket.unread = bytes;
-                    break;
-                };
-                socket.unread = [bytes, more].concat();
-                continue;
-            }
-            Err(error) => {
-                shard.malformed(conn, &error, sockets);
-                bytes.len()
-            }
-        };
-        busy = true;
-        if let Some(socket) = sockets.get(conn) {
-            socket.unread = bytes[used..].to_vec();
-        }
-    }
-    busy
 }

@@ -8,7 +8,7 @@ use log_api::{CheckpointPart, LogState, Part, Position, ShardId};
 use super::file::Checkpoint;
 use super::store::CheckpointStore;
 use crate::command::Command;
-use crate::files::Files;
+use crate::host::Host;
 use crate::reader::ReaderCommand;
 use crate::references::{Counts, change};
 use crate::segments::Segment;
@@ -45,7 +45,7 @@ pub(crate) enum MakerCommand {
 /// Two checkpoints are kept, and a segment goes when the *older* of them can spare it. So the log is whole from either.
 pub(crate) struct Maker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) files: Arc<dyn Files>,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) store: CheckpointStore,
     pub(crate) commands: Receiver<MakerCommand>,
     pub(crate) writer: Sender<Command>,
@@ -67,17 +67,33 @@ pub(crate) struct Making {
 impl Maker {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) {
+        self.begin();
+        while let Ok(command) = self.commands.recv()
+            && self.obey(command)
+        {}
+    }
+
+    /// What is done before the first command.
+    pub(crate) fn begin(&self) {
         self.store.keep_reserve();
-        while let Ok(command) = self.commands.recv() {
-            match command {
-                MakerCommand::Begin { id, position, next_index } => {
-                    let parts = (0..self.shared.shards).map(|_| None).collect();
-                    self.making = Some(Making { id, position, next_index, parts });
-                }
-                MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
-                MakerCommand::Stop => return,
+    }
+
+    /// Does what has been asked first, without waiting. Says whether there was something.
+    pub(crate) fn step(&mut self) -> bool {
+        self.commands.try_recv().is_ok_and(|command| self.obey(command))
+    }
+
+    /// Does what is asked. False when that is the end.
+    fn obey(&mut self, command: MakerCommand) -> bool {
+        match command {
+            MakerCommand::Begin { id, position, next_index } => {
+                let parts = (0..self.shared.shards).map(|_| None).collect();
+                self.making = Some(Making { id, position, next_index, parts });
             }
+            MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
+            MakerCommand::Stop => return false,
         }
+        true
     }
 
     fn part(&mut self, shard: ShardId, id: u64, part: CheckpointPart) {
@@ -138,7 +154,7 @@ impl Maker {
         self.shared.segments.remove(segment.number);
         // An open file keeps its room on the disk.
         let _ = self.reader.send(ReaderCommand::Forget { segment: segment.number });
-        match self.files.remove(&segment.path) {
+        match self.host.remove(&segment.path) {
             Ok(()) => self.shared.totals.trimmed_segments.add(1),
             Err(error) => {
                 tracing::warn!(file = %segment.path.display(), %error, "a segment that nobody needs stays until restart");

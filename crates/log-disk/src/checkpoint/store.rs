@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use super::file::{Checkpoint, NEWER_VERSION, NotWhole};
 use crate::error::OpenError;
-use crate::files::{Files, Room, is_no_room};
+use crate::host::{Access, Host, OpenFile, Room, is_no_room};
 
 /// The directory of checkpoints.
 pub(crate) struct CheckpointStore {
-    files: Arc<dyn Files>,
+    host: Arc<dyn Host>,
     directory: PathBuf,
     reserve_bytes: u32,
 }
 
 impl CheckpointStore {
-    pub(crate) fn new(files: Arc<dyn Files>, directory: PathBuf, reserve_bytes: u32) -> Self {
-        Self { files, directory, reserve_bytes }
+    pub(crate) fn new(host: Arc<dyn Host>, directory: PathBuf, reserve_bytes: u32) -> Self {
+        Self { host, directory, reserve_bytes }
     }
 
     /// The newest whole checkpoint, and the highest number that any has. Says in the log which ones are not whole.
@@ -26,7 +26,7 @@ impl CheckpointStore {
         let newest_id = ids.last().copied().unwrap_or_default();
         for id in ids.into_iter().rev() {
             let path = self.path(id);
-            let bytes = std::fs::read(&path).map_err(|source| OpenError::Io {
+            let bytes = self.read(&path).map_err(|source| OpenError::Io {
                 action: "read",
                 path: path.clone(),
                 source,
@@ -51,20 +51,27 @@ impl CheckpointStore {
         Ok((None, newest_id))
     }
 
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.host.open(path, Access::Read)?;
+        let bytes = usize::try_from(file.len()?).map_err(io::Error::other)?;
+        file.read_at(0, bytes)
+    }
+
     /// The numbers of all checkpoints, in order. What was left unfinished is removed.
     fn list(&self) -> Result<Vec<u64>, OpenError> {
         let failed = |action| {
             move |path: &Path, source| OpenError::Io { action, path: path.to_owned(), source }
         };
-        let entries = std::fs::read_dir(&self.directory)
+        let paths = self
+            .host
+            .list(&self.directory)
             .map_err(|source| failed("list")(&self.directory, source))?;
         let mut ids = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|source| failed("list")(&self.directory, source))?.path();
+        for path in paths {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some(name) = name.strip_prefix("checkpoint-") else { continue };
             if name.ends_with(".tmp") {
-                std::fs::remove_file(&path).map_err(|source| failed("remove")(&path, source))?;
+                self.host.remove(&path).map_err(|source| failed("remove")(&path, source))?;
             } else if let Ok(id) = u64::from_str_radix(name, 16) {
                 ids.push(id);
             }
@@ -78,36 +85,35 @@ impl CheckpointStore {
         let path = self.path(checkpoint.id);
         let unfinished = path.with_extension("tmp");
         let mut written = self.write_to(checkpoint, &unfinished, &path);
-        if written.as_ref().is_err_and(is_no_room) && self.files.remove(&self.reserve()).is_ok() {
+        if written.as_ref().is_err_and(is_no_room) && self.host.remove(&self.reserve()).is_ok() {
             tracing::warn!("the disk is full: a checkpoint is written into the room kept for it");
             written = self.write_to(checkpoint, &unfinished, &path);
         }
         if written.is_err() {
             // It may not be there; and when it stays, the next start removes it.
-            let _ = self.files.remove(&unfinished);
+            let _ = self.host.remove(&unfinished);
         }
         written
     }
 
     fn write_to(&self, checkpoint: &Checkpoint, unfinished: &Path, path: &Path) -> io::Result<()> {
-        let open = self.files.create(unfinished, Room::Growing)?;
-        self.files.write_at(&open, 0, &mut checkpoint.encode().slices())?;
-        self.files.sync(&open)?;
-        self.files.rename(unfinished, path)?;
-        self.files.sync_directory(&self.directory)
+        let open = OpenFile::create(&*self.host, unfinished, Room::Growing)?;
+        open.write_at(0, &mut checkpoint.encode().slices())?;
+        open.sync()?;
+        self.host.rename(unfinished, path)?;
+        self.host.sync_directory(&self.directory)
     }
 
     /// Keeps room for a checkpoint on a full disk, without which no segment could be trimmed there.
     pub(crate) fn keep_reserve(&self) {
         let path = self.reserve();
-        if self.reserve_bytes == 0 || path.exists() {
+        if self.reserve_bytes == 0 || self.host.open(&path, Access::Read).is_ok() {
             return;
         }
-        if let Err(error) = self.files.create(&path, Room::Reserved(u64::from(self.reserve_bytes)))
-        {
+        if let Err(error) = self.host.create(&path, Room::Reserved(u64::from(self.reserve_bytes))) {
             tracing::warn!(file = %path.display(), %error, "no room is kept for a checkpoint on a full disk");
             // What there is of it is too small to help.
-            let _ = self.files.remove(&path);
+            let _ = self.host.remove(&path);
         }
     }
 
@@ -120,7 +126,7 @@ impl CheckpointStore {
         let Ok(ids) = self.list() else { return };
         for id in ids.into_iter().filter(|id| !kept.contains(id)) {
             let path = self.path(id);
-            if let Err(error) = self.files.remove(&path) {
+            if let Err(error) = self.host.remove(&path) {
                 tracing::warn!(file = %path.display(), %error, "an old checkpoint stays");
             }
         }

@@ -1,13 +1,12 @@
 //! Positions that lie near each other, read at once. It must not know who asks.
 
-use std::fs::File;
 use std::io;
 
 use bytes::Bytes;
 use log_api::{FRAME_HEADER_BYTES, Position, ReadError};
-use rustix::buffer::spare_capacity;
 
 use crate::frame::FrameHeader;
+use crate::host::HostFile;
 use crate::segments::Segment;
 
 /// Frames whose beginnings lie no further apart are read at once.
@@ -34,7 +33,7 @@ pub(super) fn length(positions: &[Position]) -> usize {
 
 /// Reads a run of positions in that segment.
 pub(super) fn read(
-    file: &File,
+    file: &dyn HostFile,
     segment: &Segment,
     run: &[Position],
     records: &mut Vec<Result<Bytes, ReadError>>,
@@ -42,9 +41,9 @@ pub(super) fn read(
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
     let (start, end) = (first.offset(), segment.end());
     let last_frame = last.offset().saturating_add(LAST_FRAME_BYTES).min(end);
-    let bytes = match read_bytes(file, start, last_frame.saturating_sub(start)) {
+    let bytes = match file.read_at(u64::from(start), last_frame.saturating_sub(start) as usize) {
         Ok(bytes) => Bytes::from(bytes),
-        Err(error) => return refuse(segment, run, &error.into(), records),
+        Err(error) => return refuse(segment, run, &error, records),
     };
     let from = records.len();
     let mut used = 0;
@@ -65,7 +64,7 @@ pub(super) fn read(
 
 /// The body of the frame that `ahead` begins with, and may not reach the end of.
 fn record(
-    file: &File,
+    file: &dyn HostFile,
     segment: &Segment,
     at: Position,
     end: u32,
@@ -87,29 +86,14 @@ fn record(
     }
     let frame = if header.frame_bytes() > ahead.len() as u64 {
         // At most what is left of the segment, as has been checked.
-        let bytes = read_bytes(file, at.offset(), header.frame_bytes() as u32);
-        Bytes::from(bytes.map_err(|error| io_error(segment, at, &error.into()))?)
+        let bytes = file.read_at(u64::from(at.offset()), header.frame_bytes() as usize);
+        Bytes::from(bytes.map_err(|error| io_error(segment, at, &error))?)
     } else {
         ahead.clone()
     };
     let header =
         FrameHeader::check(segment.salt, at, &frame).map_err(|fault| damaged(fault.what()))?;
     Ok(frame.slice(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes as usize))
-}
-
-/// Reads that many bytes, or what there is of them.
-fn read_bytes(file: &File, offset: u32, bytes: u32) -> Result<Vec<u8>, rustix::io::Errno> {
-    let bytes = bytes as usize;
-    let mut buffer = Vec::with_capacity(bytes);
-    while buffer.len() < bytes {
-        let at = u64::from(offset) + buffer.len() as u64;
-        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
-            Ok(0) => break,
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(buffer)
 }
 
 /// Answers a run that cannot be read.

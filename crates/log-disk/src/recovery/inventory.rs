@@ -1,13 +1,12 @@
 //! The segments that lie in the directory. It must not know frames.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{From, io_error, missing, tail};
 use crate::checkpoint::Standing;
 use crate::error::OpenError;
+use crate::host::{Access, Host};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_of};
 
 /// Files that were being made when the process ended have this ending.
@@ -31,12 +30,11 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     /// Lists the segments, and removes what was left unfinished.
-    pub(crate) fn take(directory: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(host: &dyn Host, directory: &Path) -> Result<Self, OpenError> {
         let mut paths = BTreeMap::new();
-        for entry in std::fs::read_dir(directory).map_err(io_error("list", directory))? {
-            let path = entry.map_err(io_error("list", directory))?.path();
+        for path in host.list(directory).map_err(io_error("list", directory))? {
             if path.extension().is_some_and(|ending| ending == UNFINISHED) {
-                std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
+                host.remove(&path).map_err(io_error("remove", &path))?;
             } else if let Some(number) =
                 path.file_name().and_then(|name| name.to_str()).and_then(segment_of)
             {
@@ -46,15 +44,15 @@ impl Inventory {
         let newest = paths.keys().next_back().copied();
         let mut by_number = BTreeMap::new();
         for (number, path) in paths {
-            match look_at(number, &path) {
+            match look_at(host, number, &path) {
                 Ok(found) => {
                     by_number.insert(number, found);
                 }
                 Err(OpenError::Damaged(damage))
-                    if Some(number) == newest && was_never_used(&path)? =>
+                    if Some(number) == newest && was_never_used(host, &path)? =>
                 {
                     tracing::info!(file = %path.display(), %damage, "a segment that was never used is made anew");
-                    std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
+                    host.remove(&path).map_err(io_error("remove", &path))?;
                 }
                 Err(error) => return Err(error),
             }
@@ -90,24 +88,22 @@ impl Inventory {
     }
 }
 
-fn look_at(number: u32, path: &Path) -> Result<Found, OpenError> {
-    let mut file = File::open(path).map_err(io_error("open", path))?;
+fn look_at(host: &dyn Host, number: u32, path: &Path) -> Result<Found, OpenError> {
+    let file = host.open(path, Access::Read).map_err(io_error("open", path))?;
     let mut header = [0; SEGMENT_HEADER_BYTES as usize];
-    match file.read_exact(&mut header) {
-        // What is missing stays zero, which is no header.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-        result => result.map_err(io_error("read", path))?,
-    }
+    let bytes = file.read_at(0, header.len()).map_err(io_error("read", path))?;
+    // What is missing stays zero, which is no header.
+    header[..bytes.len()].copy_from_slice(&bytes);
     let header = SegmentHeader::decode(&header, number, path)?;
-    let file_bytes = file.metadata().map_err(io_error("look at", path))?.len();
+    let file_bytes = file.len().map_err(io_error("look at", path))?;
     Ok(Found { number, path: path.to_owned(), header, file_bytes })
 }
 
 /// Whether nothing lies behind the header: the process ended while it made the segment.
-fn was_never_used(path: &Path) -> Result<bool, OpenError> {
-    let file = File::open(path).map_err(io_error("open", path))?;
-    let end = file.metadata().map_err(io_error("look at", path))?.len();
-    let last = tail::last_written(&file, u64::from(SEGMENT_HEADER_BYTES), end)
+fn was_never_used(host: &dyn Host, path: &Path) -> Result<bool, OpenError> {
+    let file = host.open(path, Access::Read).map_err(io_error("open", path))?;
+    let end = file.len().map_err(io_error("look at", path))?;
+    let last = tail::last_written(&*file, u64::from(SEGMENT_HEADER_BYTES), end)
         .map_err(io_error("read", path))?;
     Ok(last.is_none())
 }

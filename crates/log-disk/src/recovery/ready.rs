@@ -9,7 +9,7 @@ use super::{Directories, From, Inventory, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::OpenError;
-use crate::files::{Files, OpenFile};
+use crate::host::{Host, OpenFile};
 use crate::lock::DirectoryLock;
 use crate::preparer::Workshop;
 use crate::references::{Counts, References};
@@ -28,7 +28,7 @@ pub(crate) struct End {
 /// A log that has been replayed and can start.
 pub struct Ready {
     pub(crate) config: Config,
-    pub(crate) files: Arc<dyn Files>,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) directories: Directories,
     pub(crate) lock: DirectoryLock,
     pub(crate) store: CheckpointStore,
@@ -56,7 +56,7 @@ impl Ready {
     /// A log without a record.
     pub(crate) fn empty(replay: Replay) -> Result<Self, OpenError> {
         let From { position, index } = From::BEGINNING;
-        let workshop = Workshop::new(Arc::clone(&replay.files), replay.directories.log.clone());
+        let workshop = Workshop::new(Arc::clone(&replay.host), replay.directories.log.clone());
         let made =
             workshop.make_reserved(position.segment(), u64::from(replay.config.segment_bytes));
         let current =
@@ -77,7 +77,7 @@ impl Ready {
             let path = found.path;
             let is_spare = prepared.is_some() || found.file_bytes < found.header.file_bytes;
             if found.number > end.segment && is_spare {
-                std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
+                replay.host.remove(&path).map_err(io_error("remove", &path))?;
                 continue;
             }
             let file_end = match found.number {
@@ -93,14 +93,15 @@ impl Ready {
             let segment = Arc::new(segment);
             segments.insert(Arc::clone(&segment));
             if found.number >= end.segment {
-                let open = OpenFile::open(path.clone()).map_err(io_error("open", &path))?;
+                let open =
+                    OpenFile::open(&*replay.host, path.clone()).map_err(io_error("open", &path))?;
                 let slot = if found.number == end.segment { &mut current } else { &mut prepared };
                 *slot = Some(Writable { segment, open });
             }
         }
         let current = current.expect("replay ended in a segment that is there");
         // What a process wrote and did not live to sync has been shown to the visitor: from here on it must not vanish.
-        replay.files.sync(&current.open).map_err(io_error("sync", &current.open.path))?;
+        current.open.sync().map_err(io_error("sync", &current.open.path))?;
         Ok(Self::assemble(replay, end, counts, segments, current, prepared))
     }
 
@@ -112,7 +113,7 @@ impl Ready {
         current: Writable,
         prepared: Option<Writable>,
     ) -> Self {
-        let Replay { config, files, directories, lock, store, from, standing, newest_id, .. } =
+        let Replay { config, host, directories, lock, store, from, standing, newest_id, .. } =
             replay;
         let whole =
             u64::from(end.segment - from.position.segment()) * u64::from(config.segment_bytes);
@@ -121,7 +122,7 @@ impl Ready {
         let references = References::new(counts, current.segment.number);
         Self {
             config,
-            files,
+            host,
             directories,
             lock,
             store,

@@ -1,6 +1,5 @@
 //! Shows a visitor every record from the checkpoint on, and finds the log's end. It must not know what records mean.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,8 +13,8 @@ use super::{Directories, From, Inventory, Ready, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::{Damage, OpenError};
-use crate::files::{Files, OpenFile, fill_with_zeros};
 use crate::frame::{FrameFault, FrameHeader};
+use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::lock::DirectoryLock;
 use crate::references::{Counts, change};
 use crate::segment::SEGMENT_HEADER_BYTES;
@@ -23,7 +22,7 @@ use crate::segment::SEGMENT_HEADER_BYTES;
 /// The records that were appended after the checkpoint.
 pub struct Replay {
     pub(crate) config: Config,
-    pub(crate) files: Arc<dyn Files>,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) directories: Directories,
     pub(crate) lock: DirectoryLock,
     pub(crate) store: CheckpointStore,
@@ -55,6 +54,7 @@ impl Replay {
         self.inventory.require_sequence(self.from, &self.directories.log)?;
         self.verify_older()?;
         let mut walk = Walk {
+            host: &*self.host,
             from: self.from,
             expected: (!self.config.verify_all).then_some(self.from.index),
             counts: self
@@ -78,14 +78,15 @@ impl Replay {
             let index = walk.expected.unwrap_or(self.from.index);
             end = End { segment: found.number, offset, index };
         }
-        Ready::at(self, end, walk.counts)
+        let counts = walk.counts;
+        Ready::at(self, end, counts)
     }
 
     /// The last segment that something was written to. Those before it are complete, and those after it were only prepared.
     /// One before it may be empty, when the first record for it was too large for it.
     fn last_started(&self, first: u32) -> Result<u32, OpenError> {
         for found in self.inventory.by_number.range(first..).rev().map(|(_, found)| found) {
-            if is_started(found).map_err(io_error("read", &found.path))? {
+            if is_started(&*self.host, found).map_err(io_error("read", &found.path))? {
                 return Ok(found.number);
             }
         }
@@ -101,8 +102,13 @@ impl Replay {
         if !self.config.verify_all {
             return Ok(());
         }
-        let mut walk =
-            Walk { from: self.from, expected: None, counts: Counts::new(), previous_end: None };
+        let mut walk = Walk {
+            host: &*self.host,
+            from: self.from,
+            expected: None,
+            counts: Counts::new(),
+            previous_end: None,
+        };
         let mut last = None;
         for found in older() {
             if last != found.number.checked_sub(1) {
@@ -117,7 +123,8 @@ impl Replay {
 }
 
 /// Goes through segments one after the other.
-struct Walk {
+struct Walk<'a> {
+    host: &'a dyn Host,
     /// What lies before it is checked, and not shown.
     from: From,
     /// The index that the next record must have.
@@ -127,7 +134,7 @@ struct Walk {
     previous_end: Option<Damage>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Goes through one segment and says where its records end.
     fn segment(
         &mut self,
@@ -144,9 +151,10 @@ impl Walk {
         if u64::from(start) > found.file_bytes {
             return Err(damage(found.file_bytes, "the file ends before the checkpoint").into());
         }
-        let file = File::open(&found.path).map_err(io_error("open", &found.path))?;
+        let file =
+            self.host.open(&found.path, Access::Read).map_err(io_error("open", &found.path))?;
         let mut scanner =
-            Scanner::new(&file, found.number, found.header.salt, found.file_bytes, start);
+            Scanner::new(&*file, found.number, found.header.salt, found.file_bytes, start);
         let (stop, fault) = loop {
             match scanner.step().map_err(io_error("read", &found.path))? {
                 Step::Stop { offset, fault } => break (offset, fault),
@@ -162,7 +170,7 @@ impl Walk {
             }
         };
         self.require_checkpoint(found, stop, fault)?;
-        self.settle_tail(found, &file, stop, fault, is_complete)?;
+        self.settle_tail(found, &*file, stop, fault, is_complete)?;
         self.previous_end = Some(damage(stop, "records are missing after this"));
         Ok(u32::try_from(stop).unwrap_or(u32::MAX))
     }
@@ -218,7 +226,7 @@ impl Walk {
     fn settle_tail(
         &self,
         found: &Found,
-        file: &File,
+        file: &dyn HostFile,
         stop: u64,
         fault: FrameFault,
         is_complete: bool,
@@ -245,11 +253,11 @@ impl Walk {
             file = %path.display(), offset = stop, bytes = end - stop, missing = header.file_bytes.saturating_sub(*file_bytes),
             "torn tail cut: the process or the machine stopped while it wrote; nothing there had been acknowledged"
         );
-        let open = OpenFile::open(path.clone()).map_err(io_error("open", path))?;
+        let open = self.host.open(path, Access::Write).map_err(io_error("open", path))?;
         let cut = || {
-            fill_with_zeros(&open.file, stop, end)?;
-            fill_with_zeros(&open.file, *file_bytes, header.file_bytes)?;
-            open.file.sync_all()
+            fill_with_zeros(&*open, stop, end)?;
+            fill_with_zeros(&*open, *file_bytes, header.file_bytes)?;
+            open.sync()
         };
         cut().map_err(io_error("cut the torn tail of", path))
     }
@@ -277,10 +285,10 @@ fn kind_of(path: &Path, at: Position, header: &FrameHeader) -> Result<RecordKind
 }
 
 /// Whether something was written to the segment. Mostly its beginning tells.
-fn is_started(found: &Found) -> std::io::Result<bool> {
-    let file = File::open(&found.path)?;
+fn is_started(host: &dyn Host, found: &Found) -> std::io::Result<bool> {
+    let file = host.open(&found.path, Access::Read)?;
     let begin = u64::from(SEGMENT_HEADER_BYTES);
     let middle = found.file_bytes.min(begin + 4096);
-    Ok(tail::last_written(&file, begin, middle)?.is_some()
-        || tail::last_written(&file, middle, found.file_bytes)?.is_some())
+    Ok(tail::last_written(&*file, begin, middle)?.is_some()
+        || tail::last_written(&*file, middle, found.file_bytes)?.is_some())
 }

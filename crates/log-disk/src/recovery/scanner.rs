@@ -1,19 +1,18 @@
 //! Walks the frames of one segment, from one to the next. It must not know which faults are damage.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use log_api::{FRAME_HEADER_BYTES, Position};
 
 use crate::frame::{FrameFault, FrameHeader};
+use crate::host::HostFile;
 
 /// How much is read at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
 /// Walks the frames of one segment.
 pub(crate) struct Scanner<'a> {
-    file: &'a File,
+    file: &'a dyn HostFile,
     segment: u32,
     salt: u32,
     file_bytes: u64,
@@ -31,7 +30,13 @@ pub(crate) enum Step<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(crate) fn new(file: &'a File, segment: u32, salt: u32, file_bytes: u64, from: u32) -> Self {
+    pub(crate) fn new(
+        file: &'a dyn HostFile,
+        segment: u32,
+        salt: u32,
+        file_bytes: u64,
+        from: u32,
+    ) -> Self {
         let next = u64::from(from);
         Self { file, segment, salt, file_bytes, next, window: Vec::new(), window_start: next }
     }

@@ -5,13 +5,12 @@
 //! damage. When only frames of the same group lie behind it, or none, the write was interrupted, nobody was told that it
 //! succeeded, and it is cut.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use log_api::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Position, RecordKind};
 
 use crate::frame::FrameHeader;
+use crate::host::HostFile;
 
 /// How much is read at once.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -29,7 +28,7 @@ pub(crate) enum Tail {
 
 /// Looks at what lies from `from` to the end of the file.
 pub(crate) fn examine(
-    file: &File,
+    file: &dyn HostFile,
     segment: u32,
     salt: u32,
     from: u64,
@@ -57,7 +56,7 @@ fn is_of_later_group(segment: u32, salt: u32, from: u64, skip: usize, bytes: &[u
 }
 
 /// Where the bytes other than zero end, if there are any from `from` on.
-pub(crate) fn last_written(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
+pub(crate) fn last_written(file: &dyn HostFile, from: u64, end: u64) -> io::Result<Option<u64>> {
     let mut window = vec![0; WINDOW_BYTES];
     let (mut at, mut last) = (from, None);
     while at < end {

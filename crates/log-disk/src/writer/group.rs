@@ -2,7 +2,6 @@
 
 use std::io::IoSlice;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use bytes::Bytes;
 use log_api::{
@@ -99,12 +98,12 @@ impl Writer {
         let offset = u64::from(group.start);
         let mut buffers =
             group.batches.iter().map(|batch| IoSlice::new(&batch.buffer)).collect::<Vec<_>>();
-        if let Err(error) = self.files.write_at(&self.current.open, offset, &mut buffers) {
+        if let Err(error) = self.current.open.write_at(offset, &mut buffers) {
             self.withdraw(group);
             return Err(self.fail("write to", &error));
         }
         self.end = group.end;
-        self.unsynced_since.get_or_insert_with(Instant::now);
+        self.unsynced_since.get_or_insert_with(|| self.host.now());
         if self.config.sync == SyncMode::Always
             && let Err(error) = self.sync()
         {
@@ -120,11 +119,9 @@ impl Writer {
     fn withdraw(&mut self, group: &Group) {
         self.end = group.start;
         let zeros = [0; FRAME_HEADER_BYTES];
-        if let Err(error) = self.files.write_at(
-            &self.current.open,
-            u64::from(group.start),
-            &mut [IoSlice::new(&zeros)],
-        ) {
+        if let Err(error) =
+            self.current.open.write_at(u64::from(group.start), &mut [IoSlice::new(&zeros)])
+        {
             tracing::warn!(%error, "records that were refused may be found after a restart");
         }
     }

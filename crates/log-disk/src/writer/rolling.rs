@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use log_api::{AppendError, LogState};
 
 use super::{ROOM_CHECK_INTERVAL, Waiting, Writer, refuse};
-use crate::files::is_no_room;
+use crate::host::is_no_room;
 use crate::segment::SEGMENT_HEADER_BYTES;
 use crate::segments::Writable;
 
@@ -55,7 +55,7 @@ impl Writer {
 
     /// The prepared segment; waits for it when it is not ready.
     fn next_segment(&mut self) -> io::Result<Writable> {
-        self.preparer.ask(self.current.segment.number + 1);
+        self.preparer.ask(self.current.segment.number + 1, self.host.now());
         self.preparer.settle()?;
         self.preparer.take().ok_or_else(|| io::Error::other("no segment was prepared"))
     }
@@ -103,7 +103,7 @@ impl Writer {
         if let Err(error) = self.sync() {
             return Err(self.fail("sync", &error));
         }
-        self.preparer.ask(next.segment.number + 1);
+        self.preparer.ask(next.segment.number + 1, self.host.now());
         let before = self.current.segment.number;
         let is_dead = self.shared.references.lock().write_to(next.segment.number);
         if is_dead && self.shared.note_dead(&[before]) {
@@ -130,8 +130,8 @@ impl Writer {
         if let Some(Ok(())) = self.preparer.poll() {
             tracing::info!("there is room again: messages are stored");
             self.shared.set_state(LogState::Writable);
-        } else if self.preparer.asked_at().elapsed() >= ROOM_CHECK_INTERVAL {
-            self.preparer.ask(self.current.segment.number + 1);
+        } else if self.host.now() >= self.preparer.asked_at() + ROOM_CHECK_INTERVAL {
+            self.preparer.ask(self.current.segment.number + 1, self.host.now());
             if self.has_dead_segments() {
                 self.checkpoints.request();
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::{SharedGroup, SubscriberId, Subscription};
+use crate::{Member, SharedGroup, SubscriberId};
 
 /// A shared group. Joining and leaving take constant time, but for the copy when a route holds the snapshot.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Group {
     }
 
     /// Sets a member's options; true if it was none yet.
-    pub fn join(&mut self, new: Subscription) -> bool {
+    pub fn join(&mut self, new: Member) -> bool {
         let members = Arc::make_mut(&mut self.shared).members_mut();
         let place = self.places.get(&new.subscriber).copied();
         match place.and_then(|place| members.get_mut(place)) {

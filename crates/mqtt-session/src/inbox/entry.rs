@@ -17,6 +17,9 @@ use super::Kept;
 ///                                  │      ▲
 ///                       not stored └──────┘ Unstored, until it is tried again
 /// ```
+/// A message of a shared subscription goes from `Waiting` or `Sent` to `Lent` when another member gets it, and from there
+/// back, or to `Gone` with that one's acknowledgement; if this client was sent it on this connection, to `Given`, until it
+/// answers or its connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     Waiting,
@@ -27,6 +30,10 @@ pub(super) enum State {
     Unstored,
     /// The client has it, which is stored: PUBREL went out, or goes out on the next connection.
     Received,
+    /// Another session delivers it.
+    Lent,
+    /// Another session has delivered it; this client has it unanswered on the wire.
+    Given,
     Gone,
 }
 
@@ -35,6 +42,7 @@ const RETAIN: u8 = 0b0000_0100;
 const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COUNTED: u8 = 0b0010_0000;
+const SHARED: u8 = 0b0100_0000;
 
 /// 16 bytes: there may be very many.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +67,7 @@ impl Entry {
         let mut flags = kept.qos.as_u8();
         flags |= if kept.retain { RETAIN } else { 0 };
         flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
+        flags |= if kept.is_shared { SHARED } else { 0 };
         Self { at: kept.at, size: kept.size, flags, copy: kept.copy, state: State::Waiting }
     }
 
@@ -70,7 +79,13 @@ impl Entry {
             retain: self.flags & RETAIN != 0,
             has_identifiers: self.flags & IDENTIFIERS != 0,
             copy: self.copy,
+            is_shared: self.is_shared(),
         }
+    }
+
+    /// Whether another member of a shared subscription may have it.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.flags & SHARED != 0
     }
 
     pub(super) fn qos(&self) -> QoS {
@@ -103,6 +118,6 @@ impl Entry {
 
     /// Whether its body is still needed.
     pub(super) fn has_body(&self) -> bool {
-        matches!(self.state, State::Waiting | State::Sent)
+        matches!(self.state, State::Waiting | State::Sent | State::Lent)
     }
 }

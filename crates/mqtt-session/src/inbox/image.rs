@@ -34,13 +34,14 @@ impl Inbox {
     #[must_use]
     pub fn image(&self) -> InboxImage {
         let image = |entry: &Entry| match entry.state {
-            State::Waiting | State::Sent => {
+            // Who has it on loan is not there after a restart.
+            State::Waiting | State::Sent | State::Lent => {
                 InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
             }
             State::Receiving | State::Unstored | State::Received => {
                 InboxEntryImage::Received(entry.at)
             }
-            State::Gone => InboxEntryImage::Gone(1),
+            State::Given | State::Gone => InboxEntryImage::Gone(1),
         };
         let mut entries = Vec::with_capacity(self.line.places());
         for (gone, entry) in self.line.with_gaps() {

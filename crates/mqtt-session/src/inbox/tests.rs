@@ -7,7 +7,7 @@ fn id(number: u16) -> PacketId {
 }
 
 fn kept(at: u64, qos: QoS) -> Kept {
-    Kept { at, size: 10, qos, retain: false, has_identifiers: false, copy: 0 }
+    Kept { at, size: 10, qos, retain: false, has_identifiers: false, copy: 0, is_shared: false }
 }
 
 /// Sends all that may go, and gives the packet ids.
@@ -164,4 +164,65 @@ fn answers_in_any_order_leave_no_room_taken() {
         }
     }
     assert!(inbox.is_empty() && inbox.is_sound());
+}
+
+fn shared(at: u64) -> Kept {
+    Kept { is_shared: true, ..kept(at, QoS::AtLeastOnce) }
+}
+
+#[test]
+fn what_is_lent_waits_for_the_other_session() {
+    let mut inbox = Inbox::default();
+    inbox.push(kept(1, QoS::AtLeastOnce));
+    for at in 2..=5 {
+        inbox.push(shared(at));
+    }
+    inbox.push(Kept { is_shared: true, ..kept(6, QoS::ExactlyOnce) });
+    let lendable = |inbox: &Inbox, sent_too| -> Vec<u64> {
+        inbox.lendable(0, sent_too).map(|(sequence, _)| sequence).collect()
+    };
+    assert_eq!(send_all(&mut inbox, 3), [1, 2, 3]);
+    assert_eq!((lendable(&inbox, false), lendable(&inbox, true)), (vec![3, 4], vec![1, 2, 3, 4]));
+    assert!(!inbox.lend(0), "it came by a subscription of its own");
+    assert!((1..5).all(|sequence| inbox.lend(sequence)) && !inbox.lend(4));
+    assert!(inbox.is_sound());
+    assert_eq!((inbox.lent(), inbox.outstanding(), inbox.messages()), (2, 3, 6));
+    assert_eq!(inbox.upcoming(0, 9).count(), 1, "what is lent does not go out here");
+    // The client answers after all: then that counts.
+    assert_eq!(inbox.puback(id(2)), Ok(Gone { sequence: 1, at: 2 }));
+    assert_eq!(inbox.settle_lent(1), None);
+    // The other one delivered what this client has on the wire: its late answer frees the place and says nothing.
+    assert_eq!(inbox.settle_lent(2), Some(Gone { sequence: 2, at: 3 }));
+    assert_eq!((inbox.outstanding(), inbox.messages()), (2, 4));
+    assert_eq!(inbox.puback(id(3)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
+    assert_eq!(inbox.outstanding(), 1);
+    // The other one could not deliver: it goes out here, or to a third.
+    inbox.take_back(3);
+    assert!(inbox.is_sound());
+    assert_eq!(inbox.upcoming(0, 1).map(|next| next.sequence).collect::<Vec<_>>(), [3]);
+    assert_eq!(inbox.settle_lent(4), Some(Gone { sequence: 4, at: 5 }));
+    assert!(inbox.is_sound() && inbox.has_shared());
+    assert_eq!(send_all(&mut inbox, 9), [4, 6]);
+}
+
+#[test]
+fn a_loan_outlives_the_connection_and_not_the_process() {
+    let mut inbox = Inbox::default();
+    for at in 1..=3 {
+        inbox.push(shared(at));
+    }
+    send_all(&mut inbox, 2);
+    (0..3).for_each(|sequence| assert!(inbox.lend(sequence)));
+    inbox.settle_lent(0);
+    let restored = Inbox::from_image(&inbox.image());
+    assert_eq!(
+        restored.upcoming(0, 9).map(|next| next.kept).collect::<Vec<_>>(),
+        [shared(2), shared(3)]
+    );
+    inbox.disconnect();
+    assert!(inbox.is_sound());
+    assert_eq!((inbox.outstanding(), inbox.lent(), inbox.upcoming(0, 9).count()), (0, 2, 0));
+    assert_eq!(inbox.puback(id(2)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
+    inbox.take_back(1);
+    assert_eq!(send_all(&mut inbox, 9), [2]);
 }

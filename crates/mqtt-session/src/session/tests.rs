@@ -351,7 +351,15 @@ fn a_session_survives_as_an_image() {
     session.stored_qos2(id(5));
     let inbox = session.inbox_mut().expect("it outlives its connection");
     for (at, qos) in [(10, q1), (20, q2), (30, q2), (40, q1)] {
-        inbox.push(Kept { at, size: 1, qos, retain: false, has_identifiers: false, copy: 0 });
+        inbox.push(Kept {
+            at,
+            size: 1,
+            qos,
+            retain: false,
+            has_identifiers: false,
+            copy: 0,
+            is_shared: false,
+        });
         inbox.sent(at / 10 - 1);
     }
     assert!(matches!(session.on_pubrec(inbox_id(2), OK), Ok(PubRecVerdict::Store(_))));
@@ -390,4 +398,34 @@ fn packet_ids_of_the_inbox_are_no_others() {
         assert!(session.on_puback(one, OK).is_ok());
     }
     assert_eq!(session.on_puback(inbox_id(5), OK), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
+}
+
+#[test]
+fn messages_of_shared_subscriptions_are_taken_for_another_member() {
+    let mut session = connected(3, 0);
+    let (q1, q2) = (QoS::AtLeastOnce, QoS::ExactlyOnce);
+    let shared = |group| Origin::Shared { group, key: 9 };
+    send(&mut session, q1, shared(1), 1);
+    send(&mut session, q2, shared(1), 2);
+    send(&mut session, q1, Origin::Lent { group: 2, loan: 5 }, 3);
+    for (qos, origin) in [(q1, Origin::Live), (q2, shared(1)), (q1, shared(2))] {
+        let limits = ServerLimits::default();
+        assert!(session.queue(delivery(qos, b"waits"), origin, &limits).is_empty());
+    }
+    assert_eq!((session.oldest_shared(), session.load()), (Some(1), 6));
+    let mut taken = Vec::new();
+    session.take_shared(false, |group| group == 1, &mut taken);
+    assert_eq!(taken.iter().map(|one| one.origin).collect::<Vec<_>>(), [shared(1)]);
+    taken.clear();
+    session.take_shared(true, |_| true, &mut taken);
+    invariants::check(&session).expect("sound");
+    let origins: Vec<_> = taken.iter().map(|one| (one.origin, one.delivery.is_some())).collect();
+    // What is in flight at QoS 2 stays. `[MQTT-4.8.2-5]`
+    let lent = Origin::Lent { group: 2, loan: 5 };
+    assert_eq!(origins, [(shared(1), true), (lent, false), (shared(2), true)]);
+    // The places in the window stay taken until the client answers, which nobody hears of.
+    assert_eq!((session.pending_len(), session.window_free()), (1, 0));
+    let first = PacketId::MIN;
+    let done = session.on_puback(first, ReasonCode::QUOTA_EXCEEDED).map(|done| done.origin);
+    assert_eq!((done, session.oldest_shared()), (Ok(Origin::Live), Some(2)));
 }

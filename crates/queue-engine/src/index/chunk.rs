@@ -1,16 +1,25 @@
-//! Up to 512 consecutive messages: where their bodies are, their sizes, when they were stored.
+//! Up to 512 consecutive messages: where their bodies are, their sizes, when they were stored, their keys and times.
 //! It must not know which of them are still here.
 
 use stdx::UnixMillis;
 
 use super::column::{Column, PADDING};
-use crate::StoredAt;
+use crate::{Key, StoredAt};
 
 /// Messages in a full chunk.
 pub(crate) const CHUNK_MESSAGES: usize = 512;
 
 /// Columns in a chunk.
-pub(crate) const COLUMNS: usize = 4;
+pub(crate) const COLUMNS: usize = 7;
+
+/// Columns of a chunk in the first version of snapshots: no keys, no times of their own.
+pub(crate) const COLUMNS_V1: usize = 4;
+
+const SIZES: usize = 2;
+const STORED: usize = 3;
+const KEYS: usize = 4;
+const EXPIRES: usize = 5;
+const NOT_BEFORE: usize = 6;
 
 /// What the index knows of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,29 +27,66 @@ pub(crate) struct Entry {
     pub(crate) at: StoredAt,
     pub(crate) size: u32,
     pub(crate) stored: UnixMillis,
+    pub(crate) key: Key,
+    /// [`NEVER`]: it does not run out by itself. Not before it was stored.
+    pub(crate) expires: UnixMillis,
+    /// When it was stored, or later.
+    pub(crate) not_before: UnixMillis,
 }
 
+/// The time at which nothing happens.
+pub(crate) const NEVER: UnixMillis = UnixMillis(u64::MAX);
+
 impl Entry {
-    /// Positions are split in halves: the upper one hardly changes from message to message and the lower one only
-    /// within a segment, so that the jump from one segment to the next costs no width.
-    const fn columns(self) -> [u64; COLUMNS] {
-        [self.at.0 >> 32, self.at.0 & 0xFFFF_FFFF, self.size as u64, self.stored.0]
+    /// Its place in a body alone: nothing is known of the rest.
+    pub(crate) const fn plain(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
+        Self { at, size, stored, key: Key::NONE, expires: NEVER, not_before: stored }
     }
 
-    const fn of(columns: [u64; COLUMNS]) -> Self {
-        let [upper, lower, size, stored] = columns;
-        Self {
-            at: StoredAt((upper << 32) | (lower & 0xFFFF_FFFF)),
-            size: size as u32,
-            stored: UnixMillis(stored),
+    /// Whether it is held back at first.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.not_before > self.stored
+    }
+
+    /// Positions are split in halves: the upper one hardly changes from message to message and the lower one only
+    /// within a segment, so that the jump from one segment to the next costs no width. Times of its own count from when
+    /// it was stored, so that messages without, or with the same, cost no width either.
+    const fn column(&self, column: usize) -> u64 {
+        match column {
+            0 => self.at.0 >> 32,
+            1 => self.at.0 & 0xFFFF_FFFF,
+            SIZES => self.size as u64,
+            STORED => self.stored.0,
+            KEYS => self.key.0,
+            NOT_BEFORE => self.not_before.0.saturating_sub(self.stored.0),
+            // 0: never.
+            _ if self.expires.0 == NEVER.0 => 0,
+            _ => self.expires.0.saturating_sub(self.stored.0).saturating_add(1),
         }
     }
+
+    fn of(columns: [u64; COLUMNS]) -> Self {
+        let [upper, lower, size, stored, key, expires, not_before] = columns;
+        let expires = expires.checked_sub(1).map_or(NEVER.0, |after| stored.saturating_add(after));
+        Self {
+            at: place(upper, lower),
+            size: size as u32,
+            stored: UnixMillis(stored),
+            key: Key(key),
+            expires: UnixMillis(expires),
+            not_before: UnixMillis(stored.saturating_add(not_before)),
+        }
+    }
+}
+
+const fn place(upper: u64, lower: u64) -> StoredAt {
+    StoredAt((upper << 32) | (lower & 0xFFFF_FFFF))
 }
 
 /// Messages that no longer change, packed.
 ///
 /// ```text
-/// bytes: [upper halves of positions | lower halves | sizes | times stored | 8 zeros]
+/// bytes: [upper halves of positions | lower halves | sizes | times stored | keys | time to live + 1 | delay | 8 zeros]
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Chunk {
@@ -53,7 +99,7 @@ impl Chunk {
     pub(crate) fn pack(entries: &[Entry]) -> Self {
         let mut bytes = Vec::with_capacity(entries.len() * 12 + PADDING);
         let columns = std::array::from_fn(|column| {
-            Column::pack(entries.iter().map(|entry| entry.columns()[column]), &mut bytes)
+            Column::pack(entries.iter().map(|entry| entry.column(column)), &mut bytes)
         });
         bytes.extend([0; PADDING]);
         Self { columns, len: entries.len() as u16, bytes: bytes.into() }
@@ -71,7 +117,36 @@ impl Chunk {
 
     /// The size alone, cheaper than all.
     pub(crate) fn size(&self, at: usize) -> u32 {
-        self.columns[2].get(at, &self.bytes) as u32
+        self.columns[SIZES].get(at, &self.bytes) as u32
+    }
+
+    /// The place of the body alone, cheaper than all.
+    pub(crate) fn body(&self, at: usize) -> StoredAt {
+        place(self.columns[0].get(at, &self.bytes), self.columns[1].get(at, &self.bytes))
+    }
+
+    /// The key alone, cheaper than all.
+    pub(crate) fn key(&self, at: usize) -> Key {
+        Key(self.columns[KEYS].get(at, &self.bytes))
+    }
+
+    /// No message was stored before.
+    pub(crate) const fn stored_first(&self) -> UnixMillis {
+        UnixMillis(self.columns[STORED].base)
+    }
+
+    /// No message's own time runs out before.
+    pub(crate) fn expires_first(&self) -> UnixMillis {
+        let column = self.columns[EXPIRES];
+        if column.base == 0 && column.width == 0 {
+            return NEVER;
+        }
+        UnixMillis(self.stored_first().0.saturating_add(column.base.saturating_sub(1)))
+    }
+
+    /// Whether a message may be held back.
+    pub(crate) const fn may_be_held_back(&self) -> bool {
+        self.columns[NOT_BEFORE].base != 0 || self.columns[NOT_BEFORE].width != 0
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -125,7 +200,7 @@ mod tests {
         let entry = |n: u64| Entry {
             at: StoredAt((segment(n) << 32) | (n * spacing % (1 << 26))),
             size: 300 + (n % 7) as u32,
-            stored: UnixMillis(1_800_000_000_000 + n / 3),
+            ..Entry::plain(StoredAt(0), 0, UnixMillis(1_800_000_000_000 + n / 3))
         };
         (0..CHUNK_MESSAGES as u64).map(entry).collect()
     }
@@ -147,6 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_times_cost_only_where_there_are_any() {
+        let entry = |n: u64| Entry {
+            key: Key(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            expires: if n % 3 == 0 { NEVER } else { UnixMillis(1_800_000_000_000 + n / 3 + n * 9) },
+            not_before: UnixMillis(1_800_000_000_000 + n / 3 + n % 2 * 60_000),
+            ..entries(|_| 9, 320)[n as usize]
+        };
+        let entries: Vec<Entry> = (0..CHUNK_MESSAGES as u64).map(entry).collect();
+        let chunk = Chunk::pack(&entries);
+        assert_eq!(chunk.entries().collect::<Vec<_>>(), entries);
+        assert!(chunk.parts().1.len() <= (5 + 8 + 2 + 2) * CHUNK_MESSAGES);
+        for (at, entry) in entries.iter().enumerate() {
+            assert_eq!((chunk.body(at), chunk.key(at)), (entry.at, entry.key));
+        }
+        assert!(chunk.may_be_held_back());
+        assert_eq!(chunk.stored_first(), UnixMillis(1_800_000_000_000));
+    }
+
+    #[test]
     fn parts_that_do_not_fit_together_are_refused() {
         let chunk = Chunk::pack(&entries(|_| 3, 100)[..40]);
         let (columns, packed) = chunk.parts();
@@ -154,6 +248,8 @@ mod tests {
         assert_eq!(Chunk::from_parts(41, columns, packed), None);
         assert_eq!(Chunk::from_parts(40, columns, &packed[1..]), None);
         assert_eq!(Chunk::from_parts(CHUNK_MESSAGES + 1, [(0, 0); COLUMNS], &[]), None);
-        assert_eq!(Chunk::from_parts(1, [(0, 9), (0, 0), (0, 0), (0, 0)], &[0; 9]), None);
+        let mut wide = [(0, 0); COLUMNS];
+        wide[0].1 = 9;
+        assert_eq!(Chunk::from_parts(1, wide, &[0; 9]), None);
     }
 }

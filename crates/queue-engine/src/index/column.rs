@@ -20,10 +20,17 @@ pub(super) struct Column {
 impl Column {
     /// Packs numbers behind what is there.
     pub(super) fn pack(numbers: impl Iterator<Item = u64> + Clone, bytes: &mut Vec<u8>) -> Self {
-        let base = numbers.clone().min().unwrap_or(0);
-        let spread = numbers.clone().max().unwrap_or(0) - base;
+        let (mut base, mut most) = (u64::MAX, 0);
+        for number in numbers.clone() {
+            (base, most) = (base.min(number), most.max(number));
+        }
+        // No number at all: the least is above the most.
+        let (base, spread) = (base.min(most), most.saturating_sub(base));
         let width = (u64::BITS - spread.leading_zeros()).div_ceil(8) as u8;
         let start = bytes.len() as u32;
+        if width == 0 {
+            return Self { base, width, start };
+        }
         for number in numbers {
             bytes.extend_from_slice(&(number - base).to_le_bytes()[..usize::from(width)]);
         }

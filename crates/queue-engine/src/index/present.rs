@@ -48,6 +48,20 @@ impl Present {
         self.len -= 1;
     }
 
+    /// All places in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.first_from(0), |at| self.first_from(at + 1))
+    }
+
+    /// The first place at or after `from` that is not in the other set.
+    pub(crate) fn first_without(&self, other: &Self, from: usize) -> Option<usize> {
+        let mut at = self.first_from(from)?;
+        while other.contains(at) {
+            at = self.first_from(at + 1)?;
+        }
+        Some(at)
+    }
+
     /// The first place at or after `from`.
     pub(crate) fn first_from(&self, from: usize) -> Option<usize> {
         let mut word_at = from / WORD_BITS;

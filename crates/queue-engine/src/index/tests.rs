@@ -4,11 +4,8 @@ use super::*;
 use crate::StoredAt;
 
 fn entry(n: u64) -> Entry {
-    Entry {
-        at: StoredAt(((n / 1000) << 32) | ((n % 1000) * 264)),
-        size: 100 + (n % 5) as u32,
-        stored: UnixMillis(1_800_000_000_000 + n),
-    }
+    let at = StoredAt(((n / 1000) << 32) | ((n % 1000) * 264));
+    Entry::plain(at, 100 + (n % 5) as u32, UnixMillis(1_800_000_000_000 + n))
 }
 
 fn index_of(count: u64) -> Index {
@@ -30,7 +27,7 @@ fn what_was_pushed_is_found_until_it_is_removed() {
         let mut index = index_of(count);
         assert_eq!(all(&index), (0..count).map(|n| (Offset(n), entry(n))).collect::<Vec<_>>());
         for n in (0..count).filter(|n| n % 3 != 0) {
-            assert_eq!(index.remove(Offset(n)), Some(entry(n)));
+            assert_eq!(index.remove(Offset(n)).map(|removed| removed.entry), Some(entry(n)));
             assert_eq!(index.remove(Offset(n)), None);
         }
         let kept = (0..count).filter(|n| n % 3 == 0).map(|n| (Offset(n), entry(n)));
@@ -101,4 +98,46 @@ fn one_message_that_stays_does_not_keep_those_after_it() {
     }
     assert_eq!(index.slots.iter().flatten().count(), 2);
     assert_eq!(all(&index), [(Offset(0), entry(0))]);
+}
+
+#[test]
+fn what_is_placed_is_passed_over_until_it_leaves() {
+    let mut index = index_of(1500);
+    for n in [0, 1, 2, 511, 512, 1400] {
+        index.place(Offset(n));
+        index.place(Offset(n));
+    }
+    let from = |index: &Index, n| index.first_unplaced(Offset(n)).map(|offset| offset.0);
+    assert_eq!([0, 510, 511, 1400].map(|n| from(&index, n)), [3, 510, 513, 1401].map(Some));
+    assert!(index.is_placed(Offset(511)) && !index.is_placed(Offset(510)));
+    index.remove(Offset(511));
+    assert!(!index.is_placed(Offset(511)));
+    index.place(Offset(511));
+    assert!(!index.is_placed(Offset(511)), "what has left is in no place");
+    index.check().unwrap();
+}
+
+#[test]
+fn what_is_kept_comes_back_or_is_forgotten() {
+    let mut index = index_of(1200);
+    for n in 0..600 {
+        assert_eq!(index.keep(Offset(n)), Some(entry(n)));
+        assert_eq!(index.keep(Offset(n)), None);
+    }
+    index.check().unwrap();
+    assert_eq!((index.len(), index.kept_len(), index.slots.len()), (600, 600, 3));
+    assert!(index.is_kept(Offset(599)) && !index.contains(Offset(599)));
+    let mut restored = Index::restore(index.next(), &index.share());
+    for index in [&mut index, &mut restored] {
+        assert_eq!(index.kept_from(Offset(500)).count(), 100);
+        assert_eq!(index.take_back(Offset(550)), Some(entry(550)));
+        assert_eq!(index.take_back(Offset(550)), None);
+        for n in 0..512 {
+            let freed = index.forget(Offset(n)).expect("it is kept").freed;
+            assert_eq!(freed, (n == 511).then_some(0), "the last one frees its chunk");
+        }
+        assert_eq!(index.forget(Offset(0)), None);
+        assert_eq!((index.len(), index.kept_len(), index.first), (601, 87, 1));
+        index.check().unwrap();
+    }
 }

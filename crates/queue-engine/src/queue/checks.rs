@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Queue;
-use crate::Offset;
+use super::{MessageState, Queue};
 use crate::consumers::ConsumerSlot;
+use crate::index::{NEVER, chunk_of};
+use crate::{Key, Offset, Overflow};
 
 impl Queue {
     /// The first thing that does not hold.
@@ -14,6 +15,8 @@ impl Queue {
         self.check_places()?;
         self.check_consumers()?;
         self.check_barred()?;
+        self.check_keys()?;
+        self.check_rules()?;
         self.check_dispatched()
     }
 
@@ -25,25 +28,26 @@ impl Queue {
         })
     }
 
-    /// A message below `fresh` is in exactly one place; at or after it there is none in any.
+    /// A message that is not fresh is in exactly one place; one that is fresh in none.
     fn check_places(&self) -> Result<(), String> {
         let mut places: BTreeMap<Offset, u32> = BTreeMap::new();
-        let released = self.released.iter().chain(self.barred.ready()).copied();
         let leased = self.leases.iter().map(|lease| lease.offset);
-        for offset in released.chain(leased).chain(self.delayed.iter()) {
+        for offset in self.set_aside().chain(leased) {
             *places.entry(offset).or_default() += 1;
         }
         for (offset, count) in &places {
             ensure(*count == 1, || format!("offset {offset} is in {count} places"))?;
-            ensure(*offset < self.fresh, || format!("offset {offset} is fresh, and in a place"))?;
+            ensure(!self.is_fresh(*offset), || {
+                format!("offset {offset} is fresh, and in a place")
+            })?;
             ensure(self.index.contains(*offset), || {
                 format!("offset {offset} has left, and is in a place")
             })?;
         }
-        let here =
-            self.index.iter_from(Offset(0)).take_while(|(offset, _)| *offset < self.fresh).count();
+        let here = self.index.iter_from(Offset(0)).filter(|(offset, _)| !self.is_fresh(*offset));
+        let here = here.count();
         ensure(here == places.len(), || {
-            format!("{} of {here} dispatched messages are in a place", places.len())
+            format!("{} of {here} messages that are not fresh are in a place", places.len())
         })?;
         ensure(self.fresh <= self.index.next(), || "what never came was dispatched".to_owned())?;
         for (offset, _) in self.attempts.iter() {
@@ -52,7 +56,68 @@ impl Queue {
                 format!("attempts of offset {offset} are kept")
             })?;
         }
+        let idle = self.index.iter_from(Offset(0)).map(|(offset, _)| offset);
+        let idle = idle.filter(|offset| self.leases.get(*offset).is_none()).min();
+        ensure(idle.is_none_or(|idle| idle >= self.oldest_idle), || {
+            format!("{idle:?} is not in flight, and looked for from {}", self.oldest_idle)
+        })
+    }
+
+    /// Each busy key knows what of it is in flight, held and waiting.
+    fn check_keys(&self) -> Result<(), String> {
+        ensure(self.keys.is_sound(), || "keys are not listed as they are".to_owned())?;
+        let mut counts: BTreeMap<Key, (u32, u32, usize)> = BTreeMap::new();
+        if self.is_keyed() {
+            let in_flight = self.leases.iter().map(|lease| lease.offset);
+            in_flight.for_each(|offset| counts.entry(self.key(offset)).or_default().0 += 1);
+            let held = self.delayed.iter().chain(self.barred.ready().iter().copied());
+            held.for_each(|offset| counts.entry(self.key(offset)).or_default().1 += 1);
+            let waiting = self.keys.iter();
+            waiting.for_each(|(_, offset)| counts.entry(self.key(offset)).or_default().2 += 1);
+        }
+        ensure(counts.len() == self.keys.len(), || "idle keys are kept".to_owned())?;
+        for (key, counts) in counts {
+            let counted = self.keys.counts(key);
+            ensure(counts == counted, || format!("{key:?} has {counts:?}, not {counted:?}"))?;
+        }
         Ok(())
+    }
+
+    /// What the wall clock and other properties ask for has been done, or is about to be.
+    fn check_rules(&self) -> Result<(), String> {
+        let now = self.clock.at(self.now).filter(|_| !self.rules_are_stale);
+        for (offset, entry) in self.index.iter_from(Offset(0)) {
+            if self.leases.get(offset).is_some() {
+                continue;
+            }
+            let deadline = self.deadline(&entry);
+            let noted = self.expiry.of(chunk_of(offset)).unwrap_or(NEVER);
+            ensure(noted <= deadline, || format!("offset {offset} is not looked at in time"))?;
+            ensure(now.is_none_or(|now| deadline > now), || format!("offset {offset} is overdue"))?;
+            let newest = self.newest.get(entry.key);
+            let is_newest = entry.key == Key::NONE || newest == Some(offset);
+            ensure(!self.config.last_value || self.rules_are_stale || is_newest, || {
+                format!("offset {offset} is here beside {newest:?} of its key")
+            })?;
+        }
+        let replaced = self.newest.replaced().filter(|offset| !self.index.contains(*offset));
+        let keyed = self.newest.len() as u64 <= self.index.len();
+        ensure(replaced.count() == 0 && keyed, || "what has left was replaced".to_owned())?;
+        for (due, offset) in &self.held_back {
+            ensure(now.is_none_or(|now| *due > now), || {
+                format!("offset {offset} is held too long")
+            })?;
+        }
+        // The newest chunk stays when it is empty.
+        let chunks = self.index.chunks().count() + self.index.kept_len() as usize + 1;
+        ensure(self.expiry.len() <= chunks, || "deadlines of nothing are kept".to_owned())?;
+        for (offset, _) in self.kept() {
+            let until = self.kept_until.of(chunk_of(offset));
+            ensure(until.is_some(), || format!("offset {offset} is kept for ever"))?;
+        }
+        ensure(self.dedup.is_sound(), || "message ids are not remembered as they are".to_owned())?;
+        let drops = self.config.overflow == Overflow::DropOldest && !self.rules_are_stale;
+        ensure(!drops || !self.is_over_limit(), || "there are too many messages".to_owned())
     }
 
     fn check_consumers(&self) -> Result<(), String> {
@@ -112,19 +177,37 @@ impl Queue {
     fn check_dispatched(&self) -> Result<(), String> {
         let idle = |slot: &ConsumerSlot| self.consumers.get(*slot).is_available;
         let idle: Vec<ConsumerSlot> = self.consumers.slots().filter(idle).collect();
-        if self.config.paused || idle.is_empty() {
+        if self.config.paused || idle.is_empty() || self.rules_are_stale {
             return Ok(());
         }
-        let waits = self.released.first().copied().or_else(|| self.index.first_from(self.fresh));
-        ensure(waits.is_none(), || format!("{waits:?} waits while a consumer has credit"))?;
+        let ready = |offset: Offset| self.state(offset) == Some(MessageState::Ready);
+        if self.is_single() {
+            let waits = self.next_and_active().filter(|(_, slot)| {
+                let in_flight = self.consumers.get(*slot).in_flight as usize;
+                idle.contains(slot) && in_flight == self.leases.len()
+            });
+            return ensure(waits.is_none(), || format!("{waits:?} waits for whose turn it is"));
+        }
         for offset in self.barred.ready() {
-            let bars = self.barred.bars(*offset);
-            let all = idle.iter().all(|slot| bars.is_some_and(|bars| bars.has(*slot)));
-            ensure(all, || {
+            let none = idle.iter().all(|slot| !self.may_have(*offset, *slot));
+            ensure(none && ready(*offset), || {
                 format!("offset {offset} waits while a consumer has credit that may have it")
             })?;
         }
-        Ok(())
+        if !self.is_keyed() {
+            let waits = self.returned.first().map(|(_, offset)| *offset);
+            let waits = waits.or_else(|| self.index.first_unplaced(self.fresh));
+            return ensure(waits.is_none(), || format!("{waits:?} waits while one has credit"));
+        }
+        let free = self.keys.first_free();
+        ensure(free.is_none(), || format!("{free:?} waits while a consumer has credit"))?;
+        for slot in idle {
+            let owned = self.keys.first_owned(slot);
+            ensure(owned.is_none(), || format!("{owned:?} waits while its owner has credit"))?;
+        }
+        let fresh = self.index.first_unplaced(self.fresh);
+        let is_far = self.keys.waiting() >= self.config.key_look_ahead.max(1) as usize;
+        ensure(is_far || fresh.is_none(), || format!("{fresh:?} was not looked at"))
     }
 }
 

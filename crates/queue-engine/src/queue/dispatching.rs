@@ -15,29 +15,46 @@ impl Queue {
             self.unplaced.clear();
             return;
         }
+        if self.is_single() {
+            return self.dispatch_single(actions);
+        }
         if !self.barred.ready().is_empty() {
             self.place_barred(actions);
         }
+        if self.is_keyed() {
+            return self.dispatch_keyed(actions);
+        }
         self.entered.clear();
         self.unplaced.clear();
-        while let Some(offset) = self.next_ready() {
+        while let Some((offset, is_fresh)) = self.next_ready() {
             let Some(slot) = self.dispatcher.choose(&mut self.prng, |_| true) else { return };
-            if !self.released.remove(&offset) {
-                self.fresh = offset.next();
-            }
-            self.deliver(offset, slot, actions);
+            self.take_next(offset, is_fresh);
+            self.deliver(offset, slot, !is_fresh, actions);
         }
     }
 
-    /// The next ready message that any consumer may have: those released come before fresh ones.
-    fn next_ready(&mut self) -> Option<Offset> {
-        if let Some(offset) = self.released.first() {
-            return Some(*offset);
+    /// The next ready message that any consumer may have, and whether it is fresh: those that have a turn come before.
+    pub(super) fn next_ready(&mut self) -> Option<(Offset, bool)> {
+        if let Some((_, offset)) = self.returned.first() {
+            return Some((*offset, false));
         }
+        self.next_fresh().map(|offset| (offset, true))
+    }
+
+    /// Takes the next ready message, in order to deliver it.
+    pub(super) fn take_next(&mut self, offset: Offset, is_fresh: bool) {
+        if is_fresh {
+            self.fresh = offset.next();
+        } else {
+            self.returned.pop_first();
+        }
+    }
+
+    pub(super) fn next_fresh(&mut self) -> Option<Offset> {
         if self.fresh >= self.index.next() {
             return None;
         }
-        let found = self.index.first_from(self.fresh);
+        let found = self.index.first_unplaced(self.fresh);
         // What has left in between stays away: it need not be looked through again.
         self.fresh = found.unwrap_or_else(|| self.index.next());
         found
@@ -51,11 +68,16 @@ impl Queue {
             if !self.barred.ready().contains(&offset) {
                 continue;
             }
+            let key = self.is_keyed().then(|| self.key(offset));
             let bars = self.barred.bars(offset);
-            let allowed = |slot| bars.is_none_or(|bars| !bars.has(slot));
+            let keys = &self.keys;
+            let allowed = |slot| {
+                bars.is_none_or(|bars| !bars.has(slot))
+                    && key.is_none_or(|key| keys.may_have_held(key, slot))
+            };
             if let Some(slot) = self.dispatcher.choose(&mut self.prng, allowed) {
                 self.set_barred_ready(offset, false);
-                self.deliver(offset, slot, actions);
+                self.deliver(offset, slot, true, actions);
             }
         }
         for at in 0..self.entered.len() {
@@ -66,12 +88,19 @@ impl Queue {
     /// Hands a consumer the messages with bars that it may have.
     fn place_barred_at(&mut self, slot: ConsumerSlot, actions: &mut Vec<Action>) {
         while self.may_have_barred(slot) {
-            let may_have =
-                |offset: &&Offset| self.barred.bars(**offset).is_none_or(|bars| !bars.has(slot));
-            let Some(offset) = self.barred.ready().iter().find(may_have).copied() else { return };
+            let ready = self.barred.ready().iter().copied();
+            let Some(offset) = ready.into_iter().find(|offset| self.may_have(*offset, slot)) else {
+                return;
+            };
             self.set_barred_ready(offset, false);
-            self.deliver(offset, slot, actions);
+            self.deliver(offset, slot, true, actions);
         }
+    }
+
+    /// Whether a consumer may have a message with bars.
+    pub(super) fn may_have(&self, offset: Offset, slot: ConsumerSlot) -> bool {
+        self.barred.bars(offset).is_none_or(|bars| !bars.has(slot))
+            && (!self.is_keyed() || self.keys.may_have_held(self.key(offset), slot))
     }
 
     /// Whether a consumer has credit and a ready message with bars for others is not barred from it.
@@ -83,6 +112,7 @@ impl Queue {
     /// Makes a message with bars ready, or not; its consumers know how many are barred from them.
     pub(super) fn set_barred_ready(&mut self, offset: Offset, is_ready: bool) {
         self.barred.set_ready(offset, is_ready);
+        self.hold(offset, is_ready);
         let bars = self.barred.bars(offset);
         for slot in bars.into_iter().flat_map(|bars| bars.slots()) {
             let barred = &mut self.consumers.get_mut(slot).barred;
@@ -90,9 +120,23 @@ impl Queue {
         }
     }
 
-    fn deliver(&mut self, offset: Offset, slot: ConsumerSlot, actions: &mut Vec<Action>) {
-        let entry = self.index.get(offset).expect("a ready message is still here");
+    /// Hands a message that is in no place to a consumer.
+    pub(super) fn deliver(
+        &mut self,
+        offset: Offset,
+        slot: ConsumerSlot,
+        is_out_of_turn: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        let at = self.index.body(offset).expect("a ready message is still here");
         let attempts = self.attempts.take(offset);
+        if attempts == 0 && (is_out_of_turn || offset < self.attempts.floor()) {
+            // The log says, or will say, that it was never delivered. A crash must not make that of this delivery.
+            actions.push(Action::Attempted { offset, attempts: 1 });
+        }
+        if self.is_keyed() {
+            self.keys.delivered(self.key(offset), slot);
+        }
         if !self.barred.is_empty() {
             self.barred.lift_ran_out(offset);
         }
@@ -103,7 +147,7 @@ impl Queue {
         let (consumer, in_flight) = (consumer.id, consumer.in_flight);
         let attempt = attempts.saturating_add(1);
         self.counts.redelivered += u64::from(attempt > 1);
-        actions.push(Action::Deliver { consumer, offset, at: entry.at, attempt });
+        actions.push(Action::Deliver { consumer, offset, at, attempt });
         if in_flight < self.credit(slot) {
             self.dispatcher.served(slot, in_flight);
         } else {
@@ -112,7 +156,7 @@ impl Queue {
         }
     }
 
-    fn credit(&self, slot: ConsumerSlot) -> u32 {
+    pub(super) fn credit(&self, slot: ConsumerSlot) -> u32 {
         self.consumers.get(slot).max_inflight.min(self.config.max_inflight.max(1))
     }
 

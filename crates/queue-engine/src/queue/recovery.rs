@@ -1,24 +1,21 @@
 //! Taking the state out, putting it back, and replaying what the log says happened since.
 
 use super::Queue;
-use crate::index::{Entry, Index};
-use crate::{Departure, Offset, QueueConfig, Snapshot, StoredAt};
-use stdx::UnixMillis;
+use crate::index::Index;
+use crate::{Departure, MessageState, NewMessage, Offset, QueueConfig, Snapshot, StoredAt};
 
 impl Queue {
     /// The state as it would be found after a crash at this moment.
     ///
     /// Full chunks of the index are shared with the queue, so this is quick however much is waiting. Consumers and
-    /// leases are not part of it: what is in flight or delayed is ready again once it is restored, in order. What is in
-    /// flight may have been handed over, so that delivery counts.
+    /// leases are not part of it: what is in flight, or waits before it is tried again, is ready once it is restored, in
+    /// order. What is in flight may have been handed over, so that delivery counts.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let kept = self.attempts.iter().filter(|(offset, _)| self.index.contains(*offset));
         let floor = self.dispatched_to();
         // Below the new floor what was implied as none must be said.
-        let unsaid =
-            self.released.iter().chain(self.barred.ready()).copied().chain(self.delayed.iter());
-        let unsaid = unsaid.map(|offset| (offset, self.attempts.get(offset)));
+        let unsaid = self.set_aside().map(|offset| (offset, self.attempts.get(offset)));
         let in_flight =
             self.leases.iter().map(|lease| (lease.offset, lease.attempts.saturating_add(1)));
         let mut attempts: Vec<(Offset, u32)> = kept.chain(unsaid).chain(in_flight).collect();
@@ -30,6 +27,8 @@ impl Queue {
             dispatched_to: floor,
             counts: self.counts,
             attempts,
+            replaced: self.newest.replaced().collect(),
+            ids: self.dedup.iter().collect(),
             chunks: self.index.share(),
         }
     }
@@ -44,40 +43,94 @@ impl Queue {
         for (offset, attempts) in snapshot.attempts {
             queue.replay_attempts(offset, attempts);
         }
+        queue.held_back =
+            queue.index.held_back().map(|(offset, entry)| (entry.not_before, offset)).collect();
+        let held_back: Vec<Offset> = queue.held_back.iter().map(|(_, offset)| *offset).collect();
+        held_back.into_iter().for_each(|offset| queue.index.place(offset));
+        queue.dedup.restore(snapshot.ids.into_iter());
+        queue.find_deadlines();
+        queue.find_kept();
+        queue.find_newest();
+        if queue.config.last_value {
+            for offset in snapshot.replaced {
+                queue.newest.mark_replaced(queue.key(offset), offset);
+            }
+        }
+        queue.rules_are_stale = true;
         queue
     }
 
-    /// A message that the log says was enqueued, and the offset that it had and has again.
+    /// A message that the log says was enqueued, and the offset that it had and has again; none when it was a duplicate.
     ///
     /// Each such record is to be replayed once, in the order of the log: a snapshot stands for all those before it.
     /// What is replayed after them is idempotent.
-    pub fn replay_enqueue(&mut self, at: StoredAt, size: u32, stored: UnixMillis) -> Offset {
-        self.index.push(Entry { at, size, stored })
+    pub fn replay_enqueue(&mut self, message: &NewMessage) -> Option<Offset> {
+        // Rules that a replay does not keep are kept with the next input.
+        self.rules_are_stale = true;
+        let offset = self.append(message)?;
+        self.replaces(offset);
+        Some(offset)
     }
 
     /// A message that the log says has left. Gives where its body is, unless it has left already or never came.
     ///
-    /// Replay comes before the first consumer: a message that is dispatched again already stays.
+    /// Replay comes before the first consumer: a message that is in flight again already stays.
     pub fn replay_left(&mut self, offset: Offset, departure: Departure) -> Option<StoredAt> {
-        if offset < self.fresh {
+        if !self.is_waiting(offset) {
             return None;
         }
-        let entry = self.index.remove(offset)?;
-        self.attempts.take(offset);
-        self.counts.count(departure);
-        Some(entry.at)
+        self.take_out(offset);
+        Some(self.leave(offset, departure).at)
+    }
+
+    fn is_waiting(&self, offset: Offset) -> bool {
+        matches!(self.state(offset), Some(MessageState::Ready | MessageState::Delayed))
+    }
+
+    /// What the log says an [`Action::Kept`](crate::Action::Kept) said: the body is still needed.
+    pub fn replay_kept(&mut self, offset: Offset) {
+        if self.is_waiting(offset) {
+            self.take_out(offset);
+            self.keep(offset);
+            self.rules_are_stale = true;
+        }
+    }
+
+    /// What the log says an [`Action::Forgotten`](crate::Action::Forgotten) said. Gives where the body is, unless it was
+    /// forgotten already.
+    pub fn replay_forgotten(&mut self, offset: Offset) -> Option<StoredAt> {
+        let removed = self.index.forget(offset)?;
+        self.has_left(offset, &removed);
+        Some(removed.entry.at)
+    }
+
+    /// What the log says an [`Action::Rewound`](crate::Action::Rewound) said. To be replayed once, in its place among
+    /// what became of messages.
+    pub fn replay_rewound(&mut self, to: Offset) {
+        self.take_back(to);
     }
 
     /// What the log says an [`Action::Attempted`](crate::Action::Attempted) said. The last such record holds.
     pub fn replay_attempts(&mut self, offset: Offset, attempts: u32) {
-        if self.index.contains(offset) && offset >= self.fresh {
+        if self.index.contains(offset) && self.leases.get(offset).is_none() {
             self.attempts.set(offset, attempts);
         }
     }
 
-    /// What the log says [`Queue::dispatched_to`] was: deliveries of what is still here below it count as made.
+    /// What the log says [`Queue::dispatched_to`] was: deliveries of what is still here below it count as made, but for
+    /// what was held back. To be replayed before the attempts that were logged with it.
     pub fn replay_dispatched(&mut self, to: Offset) {
-        self.attempts.raise_floor(to.min(self.index.next()));
+        let (floor, to) = (self.attempts.floor(), to.min(self.index.next()));
+        let untried: Vec<(Offset, u32)> = if self.held_back.is_empty() || to <= floor {
+            Vec::new()
+        } else {
+            let placed = self.index.placed_from(floor).take_while(|offset| *offset < to);
+            placed.map(|offset| (offset, self.attempts.get(offset))).collect()
+        };
+        self.attempts.raise_floor(to);
+        for (offset, attempts) in untried {
+            self.attempts.set(offset, attempts);
+        }
     }
 
     /// Other properties, which the log says it got.
@@ -87,7 +140,8 @@ impl Queue {
         self.entered.clear();
     }
 
-    /// All messages below were dispatched at least once, or have left, whether before a restart or since.
+    /// All messages below were dispatched at least once, or have left, whether before a restart or since; of others an
+    /// [`Action::Attempted`](crate::Action::Attempted) said that they were not.
     ///
     /// A caller that logs it now and then, and replays it, makes deliveries after a crash bear an attempt above 1 also for
     /// messages that were in flight for the first time.

@@ -3,10 +3,10 @@
 use super::Queue;
 use crate::barred::Bar;
 use crate::consumers::ConsumerSlot;
-use crate::index::Entry;
+use crate::keys::{RETURNED, Turn};
 use crate::leases::Lease;
 use crate::retry::back_off;
-use crate::{Action, ConsumerId, DeadReason, Departure, InputError, Offset, Outcome};
+use crate::{Action, ConsumerId, DeadReason, InputError, Offset, Outcome};
 
 impl Queue {
     /// A consumer's verdict.
@@ -20,12 +20,12 @@ impl Queue {
         let slot = self.leased_to(consumer, offset)?;
         match outcome {
             Outcome::Accept => {
-                let at = self.end_and_leave(offset, slot, Departure::Settled).at;
-                actions.push(Action::Settled { offset, at });
+                self.end(offset, slot);
+                self.accepted(offset, actions);
             }
             Outcome::Expired => {
-                let at = self.end_and_leave(offset, slot, Departure::Expired).at;
-                actions.push(Action::Expired { offset, at });
+                let lease = self.end(offset, slot);
+                self.expired(offset, lease.attempts, actions);
             }
             Outcome::Reject => {
                 let lease = self.end(offset, slot);
@@ -49,7 +49,7 @@ impl Queue {
                     self.refresh(slot);
                 }
                 self.count_attempt(&lease, false, actions);
-                self.make_ready(offset, actions);
+                self.make_ready((RETURNED, offset), actions);
             }
         }
         Ok(())
@@ -66,7 +66,7 @@ impl Queue {
         let lease = self.end(offset, slot);
         self.count_attempt(&lease, false, actions);
         self.barred.bar(offset, slot, Bar::TooLarge);
-        self.make_ready(offset, actions);
+        self.make_ready((RETURNED, offset), actions);
         Ok(())
     }
 
@@ -87,8 +87,7 @@ impl Queue {
         while let Some(offset) =
             self.leases.first_of(self.consumers.get(slot).held).map(|lease| lease.offset)
         {
-            let lease = self.leases.end(offset, &mut self.consumers.get_mut(slot).held);
-            let lease = lease.expect("what a consumer holds is leased");
+            let lease = self.end_lease(offset, slot);
             if self.count_attempt(&lease, written.binary_search(&offset).is_ok(), actions) {
                 back.push(offset);
             }
@@ -99,7 +98,7 @@ impl Queue {
         self.consumers.remove(slot);
         // Its end can lift bars, and can leave nobody that takes a message.
         for offset in barred.into_iter().chain(back) {
-            self.make_ready(offset, actions);
+            self.make_ready((RETURNED, offset), actions);
         }
         Ok(())
     }
@@ -110,15 +109,21 @@ impl Queue {
             self.refresh(slot);
         }
         while let Some(offset) = self.delayed.pop_due(self.now) {
-            self.make_ready(offset, actions);
+            self.hold(offset, false);
+            self.make_ready((RETURNED, offset), actions);
         }
         while let Some(lease) =
             self.leases.oldest().copied().filter(|lease| self.has_run_out(lease))
         {
             self.end(lease.offset, lease.consumer);
+            if self.is_single() {
+                self.consumers.stand_back(lease.consumer);
+            }
             if self.count_attempt(&lease, true, actions) {
-                self.barred.bar(lease.offset, lease.consumer, Bar::RanOut);
-                self.make_ready(lease.offset, actions);
+                if !self.is_single() {
+                    self.barred.bar(lease.offset, lease.consumer, Bar::RanOut);
+                }
+                self.make_ready((RETURNED, lease.offset), actions);
             }
         }
     }
@@ -135,35 +140,25 @@ impl Queue {
     }
 
     /// Ends a lease and gives its consumer the credit back.
-    fn end(&mut self, offset: Offset, slot: ConsumerSlot) -> Lease {
-        let consumer = self.consumers.get_mut(slot);
-        consumer.in_flight -= 1;
-        let lease = self.leases.end(offset, &mut consumer.held).expect("the lease was looked up");
+    pub(super) fn end(&mut self, offset: Offset, slot: ConsumerSlot) -> Lease {
+        let lease = self.end_lease(offset, slot);
         self.refresh(slot);
         lease
     }
 
-    fn end_and_leave(&mut self, offset: Offset, slot: ConsumerSlot, departure: Departure) -> Entry {
-        self.end(offset, slot);
-        self.leave(offset, departure)
-    }
-
-    /// Takes out a message that is neither ready, in flight nor delayed any more.
-    fn leave(&mut self, offset: Offset, departure: Departure) -> Entry {
-        self.barred.forget(offset);
-        self.counts.count(departure);
-        self.index.remove(offset).expect("a message leaves once")
-    }
-
-    fn dead_letter(
-        &mut self,
-        offset: Offset,
-        reason: DeadReason,
-        attempts: u32,
-        actions: &mut Vec<Action>,
-    ) {
-        let at = self.leave(offset, Departure::DeadLettered).at;
-        actions.push(Action::DeadLetter { offset, at, reason, attempts });
+    fn end_lease(&mut self, offset: Offset, slot: ConsumerSlot) -> Lease {
+        let consumer = self.consumers.get_mut(slot);
+        consumer.in_flight -= 1;
+        let lease = self.leases.end(offset, &mut consumer.held).expect("the lease was looked up");
+        self.oldest_idle = self.oldest_idle.min(offset);
+        if self.is_keyed() && self.keys.ended(self.key(offset)) {
+            // Messages of its key that wait for a consumer of their own may go now.
+            let ready = self.barred.ready().iter().copied();
+            let key = self.key(offset);
+            let of_key: Vec<Offset> = ready.filter(|other| self.key(*other) == key).collect();
+            self.unplaced.extend(of_key);
+        }
+        lease
     }
 
     /// Notes the attempts of a message whose lease has ended. False when it was one too many and the message has left.
@@ -182,16 +177,24 @@ impl Queue {
 
     /// Lets a released message wait for its back-off.
     fn delay(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        if self.is_over(offset, actions) {
+            return;
+        }
         let delay = back_off(&self.config, self.attempts.get(offset), &mut self.prng);
         if delay.is_zero() {
-            self.make_ready(offset, actions);
+            self.make_ready((RETURNED, offset), actions);
         } else {
             self.delayed.insert(self.now + delay, offset);
+            self.hold(offset, true);
         }
     }
 
     /// Makes a message ready that was not; a dead letter when it is too large for each consumer.
-    fn make_ready(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+    pub(super) fn make_ready(&mut self, turn: Turn, actions: &mut Vec<Action>) {
+        let (_, offset) = turn;
+        if self.is_over(offset, actions) {
+            return;
+        }
         if self.is_barred_from_all(offset) {
             self.barred.lift_ran_out(offset);
             if self.is_barred_from_all(offset) {
@@ -204,7 +207,7 @@ impl Queue {
             self.set_barred_ready(offset, true);
             self.unplaced.push(offset);
         } else {
-            self.released.insert(offset);
+            self.wait(turn);
         }
     }
 

@@ -5,20 +5,31 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use queue_engine::{
-    Action, ConsumerId, Departure, Input, Offset, Queue, QueueConfig, Snapshot, StoredAt,
-    invariants,
+    Action, ConsumerId, Departure, DispatchStrategy, Input, NewMessage, Offset, Queue, QueueConfig,
+    Snapshot, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
 use crate::twin::{Command, any_command, any_config, inputs};
 
 /// What a log would hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Record {
-    Enqueued { at: StoredAt, size: u32, stored: UnixMillis },
+    Enqueued { message: NewMessage, is_duplicate: bool },
     Left { offset: Offset, departure: Departure },
+    Kept { offset: Offset },
+    Forgotten { offset: Offset },
+    Rewound { to: Offset },
     Attempts { offset: Offset, attempts: u32 },
     Dispatched { to: Offset },
+    Reconfigured(QueueConfig),
+}
+
+struct Checkpoint {
+    /// The length of the log then.
+    at: usize,
+    bytes: Vec<u8>,
+    config: QueueConfig,
 }
 
 /// A caller that logs what it should, now and then, and takes checkpoints.
@@ -27,8 +38,9 @@ struct Caller {
     log: Vec<Record>,
     unlogged: Vec<Record>,
     leases: BTreeMap<Offset, ConsumerId>,
-    /// The length of the log then, and the bytes of the snapshot.
-    checkpoint: Option<(usize, Vec<u8>)>,
+    /// What was in flight when it last logged.
+    leases_logged: BTreeSet<Offset>,
+    checkpoint: Checkpoint,
     now: Instant,
 }
 
@@ -39,31 +51,43 @@ impl Caller {
         let leases: Vec<_> =
             self.leases.iter().map(|(offset, consumer)| (*consumer, *offset)).collect();
         for input in inputs(command, self.queue.next_offset(), &leases, self.now) {
-            if let Input::Enqueue { at, size, stored } = input {
-                self.log.push(Record::Enqueued { at, size, stored });
-            }
             let mut actions = Vec::new();
-            if self.queue.handle(self.now, input, &mut actions).is_ok() {
+            let result = self.queue.handle(self.now, input.clone(), &mut actions);
+            match input {
+                Input::Enqueue(message) => {
+                    let is_duplicate = actions.contains(&Action::Duplicate { at: message.at });
+                    self.log.push(Record::Enqueued { message, is_duplicate });
+                }
+                Input::Reconfigure(config) => self.log.push(Record::Reconfigured(config)),
+                _ => {}
+            }
+            if result.is_ok() {
                 actions.into_iter().for_each(|action| self.perform(action));
             }
         }
     }
 
     fn perform(&mut self, action: Action) {
+        let left = |offset, departure| (offset, Record::Left { offset, departure });
         let (offset, record) = match action {
             Action::Deliver { consumer, offset, .. } => {
                 self.leases.insert(offset, consumer);
                 return;
             }
-            Action::Settled { offset, .. } => {
-                (offset, Record::Left { offset, departure: Departure::Settled })
+            Action::Rewound { to, .. } => {
+                // What became of messages before must stand before it.
+                self.unlogged.push(Record::Rewound { to });
+                return self.flush();
             }
-            Action::Expired { offset, .. } => {
-                (offset, Record::Left { offset, departure: Departure::Expired })
-            }
-            Action::DeadLetter { offset, .. } => {
-                (offset, Record::Left { offset, departure: Departure::DeadLettered })
-            }
+            Action::Duplicate { .. } => return,
+            Action::Settled { offset, .. } => left(offset, Departure::Settled),
+            Action::Expired { offset, .. } => left(offset, Departure::Expired),
+            Action::DeadLetter { offset, .. } => left(offset, Departure::DeadLettered),
+            Action::Dropped { offset, .. } => left(offset, Departure::Dropped),
+            Action::Replaced { offset, .. } => left(offset, Departure::Replaced),
+            Action::Purged { offset, .. } => left(offset, Departure::Purged),
+            Action::Kept { offset, .. } => (offset, Record::Kept { offset }),
+            Action::Forgotten { offset, .. } => (offset, Record::Forgotten { offset }),
             Action::Attempted { offset, attempts } => {
                 (offset, Record::Attempts { offset, attempts })
             }
@@ -75,6 +99,7 @@ impl Caller {
     fn flush(&mut self) {
         self.log.push(Record::Dispatched { to: self.queue.dispatched_to() });
         self.log.append(&mut self.unlogged);
+        self.leases_logged = self.leases.keys().copied().collect();
     }
 
     /// A checkpoint stands for the log up to it, so what it knows is logged first.
@@ -82,23 +107,30 @@ impl Caller {
         self.flush();
         let mut bytes = Vec::new();
         self.queue.snapshot().encode(&mut bytes);
-        self.checkpoint = Some((self.log.len(), bytes));
+        let config = self.queue.config().clone();
+        self.checkpoint = Checkpoint { at: self.log.len(), bytes, config };
     }
 }
 
-fn replay(queue: &mut Queue, records: &[Record], and_enqueue: bool) -> Vec<Offset> {
+/// Replays records. Gives what has left, and its body with it.
+fn replay(queue: &mut Queue, records: &[Record]) -> Vec<Offset> {
     let mut left = Vec::new();
     for record in records {
-        match *record {
-            Record::Enqueued { at, size, stored } if and_enqueue => {
-                queue.replay_enqueue(at, size, stored);
+        match record {
+            Record::Enqueued { message, is_duplicate } => {
+                assert_eq!(queue.replay_enqueue(message).is_none(), *is_duplicate, "{message:?}");
             }
-            Record::Enqueued { .. } => {}
             Record::Left { offset, departure } => {
-                left.extend(queue.replay_left(offset, departure).map(|_| offset));
+                left.extend(queue.replay_left(*offset, *departure).map(|_| *offset));
             }
-            Record::Attempts { offset, attempts } => queue.replay_attempts(offset, attempts),
-            Record::Dispatched { to } => queue.replay_dispatched(to),
+            Record::Kept { offset } => queue.replay_kept(*offset),
+            Record::Forgotten { offset } => {
+                left.extend(queue.replay_forgotten(*offset).map(|_| *offset));
+            }
+            Record::Rewound { to } => queue.replay_rewound(*to),
+            Record::Attempts { offset, attempts } => queue.replay_attempts(*offset, *attempts),
+            Record::Dispatched { to } => queue.replay_dispatched(*to),
+            Record::Reconfigured(config) => queue.replay_reconfigure(config.clone()),
         }
     }
     left
@@ -107,28 +139,46 @@ fn replay(queue: &mut Queue, records: &[Record], and_enqueue: bool) -> Vec<Offse
 /// All that a queue gives out to a consumer that takes everything: offset, body, attempt.
 fn drain(mut queue: Queue) -> Vec<(Offset, StoredAt, u32)> {
     let mut actions = Vec::new();
-    let config = QueueConfig { max_inflight: u32::MAX, paused: false, ..queue.config().clone() };
+    let config = QueueConfig {
+        dispatch_strategy: DispatchStrategy::RoundRobin,
+        max_inflight: u32::MAX,
+        paused: false,
+        max_messages: None,
+        max_bytes: None,
+        last_value: false,
+        retention: Duration::ZERO,
+        dead_letter_expired: false,
+        ..queue.config().clone()
+    };
     let attach = Input::Attach { consumer: ConsumerId(0), max_inflight: u32::MAX };
-    for input in [Input::Reconfigure(config), attach] {
+    let far = Input::Clock(UnixMillis(3_000_000_000_000));
+    for input in [Input::Reconfigure(config), attach, far] {
         queue
             .handle(Instant::ZERO, input, &mut actions)
             .expect("a restored queue has no consumers");
+        invariants::check(&queue).expect("a queue that is drained is in order");
     }
-    invariants::check(&queue).expect("a drained queue is in order");
     let delivery = |action| match action {
-        Action::Deliver { offset, at, attempt, .. } => (offset, at, attempt),
+        Action::Deliver { offset, at, attempt, .. } => Some((offset, at, attempt)),
+        // It was held back, and its time was over before.
+        Action::Expired { offset, at } => Some((offset, at, u32::MAX)),
+        Action::Attempted { .. } | Action::Forgotten { .. } => None,
         other => panic!("{other:?} of a queue that is drained"),
     };
-    actions.into_iter().map(delivery).collect()
+    actions.into_iter().filter_map(delivery).collect()
 }
 
 fn run(config: &QueueConfig, commands: &[(Command, u8)]) {
+    let queue = Queue::new(config.clone(), 1);
+    let mut bytes = Vec::new();
+    queue.snapshot().encode(&mut bytes);
     let mut caller = Caller {
-        queue: Queue::new(config.clone(), 1),
+        queue,
         log: Vec::new(),
         unlogged: Vec::new(),
         leases: BTreeMap::new(),
-        checkpoint: None,
+        leases_logged: BTreeSet::new(),
+        checkpoint: Checkpoint { at: 0, bytes, config: config.clone() },
         now: Instant::ZERO,
     };
     for (command, chance) in commands {
@@ -142,58 +192,111 @@ fn run(config: &QueueConfig, commands: &[(Command, u8)]) {
     check_recovery(config, &caller);
 }
 
-fn check_recovery(config: &QueueConfig, caller: &Caller) {
-    let mut bodies = Vec::new();
-    let (mut left, mut attempts, mut dispatched) = (BTreeSet::new(), BTreeMap::new(), Offset(0));
-    for record in &caller.log {
-        match *record {
-            Record::Enqueued { at, .. } => bodies.push(at),
-            Record::Left { offset, .. } => drop(left.insert(offset)),
-            Record::Attempts { offset, attempts: count } => drop(attempts.insert(offset, count)),
-            Record::Dispatched { to } => dispatched = dispatched.max(to),
-        }
-    }
-    let stays = |offset: &Offset| !left.contains(offset);
-    let here: Vec<Offset> = (0..bodies.len() as u64).map(Offset).filter(stays).collect();
+/// What a log says.
+#[derive(Default)]
+struct Told {
+    messages: Vec<NewMessage>,
+    left: BTreeSet<Offset>,
+    kept: BTreeSet<Offset>,
+    attempts: BTreeMap<Offset, u32>,
+    dispatched: Offset,
+    rewinds: usize,
+}
 
+impl Told {
+    fn by(log: &[Record]) -> Self {
+        let mut told = Self::default();
+        for record in log {
+            match record {
+                Record::Enqueued { message, is_duplicate: false } => told.messages.push(*message),
+                Record::Enqueued { .. } | Record::Reconfigured(_) => {}
+                Record::Left { offset, .. } => drop(told.left.insert(*offset)),
+                Record::Kept { offset } => drop(told.kept.insert(*offset)),
+                Record::Forgotten { offset } => {
+                    assert!(told.kept.remove(offset), "{offset} was not kept");
+                    told.left.insert(*offset);
+                }
+                Record::Rewound { to } => {
+                    told.rewinds += 1;
+                    for offset in told.kept.split_off(to) {
+                        told.attempts.remove(&offset);
+                    }
+                }
+                Record::Attempts { offset, attempts } => {
+                    told.attempts.insert(*offset, *attempts);
+                }
+                Record::Dispatched { to } => told.dispatched = told.dispatched.max(*to),
+            }
+        }
+        told
+    }
+
+    fn here(&self) -> Vec<Offset> {
+        let stays = |offset: &Offset| !self.left.contains(offset) && !self.kept.contains(offset);
+        (0..self.messages.len() as u64).map(Offset).filter(stays).collect()
+    }
+
+    /// The least number of deliveries that must count.
+    fn attempts(&self, offset: Offset) -> u32 {
+        let is_held_back = self.messages[offset.0 as usize].not_before.is_some();
+        let implied = u32::from(offset < self.dispatched && !is_held_back);
+        self.attempts.get(&offset).copied().unwrap_or(implied)
+    }
+}
+
+fn check_recovery(config: &QueueConfig, caller: &Caller) {
+    let told = Told::by(&caller.log);
+    let here = told.here();
     let mut from_log = Queue::new(config.clone(), 2);
-    let replayed = replay(&mut from_log, &caller.log, true);
-    assert_eq!(replayed.len(), left.len(), "each body is given up once");
-    let (at, bytes) = caller.checkpoint.clone().unwrap_or_else(|| {
-        let mut bytes = Vec::new();
-        Queue::new(config.clone(), 2).snapshot().encode(&mut bytes);
-        (0, bytes)
-    });
-    let snapshot = Snapshot::decode(&bytes).expect("what was encoded is legal");
+    let replayed = replay(&mut from_log, &caller.log);
+    assert_eq!(replayed.len(), told.left.len(), "each body is given up once");
+    let Checkpoint { at, bytes, config } = &caller.checkpoint;
+    let snapshot = Snapshot::decode(bytes).expect("what was encoded is legal");
     let mut from_checkpoint = Queue::restore(config.clone(), 2, snapshot);
-    replay(&mut from_checkpoint, &caller.log[at..], true);
+    replay(&mut from_checkpoint, &caller.log[*at..]);
 
     for (what, mut queue) in [("the log", from_log), ("the checkpoint", from_checkpoint)] {
         invariants::check(&queue).unwrap_or_else(|violation| panic!("{violation} from {what}"));
-        assert_eq!(replay(&mut queue, &caller.log, false), [], "replaying twice, from {what}");
+        if told.rewinds == 0 {
+            let again: Vec<Record> =
+                caller.log.iter().filter(|record| is_idempotent(record)).cloned().collect();
+            assert_eq!(replay(&mut queue, &again), [], "replaying twice, from {what}");
+        }
         let ledger = queue.ledger();
         assert_eq!(
-            (ledger.ready, ledger.left()),
-            (here.len() as u64, left.len() as u64),
+            (ledger.waiting(), ledger.left()),
+            (here.len() as u64, (told.left.len() + told.kept.len()) as u64),
             "from {what}"
         );
         assert_eq!(ledger.enqueued, caller.queue.ledger().enqueued, "from {what}");
-        let drained = drain(queue);
-        assert!(
-            drained.iter().map(|(offset, _, _)| *offset).eq(here.iter().copied()),
-            "from {what}"
-        );
+        assert!(queue.kept().map(|(offset, _)| offset).eq(told.kept.iter().copied()), "{what}");
+        let mut drained = drain(queue);
+        if here.iter().any(|offset| told.messages[offset.0 as usize].not_before.is_some()) {
+            drained.sort_unstable();
+        }
+        let offsets: Vec<Offset> = drained.iter().map(|(offset, _, _)| *offset).collect();
+        assert_eq!(offsets, here, "from {what}");
         for (offset, at, attempt) in drained {
-            assert_eq!(at, bodies[offset.0 as usize]);
+            assert_eq!(at, told.messages[offset.0 as usize].at);
             // A delivery that was under way when something was logged counts, unless it was said not to.
-            let least = attempts.get(&offset).copied().unwrap_or(u32::from(offset < dispatched));
+            let least = told.attempts(offset);
             assert!(attempt > least, "attempt {attempt} of {offset} from {what}, after {least}");
             assert!(
-                offset < caller.queue.dispatched_to() || attempt == 1,
+                attempt > 1 || !caller.leases_logged.contains(&offset),
+                "attempt 1 of {offset} from {what}, which was in flight"
+            );
+            // What was held back comes before fresh ones when its time has come.
+            let is_held_back = told.messages[offset.0 as usize].not_before.is_some();
+            assert!(
+                offset < caller.queue.dispatched_to() || is_held_back || attempt == 1,
                 "{offset} was never tried"
             );
         }
     }
+}
+
+const fn is_idempotent(record: &Record) -> bool {
+    !matches!(record, Record::Enqueued { .. } | Record::Rewound { .. } | Record::Reconfigured(_))
 }
 
 proptest! {

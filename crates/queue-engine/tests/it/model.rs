@@ -1,38 +1,65 @@
 //! The naive twin: a queue as a plain list of messages, looked through from end to end for each decision.
 //!
-//! It says which actions are right; where chance decides (random dispatch, jitter) it says which are possible.
+//! It says which actions are right; where chance decides (random dispatch, jitter), or where several are right (keys), it
+//! says which are possible.
 
+mod deliveries;
+mod rules;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use queue_engine::{
-    Action, ConsumerId, DeadReason, DispatchStrategy, Input, Ledger, MessageState, Offset, Outcome,
-    Queue, QueueConfig, StoredAt,
+    Action, ConsumerId, DeadReason, Input, Key, Ledger, MessageId, MessageState, NewMessage,
+    Offset, Outcome, Queue, QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum State {
     Fresh,
-    Released,
-    InFlight { consumer: ConsumerId, granted: Instant, turn: u64 },
-    Delayed { since: Instant, delay: Duration },
+    /// Before all fresh ones, in order of turns: 0 for one that came back, the time of one that fell due, the last one for
+    /// one that was passed over.
+    Turn(u64),
+    InFlight {
+        consumer: ConsumerId,
+        granted: Instant,
+        turn: u64,
+    },
+    Delayed {
+        since: Instant,
+        delay: Duration,
+    },
+    HeldBack(UnixMillis),
+    Kept,
     Left,
 }
 
 #[derive(Clone, Debug)]
 struct Message {
-    at: StoredAt,
-    size: u32,
-    stored: UnixMillis,
+    new: NewMessage,
     state: State,
     attempts: u32,
+    is_replaced: bool,
     too_large_for: Vec<ConsumerId>,
     ran_out_at: Vec<ConsumerId>,
 }
 
 impl Message {
     fn is_ready(&self) -> bool {
-        matches!(self.state, State::Fresh | State::Released)
+        matches!(self.state, State::Fresh | State::Turn(_))
+    }
+
+    fn is_here(&self) -> bool {
+        !matches!(self.state, State::Kept | State::Left)
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::InFlight { .. })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_here() && !self.is_in_flight()
     }
 
     fn is_barred_from(&self, consumer: ConsumerId) -> bool {
@@ -57,11 +84,20 @@ struct Consumer {
 pub(crate) struct Model {
     config: QueueConfig,
     now: Instant,
+    clock: Option<(Instant, UnixMillis)>,
     messages: Vec<Message>,
     /// Places are taken anew, the last one freed first.
     consumers: Vec<Option<Consumer>>,
     free: Vec<usize>,
+    line: Vec<ConsumerId>,
     turns: u64,
+    /// Who has all that is in flight of a key; none: several.
+    owners: BTreeMap<Key, Option<ConsumerId>>,
+    ids: Vec<(MessageId, UnixMillis)>,
+    kept_since: BTreeMap<u64, UnixMillis>,
+    /// What is below was delivered once before the start.
+    floor: Offset,
+    dispatched_to_before: Offset,
     ledger: Ledger,
     expected: Vec<Action>,
 }
@@ -71,10 +107,17 @@ impl Model {
         Self {
             config,
             now: Instant::ZERO,
+            clock: None,
             messages: Vec::new(),
             consumers: Vec::new(),
             free: Vec::new(),
+            line: Vec::new(),
             turns: 0,
+            owners: BTreeMap::new(),
+            ids: Vec::new(),
+            kept_since: BTreeMap::new(),
+            floor: Offset(0),
+            dispatched_to_before: Offset(0),
             ledger: Ledger::default(),
             expected: Vec::new(),
         }
@@ -105,6 +148,10 @@ impl Model {
         &mut self.messages[offset.0 as usize]
     }
 
+    fn offsets(&self) -> impl Iterator<Item = Offset> + use<> {
+        (0..self.messages.len() as u64).map(Offset)
+    }
+
     fn is_leased(&self, consumer: ConsumerId, offset: Offset) -> bool {
         self.leases().contains(&(consumer, offset))
     }
@@ -126,9 +173,25 @@ impl Model {
         }
     }
 
+    /// Ends a lease.
+    fn end(&mut self, offset: Offset) {
+        let State::InFlight { consumer, .. } = self.message(offset).state else {
+            panic!("offset {offset} is not in flight")
+        };
+        self.message(offset).state = State::Turn(0);
+        let key = self.message(offset).new.key;
+        if !self.messages.iter().any(|m| m.is_in_flight() && m.new.key == key) {
+            self.owners.remove(&key);
+        }
+        self.refresh(consumer);
+    }
+
     fn leave(&mut self, offset: Offset) -> StoredAt {
+        if self.message(offset).is_in_flight() {
+            self.end(offset);
+        }
         self.message(offset).state = State::Left;
-        self.message(offset).at
+        self.message(offset).new.at
     }
 
     fn dead(&mut self, offset: Offset, reason: DeadReason, attempts: u32) {
@@ -149,10 +212,13 @@ impl Model {
         true
     }
 
-    fn make_ready(&mut self, offset: Offset) {
+    fn make_ready(&mut self, offset: Offset, turn: u64) {
+        if self.is_over(offset) {
+            return;
+        }
         let attached = self.attached();
         let message = self.message(offset);
-        message.state = State::Released;
+        message.state = State::Turn(turn);
         if !attached.is_empty() && attached.iter().all(|id| message.is_barred_from(*id)) {
             message.ran_out_at.clear();
             if attached.iter().all(|id| message.is_barred_from(*id)) {
@@ -169,41 +235,34 @@ impl Model {
         input: &Input,
         outcome: Result<&[Action], ()>,
         queue: &Queue,
+        dispatched_to_before: Offset,
     ) {
         self.now = now;
+        self.dispatched_to_before = dispatched_to_before;
         self.expected.clear();
         let legal = self.apply(input, queue);
         assert_eq!(legal, outcome.is_ok(), "whether {input:?} is legal");
         let actions = outcome.unwrap_or_default();
-        let is_delivery = |action: &Action| matches!(action, Action::Deliver { .. });
-        let (others, deliveries) =
-            actions.split_at(actions.iter().position(is_delivery).unwrap_or(actions.len()));
+        if legal {
+            self.time_passes();
+            self.apply_rules();
+        }
+        let others = self.check_deliveries(actions, queue);
         let sorted = |actions: &[Action]| {
             let mut actions: Vec<String> =
                 actions.iter().map(|action| format!("{action:?}")).collect();
             actions.sort();
             actions
         };
-        assert_eq!(sorted(others), sorted(&self.expected), "actions of {input:?}");
-        let mut plain = false;
-        for delivery in deliveries {
-            plain |= self.check_delivery(*delivery, plain);
-        }
-        self.check_nobody_waits_in_vain();
+        assert_eq!(sorted(&others), sorted(&self.expected), "actions of {input:?}");
+        self.check_nobody_waits_in_vain(queue);
         self.check_ledger(queue);
+        self.check_room(queue);
     }
 
     fn apply(&mut self, input: &Input, queue: &Queue) -> bool {
         match input {
-            Input::Enqueue { at, size, stored } => self.messages.push(Message {
-                at: *at,
-                size: *size,
-                stored: *stored,
-                state: State::Fresh,
-                attempts: 0,
-                too_large_for: Vec::new(),
-                ran_out_at: Vec::new(),
-            }),
+            Input::Enqueue(new) => self.enqueue(new),
             Input::Attach { consumer, max_inflight } => {
                 if self.consumer(*consumer).is_some() || *max_inflight == 0 {
                     return false;
@@ -218,6 +277,7 @@ impl Model {
                     Some(place) => self.consumers[place] = Some(new),
                     None => self.consumers.push(Some(new)),
                 }
+                self.line.push(*consumer);
                 self.refresh(*consumer);
             }
             Input::Detach { consumer, written } => return self.detach(*consumer, written),
@@ -232,15 +292,13 @@ impl Model {
                 if !self.is_leased(*consumer, *offset) {
                     return false;
                 }
-                self.message(*offset).state = State::Released;
+                self.end(*offset);
                 self.message(*offset).too_large_for.push(*consumer);
-                self.refresh(*consumer);
                 self.tried(*offset, false);
-                self.make_ready(*offset);
+                self.make_ready(*offset, 0);
             }
             Input::DeadLetterDropped { offset } => {
-                let has_left =
-                    self.messages.get(offset.0 as usize).is_some_and(|m| m.state == State::Left);
+                let has_left = self.messages.get(offset.0 as usize).is_some_and(|m| !m.is_here());
                 if !has_left || self.ledger.dead_lettered == 0 {
                     return false;
                 }
@@ -248,32 +306,27 @@ impl Model {
                 self.ledger.dropped += 1;
             }
             Input::Tick => self.tick(queue),
+            Input::Clock(shows) => self.clock = Some((self.now, *shows)),
+            Input::Purge { scope, max } => self.purge(scope, *max),
+            Input::Rewind(to) => self.rewind(*to, self.dispatched_to_before),
+            Input::Redriven(offset) => {
+                if !self.messages.get(offset.0 as usize).is_some_and(Message::is_idle) {
+                    return false;
+                }
+                self.accepted(*offset);
+            }
             Input::Pause => self.config.paused = true,
             Input::Resume => self.config.paused = false,
-            Input::Reconfigure(config) => {
-                if self.config.dispatch_strategy != config.dispatch_strategy {
-                    self.consumers.iter_mut().flatten().for_each(|consumer| consumer.turn = None);
-                }
-                self.config = config.clone();
-                self.attached().into_iter().for_each(|id| self.refresh(id));
-            }
+            Input::Reconfigure(config) => self.reconfigure(config),
         }
         true
     }
 
     fn settle(&mut self, consumer: ConsumerId, offset: Offset, outcome: Outcome) {
-        self.message(offset).state = State::Released;
+        self.end(offset);
         match outcome {
-            Outcome::Accept => {
-                let at = self.leave(offset);
-                self.ledger.settled += 1;
-                self.expected.push(Action::Settled { offset, at });
-            }
-            Outcome::Expired => {
-                let at = self.leave(offset);
-                self.ledger.expired += 1;
-                self.expected.push(Action::Expired { offset, at });
-            }
+            Outcome::Accept => self.accepted(offset),
+            Outcome::Expired => self.expired(offset),
             Outcome::Reject => {
                 let attempts = self.message(offset).attempts + 1;
                 self.dead(offset, DeadReason::Rejected, attempts);
@@ -284,16 +337,17 @@ impl Model {
                     let resting = self.consumer(consumer).expect("it is attached");
                     resting.rests = resting.rests.max(Some(now + delay));
                 }
+                self.refresh(consumer);
                 self.tried(offset, false);
-                self.make_ready(offset);
+                self.make_ready(offset, 0);
             }
             Outcome::Release => {
-                if self.tried(offset, true) {
+                if self.tried(offset, true) && !self.is_over(offset) {
                     let doublings = self.message(offset).attempts - 1;
                     let delay = self.config.retry_delay * 2_u32.pow(doublings.min(20));
                     let delay = delay.min(self.config.retry_delay_max);
                     if delay.is_zero() {
-                        self.make_ready(offset);
+                        self.make_ready(offset, 0);
                     } else {
                         self.message(offset).state = State::Delayed { since: self.now, delay };
                     }
@@ -311,13 +365,14 @@ impl Model {
         };
         let mut back = Vec::new();
         for (_, offset) in self.leases().into_iter().filter(|(id, _)| *id == consumer) {
-            self.message(offset).state = State::Released;
+            self.end(offset);
             if self.tried(offset, written.contains(&offset)) {
                 back.push(offset);
             }
         }
         self.consumers[place] = None;
         self.free.push(place);
+        self.line.retain(|id| *id != consumer);
         let had_bars: Vec<bool> = self.messages.iter().map(Message::has_bars).collect();
         for message in &mut self.messages {
             message.too_large_for.retain(|id| *id != consumer);
@@ -326,7 +381,7 @@ impl Model {
         for (at, had_bars) in had_bars.into_iter().enumerate() {
             let offset = Offset(at as u64);
             if back.contains(&offset) || (had_bars && self.messages[at].is_ready()) {
-                self.make_ready(offset);
+                self.make_ready(offset, 0);
             }
         }
         true
@@ -346,15 +401,15 @@ impl Model {
             let State::Delayed { since, delay } = self.messages[at].state else { continue };
             let offset = Offset(at as u64);
             let (soonest, latest) = (since + delay * 4 / 5, since + delay * 6 / 5);
-            // In between chance has decided.
+            // In between chance has decided, unless it expires now.
             let is_due = queue.state(offset) != Some(MessageState::Delayed);
             if self.now < soonest {
-                assert!(!is_due, "offset {offset} comes back too soon");
+                assert!(!is_due || self.is_overdue(offset), "offset {offset} comes back too soon");
             } else if self.now >= latest {
                 assert!(is_due, "offset {offset} comes back too late");
             }
             if is_due {
-                self.make_ready(offset);
+                self.make_ready(offset, 0);
             }
         }
         let timeout = self.config.ack_timeout;
@@ -370,75 +425,17 @@ impl Model {
         run_out.sort();
         for (at, consumer) in run_out.into_iter().map(|(_, at, consumer)| (at, consumer)) {
             let offset = Offset(at as u64);
-            self.message(offset).state = State::Released;
-            self.refresh(consumer);
+            self.end(offset);
+            if self.is_single() {
+                self.line.retain(|id| *id != consumer);
+                self.line.push(consumer);
+            }
             if self.tried(offset, true) {
-                self.message(offset).ran_out_at.push(consumer);
-                self.make_ready(offset);
+                if !self.is_single() {
+                    self.message(offset).ran_out_at.push(consumer);
+                }
+                self.make_ready(offset, 0);
             }
-        }
-    }
-
-    /// Whether a delivery is the right one. True when its message had no bars: those with bars come first.
-    fn check_delivery(&mut self, delivery: Action, plain_before: bool) -> bool {
-        let Action::Deliver { consumer, offset, at, attempt } = delivery else {
-            panic!("{delivery:?} comes after a delivery");
-        };
-        assert!(!self.config.paused, "{delivery:?} while paused");
-        let message = self.message(offset).clone();
-        assert!(message.is_ready(), "{delivery:?} of a message that is {:?}", message.state);
-        assert_eq!((at, attempt), (message.at, message.attempts + 1), "{delivery:?}");
-        let turn = self.consumer(consumer).and_then(|consumer| consumer.turn);
-        assert!(turn.is_some(), "{delivery:?} to one that has no credit");
-        assert!(!message.is_barred_from(consumer), "{delivery:?} to one it is barred from");
-        let plain = !message.has_bars();
-        if plain {
-            assert_eq!(Some(offset), self.first_ready(), "{delivery:?} out of order");
-            self.check_choice(consumer);
-        } else {
-            assert!(!plain_before, "{delivery:?} after one without bars");
-        }
-        self.ledger.redelivered += u64::from(attempt > 1);
-        self.turns += 1;
-        let (turns, granted) = (self.turns, self.now);
-        self.consumer(consumer).expect("it has a turn").turn = Some(turns);
-        let message = self.message(offset);
-        message.state = State::InFlight { consumer, granted, turn: turns };
-        message.ran_out_at.clear();
-        self.refresh(consumer);
-        plain
-    }
-
-    fn first_ready(&self) -> Option<Offset> {
-        let first = |state| self.messages.iter().position(|m| m.state == state && !m.has_bars());
-        first(State::Released).or_else(|| first(State::Fresh)).map(|at| Offset(at as u64))
-    }
-
-    fn check_choice(&self, chosen: ConsumerId) {
-        let may = self
-            .consumers
-            .iter()
-            .flatten()
-            .filter_map(|consumer| Some((consumer.turn?, consumer.id)));
-        let right = match self.config.dispatch_strategy {
-            DispatchStrategy::RoundRobin => may.min(),
-            DispatchStrategy::LeastInflight => {
-                may.min_by_key(|(turn, id)| (self.in_flight(*id), *turn))
-            }
-            DispatchStrategy::Random => return,
-        };
-        assert_eq!(Some(chosen), right.map(|(_, id)| id), "the consumer that the strategy chooses");
-    }
-
-    fn check_nobody_waits_in_vain(&self) {
-        for consumer in self.consumers.iter().flatten().filter(|consumer| consumer.turn.is_some()) {
-            let waits =
-                self.messages.iter().position(|m| m.is_ready() && !m.is_barred_from(consumer.id));
-            assert!(
-                self.config.paused || waits.is_none(),
-                "offset {waits:?} waits, {:?} has credit",
-                consumer.id
-            );
         }
     }
 
@@ -446,38 +443,64 @@ impl Model {
         let count = |is: fn(&Message) -> bool| {
             self.messages.iter().filter(|message| is(message)).count() as u64
         };
-        let here = |message: &&Message| message.state != State::Left;
-        let oldest = self.messages.iter().position(|message| here(&message));
+        let here = |message: &&Message| message.is_here();
+        let oldest = self.messages.iter().position(Message::is_here);
+        let is_delayed =
+            |m: &Message| matches!(m.state, State::Delayed { .. } | State::HeldBack(_));
+        let bytes = self.messages.iter().filter(here).map(|message| u64::from(message.new.size));
         let expected = Ledger {
             enqueued: self.messages.len() as u64,
             ready: count(Message::is_ready),
-            in_flight: count(|message| matches!(message.state, State::InFlight { .. })),
-            delayed: count(|message| matches!(message.state, State::Delayed { .. })),
-            bytes: self.messages.iter().filter(here).map(|message| u64::from(message.size)).sum(),
+            in_flight: count(Message::is_in_flight),
+            delayed: count(is_delayed),
+            bytes: bytes.sum(),
             consumers: self.attached().len() as u64,
             oldest_offset: oldest.map(|at| Offset(at as u64)),
-            oldest_stored: oldest.map(|at| self.messages[at].stored),
+            oldest_stored: oldest.map(|at| self.messages[at].new.stored),
             ..self.ledger
         };
         assert_eq!(queue.ledger(), expected);
-        let stored = self.messages.iter().enumerate().filter(|(_, message)| here(message));
-        let stored = stored.map(|(at, message)| (Offset(at as u64), message.at));
+        assert!(expected.balances(), "{expected:?}");
+        let stored = self.messages.iter().enumerate().filter(|(_, message)| message.is_here());
+        let stored = stored.map(|(at, message)| (Offset(at as u64), message.new.at));
         assert!(queue.stored().eq(stored), "what is stored");
+        for peeked in queue.peek(Offset(0)) {
+            let message = &self.messages[peeked.offset.0 as usize];
+            let state = match message.state {
+                State::Fresh | State::Turn(_) => MessageState::Ready,
+                State::InFlight { .. } => MessageState::InFlight,
+                State::Delayed { .. } | State::HeldBack(_) => MessageState::Delayed,
+                State::Kept => MessageState::Settled,
+                State::Left => panic!("{peeked:?} has left"),
+            };
+            let attempts = if state == MessageState::Settled { 0 } else { message.attempts };
+            assert_eq!((peeked.state, peeked.attempts), (state, attempts), "{peeked:?}");
+            let new = message.new;
+            assert_eq!((peeked.at, peeked.size, peeked.key), (new.at, new.size, new.key));
+            assert_eq!((peeked.expires, peeked.not_before), (new.expires, new.not_before));
+        }
+        let left = |message: &&Message| message.state != State::Left;
+        assert_eq!(queue.peek(Offset(0)).count(), self.messages.iter().filter(left).count());
         let mut upcoming = Vec::new();
         queue.upcoming(None, usize::MAX, &mut upcoming);
         let fresh =
             self.messages.iter().enumerate().filter(|(_, message)| message.state == State::Fresh);
-        let fresh: Vec<_> = fresh.map(|(at, message)| (Offset(at as u64), message.at)).collect();
+        let fresh: Vec<_> = fresh.map(|(at, m)| (Offset(at as u64), m.new.at)).collect();
         assert_eq!((queue.has_fresh(), upcoming), (!fresh.is_empty(), fresh));
     }
 
     /// The process ends and begins again: what was in flight may have been handed over.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, dispatched_to: Offset) {
         self.consumers.clear();
         self.free.clear();
-        for message in self.messages.iter_mut().filter(|message| message.state != State::Left) {
-            message.attempts += u32::from(matches!(message.state, State::InFlight { .. }));
-            message.state = State::Fresh;
+        self.line.clear();
+        self.owners.clear();
+        self.kept_since.clear();
+        self.clock = None;
+        self.floor = dispatched_to;
+        for message in self.messages.iter_mut().filter(|message| message.is_here()) {
+            message.attempts += u32::from(message.is_in_flight());
+            message.state = message.new.not_before.map_or(State::Fresh, State::HeldBack);
             message.too_large_for.clear();
             message.ran_out_at.clear();
         }

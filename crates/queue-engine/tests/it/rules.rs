@@ -353,14 +353,14 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn time_that_runs_back_stands_still() {
-    use queue_engine::{ConsumerId, Input, Queue, StoredAt};
+    use queue_engine::{ConsumerId, Input, NewMessage, Queue, StoredAt};
     use stdx::{Instant, UnixMillis};
 
     let mut queue = Queue::new(config(ROUND_ROBIN), 1);
     let mut actions = Vec::new();
     let attach = Input::Attach { consumer: ConsumerId(1), max_inflight: 9 };
     queue.handle(Instant::from_millis(5000), attach, &mut actions).unwrap();
-    let enqueue = Input::Enqueue { at: StoredAt(1), size: 1, stored: UnixMillis(0) };
+    let enqueue = Input::Enqueue(NewMessage::new(StoredAt(1), 1, UnixMillis(0)));
     queue.handle(Instant::from_millis(4000), enqueue, &mut actions).unwrap();
     assert_eq!(queue.next_deadline(), Some(Instant::from_millis(305_000)));
 }

@@ -11,8 +11,8 @@
 //! ```
 
 use queue_engine::{
-    Action, ConsumerId, DispatchStrategy, Input, Ledger, Offset, Outcome, Queue, QueueConfig,
-    StoredAt, invariants,
+    Action, ConsumerId, DispatchStrategy, Input, Ledger, NewMessage, Offset, Outcome, Queue,
+    QueueConfig, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -116,7 +116,8 @@ impl Player {
         let mut shown = Vec::new();
         for _ in 0..count {
             let at = stored_at(self.queue.next_offset().0);
-            let input = Input::Enqueue { at, size: 100, stored: UnixMillis(self.now.as_millis()) };
+            let stored = UnixMillis(self.now.as_millis());
+            let input = Input::Enqueue(NewMessage::new(at, 100, stored));
             shown.push(self.handle(input));
         }
         shown.retain(|actions| !actions.is_empty());
@@ -134,8 +135,27 @@ impl Player {
             );
             return format!("refused: {error}");
         }
-        actions.iter().map(show_action).collect::<Vec<_>>().join(" ")
+        show_all(&actions)
     }
+}
+
+/// All but what is said of the attempts of a message with its first delivery, which the twin checks.
+fn show_all(actions: &[Action]) -> String {
+    let mut shown = Vec::new();
+    for (at, action) in actions.iter().enumerate() {
+        let next = actions.get(at + 1);
+        let is_said_with = |next: &Action| match (*action, *next) {
+            (
+                Action::Attempted { offset, .. },
+                Action::Deliver { offset: next, attempt: 1, .. },
+            ) => offset == next && !matches!(action, Action::Attempted { attempts: 0, .. }),
+            _ => false,
+        };
+        if !next.is_some_and(is_said_with) {
+            shown.push(show_action(action));
+        }
+    }
+    shown.join(" ")
 }
 
 fn show_action(action: &Action) -> String {
@@ -160,6 +180,28 @@ fn show_action(action: &Action) -> String {
             format!("dead:{offset}={}/{attempts}", reason.as_str())
         }
         Action::Attempted { offset, attempts } => format!("tried:{offset}={attempts}"),
+        Action::Rewound { to, count } => format!("rewound:{to}+{count}"),
+        Action::Duplicate { .. } => "duplicate".to_owned(),
+        Action::Kept { offset, at } => {
+            body(offset, at);
+            format!("kept:{offset}")
+        }
+        Action::Forgotten { offset, at } => {
+            body(offset, at);
+            format!("forgotten:{offset}")
+        }
+        Action::Dropped { offset, at } => {
+            body(offset, at);
+            format!("dropped:{offset}")
+        }
+        Action::Replaced { offset, at } => {
+            body(offset, at);
+            format!("replaced:{offset}")
+        }
+        Action::Purged { offset, at } => {
+            body(offset, at);
+            format!("purged:{offset}")
+        }
     }
 }
 
@@ -172,6 +214,8 @@ fn show_ledger(ledger: &Ledger) -> String {
         ("settled", ledger.settled),
         ("expired", ledger.expired),
         ("dropped", ledger.dropped),
+        ("replaced", ledger.replaced),
+        ("purged", ledger.purged),
         ("dead_lettered", ledger.dead_lettered),
         ("redelivered", ledger.redelivered),
         ("bytes", ledger.bytes),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use queue_engine::{
-    ConsumerId, DispatchStrategy, Input, Offset, Outcome, Queue, QueueConfig, Snapshot, invariants,
+    ConsumerId, DispatchStrategy, Input, Key, MessageId, NewMessage, Offset, Outcome, Overflow,
+    Queue, QueueConfig, Scope, Snapshot, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -17,6 +18,13 @@ pub(crate) enum Command {
     Enqueue {
         count: u8,
         size: u32,
+        /// Keys go around from here.
+        key: u64,
+        /// Milliseconds from now, if it runs out.
+        expires: Option<u64>,
+        /// Milliseconds from now, if it is held back.
+        delay: Option<u64>,
+        message_id: Option<u128>,
     },
     Attach {
         consumer: u64,
@@ -50,6 +58,25 @@ pub(crate) enum Command {
     Resume,
     Reconfigure(QueueConfig),
     Restart,
+    /// The wall clock is so far ahead.
+    Clock {
+        milliseconds: u64,
+    },
+    Purge {
+        from: Index,
+        to: Index,
+        key: Option<u64>,
+        max: usize,
+    },
+    PurgeThese {
+        offsets: u64,
+    },
+    Rewind {
+        to: Index,
+    },
+    Redriven {
+        offset: Index,
+    },
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
@@ -62,59 +89,118 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn milliseconds(choices: &'static [u64]) -> impl Strategy<Value = Duration> {
+    select(choices).prop_map(Duration::from_millis)
+}
+
 pub(crate) fn any_config() -> impl Strategy<Value = QueueConfig> {
-    let seconds = |choices: &'static [u64]| select(choices).prop_map(Duration::from_millis);
-    (
+    let dispatch = (
         select(&DispatchStrategy::ALL[..]),
         1_u32..5,
-        seconds(&[0, 700, 5_000]),
+        milliseconds(&[0, 700, 5_000]),
         0_u32..5,
-        seconds(&[0, 100, 1_000]),
-        seconds(&[0, 300, 4_000]),
+        milliseconds(&[0, 100, 1_000]),
+        milliseconds(&[0, 300, 4_000]),
         prop::bool::weighted(0.1),
+    );
+    let keys = (0_u32..3, select(&[1_u32, 3, 100][..]), prop::bool::weighted(0.25));
+    let limits = (
+        select(&[None, None, None, Some(0), Some(1), Some(5), Some(30)][..]),
+        select(&[None, None, None, Some(900), Some(5_000), Some(100_000)][..]),
+        select(&[Overflow::RejectPublish, Overflow::DropOldest][..]),
+    );
+    let times = (
+        milliseconds(&[0, 0, 900, 6_000]),
+        milliseconds(&[0, 500, 8_000]),
+        select(&[0_usize, 2, 100][..]),
+        milliseconds(&[0, 0, 900, 60_000]),
+    );
+    (dispatch, keys, limits, times, any::<(bool, bool)>()).prop_map(
+        |(dispatch, keys, limits, times, (dead_letter_expired, dead_letter_dropped))| QueueConfig {
+            dispatch_strategy: dispatch.0,
+            max_inflight: dispatch.1,
+            ack_timeout: dispatch.2,
+            max_attempts: dispatch.3,
+            retry_delay: dispatch.4,
+            retry_delay_max: dispatch.5,
+            paused: dispatch.6,
+            key_inflight: keys.0,
+            key_look_ahead: keys.1,
+            last_value: keys.2,
+            max_messages: limits.0,
+            max_bytes: limits.1,
+            overflow: limits.2,
+            retention: times.0,
+            dedup_window: times.1,
+            dedup_ids_max: times.2,
+            keep_settled: times.3,
+            dead_letter_expired,
+            dead_letter_dropped,
+        },
     )
-        .prop_map(
-            |(
-                dispatch_strategy,
-                max_inflight,
-                ack_timeout,
-                max_attempts,
-                retry_delay,
-                retry_delay_max,
-                paused,
-            )| {
-                QueueConfig {
-                    dispatch_strategy,
-                    max_inflight,
-                    ack_timeout,
-                    max_attempts,
-                    retry_delay,
-                    retry_delay_max,
-                    paused,
-                }
-            },
-        )
+}
+
+fn any_enqueue() -> impl Strategy<Value = Command> {
+    let time = |weight: u32| {
+        prop_oneof![
+            3 => Just(None),
+            weight => select(&[0_u64, 40, 700, 3_000][..]).prop_map(Some),
+        ]
+    };
+    let message_id = prop_oneof![3 => Just(None), 1 => (1_u128..4).prop_map(Some)];
+    (1_u8..6, 0_u32..2000, 0_u64..4, time(1), time(1), message_id).prop_map(
+        |(count, size, key, expires, delay, message_id)| Command::Enqueue {
+            count,
+            size,
+            key,
+            expires,
+            delay,
+            message_id,
+        },
+    )
+}
+
+fn many() -> Command {
+    Command::Enqueue {
+        count: 250,
+        size: 70_000,
+        key: 0,
+        expires: None,
+        delay: None,
+        message_id: None,
+    }
 }
 
 pub(crate) fn any_command() -> impl Strategy<Value = Command> {
-    let lease = any::<Index>;
-    prop_oneof![
-        8 => (1_u8..6, 0_u32..2000).prop_map(|(count, size)| Command::Enqueue { count, size }),
-        1 => Just(Command::Enqueue { count: 250, size: 70_000 }),
+    let index = any::<Index>;
+    let key = || prop_oneof![2 => Just(None), 1 => (0_u64..4).prop_map(Some)];
+    let ordinary = prop_oneof![
+        10 => any_enqueue(),
+        1 => Just(many()),
         6 => (0_u64..5, 0_u32..5).prop_map(|(consumer, max_inflight)| Command::Attach { consumer, max_inflight }),
         3 => (0_u64..5, any::<u64>()).prop_map(|(consumer, written)| Command::Detach { consumer, written }),
-        20 => (lease(), any_outcome()).prop_map(|(lease, outcome)| Command::Settle { lease, outcome }),
-        5 => lease().prop_map(|lease| Command::TooLarge { lease }),
+        20 => (index(), any_outcome()).prop_map(|(lease, outcome)| Command::Settle { lease, outcome }),
+        5 => index().prop_map(|lease| Command::TooLarge { lease }),
+        8 => select(&[0_u64, 50, 100, 700, 1_000, 5_000][..])
+            .prop_map(|milliseconds| Command::Wait { milliseconds }),
+    ];
+    let rare = prop_oneof![
         1 => (0_u64..6, 0_u64..20, any_outcome())
             .prop_map(|(consumer, offset, outcome)| Command::Stray { consumer, offset, outcome }),
         1 => (0_u64..20).prop_map(|offset| Command::Dropped { offset }),
-        8 => select(&[0_u64, 50, 100, 700, 1_000, 5_000][..])
-            .prop_map(|milliseconds| Command::Wait { milliseconds }),
         1 => Just(Command::Pause),
         2 => Just(Command::Resume),
-        1 => any_config().prop_map(Command::Reconfigure),
+        2 => any_config().prop_map(Command::Reconfigure),
         1 => Just(Command::Restart),
-    ]
+        4 => select(&[0_u64, 0, 500, 4_000][..])
+            .prop_map(|milliseconds| Command::Clock { milliseconds }),
+        2 => (index(), index(), key(), select(&[1_usize, 4, 1000][..]))
+            .prop_map(|(from, to, key, max)| Command::Purge { from, to, key, max }),
+        1 => any::<u64>().prop_map(|offsets| Command::PurgeThese { offsets }),
+        2 => index().prop_map(|to| Command::Rewind { to }),
+        2 => index().prop_map(|offset| Command::Redriven { offset }),
+    ];
+    prop_oneof![5 => ordinary, 1 => rare]
 }
 
 /// The inputs of a command, given the leases there are.
@@ -125,11 +211,19 @@ pub(crate) fn inputs(
     now: Instant,
 ) -> Vec<Input> {
     let stored = UnixMillis(1_800_000_000_000 + now.as_millis());
+    let any_offset = |index: &Index| Offset(index.index(next.0 as usize + 2) as u64);
     let leased = |lease: &Index| (!leases.is_empty()).then(|| *lease.get(leases));
     match command.clone() {
-        Command::Enqueue { count, size } => {
-            let offsets = next.0..next.0 + u64::from(count);
-            offsets.map(|offset| Input::Enqueue { at: stored_at(offset), size, stored }).collect()
+        Command::Enqueue { count, size, key, expires, delay, message_id } => {
+            let later = |milliseconds: u64| UnixMillis(stored.0 + milliseconds);
+            let message = |n: u64| NewMessage {
+                key: Key((key + n) % 4),
+                expires: expires.map(|after| later(after + n * 30)),
+                not_before: delay.map(|after| later(after + n % 3 * 30)),
+                message_id: message_id.map(MessageId),
+                ..NewMessage::new(stored_at(next.0 + n), size, stored)
+            };
+            (0..u64::from(count)).map(|n| Input::Enqueue(message(n))).collect()
         }
         Command::Attach { consumer, max_inflight } => {
             vec![Input::Attach { consumer: ConsumerId(consumer), max_inflight }]
@@ -156,6 +250,23 @@ pub(crate) fn inputs(
         Command::Resume => vec![Input::Resume],
         Command::Reconfigure(config) => vec![Input::Reconfigure(config)],
         Command::Restart => vec![],
+        Command::Clock { milliseconds } => {
+            vec![Input::Clock(UnixMillis(stored.0 + milliseconds))]
+        }
+        Command::Purge { from, to, key, max } => {
+            let range = any_offset(&from)..any_offset(&to);
+            let scope = match key {
+                Some(key) => Scope::Key(range, Key(key)),
+                None => Scope::Range(range),
+            };
+            vec![Input::Purge { scope, max }]
+        }
+        Command::PurgeThese { offsets } => {
+            let named = (0..64).filter(|n| offsets >> n & 1 == 1).map(Offset).collect();
+            vec![Input::Purge { scope: Scope::Offsets(named), max: 100 }]
+        }
+        Command::Rewind { to } => vec![Input::Rewind(any_offset(&to))],
+        Command::Redriven { offset } => vec![Input::Redriven(any_offset(&offset))],
     }
 }
 
@@ -181,10 +292,11 @@ fn run(config: QueueConfig, seed: u64, commands: &[Command]) {
         }
         if matches!(command, Command::Restart) {
             (queue, same) = (restarted(&queue, seed), restarted(&same, seed));
-            model.restart();
+            model.restart(queue.dispatched_to());
         }
         for input in inputs(command, queue.next_offset(), &model.leases(), now) {
             let (mut actions, mut same_actions) = (Vec::new(), Vec::new());
+            let dispatched_to = queue.dispatched_to();
             let result = queue.handle(now, input.clone(), &mut actions);
             let same_result = same.handle(now, input.clone(), &mut same_actions);
             assert_eq!(
@@ -192,7 +304,8 @@ fn run(config: QueueConfig, seed: u64, commands: &[Command]) {
                 (&same_result, &same_actions),
                 "same inputs, same actions"
             );
-            model.check(now, &input, result.map(|()| &actions[..]).map_err(drop), &queue);
+            let result = result.map(|()| &actions[..]).map_err(drop);
+            model.check(now, &input, result, &queue, dispatched_to);
         }
         invariants::check(&queue)
             .unwrap_or_else(|violation| panic!("{violation} after {command:?}"));

@@ -231,3 +231,17 @@ client_crl = \"a.crl\"
     };
     assert_eq!(loaded.settings.listeners[0].limits, limits);
 }
+
+#[test]
+fn strategies_of_groups_are_a_list() {
+    let file = "[mqtt.shared_subscriptions]\nstrategy = \"random\"\n\
+                group_strategies = [\"billing=hash_topic\", \"a=b = single_active\"]\n";
+    let (outcome, _) = load_named(file, &[], &["mqtt.shared_subscriptions.stall_timeout=2s"]);
+    let shared = outcome.expect("legal").settings.mqtt.shared_subscriptions;
+    let groups: Vec<_> = shared.groups.iter().map(|(name, of)| (name.as_str(), *of)).collect();
+    let expected = [("a=b", SharedStrategy::SingleActive), ("billing", SharedStrategy::HashTopic)];
+    assert_eq!(groups, expected);
+    assert_eq!(shared.strategy, SharedStrategy::Random);
+    assert_eq!(shared.stall_timeout, Duration::from_secs(2));
+    assert!(Settings::default().mqtt.shared_subscriptions.groups.is_empty());
+}

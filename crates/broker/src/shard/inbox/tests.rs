@@ -10,6 +10,7 @@ fn a_body_from_the_disk_keeps_nothing_alive_that_was_read_with_it() {
         qos: QoS::AtLeastOnce,
         retain: false,
         identifiers: SmallVec::new(),
+        shared: None,
     };
     let more =
         MoreTargets { sessions: (0..10_000).map(target).collect(), ..MoreTargets::default() };

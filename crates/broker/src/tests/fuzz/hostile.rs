@@ -6,7 +6,7 @@ use mqtt_codec::{AckKind, ConnectProperties, Limits, Packet, Peer, decode, encod
 use mqtt_types::{PacketId, ProtocolVersion, QoS, ReasonCode};
 
 use super::super::World;
-use super::dice::Dice;
+use stdx::testing::Dice;
 
 /// Kinds of answers, each to a packet of the client's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use mqtt_types::ProtocolVersion;
 
 use super::super::client::{Words, connect, packet};
-use super::dice::Dice;
+use stdx::testing::{self, Dice};
 
 const TOPICS: &[&str] = &["t/a", "t/b", "q", "q/x", "decent/x", "$mine/x", "$SYS/x", "a/b/c/d/e/f"];
 const FILTERS: &[&str] = &[
@@ -36,19 +36,7 @@ pub(super) struct Inputs(Vec<(String, Vec<Vec<u8>>)>);
 
 impl Inputs {
     pub(super) fn load() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-        let files = std::fs::read_dir(folder).expect("the corpus is there");
-        let mut corpus: Vec<_> = files
-            .map(|file| file.expect("it can be listed").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "hex"))
-            .map(|path| {
-                let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-                (name, pieces(&std::fs::read_to_string(path).expect("it can be read")))
-            })
-            .collect();
-        corpus.sort();
-        assert!(!corpus.is_empty(), "the corpus has files");
-        Self(corpus)
+        Self(testing::corpus(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")))
     }
 
     /// Each connection with its name.
@@ -113,13 +101,6 @@ impl Inputs {
         }
         bytes
     }
-}
-
-/// The pieces of a file of the corpus.
-fn pieces(text: &str) -> Vec<Vec<u8>> {
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let byte = |word: &str| u8::from_str_radix(word, 16).expect("hexadecimal");
-    lines.map(|line| line.split_whitespace().map(byte).collect()).collect()
 }
 
 /// A command of a client, in the words of the transcripts.

@@ -53,14 +53,32 @@ a connect keep expiry=100
 a pubrec 1
   a pubrel 1 00
 a pubcomp 1
-# [MQTT-4.8.2-5]: if its session ends instead, nobody else gets the message.
+# A session that ends with its connection could not do that: one that can gets all at QoS 2.
 p publish 2 t two id=2
-  b publish 2 id=1 t two
+  a publish 2 id=2 t two
   p pubrec 2 00
-b lost
+# [MQTT-4.8.2-5]: if its session ends before that, nobody else gets the message.
+a disconnect
+  a closed
+a connect
+  a connack 00
 wait 1000
-a ping
-  a pingresp
+b ping
+  b pingresp
+a subscribe 1 $share/g/t,2
+  a suback 1 02
+a lost
+c connect
+  c connack 00
+c subscribe 1 $share/g/t,2
+  c suback 1 02
+p publish 2 t three id=3
+  c publish 2 id=1 t three
+  p pubrec 3 00
+c lost
+wait 1000
+b ping
+  b pingresp
 "#,
     );
 }

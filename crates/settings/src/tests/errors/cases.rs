@@ -707,4 +707,51 @@ error: bad value for `http.bind`
  = help: write it as 127.0.0.1:1883, [::1]:1883 or, for all addresses, 0.0.0.0:1883
 "#,
     },
+    Case {
+        file: r#"[mqtt.shared_subscriptions]
+strategy = "least_inflght"
+group_strategies = ["billing=hash_topc"]
+stall_timeout = "10"
+"#,
+        environment: &[(
+            "WEIR_MQTT__SHARED_SUBSCRIPTIONS__GROUP_STRATEGIES",
+            "a=random,a=round_robin",
+        )],
+        flags: &["mqtt.shared_subscriptions.group_strategies=billing"],
+        text: r#"
+error: bad value for `mqtt.shared_subscriptions.strategy`
+ --> weir.toml:2:12
+  |
+2 | strategy = "least_inflght"
+  |            ^^^^^^^^^^^^^^^ 'least_inflght' is none of round_robin, random, least_inflight, hash_topic, hash_clientid, single_active
+  |
+  = help: did you mean `least_inflight`?
+
+error: bad value for `mqtt.shared_subscriptions.group_strategies`
+ --> weir.toml:3:20
+  |
+3 | group_strategies = ["billing=hash_topc"]
+  |                    ^^^^^^^^^^^^^^^^^^^^^ 'hash_topc' is no strategy; they are round_robin, random, least_inflight, hash_topic, hash_clientid, single_active
+  |
+  = help: did you mean `hash_topic`?
+
+error: bad value for `mqtt.shared_subscriptions.stall_timeout`
+ --> weir.toml:4:17
+  |
+4 | stall_timeout = "10"
+  |                 ^^^^ '10' is no duration; write a whole number and ms, s, m, h or d, such as 30s
+
+error: bad value for `mqtt.shared_subscriptions.group_strategies`
+--> environment:1:51
+ |
+ | WEIR_MQTT__SHARED_SUBSCRIPTIONS__GROUP_STRATEGIES=a=random,a=round_robin
+ |                                                   ^^^^^^^^^^^^^^^^^^^^^^ share name 'a' is here twice
+
+error: bad value for `mqtt.shared_subscriptions.group_strategies`
+--> command line:1:50
+ |
+ | --set mqtt.shared_subscriptions.group_strategies=billing
+ |                                                  ^^^^^^^ 'billing' is not of the form <share name>=<strategy>
+"#,
+    },
 ];

@@ -1,10 +1,13 @@
 //! Random choices that a seed brings back.
 
 /// A generator (xorshift64*).
-pub(super) struct Dice(u64);
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
 
 impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// The choices of that seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self((seed ^ 0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -16,21 +19,22 @@ impl Dice {
     }
 
     /// A number below `end`.
-    pub(super) const fn below(&mut self, end: usize) -> usize {
+    pub const fn below(&mut self, end: usize) -> usize {
         self.next() as usize % end
     }
 
     /// Whether one of so many cases is met.
-    pub(super) const fn one_in(&mut self, cases: usize) -> bool {
+    pub const fn one_in(&mut self, cases: usize) -> bool {
         self.below(cases) == 0
     }
 
-    pub(super) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    /// One of the choices, of which there must be some.
+    pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
 
     /// The bytes in pieces: mostly one, sometimes cut anywhere.
-    pub(super) fn pieces<'a>(&mut self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
+    pub fn pieces<'a>(&mut self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
         if bytes.len() < 2 || !self.one_in(4) {
             return vec![bytes];
         }
@@ -38,8 +42,25 @@ impl Dice {
         bytes.chunks(size).collect()
     }
 
+    /// The bytes cut at any places, whole now and then.
+    pub fn cut<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let longest = *self.one_of(&[1, 3, 20, 300, usize::MAX]);
+        let mut pieces = Vec::new();
+        while !bytes.is_empty() {
+            let (piece, rest) = bytes.split_at(1 + self.below(bytes.len().min(longest)));
+            pieces.push(piece);
+            bytes = rest;
+        }
+        pieces
+    }
+
+    /// A few bytes of any kind.
+    pub fn bytes(&mut self, len_max: usize) -> Vec<u8> {
+        (0..self.below(len_max + 1)).map(|_| self.below(256) as u8).collect()
+    }
+
     /// The bytes with something done to them.
-    pub(super) fn mutate(&mut self, bytes: &mut Vec<u8>) {
+    pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(3) {
             let at = self.below(bytes.len().max(1));
             match self.below(7) {

@@ -1,4 +1,4 @@
-//! The sockets of a shard as the tests have them: bytes in, bytes out, and what the shard asked for.
+//! The sockets of a shard as tests have them: bytes in, bytes out, and what the shard asked for.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,39 +8,45 @@ use crate::ids::ConnId;
 use crate::outbox::{CloseReason, Outbox};
 
 /// One connection's side of the shard.
-#[derive(Default)]
-pub(super) struct Socket {
+#[derive(Default, Debug)]
+pub struct Socket {
     /// What the shard wrote and the client has not got yet.
-    pub(super) out: Vec<u8>,
+    pub out: Vec<u8>,
     /// What the client got and has not decoded yet.
-    pub(super) received: Vec<u8>,
-    pub(super) written: u64,
+    pub received: Vec<u8>,
+    /// Bytes that the client ever got.
+    pub written: u64,
     /// Packets of the client that wait, because it is not read.
-    pub(super) input: VecDeque<Vec<u8>>,
+    pub input: VecDeque<Vec<u8>>,
     /// What its CONNECT asked for, once that was handed to the shard.
-    pub(super) version: Option<ProtocolVersion>,
+    pub version: Option<ProtocolVersion>,
     /// What was read of it and is no whole packet yet.
-    pub(super) unread: Vec<u8>,
-    pub(super) is_paused: bool,
+    pub unread: Vec<u8>,
+    /// The shard does not read it.
+    pub is_paused: bool,
     /// The client does not read.
-    pub(super) is_blocked: bool,
-    pub(super) wants_drained: bool,
-    pub(super) closed: Option<CloseReason>,
+    pub is_blocked: bool,
+    /// The shard wants to hear when all is written.
+    pub wants_drained: bool,
+    /// The shard has ended it.
+    pub closed: Option<CloseReason>,
 }
 
 /// All connections of a shard.
-#[derive(Default)]
-pub(super) struct Sockets {
-    pub(super) open: BTreeMap<u32, Socket>,
+#[derive(Default, Debug)]
+pub struct Sockets {
+    /// By slot.
+    pub open: BTreeMap<u32, Socket>,
 }
 
 impl Sockets {
-    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Socket> {
+    /// A connection that is open.
+    pub fn get(&mut self, conn: ConnId) -> Option<&mut Socket> {
         self.open.get_mut(&conn.slot)
     }
 
     /// Writes out what can be, and gives the connections whose shard wants to hear of it.
-    pub(super) fn flush(&mut self) -> Vec<ConnId> {
+    pub fn flush(&mut self) -> Vec<ConnId> {
         let mut drained = Vec::new();
         for (slot, socket) in &mut self.open {
             if socket.is_blocked {

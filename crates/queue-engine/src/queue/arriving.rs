@@ -1,0 +1,102 @@
+//! Messages that come.
+
+use stdx::UnixMillis;
+
+use super::Queue;
+use crate::index::{Entry, NEVER, chunk_of};
+use crate::{Action, Departure, Key, MessageId, NewMessage, Offset};
+
+impl Queue {
+    /// Takes a message.
+    pub(super) fn enqueue(&mut self, message: &NewMessage, actions: &mut Vec<Action>) {
+        let Some(offset) = self.append(message) else {
+            actions.push(Action::Duplicate { at: message.at });
+            return;
+        };
+        if let Some(older) = self.replaces(offset)
+            && self.leases.get(older).is_none()
+        {
+            self.take_out(older);
+            self.replaced(older, actions);
+        }
+        if self.is_over_limit() {
+            self.rules_are_stale = true;
+        }
+    }
+
+    /// Puts a message at the end; none when its id is known.
+    pub(super) fn append(&mut self, message: &NewMessage) -> Option<Offset> {
+        if let Some(id) = message.message_id
+            && !self.config.dedup_window.is_zero()
+        {
+            if self.dedup.is_known(id, message.stored, self.config.dedup_window) {
+                return None;
+            }
+            self.dedup.remember(id, message.stored, &self.config);
+        }
+        let entry = Entry {
+            at: message.at,
+            size: message.size,
+            stored: message.stored,
+            key: if self.config.needs_keys() { message.key } else { Key::NONE },
+            expires: message.expires.map_or(NEVER, |expires| expires.max(message.stored)),
+            not_before: message.not_before.map_or(message.stored, |at| at.max(message.stored)),
+        };
+        let offset = self.index.push(entry);
+        let deadline = self.deadline(&entry);
+        if deadline != NEVER {
+            self.expiry.note(chunk_of(offset), deadline);
+        }
+        if entry.is_held_back() {
+            self.index.place(offset);
+            self.held_back.insert((entry.not_before, offset));
+        }
+        Some(offset)
+    }
+
+    /// The message that a new one has replaced.
+    pub(super) fn replaces(&mut self, offset: Offset) -> Option<Offset> {
+        if !self.config.last_value {
+            return None;
+        }
+        self.newest.add(self.key(offset), offset)
+    }
+
+    /// Whether a message with this id would be a duplicate, if it were stored at that time. To be asked before a message is
+    /// stored; one that is stored all the same is recognised then.
+    #[must_use]
+    pub fn is_duplicate(&self, id: MessageId, stored: UnixMillis) -> bool {
+        let window = self.config.dedup_window;
+        !window.is_zero() && self.dedup.is_known(id, stored, window)
+    }
+
+    /// Whether a message came back, or stayed, that a newer one of its key has replaced.
+    pub(super) fn is_replaced(&self, offset: Offset) -> bool {
+        !self.newest.is_empty() && self.newest.is_replaced(offset)
+    }
+
+    pub(super) fn replaced(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        let at = self.leave(offset, Departure::Replaced).at;
+        actions.push(Action::Replaced { offset, at });
+    }
+
+    /// Finds the newest message of each key.
+    pub(super) fn find_newest(&mut self) {
+        self.newest.clear();
+        if self.config.last_value {
+            for (offset, entry) in self.index.iter_from(Offset(0)) {
+                self.newest.add(entry.key, offset);
+            }
+        }
+    }
+
+    /// Removes what was replaced and is not in flight.
+    pub(super) fn replace_older(&mut self, actions: &mut Vec<Action>) {
+        let is_idle = |offset: &Offset| self.leases.get(*offset).is_none();
+        let older: Vec<Offset> = self.newest.replaced().filter(is_idle).collect();
+        for offset in older {
+            self.take_out(offset);
+            self.replaced(offset, actions);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Other properties on a living queue: what follows at once.
+
+use super::Queue;
+use crate::consumers::ConsumerSlot;
+use crate::dispatch::Dispatcher;
+use crate::{Action, QueueConfig};
+
+impl Queue {
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        self.config.paused = paused;
+        // While it was paused nobody looked for somebody to take these.
+        self.unplaced.extend(self.barred.ready());
+        self.keys.recall_owners();
+    }
+
+    pub(super) fn reconfigure(&mut self, config: QueueConfig) {
+        let slots: Vec<ConsumerSlot> = self.consumers.slots().collect();
+        let before = std::mem::replace(&mut self.config, config);
+        let config = self.config.clone();
+        if config.dispatch_strategy != before.dispatch_strategy {
+            self.dispatcher = Dispatcher::new(config.dispatch_strategy);
+            slots.iter().for_each(|slot| self.consumers.get_mut(*slot).is_available = false);
+        }
+        let keys_changed = config.key_inflight != before.key_inflight
+            || config.dispatch_strategy != before.dispatch_strategy;
+        if keys_changed {
+            self.forget_keys();
+            if self.is_keyed() {
+                self.go_by_keys();
+            }
+        }
+        if config.retention != before.retention {
+            self.find_deadlines();
+        }
+        if config.last_value != before.last_value {
+            self.find_newest();
+        }
+        if config.dedup_window.is_zero() {
+            self.dedup.clear();
+        }
+        if config.keep_settled != before.keep_settled {
+            self.find_kept();
+        }
+        self.rules_are_stale = true;
+        self.set_paused(config.paused);
+        slots.into_iter().for_each(|slot| self.refresh(slot));
+    }
+
+    /// Makes good what a replay left undone, and what other properties, or a message that came, ask for.
+    pub(super) fn apply_rules(&mut self, actions: &mut Vec<Action>) {
+        self.rules_are_stale = false;
+        self.replace_older(actions);
+        if self.config.keep_settled.is_zero() && self.index.kept_len() > 0 {
+            self.forget_all(actions);
+        }
+        self.drop_oldest(actions);
+    }
+}
