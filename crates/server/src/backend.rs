@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use admin_api::{
     AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
@@ -14,13 +13,10 @@ use broker::{
     Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
 };
 use log_api::LogState;
-use tokio::sync::oneshot;
 
+use crate::answer::{RETRY_AFTER, answer};
 use crate::mapping::{drops_dead_letters, engine_config, properties};
 use crate::operator;
-
-/// When a client may ask again while the log takes nothing.
-pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -28,19 +24,6 @@ pub(crate) struct BrokerBackend {
     pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
     pub(crate) draining: Arc<AtomicBool>,
-}
-
-/// Waits for the answer to a request that was given a callback.
-pub(crate) async fn answer<T: Send + 'static>(
-    ask: impl FnOnce(Box<dyn FnOnce(T) + Send>),
-) -> Result<T, ApiError> {
-    let (sender, receiver) = oneshot::channel();
-    // A client that does not wait for the answer drops the receiver.
-    ask(Box::new(move |result| drop(sender.send(result))));
-    receiver.await.map_err(|_| ApiError::Unavailable {
-        message: "the broker is shutting down".to_owned(),
-        retry_after: RETRY_AFTER,
-    })
 }
 
 fn api_error(error: ControlError) -> ApiError {

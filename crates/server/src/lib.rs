@@ -1,6 +1,7 @@
 //! Builds a node from its settings, runs it until it is told to stop, and drains it without loss.
 
 mod access;
+mod answer;
 mod backend;
 mod greeting;
 mod limits;

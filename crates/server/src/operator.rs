@@ -14,7 +14,7 @@ use broker::{
 use mqtt_codec::PropertyBlock;
 use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode, TopicName};
 
-use crate::backend::{RETRY_AFTER, answer};
+use crate::answer::{RETRY_AFTER, answer};
 
 pub(crate) async fn delayed(
     handle: &Handle,
