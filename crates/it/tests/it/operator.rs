@@ -87,10 +87,11 @@ fn paho_is_told_where_to_be_answered_and_at_the_end_where_to_go() {
         let client = weir.rest().get("/clients/paho");
         (client.body["connected"] == json!(true)).then_some(())
     });
-    weir.terminate();
+    let stopped = weir.terminate();
     let output = child.wait_with_output().expect("it ends");
     let said = words(&output);
     assert_eq!(said, "connected reply/paho\ndisconnected 156 b.example:1883\n");
+    drop(stopped);
 }
 
 #[test]
@@ -112,7 +113,10 @@ fn an_operator_sees_clients_and_sends_them_away() {
     assert_eq!(nobody.body["reason_code"], json!(16));
     let done = weir.command(&["clients", "rm", "meter/7"], "");
     assert_eq!(done, "client 'meter/7' sent away with its session\n");
-    assert_eq!(client.next(std::time::Duration::from_secs(30)), Some(it::Event::Closed));
+    assert_eq!(
+        client.next(std::time::Duration::from_secs(30)),
+        Some(it::Event::Disconnected { code: 0x98 })
+    );
     assert_eq!(rest.get("/clients/meter%2F7").status, 404);
 }
 
