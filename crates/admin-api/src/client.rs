@@ -1,11 +1,12 @@
 //! The client and subscription resources.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{DurationText, Timestamp};
 
 /// A client: a session with or without a connection.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClientView {
     /// Its client id.
     pub client_id: String,
@@ -32,7 +33,7 @@ pub struct ClientView {
 }
 
 /// A subscription.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SubscriptionView {
     /// Whose it is.
     pub client_id: String,

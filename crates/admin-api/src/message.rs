@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ApiError;
 
@@ -12,7 +13,7 @@ use crate::ApiError;
 pub const MESSAGES_MAX: usize = 1_000;
 
 /// A message to publish: the body of `POST /api/v1/publish`.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageSpec {
     /// Where to publish it.
@@ -35,7 +36,7 @@ pub struct MessageSpec {
 }
 
 /// The properties of a message.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MessageProperties {
     /// 1 when the payload is text.
@@ -59,7 +60,7 @@ pub struct MessageProperties {
 }
 
 /// Messages to publish in their order: the body of `POST /api/v1/publish/bulk`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkSpec {
     /// The messages.
@@ -67,7 +68,7 @@ pub struct BulkSpec {
 }
 
 /// What became of a message.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PublishOutcome {
     /// The reason code that a publisher at QoS 1 would get.
     pub reason_code: u8,
@@ -76,7 +77,7 @@ pub struct PublishOutcome {
 }
 
 /// What became of several.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BulkOutcome {
     /// An outcome for each, in their order.
     pub data: Vec<PublishOutcome>,

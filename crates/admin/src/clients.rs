@@ -8,38 +8,63 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::failure::Failure;
 use crate::listing;
+use crate::openapi::{Refused, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
 
 /// Which clients.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ClientsQuery {
+    /// How many at most; 100 if not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
+    /// The `next` of the page before.
+    #[param(pattern = "^([0-9a-f]{2})*$")]
     cursor: Option<String>,
+    /// Only those with a connection, or only those without.
+    #[param(value_type = Option<bool>)]
     connected: Option<String>,
 }
 
 /// What becomes of the session.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct EndQuery {
+    /// `keep` keeps the session; otherwise it ends.
+    #[param(pattern = "^(end|keep)$")]
     session: Option<String>,
 }
 
 /// Which subscriptions.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct SubscriptionsQuery {
+    /// How many at most; 100 if not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
+    /// The `next` of the page before.
+    #[param(pattern = "^([0-9a-f]{2})*$")]
     cursor: Option<String>,
+    /// Only those of that client.
     client_id: Option<String>,
+    /// Only those that get what is published there, or that are to exactly that.
     topic: Option<String>,
 }
 
+/// Clients, in no particular order.
+#[utoipa::path(
+    get, path = "/api/v1/clients", tag = "clients", operation_id = "list_clients",
+    params(ClientsQuery),
+    responses((status = 200, body = Page<ClientView>, description = "A page of clients."), Refused, Wrong),
+)]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ClientsQuery>, QueryRejection>,
@@ -55,6 +80,12 @@ pub async fn list(
     Ok(Json(listing::with_cursor(shared.backend.clients(page, connected).await?)))
 }
 
+/// A client.
+#[utoipa::path(
+    get, path = "/api/v1/clients/{client_id}", tag = "clients", operation_id = "show_client",
+    params(("client_id" = String, Path, description = "The client id, percent-encoded.")),
+    responses((status = 200, body = ClientView, description = "The client."), Refused, Unknown),
+)]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
     client_id: Result<Path<String>, PathRejection>,
@@ -62,6 +93,12 @@ pub async fn show(
     Ok(Json(shared.backend.client(listing::name("client_id", client_id)?).await?))
 }
 
+/// Ends a client's connection with 0x98, and its session unless that is to be kept.
+#[utoipa::path(
+    delete, path = "/api/v1/clients/{client_id}", tag = "clients", operation_id = "delete_client",
+    params(("client_id" = String, Path, description = "The client id, percent-encoded."), EndQuery),
+    responses((status = 204, description = "It is gone, for a restart too."), Refused, Wrong, Unknown),
+)]
 pub async fn delete(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
@@ -79,6 +116,12 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Subscriptions, in no particular order.
+#[utoipa::path(
+    get, path = "/api/v1/subscriptions", tag = "clients", operation_id = "list_subscriptions",
+    params(SubscriptionsQuery),
+    responses((status = 200, body = Page<SubscriptionView>, description = "A page of subscriptions."), Refused, Wrong),
+)]
 pub async fn subscriptions(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<SubscriptionsQuery>, QueryRejection>,

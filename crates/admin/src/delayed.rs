@@ -10,9 +10,16 @@ use axum::{Extension, Json};
 
 use crate::failure::Failure;
 use crate::listing::{self, ListQuery};
+use crate::openapi::{Refused, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
 
+/// Messages that are to be published later, the next one first.
+#[utoipa::path(
+    get, path = "/api/v1/delayed", tag = "messages", operation_id = "list_delayed",
+    params(ListQuery),
+    responses((status = 200, body = Page<DelayedView>, description = "A page of messages; it may have fewer than asked for."), Refused, Wrong),
+)]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -22,6 +29,12 @@ pub async fn list(
     Ok(Json(listing::with_cursor(page)))
 }
 
+/// Cancels a message that is to be published later.
+#[utoipa::path(
+    delete, path = "/api/v1/delayed/{id}", tag = "messages", operation_id = "cancel_delayed",
+    params(("id" = String, Path, description = "The message's id.")),
+    responses((status = 204, description = "It never comes, for a restart too."), Refused, Unknown),
+)]
 pub async fn delete(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,

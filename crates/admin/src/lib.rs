@@ -14,6 +14,7 @@ mod json_body;
 mod listing;
 mod login;
 mod metrics_page;
+mod openapi;
 mod publish;
 mod queues;
 mod routes;

@@ -8,8 +8,15 @@ use axum::extract::State;
 
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
+use crate::openapi::{Refused, Wrong};
 use crate::shared::Shared;
 
+/// Publishes a message, and answers when it is where it belongs.
+#[utoipa::path(
+    post, path = "/api/v1/publish", tag = "messages", operation_id = "publish",
+    request_body = MessageSpec,
+    responses((status = 200, body = PublishOutcome, description = "What became of it."), Refused, Wrong),
+)]
 pub async fn one(
     State(shared): State<Arc<Shared>>,
     JsonBody(message): JsonBody<MessageSpec>,
@@ -23,6 +30,12 @@ pub async fn one(
     }
 }
 
+/// Publishes messages in their order. When one of them cannot be, none is published.
+#[utoipa::path(
+    post, path = "/api/v1/publish/bulk", tag = "messages", operation_id = "publish_bulk",
+    request_body = BulkSpec,
+    responses((status = 200, body = BulkOutcome, description = "What became of each."), Refused, Wrong),
+)]
 pub async fn bulk(
     State(shared): State<Arc<Shared>>,
     JsonBody(BulkSpec { messages }): JsonBody<BulkSpec>,

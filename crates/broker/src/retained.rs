@@ -349,7 +349,7 @@ impl RetainedStore {
     }
 
     /// Bodies in the log that are needed here.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn held(&self) -> u64 {
         self.inner.read().totals.held()
     }

@@ -1,3 +1,5 @@
+mod requests;
+
 use serde_json::{Value, json};
 
 use super::*;

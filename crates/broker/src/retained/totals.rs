@@ -57,7 +57,7 @@ impl Totals {
     }
 
     /// Bodies in the log, by segment.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn held(&self) -> u64 {
         self.segments.values().map(|(count, _)| u64::from(*count)).sum()
     }

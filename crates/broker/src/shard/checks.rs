@@ -37,7 +37,8 @@ impl Shard {
     }
 
     /// Bodies in the log that the retained messages of all shards need.
-    pub(crate) fn retained_held(&self) -> u64 {
+    #[must_use]
+    pub fn retained_held(&self) -> u64 {
         self.shared.retained.held()
     }
 
