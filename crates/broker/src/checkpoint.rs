@@ -7,7 +7,7 @@ use crate::directory::QueueDefinition;
 use crate::record::{DefinitionRecord, Delayed, Lying, Reader, RecordError, StoredSession};
 use crate::retained::StoredRetained;
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// One queue in a checkpoint.
 pub(crate) struct QueuePart {
@@ -23,8 +23,8 @@ pub(crate) struct QueuePart {
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
 /// | retained messages, see RetainedPart
 /// ```
-/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole, version 3
-/// no sizes of delayed messages, which then count nothing.
+/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
+/// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing.
 pub(crate) struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub(crate) next_sink: u32,
@@ -97,12 +97,12 @@ impl StoredPart {
         }
         if version > 1 {
             for _ in 0..reader.u32()? {
-                part.sessions.push(StoredSession::decode(&mut reader)?);
+                part.sessions.push(StoredSession::decode(&mut reader, version > 3)?);
             }
             for _ in 0..reader.u32()? {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };
                 let at = Position::from_u64(reader.u64()?);
-                let size = if version > 3 { reader.u32()? } else { 0 };
+                let size = if version > 4 { reader.u32()? } else { 0 };
                 part.delayed.push((delayed, Lying { at, size }));
             }
             part.retained = match version {
@@ -145,8 +145,8 @@ mod tests {
         }
     }
 
-    /// The same as versions before 4 wrote it, without the size at the end.
-    fn empty_before_4(version: u8) -> Vec<u8> {
+    /// The same as versions before 5 wrote it, without the size at the end.
+    fn empty_before_5(version: u8) -> Vec<u8> {
         let mut bytes = empty().encode();
         bytes[0] = version;
         bytes.truncate(bytes.len() - 4);
@@ -154,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_version_3_has_delayed_messages_without_sizes() {
-        let part = StoredPart::decode(&empty_before_4(3)).expect("legal");
+    fn a_part_of_version_4_has_delayed_messages_without_sizes() {
+        let part = StoredPart::decode(&empty_before_5(4)).expect("legal");
         let (delayed, lying) = empty().delayed[0];
         assert_eq!(part.delayed, [(delayed, Lying { size: 0, ..lying })]);
     }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_part_of_version_2_has_retained_messages_whole() {
-        let mut bytes = empty_before_4(2);
+        let mut bytes = empty_before_5(2);
         bytes.extend_from_slice(&7_u64.to_le_bytes());
         for payload in [&b"one"[..], b"two"] {
             let mut record = Vec::new();

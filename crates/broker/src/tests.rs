@@ -18,6 +18,8 @@ mod live;
 mod mqtt311;
 mod mqtt5;
 mod outside;
+mod protection;
+mod queue_once;
 mod queues;
 mod retained;
 mod retained_crashes;

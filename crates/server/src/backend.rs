@@ -10,7 +10,8 @@ use admin_api::{
     SubscriptionsWanted, Timestamp,
 };
 use broker::{
-    Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
+    Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, QueueChange, QueueDefinition,
+    QueueState,
 };
 use log_api::LogState;
 
@@ -257,6 +258,13 @@ impl Backend for BrokerBackend {
                 delayed_bytes: counts.delayed_bytes,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
+                connects_refused_total: connects_refused(&counts),
+                subscriptions_refused_total: subscriptions_refused(&counts),
+                connections_ended_total: connections_ended(&counts),
+                buffered_bytes: node.buffered_bytes as u64,
+                incomplete_bytes: self.net.incomplete_bytes(),
+                will_bytes: node.will_bytes as u64,
+                subscription_bytes: node.subscription_bytes as u64,
                 protocol_errors_total: counts.protocol_errors_total,
                 connections_refused_total: self.net.refused().collect(),
                 listener_connections: self.net.connections().map(owned).collect(),
@@ -280,4 +288,32 @@ impl Backend for BrokerBackend {
             })
         })
     }
+}
+
+const fn connects_refused(counts: &Counts) -> [(&'static str, u64); 5] {
+    [
+        ("client_id", counts.connects_client_id_total),
+        ("will", counts.connects_will_total),
+        ("max_sessions", counts.connects_sessions_total),
+        ("memory", counts.connects_memory_total),
+        ("other", counts.connects_other_total),
+    ]
+}
+
+const fn subscriptions_refused(counts: &Counts) -> [(&'static str, u64); 3] {
+    [
+        ("quota", counts.subscriptions_over_quota_total),
+        ("filter", counts.subscriptions_invalid_total),
+        ("other", counts.subscriptions_refused_total),
+    ]
+}
+
+const fn connections_ended(counts: &Counts) -> [(&'static str, u64); 5] {
+    [
+        ("keep_alive", counts.ended_keep_alive_total),
+        ("taken_over", counts.ended_taken_over_total),
+        ("quota", counts.ended_quota_total),
+        ("slow_consumer", counts.ended_slow_total),
+        ("other", counts.ended_other_total),
+    ]
 }

@@ -24,6 +24,9 @@ use crate::routes::Route;
 const RESERVED: [&str; 8] =
     ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
 
+/// What the topics of a client's aliases may take whatever others do: it was told how many it may have.
+const ALIAS_BYTES_FREE: usize = 4096;
+
 /// Whether a topic is one that clients cannot publish to.
 pub(super) fn is_reserved(topic: &str) -> bool {
     topic.starts_with('$') && RESERVED.contains(&topic.split('/').next().unwrap_or_default())
@@ -60,6 +63,11 @@ impl Shard {
             match state.connection.resolve_alias(publish.topic, publish.properties.topic_alias) {
                 Ok(topic) => {
                     resolved = topic.to_owned();
+                    if !publish.topic.is_empty() && !self.has_room_for_aliases(conn) {
+                        let text = "no room for the topics of so many topic aliases";
+                        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
+                        return;
+                    }
                     &resolved
                 }
                 Err(reason) => {
@@ -107,6 +115,14 @@ impl Shard {
         }
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
+    }
+
+    /// Counts what the client's topic aliases take; false when that is more than one client may have now.
+    fn has_room_for_aliases(&mut self, conn: ConnId) -> bool {
+        let memory = &self.shared.budgets.memory;
+        let Some(state) = self.conns.get_mut(conn) else { return true };
+        memory.note(&mut state.accounted, state.connection.alias_bytes());
+        state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
@@ -171,7 +187,13 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = if wants_storage { self.storage_refusal() } else { None };
+        let refusal = match wants_storage {
+            _ if publisher.is_some() && self.shared.budgets.memory.is_over() => {
+                Some(ReasonCode::QUOTA_EXCEEDED)
+            }
+            true => self.storage_refusal(),
+            false => None,
+        };
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id

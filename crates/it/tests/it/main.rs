@@ -11,6 +11,7 @@ mod openapi;
 mod operator;
 mod overlap;
 mod pairs;
+mod protection;
 mod retained;
 mod sessions;
 mod shared_subscriptions;
