@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{AlarmView, ApiError, NodeMetrics, QueuePatch, QueueSpec, QueueView};
+use crate::{
+    AlarmView, ApiError, ClientView, DelayedView, MessageSpec, NodeMetrics, Page, PageRequest,
+    PublishOutcome, QueuePatch, QueueSpec, QueueView, SubscriptionView, SubscriptionsWanted,
+};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,6 +41,43 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Deletes a queue and what waits in it.
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Messages that are to be published later, in the order in which they are due.
+    fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>>;
+
+    /// Cancels one of them durably.
+    fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Clients, all or those with a connection or those without.
+    fn clients(
+        &self,
+        page: PageRequest,
+        connected: Option<bool>,
+    ) -> BoxFuture<'_, Result<Page<ClientView>, ApiError>>;
+
+    /// One client.
+    fn client(&self, client_id: String) -> BoxFuture<'_, Result<ClientView, ApiError>>;
+
+    /// Ends a client's connection, and its session if that is wanted.
+    fn end_client(
+        &self,
+        client_id: String,
+        ends_session: bool,
+    ) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Subscriptions.
+    fn subscriptions(
+        &self,
+        page: PageRequest,
+        wanted: SubscriptionsWanted,
+    ) -> BoxFuture<'_, Result<Page<SubscriptionView>, ApiError>>;
+
+    /// Publishes messages in their order, and says what became of each. When one of them cannot be, none is published;
+    /// the field of the error says which, as `messages[3].topic`.
+    fn publish(
+        &self,
+        messages: Vec<MessageSpec>,
+    ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>>;
 
     /// All alarms that stand, in any order. Does not wait.
     fn alarms(&self) -> Vec<AlarmView>;

@@ -3,8 +3,11 @@
 
 mod alarm;
 mod backend;
+mod client;
+mod delayed;
 mod error;
 mod login;
+mod message;
 mod metrics;
 mod page;
 mod queue;
@@ -15,8 +18,13 @@ mod user;
 
 pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health};
+pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
+pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
+pub use message::{
+    BulkOutcome, BulkSpec, MESSAGES_MAX, MessageProperties, MessageSpec, PublishOutcome,
+};
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{

@@ -47,6 +47,8 @@ pub struct NodeMetrics {
     pub negative_acks_total: u64,
     /// Messages that are to be published later.
     pub delayed_messages: u64,
+    /// Their bytes.
+    pub delayed_bytes: u64,
     /// Sessions that outlive their connections.
     pub durable_sessions: u64,
     /// CONNECT packets refused for what they ask, by reason.

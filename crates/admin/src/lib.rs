@@ -4,8 +4,10 @@
 mod access;
 mod admin_token;
 mod alarms;
+mod clients;
 mod config;
 mod connections;
+mod delayed;
 mod failure;
 mod health;
 mod json_body;
@@ -13,6 +15,7 @@ mod listing;
 mod login;
 mod metrics_page;
 mod openapi;
+mod publish;
 mod queues;
 mod routes;
 mod secret;

@@ -17,32 +17,43 @@ use crate::secret::{hex, unhex};
 pub struct ListQuery {
     /// How many at most; 100 if not given.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
-    limit: Option<String>,
+    pub limit: Option<String>,
     /// The `next` of the page before.
     #[param(pattern = "^([0-9a-f]{2})*$")]
-    cursor: Option<String>,
+    pub cursor: Option<String>,
+}
+
+/// A query that was understood.
+pub fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Failure> {
+    let query = query.map_err(|rejection| Failure::field("query", rejection.body_text()));
+    query.map(|Query(query)| query)
 }
 
 /// The part of a list that was asked for.
 pub fn page<T>(
-    query: Result<Query<ListQuery>, QueryRejection>,
+    list_query: Result<Query<ListQuery>, QueryRejection>,
     list: Vec<T>,
     key: impl Fn(&T) -> &str,
 ) -> Result<Page<T>, Failure> {
-    let Query(query) = query.map_err(|rejection| Failure::field("query", rejection.body_text()))?;
-    let page = page_request(query)?.cut(list, key)?;
-    Ok(Page { next: page.next.map(|name| hex(name.as_bytes())), ..page })
+    let ListQuery { limit, cursor } = query(list_query)?;
+    Ok(with_cursor(page_request(limit, cursor)?.cut(list, key)?))
 }
 
-fn page_request(query: ListQuery) -> Result<PageRequest, Failure> {
-    let limit = match query.limit {
+/// The page with its `next` as clients give it back.
+pub fn with_cursor<T>(page: Page<T>) -> Page<T> {
+    Page { next: page.next.map(|name| hex(name.as_bytes())), ..page }
+}
+
+/// Which part of a list is asked for.
+pub fn page_request(limit: Option<String>, cursor: Option<String>) -> Result<PageRequest, Failure> {
+    let limit = match limit {
         Some(text) => Some(
             text.parse()
                 .map_err(|_| Failure::field("limit", format!("'{text}' is no whole number")))?,
         ),
         None => None,
     };
-    let after = match query.cursor {
+    let after = match cursor {
         Some(text) => {
             let name = unhex(&text).and_then(|bytes| String::from_utf8(bytes).ok());
             Some(

@@ -127,6 +127,7 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
+        (Metric::DelayedBytes, numbers.delayed_bytes),
         (Metric::BufferedBytes, numbers.buffered_bytes),
         (Metric::IncompleteBytes, numbers.incomplete_bytes),
         (Metric::WillBytes, numbers.will_bytes),

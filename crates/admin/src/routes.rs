@@ -19,7 +19,10 @@ use utoipa_axum::routes;
 use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
-use crate::{alarms, health, login, metrics_page, openapi, queues, start_page, users};
+use crate::{
+    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queues, start_page,
+    users,
+};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {
@@ -49,6 +52,13 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::patch, queues::delete))
         .routes(routes!(alarms::list))
+        .routes(routes!(clients::list))
+        .routes(routes!(clients::show, clients::delete))
+        .routes(routes!(clients::subscriptions))
+        .routes(routes!(publish::one))
+        .routes(routes!(publish::bulk))
+        .routes(routes!(delayed::list))
+        .routes(routes!(delayed::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use log_api::{Log, Position, ShardId};
+use log_api::{Log, ShardId};
 use mqtt_router::Router;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
@@ -14,12 +14,13 @@ use crate::config::Config;
 use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
 use crate::handle::Handle;
+use crate::ids::delayed_owner;
 use crate::post::Post;
-use crate::record::{Delayed, StoredSession};
+use crate::record::{Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
-use crate::shard::{Shard, delayed_owner, tell_log_state};
+use crate::shard::{Shard, tell_log_state};
 use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
@@ -110,15 +111,15 @@ pub fn open(
 /// Gives each shard what is its.
 fn restore(
     shards: &mut [Shard],
-    delayed: Vec<(Delayed, Position)>,
+    delayed: Vec<(Delayed, Lying)>,
     sessions: Vec<StoredSession>,
     now: UnixMillis,
 ) {
     let count = shards.len() as u16;
-    for (delayed, at) in delayed {
+    for (delayed, lying) in delayed {
         let owner = delayed_owner(delayed.number, count);
         if let Some(shard) = shards.get_mut(usize::from(owner.0)) {
-            shard.restore_delayed(delayed, at);
+            shard.restore_delayed(delayed, lying);
         }
     }
     for session in sessions {

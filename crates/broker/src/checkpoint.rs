@@ -4,10 +4,10 @@ use log_api::Position;
 use queue_engine::Snapshot;
 
 use crate::directory::QueueDefinition;
-use crate::record::{DefinitionRecord, Delayed, Reader, RecordError, StoredSession};
+use crate::record::{DefinitionRecord, Delayed, Lying, Reader, RecordError, StoredSession};
 use crate::retained::StoredRetained;
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// One queue in a checkpoint.
 pub(crate) struct QueuePart {
@@ -20,11 +20,11 @@ pub(crate) struct QueuePart {
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
 /// | queues u32 | { definition_len u32 | definition record | state_len u64 | state } ...
-/// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 } ...
+/// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
 /// | retained messages, see RetainedPart
 /// ```
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
-/// version 3 no leases of sessions.
+/// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing.
 pub(crate) struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub(crate) next_sink: u32,
@@ -32,7 +32,7 @@ pub(crate) struct ShardPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<QueuePart>,
     pub(crate) sessions: Vec<StoredSession>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
 }
 
 /// A queue as read back.
@@ -48,7 +48,7 @@ pub(crate) struct StoredPart {
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<StoredQueue>,
     pub(crate) sessions: Vec<StoredSession>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
     pub(crate) retained: StoredRetained,
 }
 
@@ -73,10 +73,11 @@ impl ShardPart {
             session.encode(&mut out);
         }
         out.extend_from_slice(&(self.delayed.len() as u32).to_le_bytes());
-        for (delayed, at) in &self.delayed {
-            for number in [delayed.number, delayed.due_ms, at.as_u64()] {
+        for (delayed, lying) in &self.delayed {
+            for number in [delayed.number, delayed.due_ms, lying.at.as_u64()] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
+            out.extend_from_slice(&lying.size.to_le_bytes());
         }
         out
     }
@@ -100,7 +101,9 @@ impl StoredPart {
             }
             for _ in 0..reader.u32()? {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };
-                part.delayed.push((delayed, Position::from_u64(reader.u64()?)));
+                let at = Position::from_u64(reader.u64()?);
+                let size = if version > 4 { reader.u32()? } else { 0 };
+                part.delayed.push((delayed, Lying { at, size }));
             }
             part.retained = match version {
                 2 => StoredRetained::take_whole(&mut reader)?,
@@ -135,8 +138,26 @@ mod tests {
             next_session: 1 << 39,
             queues: Vec::new(),
             sessions: Vec::new(),
-            delayed: vec![(Delayed { number: 64, due_ms: 9 }, Position::new(1, 64))],
+            delayed: vec![(
+                Delayed { number: 64, due_ms: 9 },
+                Lying { at: Position::new(1, 64), size: 70 },
+            )],
         }
+    }
+
+    /// The same as versions before 5 wrote it, without the size at the end.
+    fn empty_before_5(version: u8) -> Vec<u8> {
+        let mut bytes = empty().encode();
+        bytes[0] = version;
+        bytes.truncate(bytes.len() - 4);
+        bytes
+    }
+
+    #[test]
+    fn a_part_of_version_4_has_delayed_messages_without_sizes() {
+        let part = StoredPart::decode(&empty_before_5(4)).expect("legal");
+        let (delayed, lying) = empty().delayed[0];
+        assert_eq!(part.delayed, [(delayed, Lying { size: 0, ..lying })]);
     }
 
     #[test]
@@ -177,8 +198,7 @@ mod tests {
 
     #[test]
     fn a_part_of_version_2_has_retained_messages_whole() {
-        let mut bytes = empty().encode();
-        bytes[0] = 2;
+        let mut bytes = empty_before_5(2);
         bytes.extend_from_slice(&7_u64.to_le_bytes());
         for payload in [&b"one"[..], b"two"] {
             let mut record = Vec::new();

@@ -72,8 +72,10 @@ pub struct Config {
     pub retained_cache: u64,
     /// How long settlements may wait for a record of theirs; durable within 50 ms with the sync that follows.
     pub settle_interval: Duration,
-    /// Messages that each shard keeps to publish them later.
+    /// Messages kept to publish them later.
     pub max_delayed_messages: usize,
+    /// Bytes of messages kept to publish them later (topic, properties, payload).
+    pub max_delayed_bytes: u64,
     /// How often the status under `$SYS/` is told; zero for never.
     pub status_interval: Duration,
     /// The version that it names.
@@ -145,6 +147,7 @@ impl Default for Config {
             retained_cache: 128 << 20,
             settle_interval: Duration::from_millis(15),
             max_delayed_messages: 100_000,
+            max_delayed_bytes: 1 << 30,
             status_interval: Duration::ZERO,
             version: "",
             route_cache_topics: 65_536,

@@ -104,6 +104,16 @@ fn name_hash(name: &str) -> u16 {
     ((hash ^ (hash >> 33)) & 0xFFFF) as u16
 }
 
+/// The shard that publishes a delayed message, by its number:
+///
+/// ```text
+/// count (55) | shard that took it (6)
+/// ```
+pub(crate) const fn delayed_owner(number: u64, shards: u16) -> ShardId {
+    let shards = if shards == 0 { 1 } else { shards };
+    ShardId((number & 63) as u16 % shards)
+}
+
 /// A hash that is the same for ever.
 pub(crate) fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -13,7 +13,9 @@ mod groups;
 mod handle;
 mod hosting;
 mod ids;
+mod listing;
 mod mail;
+mod new_message;
 mod outbox;
 mod peer;
 mod post;
@@ -43,7 +45,12 @@ pub use directory::QueueDefinition;
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
+pub use listing::{
+    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
+    WalkCursor,
+};
 pub use mail::{Mail, QueueState};
+pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use log_api::{LogEvent, ShardId};
 use mqtt_router::{SinkId, SubscriptionOptions};
-use mqtt_types::Message;
+use mqtt_types::{Message, ReasonCode};
 use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
 
@@ -12,6 +12,7 @@ use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
+use crate::listing::{ClientError, DelayedError, DelayedId, List};
 use crate::routes::Route;
 
 /// A letter to a shard. Letters of one sender arrive in order.
@@ -63,6 +64,14 @@ pub(crate) enum Letter {
     SignedIn { conn: ConnId, verdict: Verdict },
     /// Users were changed: connections of those who are no more end.
     UsersChanged,
+    /// Part of a list for an operator.
+    List(List),
+    /// A delayed message is not to come.
+    CancelDelayed { id: DelayedId, reply: Reply<Result<(), DelayedError>> },
+    /// A client is to go, and perhaps its session with it.
+    EndClient { client_id: String, ends_session: bool, reply: Reply<Result<(), ClientError>> },
+    /// A message of the operator's.
+    Publish { message: Message, reply: Reply<ReasonCode> },
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
 }

@@ -15,7 +15,7 @@ pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
 pub(crate) use targets::{
-    Delayed, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    Delayed, Lying, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
     encode_delayed_done,
 };
 

@@ -13,7 +13,7 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, PublishRecord, RecordError, SessionEvent, SessionRecord,
+    DefinitionRecord, Delayed, Lying, PublishRecord, RecordError, SessionEvent, SessionRecord,
     SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
@@ -34,7 +34,7 @@ pub struct Recovery {
     sessions: Sessions,
     retained: Retained,
     /// When each delayed message is due, and where it lies.
-    delayed: BTreeMap<u64, (u64, Position)>,
+    delayed: BTreeMap<u64, (u64, Lying)>,
     /// The highest number of a delayed message.
     newest_delayed: u64,
     /// The newest moment that a record tells of.
@@ -52,7 +52,7 @@ pub struct Recovered {
     pub(crate) retained: RetainedIndex<Entry>,
     /// Retained messages that the log does not have: they are to be written.
     pub(crate) whole_retained: Vec<Message>,
-    pub(crate) delayed: Vec<(Delayed, Position)>,
+    pub(crate) delayed: Vec<(Delayed, Lying)>,
     /// The highest number of a delayed message.
     pub(crate) newest_delayed: u64,
     /// The newest moment that the log tells of: it is not earlier now.
@@ -111,8 +111,8 @@ impl Recovery {
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
             recovery.sessions.restore(part.next_session, part.sessions);
             recovery.retained.restore(part.retained, &mut recovery.released);
-            for (delayed, at) in part.delayed {
-                recovery.delay(delayed, at);
+            for (delayed, lying) in part.delayed {
+                recovery.delay(delayed, lying);
             }
         }
         Ok(recovery)
@@ -141,8 +141,8 @@ impl Recovery {
             }
             RecordKind::Attempt => {}
             RecordKind::Delayed => {
-                if let Some((_, at)) = self.delayed.remove(&decode_delayed_done(body)?) {
-                    self.released.add(at);
+                if let Some((_, lying)) = self.delayed.remove(&decode_delayed_done(body)?) {
+                    self.released.add(lying.at);
                 }
             }
             RecordKind::Session => {
@@ -186,15 +186,15 @@ impl Recovery {
                 self.retained.publish(version, position, &record)?;
             }
             if let Some(delayed) = more.delayed {
-                self.delay(delayed, position);
+                self.delay(delayed, Lying { at: position, size: record.counted_bytes() });
             }
         }
         Ok(())
     }
 
-    fn delay(&mut self, delayed: Delayed, at: Position) {
+    fn delay(&mut self, delayed: Delayed, lying: Lying) {
         self.newest_delayed = self.newest_delayed.max(delayed.number);
-        self.delayed.insert(delayed.number, (delayed.due_ms, at));
+        self.delayed.insert(delayed.number, (delayed.due_ms, lying));
     }
 
     fn settle(&mut self, record: &SettleRecord) {
@@ -234,7 +234,7 @@ impl Recovery {
         let delayed = self
             .delayed
             .into_iter()
-            .map(|(number, (due_ms, at))| (Delayed { number, due_ms }, at))
+            .map(|(number, (due_ms, lying))| (Delayed { number, due_ms }, lying))
             .collect();
         Recovered {
             queues: self.queues.into_values().collect(),

@@ -16,9 +16,11 @@ mod hold;
 mod inbox;
 mod leases;
 mod letters;
+mod listing;
 mod live;
 mod loans;
 mod members;
+mod outside;
 mod pick;
 mod publish;
 mod relics;
@@ -62,9 +64,10 @@ pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
 use delayed::DelayedMessages;
-pub(crate) use delayed::owner_of as delayed_owner;
 use inbox::UnloggedInboxes;
+use listing::Looks;
 use loans::{LendJob, Lent};
+use outside::Outside;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -114,6 +117,8 @@ pub struct Shard {
     delayed: DelayedMessages,
     retained: RetainedWork,
     overflowing: Overflowing,
+    looks: Looks,
+    outside: Outside,
     /// The budgets that are nearly used up, as the control shard knows.
     tight: Tight,
     log_state: LogState,
@@ -170,6 +175,8 @@ impl Shard {
             delayed: DelayedMessages::default(),
             retained: RetainedWork::default(),
             overflowing: Overflowing::default(),
+            looks: Looks::default(),
+            outside: Outside::default(),
             tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
@@ -275,6 +282,7 @@ impl Shard {
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
         self.counts.delayed_messages = self.delayed.len() as u64;
+        self.counts.delayed_bytes = self.delayed.bytes();
         self.counts.durable_sessions = self.sessions.durable_len() as u64;
         if let Some(published) = self.shared.counts.get(usize::from(self.id.0)) {
             published.publish(&self.counts);

@@ -79,6 +79,8 @@ counters! {
     negative_acks_total,
     /// Messages that are to be published later.
     delayed_messages,
+    /// The bytes of those.
+    delayed_bytes,
     /// Sessions that outlive their connections.
     durable_sessions,
     /// Clients refused for the length of their client id.

@@ -1,6 +1,7 @@
 //! The broker under test: transcripts of what clients say and hear, over one shard and over three.
 
 mod client;
+mod operator;
 mod world;
 
 mod alarms;
@@ -12,9 +13,11 @@ mod durable_crashes;
 mod durable_edges;
 mod durable_refusals;
 mod fuzz;
+mod listing;
 mod live;
 mod mqtt311;
 mod mqtt5;
+mod outside;
 mod protection;
 mod queue_once;
 mod queues;

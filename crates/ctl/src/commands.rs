@@ -1,6 +1,8 @@
 //! The subcommands, one module each.
 
 mod alarms;
+mod clients;
+mod delayed;
 mod publish;
 mod queue;
 mod subscribe;
@@ -23,6 +25,12 @@ pub enum Commands {
     Sub(Box<subscribe::SubArgs>),
     /// Manage queues
     Queue(queue::QueueArgs),
+    /// List clients, and send them away
+    Clients(clients::ClientsArgs),
+    /// List subscriptions
+    Subs(clients::SubsArgs),
+    /// List messages that are to be published later, and cancel them
+    Delayed(delayed::DelayedArgs),
     /// Show what needs attention
     Alarms(alarms::AlarmsArgs),
     /// Manage users
@@ -35,6 +43,9 @@ impl Commands {
             Self::Pub(args) => publish::run(args),
             Self::Sub(args) => subscribe::run(args),
             Self::Queue(args) => queue::run(args),
+            Self::Clients(args) => clients::run(args),
+            Self::Subs(args) => clients::run_subs(args),
+            Self::Delayed(args) => delayed::run(args),
             Self::Alarms(args) => alarms::run(args),
             Self::Users(args) => users::run(args),
         }

@@ -37,3 +37,19 @@ impl Columns {
         self.0.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
     }
 }
+
+/// The fields of one thing, a line each.
+pub fn fields(value: &impl serde::Serialize) -> Result<()> {
+    let value = serde_json::to_value(value).context("cannot write JSON")?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let text = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Null => "-".to_owned(),
+            other => other.to_string(),
+        };
+        table.add_row([name.clone(), text]);
+    }
+    line(&Columns(table).text())
+}

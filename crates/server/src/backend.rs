@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use admin_api::{
-    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, Health,
-    LogMetrics, NodeMetrics, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats,
-    QueueView, Timestamp,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
+    DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest, PublishOutcome,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, SubscriptionView,
+    SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, QueueChange, QueueDefinition,
     QueueState,
 };
 use log_api::LogState;
-use tokio::sync::oneshot;
 
+use crate::answer::{RETRY_AFTER, answer};
 use crate::mapping::{drops_dead_letters, engine_config, properties};
-
-/// When a client may ask again while the log takes nothing.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+use crate::operator;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -27,19 +25,6 @@ pub(crate) struct BrokerBackend {
     pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
     pub(crate) draining: Arc<AtomicBool>,
-}
-
-/// Waits for the answer to a request that was given a callback.
-async fn answer<T: Send + 'static>(
-    ask: impl FnOnce(Box<dyn FnOnce(T) + Send>),
-) -> Result<T, ApiError> {
-    let (sender, receiver) = oneshot::channel();
-    // A client that does not wait for the answer drops the receiver.
-    ask(Box::new(move |result| drop(sender.send(result))));
-    receiver.await.map_err(|_| ApiError::Unavailable {
-        message: "the broker is shutting down".to_owned(),
-        retry_after: RETRY_AFTER,
-    })
 }
 
 fn api_error(error: ControlError) -> ApiError {
@@ -163,6 +148,49 @@ impl Backend for BrokerBackend {
         })
     }
 
+    fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
+        Box::pin(operator::delayed(&self.handle, page))
+    }
+
+    fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(operator::cancel_delayed(&self.handle, id))
+    }
+
+    fn clients(
+        &self,
+        page: PageRequest,
+        connected: Option<bool>,
+    ) -> BoxFuture<'_, Result<Page<ClientView>, ApiError>> {
+        Box::pin(operator::clients(&self.handle, page, connected))
+    }
+
+    fn client(&self, client_id: String) -> BoxFuture<'_, Result<ClientView, ApiError>> {
+        Box::pin(operator::client(&self.handle, client_id))
+    }
+
+    fn end_client(
+        &self,
+        client_id: String,
+        ends_session: bool,
+    ) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(operator::end_client(&self.handle, client_id, ends_session))
+    }
+
+    fn subscriptions(
+        &self,
+        page: PageRequest,
+        wanted: SubscriptionsWanted,
+    ) -> BoxFuture<'_, Result<Page<SubscriptionView>, ApiError>> {
+        Box::pin(operator::subscriptions(&self.handle, page, wanted))
+    }
+
+    fn publish(
+        &self,
+        messages: Vec<MessageSpec>,
+    ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
+        Box::pin(operator::publish(&self.handle, messages))
+    }
+
     fn alarms(&self) -> Vec<AlarmView> {
         let view = |alarm: Alarm| AlarmView {
             name: alarm.name.to_owned(),
@@ -227,6 +255,7 @@ impl Backend for BrokerBackend {
                 shared_dropped_total: counts.shared_dropped_total,
                 negative_acks_total: counts.negative_acks_total,
                 delayed_messages: counts.delayed_messages,
+                delayed_bytes: counts.delayed_bytes,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
                 connects_refused_total: connects_refused(&counts),

@@ -1,12 +1,14 @@
 //! Builds a node from its settings, runs it until it is told to stop, and drains it without loss.
 
 mod access;
+mod answer;
 mod backend;
 mod greeting;
 mod limits;
 mod mapping;
 mod memory;
 mod node;
+mod operator;
 mod serve;
 
 pub use serve::{Options, check, serve};

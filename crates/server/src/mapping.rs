@@ -114,6 +114,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         retained_cache: mqtt.retained_cache,
         status_interval: mqtt.sys_interval,
         max_delayed_messages: mqtt.max_delayed_messages as usize,
+        max_delayed_bytes: mqtt.max_delayed_bytes,
         shared_subscriptions: shared_subscriptions(&mqtt.shared_subscriptions),
         ..broker::Config::default()
     })

@@ -107,8 +107,10 @@ pub struct MqttSettings {
     pub retain_available: bool,
     /// What a client that asks for response information is told.
     pub response_information: Option<String>,
-    /// Messages that wait to be published later, for each shard.
+    /// Messages that wait to be published later.
     pub max_delayed_messages: u32,
+    /// Their bytes.
+    pub max_delayed_bytes: u64,
     /// How often the status is published.
     pub sys_interval: Duration,
     /// Retained messages kept.

@@ -79,6 +79,7 @@ metrics! {
     NegativeAcks = Counter "weir_mqtt_negative_acks_total" None, "Messages that a subscriber refused by a reason code of 0x80 or above, and that were discarded";
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
+    DelayedBytes = Gauge "weir_delayed_bytes" None, "Bytes of messages that are to be published later";
     ConnectsRefused = Counter "weir_mqtt_connects_refused_total" Some("reason"), "CONNECT packets refused for what they ask, by reason: client_id, will, max_sessions, memory, other";
     SubscriptionsRefused = Counter "weir_mqtt_subscriptions_refused_total" Some("reason"), "Subscriptions refused, by reason: quota, filter, other";
     ConnectionsEnded = Counter "weir_mqtt_connections_ended_total" Some("reason"), "Connections that the broker ended, by reason: keep_alive, taken_over, quota, slow_consumer, other";

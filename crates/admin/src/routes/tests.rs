@@ -3,7 +3,9 @@ mod fuzz;
 use std::net::SocketAddr;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, Health, NodeMetrics, QueuePatch, QueueSpec, QueueView,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
+    NodeMetrics, Page, PageRequest, PublishOutcome, QueuePatch, QueueSpec, QueueView,
+    SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -41,6 +43,42 @@ impl Backend for Numbers {
     }
 
     fn delete_queue(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn delayed(&self, _: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
+        refused()
+    }
+
+    fn cancel_delayed(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn clients(
+        &self,
+        _: PageRequest,
+        _: Option<bool>,
+    ) -> BoxFuture<'_, Result<Page<ClientView>, ApiError>> {
+        refused()
+    }
+
+    fn client(&self, _: String) -> BoxFuture<'_, Result<ClientView, ApiError>> {
+        refused()
+    }
+
+    fn end_client(&self, _: String, _: bool) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn subscriptions(
+        &self,
+        _: PageRequest,
+        _: SubscriptionsWanted,
+    ) -> BoxFuture<'_, Result<Page<SubscriptionView>, ApiError>> {
+        refused()
+    }
+
+    fn publish(&self, _: Vec<MessageSpec>) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
         refused()
     }
 

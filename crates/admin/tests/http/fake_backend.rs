@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, Health, NodeMetrics, QueueMetrics, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
+    NodeMetrics, Page, PageRequest, PublishOutcome, QueueMetrics, QueuePatch, QueueProperties,
+    QueueSpec, QueueStats, QueueView, SubscriptionView, SubscriptionsWanted,
 };
 
 const SUPPORTED: &[&str] =
@@ -16,6 +17,10 @@ const SUPPORTED: &[&str] =
 pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
     pub alarms: Mutex<Vec<AlarmView>>,
+    pub delayed: Mutex<Vec<DelayedView>>,
+    pub clients: Mutex<Vec<ClientView>>,
+    pub subscriptions: Mutex<Vec<SubscriptionView>>,
+    pub published: Mutex<Vec<MessageSpec>>,
     pub health: Mutex<Health>,
     /// Set when every request shall be refused for a while.
     pub overloaded: Mutex<bool>,
@@ -87,6 +92,88 @@ impl Backend for FakeBackend {
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
         let removed = self.queues.lock().expect("not poisoned").remove(&name);
         answer(removed.map(|_| ()).ok_or_else(|| ApiError::no_queue(name)))
+    }
+
+    fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
+        let all = self.delayed.lock().expect("not poisoned").clone();
+        answer(page.cut(all, |message| &message.id))
+    }
+
+    fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        let mut all = self.delayed.lock().expect("not poisoned");
+        let before = all.len();
+        all.retain(|message| message.id != id);
+        let is_gone = all.len() < before;
+        answer(
+            is_gone.then_some(()).ok_or(ApiError::NotFound { kind: "delayed message", name: id }),
+        )
+    }
+
+    fn clients(
+        &self,
+        page: PageRequest,
+        connected: Option<bool>,
+    ) -> BoxFuture<'_, Result<Page<ClientView>, ApiError>> {
+        let mut all = self.clients.lock().expect("not poisoned").clone();
+        all.retain(|client| connected.is_none_or(|wanted| wanted == client.connected));
+        answer(page.cut(all, |client| &client.client_id))
+    }
+
+    fn client(&self, client_id: String) -> BoxFuture<'_, Result<ClientView, ApiError>> {
+        let all = self.clients.lock().expect("not poisoned");
+        let found = all.iter().find(|client| client.client_id == client_id).cloned();
+        answer(found.ok_or(ApiError::NotFound { kind: "client", name: client_id }))
+    }
+
+    fn end_client(
+        &self,
+        client_id: String,
+        ends_session: bool,
+    ) -> BoxFuture<'_, Result<(), ApiError>> {
+        let mut all = self.clients.lock().expect("not poisoned");
+        let Some(client) = all.iter_mut().find(|client| client.client_id == client_id) else {
+            return answer(Err(ApiError::NotFound { kind: "client", name: client_id }));
+        };
+        client.connected = false;
+        if ends_session {
+            all.retain(|client| client.client_id != client_id);
+        }
+        answer(Ok(()))
+    }
+
+    fn subscriptions(
+        &self,
+        page: PageRequest,
+        wanted: SubscriptionsWanted,
+    ) -> BoxFuture<'_, Result<Page<SubscriptionView>, ApiError>> {
+        let all = self.subscriptions.lock().expect("not poisoned").clone();
+        let is_wanted = |subscription: &SubscriptionView| {
+            wanted.client_id.as_ref().is_none_or(|id| *id == subscription.client_id)
+                && wanted.topic.as_ref().is_none_or(|topic| *topic == subscription.topic_filter)
+        };
+        let found = all.into_iter().filter(is_wanted).collect();
+        answer(page.cut(found, |subscription| &subscription.topic_filter))
+    }
+
+    fn publish(
+        &self,
+        messages: Vec<MessageSpec>,
+    ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
+        for (n, message) in messages.iter().enumerate() {
+            if message.topic.contains('+') {
+                let field = format!("messages[{n}].topic");
+                return answer(Err(ApiError::invalid(field, "has a wildcard")));
+            }
+        }
+        let outcome = |message: &MessageSpec| match message.topic.as_str() {
+            "nobody" => PublishOutcome { reason_code: 0x10, reason: "nobody".to_owned() },
+            "full" => PublishOutcome { reason_code: 0x97, reason: "quota exceeded".to_owned() },
+            "$q/a" => PublishOutcome { reason_code: 0x90, reason: "topic".to_owned() },
+            _ => PublishOutcome { reason_code: 0, reason: "success".to_owned() },
+        };
+        let outcomes = messages.iter().map(outcome).collect();
+        self.published.lock().expect("not poisoned").extend(messages);
+        answer(Ok(outcomes))
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

@@ -6,6 +6,7 @@ mod fake_backend;
 mod limits;
 mod open_routes;
 mod openapi;
+mod operator;
 mod queues;
 mod sign_in;
 mod users;

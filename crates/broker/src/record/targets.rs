@@ -3,6 +3,7 @@
 
 use std::borrow::Borrow;
 
+use log_api::Position;
 use mqtt_types::{PacketId, QoS};
 use smallvec::SmallVec;
 
@@ -13,6 +14,7 @@ use crate::ids::SessionNumber;
 const HAS_RETAINED: u8 = 0b01;
 const HAS_PUBLISHER: u8 = 0b10;
 const HAS_DELAYED: u8 = 0b100;
+const HAS_DELAYED_BY: u8 = 0b1_0000;
 const QOS: u8 = 0b0011;
 const RETAIN: u8 = 0b0100;
 const IDENTIFIERS: u8 = 0b1000;
@@ -47,6 +49,13 @@ pub(crate) struct Delayed {
     pub(crate) due_ms: u64,
 }
 
+/// Where a delayed message lies in the log, and what it counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lying {
+    pub(crate) at: Position,
+    pub(crate) size: u32,
+}
+
 /// Appends the body of a record that a delayed message was published: `version u8 | number u64`.
 pub(crate) fn encode_delayed_done(out: &mut Vec<u8>, number: u64) {
     out.push(1);
@@ -63,8 +72,8 @@ pub(crate) fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
 /// Targets that are no queues.
 ///
 /// ```text
-/// flags u8 (retained 0, publisher 1, delayed 2) | [retained u64] | [publisher u64 | packet_id u16]
-/// | [delayed u64 | due_ms u64]
+/// flags u8 (retained 0, publisher 1, delayed 2, its publisher 4) | [retained u64] | [publisher u64 | packet_id u16]
+/// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5)
 ///                     | [count u8 | identifier varint ...] | [group u32 | key u32] } ...
 /// ```
@@ -77,6 +86,8 @@ pub(crate) struct MoreTargets {
     pub(crate) publisher: Option<(SessionNumber, PacketId)>,
     /// It takes no road yet: it is to be published later.
     pub(crate) delayed: Option<Delayed>,
+    /// The client that published it so.
+    pub(crate) delayed_by: Option<Box<str>>,
     pub(crate) sessions: Vec<SessionTarget>,
 }
 
@@ -97,6 +108,9 @@ impl MoreTargets {
         let mut flags = if self.retained.is_some() { HAS_RETAINED } else { 0 };
         flags |= if self.publisher.is_some() { HAS_PUBLISHER } else { 0 };
         flags |= if self.delayed.is_some() { HAS_DELAYED } else { 0 };
+        let delayed_by = self.delayed_by.as_deref().filter(|_| self.delayed.is_some());
+        let delayed_by = delayed_by.and_then(|id| Some((u16::try_from(id.len()).ok()?, id)));
+        flags |= if delayed_by.is_some() { HAS_DELAYED_BY } else { 0 };
         out.push(flags);
         if let Some(version) = self.retained {
             out.extend_from_slice(&version.to_le_bytes());
@@ -108,6 +122,10 @@ impl MoreTargets {
         if let Some(delayed) = self.delayed {
             out.extend_from_slice(&delayed.number.to_le_bytes());
             out.extend_from_slice(&delayed.due_ms.to_le_bytes());
+        }
+        if let Some((len, client_id)) = delayed_by {
+            out.extend_from_slice(&len.to_le_bytes());
+            out.extend_from_slice(client_id.as_bytes());
         }
         put_varint(out, self.sessions.len() as u64);
         let mut before = 0;
@@ -151,6 +169,10 @@ impl MoreTargets {
         } else {
             None
         };
+        let delayed_by = match flags & HAS_DELAYED_BY {
+            0 => None,
+            _ => Some(client_id(&mut reader)?),
+        };
         let count = reader.varint()?;
         let mut sessions = Vec::new();
         let mut before = 0_u64;
@@ -160,8 +182,14 @@ impl MoreTargets {
                 before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
             sessions.push(target(SessionNumber(before), &mut reader)?);
         }
-        Ok(Self { retained, publisher, delayed, sessions })
+        Ok(Self { retained, publisher, delayed, delayed_by, sessions })
     }
+}
+
+fn client_id(reader: &mut Reader<'_>) -> Result<Box<str>, RecordError> {
+    let len = reader.u16()?;
+    let text = std::str::from_utf8(reader.bytes(usize::from(len))?);
+    text.map(Box::from).map_err(|_| reader.error("a client id is not UTF-8"))
 }
 
 /// Targets, each with which of its session's copies it is: a session gets one for its own subscriptions, and one for each
@@ -218,6 +246,7 @@ mod tests {
             retained: Some(u64::MAX),
             publisher: Some((SessionNumber(1 << 55), PacketId::MIN)),
             delayed: Some(Delayed { number: 1 << 60, due_ms: 7 }),
+            delayed_by: Some("meter-7".into()),
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),
                 session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),

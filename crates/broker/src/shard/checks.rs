@@ -82,6 +82,12 @@ impl Shard {
     /// Answers that somebody waits for.
     #[must_use]
     pub fn open_ends(&self) -> usize {
-        self.publishes.len() + self.subscribes.len() + self.answers.len() + self.entrants.len()
+        self.publishes.len()
+            + self.subscribes.len()
+            + self.answers.len()
+            + self.entrants.len()
+            + self.looks.len()
+            + self.outside.len()
+            + self.delayed.open_ends()
     }
 }

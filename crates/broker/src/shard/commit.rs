@@ -12,10 +12,11 @@ use stdx::UnixMillis;
 use super::Shard;
 use super::alarms::tell_log_state;
 use super::control::is_control_token;
-use super::delayed::{delayed_of, is_delayed_token};
+use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
 use super::loans::lender_of;
+use super::outside::outside_of;
 use super::relics::{RELIC_READ, is_relic_token};
 use super::replay::replay_of;
 use super::session_log::is_session_token;
@@ -25,7 +26,7 @@ use crate::control::CONTROL_SHARD;
 use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, StoredSession};
+use crate::record::{Lying, PublishRecord, StoredSession};
 use crate::retained::RetainedPart;
 
 impl Shard {
@@ -50,6 +51,8 @@ impl Shard {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
             self.delayed_read(number, records, out);
+        } else if let Some(key) = look_of(token) {
+            self.look_read(key, records);
         } else if let Some(number) = lender_of(token) {
             self.lend_read(number, records, out);
         } else if let Some(replay) = replay_of(token) {
@@ -97,7 +100,8 @@ impl Shard {
             Ok(None) => {}
             Ok(Some(more)) => {
                 if let Some(delayed) = more.delayed {
-                    self.delayed_stored(delayed, record.position);
+                    let size = publish.counted_bytes();
+                    self.delayed_stored(delayed, Lying { at: record.position, size });
                 }
                 if let Some(version) = more.retained {
                     self.retained_stored(record, publish, version);
@@ -115,6 +119,9 @@ impl Shard {
         refused: Option<ReasonCode>,
         out: &mut O,
     ) {
+        if let Some(key) = outside_of(token) {
+            return self.outside_committed(key, refused);
+        }
         let Some(pending) =
             usize::try_from(token).ok().and_then(|token| self.publishes.try_remove(token))
         else {
@@ -173,7 +180,7 @@ impl Shard {
             } else if is_control_token(token) {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
-                self.delayed_not_done(token);
+                self.delayed_not_done(token, error);
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {

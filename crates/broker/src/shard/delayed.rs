@@ -2,19 +2,23 @@
 //! lies in the log until then; here is only where.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{Position, ReadError, RecordKind, ShardId, ShardSet};
+use log_api::{AppendError, ReadError, RecordKind, ShardId, ShardSet};
 use mqtt_types::{Message, MessageHead, ReasonCode, TopicName};
 use stdx::UnixMillis;
 
 use super::Shard;
 use super::live::Live;
 use super::publish::{Publisher, is_reserved};
+use crate::control::Reply;
 use crate::hosting::NO_TOKEN;
+use crate::ids::delayed_owner;
+use crate::listing::{DelayedError, DelayedId};
 use crate::outbox::Outbox;
-use crate::record::{Delayed, MoreTargets, PublishRecord, encode_delayed_done};
+use crate::record::{Delayed, Lying, MoreTargets, PublishRecord, encode_delayed_done};
 use crate::routes::Route;
 use crate::timers::Timer;
 
@@ -22,10 +26,14 @@ use crate::timers::Timer;
 const DELAYED_TOKEN: u64 = 1 << 61;
 /// Tells reads of delayed messages from others.
 const DELAYED_READ: u64 = 1 << 62;
+/// Tells such reads by who only looks from those of who publishes.
+const LOOK_READ: u64 = DELAYED_READ | 1 << 61;
 /// How far a timer is set at most: the wall clock, which delays go by, may jump.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
 /// When to look again while the log takes nothing.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+/// What a message counts beyond its bytes, as in queues (contract §3).
+const COUNTED_BYTES: u64 = 64;
 /// Messages that are published in one go.
 const PUBLISH_MAX: usize = 256;
 
@@ -33,9 +41,19 @@ pub(super) const fn is_delayed_token(token: u64) -> bool {
     token >> 61 == DELAYED_TOKEN >> 61
 }
 
-/// The delayed message whose body was read, if it was one.
+/// The delayed message whose body was read to be published, if it was one.
 pub(super) const fn delayed_of(read_token: u64) -> Option<u64> {
-    if read_token >> 62 == DELAYED_READ >> 62 { Some(read_token & !DELAYED_READ) } else { None }
+    if read_token >> 61 == DELAYED_READ >> 61 { Some(read_token & !DELAYED_READ) } else { None }
+}
+
+/// The look at delayed messages whose bodies were read, if it was one.
+pub(super) const fn look_of(read_token: u64) -> Option<u64> {
+    if read_token >> 61 == LOOK_READ >> 61 { Some(read_token & !LOOK_READ) } else { None }
+}
+
+/// The token of reads for a look.
+pub(super) const fn look_token(key: u64) -> u64 {
+    LOOK_READ | key
 }
 
 /// The delay and the topic in `$delayed/<seconds>/<topic>`. `None` when it is not of that form.
@@ -47,24 +65,18 @@ pub(super) fn parse(topic: &str) -> Option<(u32, TopicName<'_>)> {
     Some((seconds, topic))
 }
 
-/// The shard that publishes a delayed message, by its number:
-///
-/// ```text
-/// count (55) | shard that took it (6)
-/// ```
-pub(crate) const fn owner_of(number: u64, shards: u16) -> ShardId {
-    let shards = if shards == 0 { 1 } else { shards };
-    ShardId((number & 63) as u16 % shards)
-}
-
 /// The delayed messages of a shard.
 #[derive(Default)]
 pub(crate) struct DelayedMessages {
     next: u64,
     /// When each is due and its number, and where it lies.
-    waiting: BTreeMap<(u64, u64), Position>,
-    /// Those that are being published: read, or published and that not yet stored.
-    leaving: HashMap<u64, (u64, Position)>,
+    waiting: BTreeMap<(u64, u64), Lying>,
+    /// Those that are being published or cancelled: read, or that not yet stored.
+    leaving: HashMap<u64, (u64, Lying)>,
+    /// The bytes of all of them.
+    bytes: u64,
+    /// Who cancelled those that are.
+    cancelled: HashMap<u64, Reply<Result<(), DelayedError>>>,
     has_timer: bool,
 }
 
@@ -79,8 +91,53 @@ impl DelayedMessages {
         self.next = self.next.max(number >> 6);
     }
 
-    pub(crate) fn insert(&mut self, delayed: Delayed, at: Position) {
-        self.waiting.insert((delayed.due_ms, delayed.number), at);
+    pub(crate) fn insert(&mut self, delayed: Delayed, lying: Lying) {
+        self.bytes += u64::from(lying.size);
+        self.waiting.insert((delayed.due_ms, delayed.number), lying);
+    }
+
+    /// Takes one from those that wait.
+    fn leave(&mut self, due_ms: u64, number: u64) -> Option<Lying> {
+        let lying = self.waiting.remove(&(due_ms, number))?;
+        self.leaving.insert(number, (due_ms, lying));
+        Some(lying)
+    }
+
+    /// One has left for good.
+    fn left(&mut self, number: u64) -> Option<Lying> {
+        let (_, lying) = self.leaving.remove(&number)?;
+        self.bytes -= u64::from(lying.size);
+        Some(lying)
+    }
+
+    /// The bytes of all of them.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Cancellations that are on their way to the disk.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn open_ends(&self) -> usize {
+        self.cancelled.len()
+    }
+
+    /// Those that wait, from behind that one on, in the order in which they are due.
+    pub(crate) fn after(
+        &self,
+        after: Option<DelayedId>,
+    ) -> impl Iterator<Item = (DelayedId, Lying)> + '_ {
+        let from = match after {
+            Some(id) => Bound::Excluded((id.due_ms, id.number)),
+            None => Bound::Unbounded,
+        };
+        let one = |(&(due_ms, number), lying): (&(u64, u64), &Lying)| {
+            (DelayedId { due_ms, number }, *lying)
+        };
+        self.waiting.range((from, Bound::Unbounded)).map(one)
+    }
+
+    pub(crate) fn find(&self, id: DelayedId) -> Option<Lying> {
+        self.waiting.get(&(id.due_ms, id.number)).copied()
     }
 
     /// How many there are.
@@ -89,15 +146,13 @@ impl DelayedMessages {
     }
 
     /// All that have not left, as the log has them.
-    pub(crate) fn all(&self) -> Vec<(Delayed, Position)> {
-        let waiting = self
-            .waiting
-            .iter()
-            .map(|((due_ms, number), at)| (Delayed { number: *number, due_ms: *due_ms }, *at));
-        let leaving = self
-            .leaving
-            .iter()
-            .map(|(number, (due_ms, at))| (Delayed { number: *number, due_ms: *due_ms }, *at));
+    pub(crate) fn all(&self) -> Vec<(Delayed, Lying)> {
+        let waiting = self.waiting.iter().map(|((due_ms, number), lying)| {
+            (Delayed { number: *number, due_ms: *due_ms }, *lying)
+        });
+        let leaving = self.leaving.iter().map(|(number, (due_ms, lying))| {
+            (Delayed { number: *number, due_ms: *due_ms }, *lying)
+        });
         waiting.chain(leaving).collect()
     }
 
@@ -132,7 +187,7 @@ impl Shard {
                 return;
             }
         }
-        if self.delayed.len() >= self.shared.config.max_delayed_messages {
+        if self.has_no_room_for_delayed(live) {
             self.refuse(publisher, ReasonCode::QUOTA_EXCEEDED, out);
             return;
         }
@@ -155,20 +210,22 @@ impl Shard {
         let number = self.delayed.number(self.id);
         let mut more = more.unwrap_or_default();
         more.delayed = Some(Delayed { number, due_ms });
+        let publisher = live.publisher.and_then(|id| self.sessions.get(id));
+        more.delayed_by = publisher.map(|entry| entry.session.client_id().into());
         self.store(&Route::default(), live, Some(more), token);
     }
 
     /// A delayed message is stored.
-    pub(super) fn delayed_stored(&mut self, delayed: Delayed, at: Position) {
-        if owner_of(delayed.number, self.shared.config.shards) == self.id {
-            self.delayed.insert(delayed, at);
+    pub(super) fn delayed_stored(&mut self, delayed: Delayed, lying: Lying) {
+        if delayed_owner(delayed.number, self.shared.config.shards) == self.id {
+            self.delayed.insert(delayed, lying);
             self.watch_delayed();
         }
     }
 
     /// Takes one in from before a restart.
-    pub(crate) fn restore_delayed(&mut self, delayed: Delayed, at: Position) {
-        self.delayed.insert(delayed, at);
+    pub(crate) fn restore_delayed(&mut self, delayed: Delayed, lying: Lying) {
+        self.delayed.insert(delayed, lying);
         if !std::mem::replace(&mut self.delayed.has_timer, true) {
             self.timers.set(stdx::Instant::ZERO, Timer::Delayed);
         }
@@ -190,14 +247,15 @@ impl Shard {
             return;
         }
         for _ in 0..PUBLISH_MAX {
-            let Some(entry) = self.delayed.waiting.first_entry() else { break };
-            let (due_ms, number) = *entry.key();
+            let Some((&(due_ms, number), _)) = self.delayed.waiting.first_key_value() else {
+                break;
+            };
             if due_ms > self.turn.unix_ms {
                 break;
             }
-            let at = entry.remove();
-            self.delayed.leaving.insert(number, (due_ms, at));
-            self.turn.read(DELAYED_READ | number, vec![at]);
+            if let Some(lying) = self.delayed.leave(due_ms, number) {
+                self.turn.read(DELAYED_READ | number, vec![lying.at]);
+            }
         }
         self.watch_delayed();
     }
@@ -225,26 +283,67 @@ impl Shard {
                 }
                 Err(error) => tracing::error!(number, error, "delayed message lost: it is damaged"),
             }
-            let token = DELAYED_TOKEN | number;
-            let notify = ShardSet::single(self.id);
-            let write = |body: &mut Vec<u8>| encode_delayed_done(body, number);
-            self.turn.batch.push(RecordKind::Delayed, 0, 0, notify, token, write);
+            self.store_delayed_done(number);
         }
     }
 
-    /// It is stored that one was published.
+    fn store_delayed_done(&mut self, number: u64) {
+        let token = DELAYED_TOKEN | number;
+        let notify = ShardSet::single(self.id);
+        let write = |body: &mut Vec<u8>| encode_delayed_done(body, number);
+        self.turn.batch.push(RecordKind::Delayed, 0, 0, notify, token, write);
+    }
+
+    /// It is stored that one was published, or cancelled.
     pub(super) fn delayed_done(&mut self, token: u64) {
-        if let Some((_, at)) = self.delayed.leaving.remove(&(token & !DELAYED_TOKEN)) {
-            self.turn.release(at);
+        let number = token & !DELAYED_TOKEN;
+        if let Some(lying) = self.delayed.left(number) {
+            self.turn.release(lying.at);
+        }
+        if let Some(reply) = self.delayed.cancelled.remove(&number) {
+            reply(Ok(()));
         }
     }
 
-    /// That could not be stored, and neither could what it led to in queues: once more, later.
-    pub(super) fn delayed_not_done(&mut self, token: u64) {
+    /// Cancels one that waits: once that is stored it never comes, and until then it does.
+    pub(super) fn cancel_delayed(&mut self, id: DelayedId, reply: Reply<Result<(), DelayedError>>) {
+        if let Some(reason) = self.storage_refusal() {
+            let reason = self.storage_reason(reason).unwrap_or_default();
+            return reply(Err(DelayedError::NotStored(reason)));
+        }
+        if self.delayed.leave(id.due_ms, id.number).is_none() {
+            return reply(Err(DelayedError::NotFound));
+        }
+        self.delayed.cancelled.insert(id.number, reply);
+        self.store_delayed_done(id.number);
+    }
+
+    /// Whether there are as many as there may be, of all shards. What is on its way to the disk comes on top.
+    fn has_no_room_for_delayed(&self, live: &Live<'_>) -> bool {
+        let config = &self.shared.config;
+        let (mut messages, mut bytes) = (self.delayed.len() as u64, self.delayed.bytes);
+        for (_, counts) in
+            self.shared.counts.iter().enumerate().filter(|(n, _)| *n != usize::from(self.id.0))
+        {
+            let counts = counts.read();
+            messages += counts.delayed_messages;
+            bytes += counts.delayed_bytes;
+        }
+        let size = live.topic.as_str().len() + live.properties.len() + live.payload.len();
+        messages >= config.max_delayed_messages as u64
+            || bytes.saturating_add(size as u64 + COUNTED_BYTES) > config.max_delayed_bytes
+    }
+
+    /// That could not be stored, and neither could what it led to in queues: once more, later. One that was to be
+    /// cancelled waits as before.
+    pub(super) fn delayed_not_done(&mut self, token: u64, error: &AppendError) {
         let number = token & !DELAYED_TOKEN;
-        if let Some((due_ms, at)) = self.delayed.leaving.remove(&number) {
-            self.delayed.insert(Delayed { number, due_ms }, at);
+        if let Some((due_ms, lying)) = self.delayed.leaving.remove(&number) {
+            self.delayed.waiting.insert((due_ms, number), lying);
             self.timers.set(self.turn.now + RETRY, Timer::Delayed);
+        }
+        if let Some(reply) = self.delayed.cancelled.remove(&number) {
+            reply(Err(DelayedError::NotStored(error.to_string())));
         }
     }
 }

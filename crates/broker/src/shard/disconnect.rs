@@ -164,6 +164,16 @@ impl Shard {
     /// Ends a session that has no connection: its subscriptions go at once, its will is published. `[MQTT-3.1.3-9]` What it
     /// keeps for shared groups it goes on keeping until other members have it.
     pub(super) fn end_session<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        self.end_session_for(id, Waiting::Nobody, out);
+    }
+
+    /// The same for who wants to know when that is stored.
+    pub(super) fn end_session_for<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        waiting: Waiting,
+        out: &mut O,
+    ) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         if entry.is_ending() {
             return self.look_at_ending(id);
@@ -176,9 +186,13 @@ impl Shard {
             self.begin_ending(id);
             self.log_disconnected(id);
             self.look_at_ending(id);
+            if let Waiting::Ended(reply) = waiting {
+                // The client has no session any more; what is left is stored when the others have it.
+                reply(Ok(()));
+            }
         } else {
             self.remove_session(id);
-            self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+            self.log_session(id, SessionEvent::Ended, waiting);
         }
         if let Some(will) = will {
             self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);

@@ -9,6 +9,7 @@ use stdx::Instant;
 
 use super::Shard;
 use super::live::Live;
+use super::outside::is_outside;
 use super::publish::Publisher;
 use super::state::PendingPublish;
 use crate::ids::ConnId;
@@ -101,6 +102,9 @@ impl Shard {
         out: &mut O,
     ) {
         let conn = publisher.conn;
+        if is_outside(conn) {
+            return self.refuse(publisher, reason, out);
+        }
         let Some(state) = self.conns.get(conn) else { return };
         if state.connection.version().is_v5() {
             self.refuse(publisher, reason, out);

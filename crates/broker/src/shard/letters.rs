@@ -52,6 +52,12 @@ impl Shard {
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
             Letter::SignedIn { conn, verdict } => self.signed_in(conn, verdict, out),
             Letter::UsersChanged => self.users_changed(out),
+            Letter::List(list) => self.list(list),
+            Letter::CancelDelayed { id, reply } => self.cancel_delayed(id, reply),
+            Letter::EndClient { client_id, ends_session, reply } => {
+                self.end_client(&client_id, ends_session, reply, out);
+            }
+            Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

@@ -9,6 +9,7 @@ use mqtt_types::{Message, MessageHead, PacketId, QoS, ReasonCode, TopicName};
 use super::Shard;
 use super::delayed;
 use super::live::{Live, is_stored_for, match_for};
+use super::outside::is_outside;
 use super::pick::{Pick, Picks, member_match};
 use super::state::PendingPublish;
 use crate::directory::owner_of;
@@ -293,7 +294,9 @@ impl Shard {
         more: &mut Option<MoreTargets>,
     ) -> u64 {
         let Publisher { conn, session, qos, .. } = publisher;
-        let Some(state) = self.conns.get_mut(conn) else { return NO_TOKEN };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return self.expect_outside(conn, stored);
+        };
         let ticket = state.connection.ack_begin(packet_id, qos);
         self.keep_packet_id(session, packet_id, qos, more);
         let pending = PendingPublish { conn, session, ticket, packet_id, qos, stored };
@@ -358,6 +361,9 @@ impl Shard {
         out: &mut O,
     ) {
         let Publisher { conn, session, qos, .. } = publisher;
+        if is_outside(conn) {
+            return self.answer_outside(conn, reason);
+        }
         if qos == QoS::ExactlyOnce
             && let Some(entry) = self.sessions.get_mut(session)
         {

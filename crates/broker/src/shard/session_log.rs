@@ -9,8 +9,10 @@ use mqtt_types::{PacketId, ReasonCode};
 use super::Shard;
 use super::leases::Delivering;
 use super::unsettled::Stored;
+use crate::control::Reply;
 use crate::hosting::SETTLE_TOKEN;
 use crate::ids::{ConnId, SessionId};
+use crate::listing::ClientError;
 use crate::outbox::Outbox;
 use crate::record::{SessionEvent, SessionRecord, StoredSubscription};
 
@@ -67,6 +69,8 @@ pub(crate) enum Waiting {
         session: SessionId,
         sequence: u64,
     },
+    /// An operator ended the session.
+    Ended(Reply<Result<(), ClientError>>),
     /// A queue's PUBLISH.
     Lease(Box<Delivering>),
     /// The PUBREL for one.
@@ -153,6 +157,7 @@ impl Shard {
                 }
                 self.send_granted(session, &suback, out);
             }
+            Some(Waiting::Ended(reply)) => reply(Ok(())),
             Some(Waiting::UnsubAck { conn, session, packet_id, codes, addresses }) => {
                 for address in &addresses {
                     self.change_ends(session, address, Some(None), out);
@@ -203,6 +208,7 @@ impl Shard {
             Some(Waiting::SubAck { session, suback }) => {
                 self.take_back(session, *suback, code, error, out);
             }
+            Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
             Some(Waiting::UnsubAck { conn, session, packet_id, codes, addresses }) => {
                 // Before 5.0 it cannot be said: then it is so, and the next checkpoint makes up for it.
                 let conns = self.conns.get(conn);

@@ -428,6 +428,21 @@ impl Sessions {
         Some(entry)
     }
 
+    /// Places for sessions from that one on, so many at most.
+    pub(crate) fn slots(
+        &self,
+        from: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (u32, Option<&SessionEntry>)> {
+        let slots = self.slots.iter().enumerate().skip(from).take(count);
+        slots.map(|(slot, entry)| (slot as u32, entry.as_ref()))
+    }
+
+    /// How many places there are.
+    pub(crate) const fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
     /// All durable sessions.
     pub(crate) fn durable(&self) -> impl Iterator<Item = (SessionNumber, &SessionEntry)> {
         let entry = |(number, slot): (&SessionNumber, &u32)| {

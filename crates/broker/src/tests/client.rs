@@ -32,7 +32,7 @@ impl<'a> Words<'a> {
         self.0.iter().filter_map(move |word| word.strip_prefix(key)?.strip_prefix('='))
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(super) fn has(&self, flag: &str) -> bool {
         self.0.contains(&flag)
     }
 }
@@ -41,7 +41,7 @@ fn id(text: &str) -> PacketId {
     PacketId::new(text.parse().expect("a packet id")).expect("not 0")
 }
 
-fn qos(text: &str) -> QoS {
+pub(super) fn qos(text: &str) -> QoS {
     QoS::from_u8(text.parse().expect("a QoS")).expect("a QoS")
 }
 

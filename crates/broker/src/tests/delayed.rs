@@ -128,3 +128,157 @@ ends
 "#,
     );
 }
+
+#[test]
+fn what_waits_is_listed_by_when_it_is_due() {
+    let transcript = r#"
+p connect
+  p connack 00
+o connect v=3.1.1
+  o connack 00
+p publish 1 $delayed/20/b/c hello id=1
+  p puback 1 00
+o publish 2 $delayed/10/a x id=1 retain
+  o pubrec 1 00
+put 0 $delayed/30/d y
+  put 00
+delayed
+  <a> due=10000 a qos=2 retain size=2 by=o
+  <b> due=20000 b/c qos=1 size=8 by=p
+  <d> due=30000 d qos=0 size=2 by=-
+# A page at a time.
+delayed limit=1
+  <a> due=10000 a qos=2 retain size=2 by=o
+  next <a>
+delayed limit=2 after=<a>
+  <b> due=20000 b/c qos=1 size=8 by=p
+  <d> due=30000 d qos=0 size=2 by=-
+wait 10000
+crash
+delayed
+  <b> due=20000 b/c qos=1 size=8 by=p
+  <d> due=30000 d qos=0 size=2 by=-
+checkpoint
+crash
+delayed
+  <b> due=20000 b/c qos=1 size=8 by=p
+  <d> due=30000 d qos=0 size=2 by=-
+ends
+  0
+"#;
+    check_ids(transcript);
+}
+
+#[test]
+fn a_cancelled_message_never_comes_and_any_other_does() {
+    let transcript = r#"
+create jobs #
+p connect
+  p connack 00
+o connect v=3.1.1
+  o connack 00
+p publish 1 $delayed/20/b/c hello id=1
+  p puback 1 00
+o publish 2 $delayed/10/a x id=1 retain
+  o pubrec 1 00
+put 0 $delayed/30/d y
+  put 00
+cancel <b>
+  done
+cancel <b>
+  no such delayed message waits
+cancel 1-1
+  no such delayed message waits
+delayed
+  <a> due=10000 a qos=2 retain size=2 by=o
+  <d> due=30000 d qos=0 size=2 by=-
+# One whose cancellation is not on the disk yet is neither listed nor cancelled twice, and its time may come.
+log hold
+cancel <a>
+cancel <a>
+  no such delayed message waits
+delayed
+  <d> due=30000 d qos=0 size=2 by=-
+wait 10000
+# Nobody was told that it is cancelled: after a crash it comes.
+crash
+wait 1
+ledger jobs
+  enqueued=1 ready=1
+log full
+cancel <d>
+  the cancellation could not be stored: message not stored: the broker's disk is full
+log well
+checkpoint
+cancel <d>
+  done
+checkpoint
+crash
+delayed
+wait 60000
+ledger jobs
+  enqueued=1 ready=1
+ends
+  0
+"#;
+    check_ids(transcript);
+}
+
+/// Checks a transcript in which `<a>`, `<b>`, `<d>` stand for the ids of messages to topics that begin so, as those
+/// clients and the operator get them over so many shards.
+fn check_ids(transcript: &str) {
+    for shards in [1, 3] {
+        let mut world = super::World::new(Config { shards, ..Config::default() });
+        let setup = transcript.lines().filter(|line| !line.starts_with("  "));
+        for line in
+            setup.take_while(|line| !line.starts_with("delayed") && !line.starts_with("cancel"))
+        {
+            if !line.is_empty() && !line.starts_with('#') {
+                world.command(line);
+            }
+        }
+        let mut expected = transcript.to_owned();
+        for line in world.command("delayed") {
+            let mut words = line.split(' ');
+            let (id, topic) = (words.next().expect("an id"), words.nth(1).expect("a topic"));
+            expected = expected.replace(&format!("<{}>", &topic[..1]), id);
+        }
+        super::check_on(shards, &Config::default(), &expected);
+    }
+}
+
+#[test]
+fn limits_hold_for_all_shards_together_and_for_bytes() {
+    let config = Config { max_delayed_messages: 2, ..Config::default() };
+    let transcript = r#"
+a connect
+  a connack 00
+b connect
+  b connack 00
+c connect
+  c connack 00
+a publish 1 $delayed/5/t x id=1
+  a puback 1 00
+b publish 1 $delayed/5/t x id=1
+  b puback 1 00
+c publish 1 $delayed/5/t x id=1
+  c puback 1 97
+crash
+c connect
+  c connack 00
+c publish 1 $delayed/5/t x id=1
+  c puback 1 97
+checkpoint
+crash
+c connect
+  c connack 00
+c publish 1 $delayed/5/t x id=1
+  c puback 1 97
+wait 5000
+c publish 1 $delayed/5/t x id=2
+  c puback 2 00
+"#;
+    check_with(&config, transcript);
+    let config = Config { max_delayed_bytes: 190, ..Config::default() };
+    check_with(&config, transcript);
+}

@@ -21,7 +21,7 @@ use crate::recovery::Recovery;
 use crate::shard::Shard;
 use crate::testing::{Moment, Socket, Sockets, work};
 
-const EPOCH_MS: u64 = 1_700_000_000_000;
+pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
 
 struct Client {
     shard: usize,
@@ -45,6 +45,8 @@ pub(super) struct World {
     stalled: Vec<usize>,
     /// What clients got, as bytes, for who wants to look at it.
     pub(super) tapped: Option<Vec<(String, Vec<u8>)>>,
+    /// What an operator was answered and has not been said.
+    pub(super) answers: Arc<Mutex<Vec<String>>>,
     /// A shard whose turn does not end.
     late: Option<usize>,
     /// By how much the wall clock was set.
@@ -71,6 +73,7 @@ impl World {
             now_ms: 0,
             stalled: Vec::new(),
             tapped: None,
+            answers: Arc::default(),
             late: None,
             set_by_ms: 0,
             was_stopped: false,
@@ -142,6 +145,7 @@ impl World {
             "ends" => return vec![self.open_ends().to_string()],
             "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
+            _ if self.operator_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()
@@ -331,9 +335,11 @@ impl World {
             }
         }
         self.check();
+        let answers = std::mem::take(&mut *self.answers.lock().expect("not poisoned"));
         heard
             .into_iter()
             .flat_map(|(name, lines)| lines.into_iter().map(move |line| format!("{name} {line}")))
+            .chain(answers)
             .collect()
     }
 

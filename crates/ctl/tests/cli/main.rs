@@ -2,6 +2,7 @@
 
 mod alarms;
 mod broker;
+mod operator;
 mod program;
 mod publish;
 mod queue;

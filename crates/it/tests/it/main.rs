@@ -8,6 +8,7 @@ mod damage;
 mod full_disk;
 mod listeners;
 mod openapi;
+mod operator;
 mod overlap;
 mod pairs;
 mod protection;

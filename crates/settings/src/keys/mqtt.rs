@@ -395,12 +395,22 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.max_delayed_messages",
             default: "100000",
-            doc: "Messages that wait to be published later (`$delayed/<seconds>/<topic>`), for each shard; the next one is \
-                  refused with 0x97.",
+            doc: "Messages that wait to be published later (`$delayed/<seconds>/<topic>`); the next one is refused with 0x97.",
             slot: Slot::Count32 {
                 min: 1,
                 max: u32::MAX,
                 at: |settings| &mut settings.mqtt.max_delayed_messages,
+            },
+        },
+        Key {
+            name: "mqtt.max_delayed_bytes",
+            default: "1GiB",
+            doc: "Bytes of messages that wait to be published later (topic, properties, payload, and 64 for each); beyond \
+                  it they are refused with 0x97.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_delayed_bytes,
             },
         },
     ],
