@@ -198,6 +198,8 @@ impl Backend for BrokerBackend {
             };
             let counts = node.counts;
             let owned = |(listener, value): (&str, u64)| (listener.to_owned(), value);
+            let expiries = self.net.certificate_expiries();
+            let expiries = expiries.map(|(of, at)| (of, u64::try_from(at).unwrap_or(0)));
             Ok(NodeMetrics {
                 connections: counts.connections,
                 connects_total: counts.connects_total,
@@ -239,11 +241,7 @@ impl Backend for BrokerBackend {
                 protocol_errors_total: counts.protocol_errors_total,
                 connections_refused_total: self.net.refused().collect(),
                 listener_connections: self.net.connections().map(owned).collect(),
-                certificate_expiries: self
-                    .net
-                    .certificate_expiries()
-                    .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
-                    .collect(),
+                certificate_expiries: expiries.map(owned).collect(),
                 alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
                 log: LogMetrics {
                     appends_total: node.log.appended_records_total,

@@ -62,9 +62,7 @@ impl Shard {
             match state.connection.resolve_alias(publish.topic, publish.properties.topic_alias) {
                 Ok(topic) => {
                     resolved = topic.to_owned();
-                    if !publish.topic.is_empty() && !self.has_room_for_aliases(conn) {
-                        let text = "no room for the topics of so many topic aliases";
-                        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
+                    if !publish.topic.is_empty() && !self.keep_aliases(conn, out) {
                         return;
                     }
                     &resolved
@@ -116,12 +114,27 @@ impl Shard {
         self.take(&mut live, Some(publisher), out);
     }
 
-    /// Counts what the client's topic aliases take; false when that is more than one client may have now.
-    fn has_room_for_aliases(&mut self, conn: ConnId) -> bool {
+    /// Counts what the client's topic aliases take. False when that is more than one client may have now, which ends the
+    /// connection.
+    fn keep_aliases<O: Outbox>(&mut self, conn: ConnId, out: &mut O) -> bool {
         let memory = &self.shared.budgets.memory;
-        let Some(state) = self.conns.get_mut(conn) else { return true };
+        let Some(state) = self.conns.get_mut(conn) else { return false };
         memory.note(&mut state.accounted, state.connection.alias_bytes());
-        state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
+        if state.accounted <= memory.share().max(ALIAS_BYTES_FREE) {
+            return true;
+        }
+        let text = "no room for the topics of so many topic aliases";
+        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
+        false
+    }
+
+    /// Why a message is refused, if it is: there is no room for it, or it cannot be stored.
+    #[inline]
+    fn refusal(&self, publisher: Option<Publisher>, wants_storage: bool) -> Option<ReasonCode> {
+        if publisher.is_some() && self.shared.budgets.memory.is_over() {
+            return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if wants_storage { self.storage_refusal() } else { None }
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
@@ -186,13 +199,7 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = match wants_storage {
-            _ if publisher.is_some() && self.shared.budgets.memory.is_over() => {
-                Some(ReasonCode::QUOTA_EXCEEDED)
-            }
-            true => self.storage_refusal(),
-            false => None,
-        };
+        let refusal = self.refusal(publisher, wants_storage);
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
