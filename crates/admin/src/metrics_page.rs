@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use telemetry::{Exposition, Metric};
 
 use crate::failure::Failure;
+use crate::openapi::Refused;
 use crate::shared::Shared;
 
 type AlarmNumber = fn(&AlarmMetrics) -> u64;
@@ -37,6 +38,11 @@ const QUEUE_TIMES: &[QueueNumber] = &[
     (Metric::QueueLag, |stats| stats.lag_ms),
 ];
 
+/// The numbers of the node, in the text format of Prometheus. From this machine no sign-in is needed.
+#[utoipa::path(
+    get, path = "/metrics", tag = "node", operation_id = "metrics", security((), ("bearer" = [])),
+    responses((status = 200, body = String, content_type = "text/plain", description = "The numbers."), Refused),
+)]
 pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Failure> {
     let numbers = shared.backend.metrics().await?;
     let ready = shared.backend.health().ready;

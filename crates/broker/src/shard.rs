@@ -14,6 +14,7 @@ mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
+mod leases;
 mod letters;
 mod live;
 mod loans;

@@ -16,6 +16,7 @@ mod live;
 mod mqtt311;
 mod mqtt5;
 mod protection;
+mod queue_once;
 mod queues;
 mod retained;
 mod retained_crashes;

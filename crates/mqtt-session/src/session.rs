@@ -1,6 +1,7 @@
 //! What survives the network connection: subscriptions, messages on their way, packet ids, the will.
 //! It must not know the connection's socket, the router or the queues behind an origin.
 
+mod kept_ids;
 mod life;
 mod verdicts;
 

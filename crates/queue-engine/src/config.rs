@@ -45,8 +45,8 @@ pub enum Overflow {
     /// It is refused: the caller asks [`Queue::would_fit`](crate::Queue::would_fit) before it stores one.
     #[default]
     RejectPublish = 1,
-    /// It is taken, and the oldest that is not in flight goes. When all others are in flight, the oldest of these goes:
-    /// the newcomer never does.
+    /// It is taken, and the oldest that is not in flight goes. When all but the newest are in flight, the oldest of these
+    /// goes: its consumer may still finish it, and its verdict comes too late. The newest of all is the last to go.
     DropOldest = 2,
 }
 

@@ -161,6 +161,7 @@ impl Queue {
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
+        self.drop_oldest(actions);
         self.dispatch(actions);
         Ok(())
     }

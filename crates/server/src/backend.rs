@@ -198,8 +198,6 @@ impl Backend for BrokerBackend {
             };
             let counts = node.counts;
             let owned = |(listener, value): (&str, u64)| (listener.to_owned(), value);
-            let expiries = self.net.certificate_expiries();
-            let expiries = expiries.map(|(of, at)| (of, u64::try_from(at).unwrap_or(0)));
             Ok(NodeMetrics {
                 connections: counts.connections,
                 connects_total: counts.connects_total,
@@ -241,21 +239,29 @@ impl Backend for BrokerBackend {
                 protocol_errors_total: counts.protocol_errors_total,
                 connections_refused_total: self.net.refused().collect(),
                 listener_connections: self.net.connections().map(owned).collect(),
-                certificate_expiries: expiries.map(owned).collect(),
+                certificate_expiries: self
+                    .net
+                    .certificate_expiries()
+                    .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
+                    .collect(),
                 alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
-                log: LogMetrics {
-                    appends_total: node.log.appended_records_total,
-                    appended_bytes_total: node.log.appended_bytes_total,
-                    syncs_total: node.log.syncs_total,
-                    checkpoints_total: node.log.checkpoints_total,
-                    failures_total: node.log.failed_records_total,
-                    segments: node.log.segments,
-                    disk_bytes: node.log.disk_bytes,
-                    backlog_bytes: node.log_backlog_bytes,
-                },
+                log: log_metrics(&node),
                 queues: self.handle.queues().iter().map(queue).collect(),
             })
         })
+    }
+}
+
+const fn log_metrics(node: &broker::NodeState) -> LogMetrics {
+    LogMetrics {
+        appends_total: node.log.appended_records_total,
+        appended_bytes_total: node.log.appended_bytes_total,
+        syncs_total: node.log.syncs_total,
+        checkpoints_total: node.log.checkpoints_total,
+        failures_total: node.log.failed_records_total,
+        segments: node.log.segments,
+        disk_bytes: node.log.disk_bytes,
+        backlog_bytes: node.log_backlog_bytes,
     }
 }
 

@@ -50,6 +50,7 @@ impl Shard {
     }
 
     /// What the subscriptions of the sessions here are reckoned to take.
+    #[cfg(test)]
     pub(crate) fn subscription_bytes(&self) -> usize {
         self.sessions.iter().map(|entry| self.subscriptions_bytes(entry.id)).sum()
     }
@@ -61,12 +62,14 @@ impl Shard {
     }
 
     /// Bodies in the log that the retained messages of all shards need.
-    pub(crate) fn retained_held(&self) -> u64 {
+    #[must_use]
+    pub fn retained_held(&self) -> u64 {
         self.shared.retained.held()
     }
 
     /// Segments that have retained bodies.
-    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+    #[must_use]
+    pub fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
 

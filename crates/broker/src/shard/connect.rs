@@ -152,6 +152,7 @@ impl Shard {
             self.store_received_again(id);
             self.pump(id, out);
             self.reattach_consumers(id);
+            self.resume_leases(id, out);
         }
     }
 

@@ -9,6 +9,7 @@ use queue_engine::{ConsumerId, Offset};
 use smallvec::SmallVec;
 
 use super::Shard;
+use super::leases::Delivering;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::Consumer;
@@ -84,23 +85,23 @@ impl Shard {
                 return self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
             }
             Admission::Queue | Admission::Drop(_) => {
-                // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
                 let delivery = Delivery {
                     message: self.shared.budgets.memory.keep(&message),
                     qos: record.qos,
                     retain: false,
                     subscription_identifiers: identifiers,
                 };
-                let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
-                entry.account(&self.shared.budgets.memory);
-                if let Some(conn) = conn {
-                    out.notify_drained(conn);
-                }
-                self.give_back(id, overflow);
-                return;
+                return self.let_lease_wait(id, delivery, origin, out);
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
+        if Self::keeps_lease(id, record.qos)
+            && let Some(packet_id) = packet_id
+        {
+            let delivering =
+                Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers };
+            return self.deliver_kept(delivering, out);
+        }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let expiry = match message.expiry_left(self.turn.unix_ms) {
             Some(None) => return self.not_sent(origin, Sent::Expired),
@@ -129,6 +130,23 @@ impl Shard {
         if packet_id.is_none() {
             out.notify_drained(conn);
         }
+    }
+
+    /// A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
+    fn let_lease_wait<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        delivery: Delivery,
+        origin: Origin,
+        out: &mut O,
+    ) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
+        entry.account(&self.shared.budgets.memory);
+        if let Some(conn) = entry.conn {
+            out.notify_drained(conn);
+        }
+        self.give_back(id, overflow);
     }
 
     /// Messages that had to leave a full session: live ones are lost and counted, queues get theirs back.

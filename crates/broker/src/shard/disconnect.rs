@@ -84,6 +84,8 @@ impl Shard {
         let memory = &self.shared.budgets.memory;
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
         entry.account(memory);
+        self.hold_leases(id);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
         let consumers: Vec<ConsumerId> =
             consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();

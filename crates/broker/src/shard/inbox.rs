@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError};
 use mqtt_codec::AckKind;
 use mqtt_session::{Gone, Inbox, Kept, NextKept};
-use mqtt_types::{Message, QoS, ReasonCode};
+use mqtt_types::{Message, PacketId, QoS, ReasonCode};
 use smallvec::SmallVec;
 
 use super::Shard;
@@ -94,6 +94,8 @@ impl Shelf {
 #[derive(Default)]
 pub(crate) struct Unlogged {
     left: Vec<u64>,
+    /// Packet ids of queues' deliveries that have come to their end.
+    leases_over: Vec<PacketId>,
 }
 
 impl Shard {
@@ -443,6 +445,20 @@ impl Shard {
         }
     }
 
+    /// A packet id of a queue's delivery is free; its record comes within the settle interval.
+    pub(super) fn note_lease_over(&mut self, id: SessionId, packet_id: PacketId) {
+        if let Some(number) = id.number() {
+            self.unlogged.entry(number).or_default().leases_over.push(packet_id);
+        }
+    }
+
+    /// It is in use again: that record must not come behind the one which says so.
+    pub(super) fn lease_not_over(&mut self, id: SessionId, packet_id: PacketId) {
+        if let Some(unlogged) = id.number().and_then(|number| self.unlogged.get_mut(&number)) {
+            unlogged.leases_over.retain(|over| *over != packet_id);
+        }
+    }
+
     fn note_unlogged(&mut self, id: SessionId) {
         if let Some(number) = id.number() {
             self.unlogged.entry(number).or_default();
@@ -458,6 +474,10 @@ impl Shard {
             }
             let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
             let Some(sent_to) = inbox.map(Inbox::sent_to) else { continue };
+            if !unlogged.leases_over.is_empty() {
+                let event = SessionEvent::LeasesOver(unlogged.leases_over);
+                self.log_session(id, event, Waiting::Nobody);
+            }
             let left = ranges(unlogged.left);
             let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
             self.log_session(id, event, Waiting::Nobody);

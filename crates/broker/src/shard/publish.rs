@@ -45,13 +45,8 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
-        let limits = &self.shared.config.limits;
-        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
-        if publish.qos > limits.maximum_qos {
-            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
-        }
-        if publish.retain && !limits.retain_available {
-            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        if let Some(reason) = self.not_offered(publish) {
+            return self.end_connection(conn, reason, None, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
@@ -62,7 +57,9 @@ impl Shard {
             match state.connection.resolve_alias(publish.topic, publish.properties.topic_alias) {
                 Ok(topic) => {
                     resolved = topic.to_owned();
-                    if !publish.topic.is_empty() && !self.keep_aliases(conn, out) {
+                    if !publish.topic.is_empty() && !self.has_room_for_aliases(conn) {
+                        let text = "no room for the topics of so many topic aliases";
+                        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
                         return;
                     }
                     &resolved
@@ -114,27 +111,25 @@ impl Shard {
         self.take(&mut live, Some(publisher), out);
     }
 
-    /// Counts what the client's topic aliases take. False when that is more than one client may have now, which ends the
-    /// connection.
-    fn keep_aliases<O: Outbox>(&mut self, conn: ConnId, out: &mut O) -> bool {
-        let memory = &self.shared.budgets.memory;
-        let Some(state) = self.conns.get_mut(conn) else { return false };
-        memory.note(&mut state.accounted, state.connection.alias_bytes());
-        if state.accounted <= memory.share().max(ALIAS_BYTES_FREE) {
-            return true;
+    /// CONNACK has said what is not offered (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served
+    /// either.
+    fn not_offered(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
+        let limits = &self.shared.config.limits;
+        if publish.qos > limits.maximum_qos {
+            Some(ReasonCode::QOS_NOT_SUPPORTED)
+        } else if publish.retain && !limits.retain_available {
+            Some(ReasonCode::RETAIN_NOT_SUPPORTED)
+        } else {
+            None
         }
-        let text = "no room for the topics of so many topic aliases";
-        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
-        false
     }
 
-    /// Why a message is refused, if it is: there is no room for it, or it cannot be stored.
-    #[inline]
-    fn refusal(&self, publisher: Option<Publisher>, wants_storage: bool) -> Option<ReasonCode> {
-        if publisher.is_some() && self.shared.budgets.memory.is_over() {
-            return Some(ReasonCode::QUOTA_EXCEEDED);
-        }
-        if wants_storage { self.storage_refusal() } else { None }
+    /// Counts what the client's topic aliases take; false when that is more than one client may have now.
+    fn has_room_for_aliases(&mut self, conn: ConnId) -> bool {
+        let memory = &self.shared.budgets.memory;
+        let Some(state) = self.conns.get_mut(conn) else { return true };
+        memory.note(&mut state.accounted, state.connection.alias_bytes());
+        state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
@@ -199,7 +194,7 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = self.refusal(publisher, wants_storage);
+        let refusal = self.refusal(publisher.is_some(), wants_storage);
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
@@ -253,6 +248,15 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Why a message cannot be taken now. Messages of the broker's own are taken while there is any memory.
+    #[inline]
+    fn refusal(&self, is_clients: bool, wants_storage: bool) -> Option<ReasonCode> {
+        if is_clients && self.shared.budgets.memory.is_over() {
+            return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if wants_storage { self.storage_refusal() } else { None }
     }
 
     /// The durable sessions that a message is stored for.

@@ -16,6 +16,7 @@ use stdx::Instant;
 
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
+use super::leases::Leases;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
 use super::unsettled::Unsettled;
@@ -154,6 +155,8 @@ pub(crate) struct Extras {
     pub(crate) with_metadata: Vec<Box<str>>,
     /// Subscriptions whose changes wait for their records.
     pub(crate) unsettled: Unsettled,
+    /// Queues' deliveries whose packet ids the log knows.
+    pub(crate) leases: Leases,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
     /// Its place in shared groups.
@@ -236,6 +239,7 @@ impl SessionEntry {
             extras.replays.is_empty()
                 && extras.with_metadata.is_empty()
                 && extras.unsettled.is_empty()
+                && extras.leases.is_empty()
                 && extras.shelf.is_empty()
                 && extras.seat.is_none()
                 && extras.ending.is_none()

@@ -152,6 +152,11 @@ impl World {
         self.client_command(&Words::of(line));
     }
 
+    /// Time goes by, and nothing happens yet.
+    pub(super) fn pass(&mut self, milliseconds: u64) {
+        self.now_ms += milliseconds;
+    }
+
     /// One turn of each shard, and what clients heard of it.
     pub(super) fn one_turn(&mut self) -> Vec<String> {
         for n in 0..self.shards.len() {

@@ -416,8 +416,8 @@ fn messages_of_shared_subscriptions_are_taken_for_another_member() {
     send(&mut session, q2, shared(1), 2);
     send(&mut session, q1, Origin::Lent { group: 2, loan: 5 }, 3);
     for (qos, origin) in [(q1, Origin::Live), (q2, shared(1)), (q1, shared(2))] {
-        let limits = ServerLimits::default();
-        assert!(session.queue(delivery(qos, b"waits"), origin, &limits).is_empty());
+        let room = ServerLimits::default().room();
+        assert!(session.queue(delivery(qos, b"waits"), origin, room).is_empty());
     }
     assert_eq!((session.oldest_shared(), session.load()), (Some(1), 6));
     let mut taken = Vec::new();

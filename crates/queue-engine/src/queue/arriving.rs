@@ -19,9 +19,6 @@ impl Queue {
             self.take_out(older);
             self.replaced(older, actions);
         }
-        if self.is_over_limit() {
-            self.rules_are_stale = true;
-        }
     }
 
     /// Puts a message at the end; none when its id is known.

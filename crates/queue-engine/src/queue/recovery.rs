@@ -18,8 +18,9 @@ impl Queue {
         let unsaid = self.set_aside().map(|offset| (offset, self.attempts.get(offset)));
         let in_flight =
             self.leases.iter().map(|lease| (lease.offset, lease.attempts.saturating_add(1)));
-        let mut attempts: Vec<(Offset, u32)> = kept.chain(unsaid).chain(in_flight).collect();
-        attempts.retain(|(offset, attempts)| *attempts != u32::from(*offset < floor));
+        let all = kept.chain(unsaid).chain(in_flight);
+        let said = all.filter(|(offset, attempts)| *attempts != u32::from(*offset < floor));
+        let mut attempts: Vec<(Offset, u32)> = said.collect();
         attempts.sort_unstable();
         attempts.dedup();
         Snapshot {

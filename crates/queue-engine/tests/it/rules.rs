@@ -1,5 +1,10 @@
 //! Each rule of the contract's chapter on queues, as a transcript.
 
+mod keys;
+mod limits;
+mod operators;
+mod times;
+
 use queue_engine::{DispatchStrategy, QueueConfig};
 
 use crate::transcript::{check, config};

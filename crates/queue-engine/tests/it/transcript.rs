@@ -10,9 +10,11 @@
 //! ledger              -> ready=1 settled=1
 //! ```
 
+use std::collections::BTreeMap;
+
 use queue_engine::{
-    Action, ConsumerId, DispatchStrategy, Input, Ledger, NewMessage, Offset, Outcome, Queue,
-    QueueConfig, StoredAt, invariants,
+    Action, ConsumerId, DispatchStrategy, Input, Key, Ledger, MessageId, NewMessage, Offset,
+    Outcome, Queue, QueueConfig, Scope, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -60,7 +62,30 @@ impl Player {
             Input::Reconfigure(config)
         };
         let input = match *words {
-            ["enqueue", count] => return self.enqueue(count.parse().expect("a count")),
+            ["enqueue", count, ref with @ ..] => {
+                return self.enqueue(count.parse().expect("a count"), with);
+            }
+            ["stall"] => {
+                let stall = self.queue.why_no_progress();
+                return stall.map_or("none".to_owned(), |stall| stall.to_string());
+            }
+            ["peek", from] => {
+                let shown = self.queue.peek(offset(from)).map(|message| {
+                    format!("{}:{:?}/{}", message.offset, message.state, message.attempts)
+                });
+                return shown.collect::<Vec<_>>().join(" ");
+            }
+            ["clock"] => Input::Clock(self.wall()),
+            ["purge", from, to, ref key @ ..] => {
+                let range = offset(from)..offset(to);
+                let scope = match key {
+                    [key] => Scope::Key(range, Key(key.parse().expect("a key"))),
+                    _ => Scope::Range(range),
+                };
+                Input::Purge { scope, max: 1000 }
+            }
+            ["rewind", to] => Input::Rewind(offset(to)),
+            ["redriven", at] => Input::Redriven(offset(at)),
             ["ledger"] => return show_ledger(&self.queue.ledger()),
             ["deadline"] => {
                 let left =
@@ -103,6 +128,17 @@ impl Player {
             ["retry_delay", time] => {
                 config(&|config| config.retry_delay = stdx::parse_duration(time).expect("a time"))
             }
+            ["retention", time] => {
+                config(&|config| config.retention = stdx::parse_duration(time).expect("a time"))
+            }
+            ["keep_settled", time] => {
+                config(&|config| config.keep_settled = stdx::parse_duration(time).expect("a time"))
+            }
+            ["key_inflight", number] => {
+                config(&|config| config.key_inflight = number.parse().expect("a number"))
+            }
+            ["max_messages", number] => config(&|config| config.max_messages = number.parse().ok()),
+            ["last_value", on] => config(&|config| config.last_value = on == "on"),
             ["strategy", number] => config(&|config| {
                 let strategy = DispatchStrategy::from_number(number.parse().expect("a number"));
                 config.dispatch_strategy = strategy.expect("a known number");
@@ -112,13 +148,30 @@ impl Player {
         self.handle(input)
     }
 
-    fn enqueue(&mut self, count: u64) -> String {
+    fn wall(&self) -> UnixMillis {
+        UnixMillis(1_800_000_000_000 + self.now.as_millis())
+    }
+
+    /// `key=1,2` gives keys in turn, `ttl=5s`, `delay=5s` and `id=7` the same to all.
+    fn enqueue(&mut self, count: u64, with: &[&str]) -> String {
+        let with: BTreeMap<&str, &str> =
+            with.iter().map(|word| word.split_once('=').expect("a name and a value")).collect();
+        let later = |name: &str| {
+            let time = with.get(name).map(|time| stdx::parse_duration(time).expect("a time"));
+            time.map(|time| self.wall() + time)
+        };
+        let (expires, not_before) = (later("ttl"), later("delay"));
+        let id = with.get("id").map(|id| MessageId(id.parse().expect("a number")));
+        let keys: Vec<u64> = with.get("key").map_or(vec![0], |keys| {
+            keys.split(',').map(|key| key.parse().expect("a number")).collect()
+        });
         let mut shown = Vec::new();
-        for _ in 0..count {
+        for n in 0..count {
             let at = stored_at(self.queue.next_offset().0);
-            let stored = UnixMillis(self.now.as_millis());
-            let input = Input::Enqueue(NewMessage::new(at, 100, stored));
-            shown.push(self.handle(input));
+            let key = Key(keys[n as usize % keys.len()]);
+            let message = NewMessage::new(at, 100, self.wall());
+            let message = NewMessage { key, expires, not_before, message_id: id, ..message };
+            shown.push(self.handle(Input::Enqueue(message)));
         }
         shown.retain(|actions| !actions.is_empty());
         shown.join(" ")

@@ -1,0 +1,206 @@
+//! Order by key, one consumer at a time, last values.
+
+use std::time::Duration;
+
+use queue_engine::{DispatchStrategy, QueueConfig};
+
+use crate::transcript::{check, config};
+
+const KEY_ORDERED: DispatchStrategy = DispatchStrategy::KeyOrdered;
+const SINGLE_ACTIVE: DispatchStrategy = DispatchStrategy::SingleActive;
+
+#[test]
+fn a_key_is_at_one_consumer_and_others_go_on() {
+    check(
+        config(KEY_ORDERED),
+        "attach a 9               ->
+         attach b 9               ->
+         enqueue 6 key=1,1,2,1,3,2 -> a0 tried:1=0 b2 tried:3=0 a4 tried:5=0
+         stall                    -> the keys of all 3 waiting messages have unsettled ones
+         accept a 0               -> settled:0 b1
+         accept b 2               -> settled:2 a5
+         accept a 4               -> settled:4
+         accept b 1               -> settled:1 b3
+         accept b 3               -> settled:3
+         enqueue 1 key=1          -> b6
+         enqueue 1 key=9          -> a7
+         ledger                   -> in_flight=3 settled=5 bytes=300",
+    );
+}
+
+#[test]
+fn a_key_keeps_its_order_under_retries() {
+    check(
+        config(KEY_ORDERED),
+        "attach a 9            ->
+         enqueue 4 key=1,1,2,1 -> a0 tried:1=0 a2 tried:3=0
+         release a 0           -> tried:0=1
+         ledger                -> ready=2 in_flight=1 delayed=1 bytes=400
+         attach b 9            ->
+         enqueue 1 key=3       -> b4
+         accept a 2            -> settled:2
+         wait 2s               -> a0#2
+         busy a 0              -> tried:0=1 b0#2
+         detach b 0            -> tried:4=0 tried:0=2
+         wait 1s               -> a0#3 a4
+         accept a 0            -> settled:0 a1
+         reject a 1            -> dead:1=rejected/1 a3
+         ledger                -> in_flight=2 settled=2 dead_lettered=1 redelivered=3 bytes=200",
+    );
+}
+
+#[test]
+fn a_key_is_drained_before_it_moves() {
+    check(
+        QueueConfig { key_inflight: 2, ..config(KEY_ORDERED) },
+        "attach a 2            ->
+         enqueue 5 key=1       -> a0 a1
+         attach b 9            -> tried:2=0 tried:3=0 tried:4=0
+         stall                 -> the keys of all 3 waiting messages have unsettled ones
+         accept a 1            -> settled:1 a2
+         enqueue 1 key=2       -> b5
+         key_inflight 1        ->
+         accept a 0            -> settled:0
+         accept a 2            -> settled:2 a3
+         detach a 3            -> tried:3=1 b3#2
+         accept b 3            -> settled:3 b4",
+    );
+}
+
+#[test]
+fn messages_without_a_key_are_of_one_key() {
+    check(
+        config(DispatchStrategy::RoundRobin),
+        "attach a 1        ->
+         attach b 1        ->
+         enqueue 4 key=1,2 -> a0 b1
+         strategy 4        ->
+         enqueue 1 key=5   ->
+         accept b 1        -> settled:1 tried:2=0 tried:3=0 b4
+         accept a 0        -> settled:0 a2
+         strategy 1        ->
+         accept b 4        -> settled:4 b3",
+    );
+}
+
+#[test]
+fn so_many_are_passed_over_and_no_more() {
+    check(
+        QueueConfig { key_look_ahead: 2, ..config(KEY_ORDERED) },
+        "attach a 9              ->
+         enqueue 4 key=1         -> a0 tried:1=0 tried:2=0
+         enqueue 1 key=2         ->
+         stall                   -> 2 messages of blocked keys were passed over, which is the most: those behind wait
+         accept a 0              -> settled:0 a1 tried:3=0
+         accept a 1              -> settled:1 a2 a4
+         ledger                  -> ready=1 in_flight=2 settled=2 bytes=300",
+    );
+}
+
+#[test]
+fn a_message_too_large_for_one_blocks_its_key_until_another_takes_it() {
+    check(
+        config(KEY_ORDERED),
+        "attach a 9          ->
+         attach b 1          ->
+         enqueue 2 key=1,2   -> a0 b1
+         enqueue 1 key=1     -> tried:2=0
+         too_large a 0       -> tried:0=0
+         stall               -> the keys of all 1 waiting messages have unsettled ones
+         accept b 1          -> settled:1 b0
+         accept b 0          -> settled:0 a2",
+    );
+}
+
+#[test]
+fn one_consumer_is_active_and_the_next_takes_over() {
+    check(
+        QueueConfig { ack_timeout: Duration::from_secs(10), ..config(SINGLE_ACTIVE) },
+        "attach a 2    ->
+         attach b 2    ->
+         attach c 2    ->
+         enqueue 5     -> a0 a1
+         accept a 1    -> settled:1 a2
+         detach b      ->
+         detach a 0    -> tried:0=1 tried:2=0 c0#2 c2
+         attach a 9    ->
+         wait 10s      -> tried:0=2 tried:2=1 a0#3 a2#2 a3 a4
+         accept c 0    -> refused: offset 0 is not leased to consumer 99
+         ledger        -> in_flight=4 settled=1 redelivered=3 bytes=400",
+    );
+}
+
+#[test]
+fn a_single_active_consumer_with_one_in_flight_keeps_the_order_under_retries() {
+    check(
+        QueueConfig { max_inflight: 1, retry_delay: Duration::ZERO, ..config(SINGLE_ACTIVE) },
+        "attach a 9      ->
+         attach b 9      ->
+         enqueue 3       -> a0
+         release a 0     -> tried:0=1 a0#2
+         accept a 0      -> settled:0 a1
+         too_large a 1   -> tried:1=0 b1
+         stall           -> the next consumer waits until another one settles its 1 messages
+         accept b 1      -> settled:1 a2",
+    );
+}
+
+/// The back-off of a message is time in which others go: there it is the order of keys that keeps the order.
+#[test]
+fn whoever_takes_over_waits_until_the_other_has_nothing_left() {
+    check(
+        QueueConfig { ack_timeout: Duration::from_secs(10), ..config(SINGLE_ACTIVE) },
+        "attach a 3    ->
+         enqueue 1     -> a0
+         wait 5s       ->
+         enqueue 3     -> a1 a2
+         attach b 9    ->
+         wait 5s       -> tried:0=1
+         stall         -> the next consumer waits until another one settles its 2 messages
+         accept a 1    -> settled:1
+         accept a 2    -> settled:2 b0#2 b3",
+    );
+}
+
+#[test]
+fn the_newest_of_a_key_stays_in_its_own_place() {
+    check(
+        QueueConfig { last_value: true, ..config(DispatchStrategy::RoundRobin) },
+        "enqueue 3 key=1,2,3  ->
+         enqueue 1 key=1      -> replaced:0
+         attach a 1           -> a1
+         enqueue 1 key=2      ->
+         enqueue 1 key=2      -> replaced:4
+         release a 1          -> tried:1=1 replaced:1 a2
+         accept a 2           -> settled:2 a3
+         enqueue 1 key=1      ->
+         accept a 3           -> settled:3 a5
+         enqueue 2            ->
+         ledger               -> ready=3 in_flight=1 settled=2 replaced=3 bytes=400",
+    );
+}
+
+#[test]
+fn an_older_one_does_not_come_back_when_the_newer_one_is_settled() {
+    check(
+        QueueConfig { last_value: true, ..config(DispatchStrategy::RoundRobin) },
+        "attach a 2      ->
+         enqueue 2 key=1 -> a0 a1
+         accept a 1      -> settled:1
+         detach a 0      -> tried:0=1 replaced:0",
+    );
+}
+
+#[test]
+fn last_value_is_switched_on_for_what_is_here() {
+    check(
+        config(KEY_ORDERED),
+        "enqueue 5 key=1,2,1,2,0 ->
+         attach a 1       -> a0
+         last_value on    -> replaced:1
+         accept a 0       -> settled:0 a2
+         enqueue 1 key=1  ->
+         last_value off   ->
+         release a 2      -> tried:2=1 a3",
+    );
+}
