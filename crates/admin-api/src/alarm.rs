@@ -1,11 +1,12 @@
 //! The alarm resource.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Timestamp;
 
 /// Something that an operator should do something about now.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AlarmView {
     /// What it is, such as `disk_full`.
     pub name: String,

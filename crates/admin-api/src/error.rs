@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Why a request was not carried out.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -101,7 +102,7 @@ impl ApiError {
 }
 
 /// The body of every response that is an error.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// A stable code, such as `not_found`.
     pub code: String,
@@ -113,7 +114,7 @@ pub struct ErrorBody {
 }
 
 /// What a program can use of an error.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ErrorDetails {
     /// The field that is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]

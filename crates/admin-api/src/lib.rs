@@ -8,6 +8,7 @@ mod login;
 mod metrics;
 mod page;
 mod queue;
+mod text_schema;
 mod text_value;
 mod timestamp;
 mod user;
@@ -19,8 +20,9 @@ pub use login::{LoginRequest, LoginResponse};
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
-    DeadLetter, DispatchStrategy, Durability, Overflow, PROPERTY_NAMES, QueueBody, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView,
+    DeadLetter, DispatchStrategy, Durability, MessageState, Overflow, PROPERTY_NAMES, PeekQuery,
+    PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd, QueuePatch, QueueProperties,
+    QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, Seek, SeekBody, SeekResult,
 };
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;

@@ -3,14 +3,17 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A user to create: the body of `POST /api/v1/users`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
     /// Its name.
+    #[schema(min_length = 1)]
     pub username: String,
     /// Its password, in clear.
+    #[schema(min_length = 1, max_length = 1_024)]
     pub password: String,
     /// Its roles.
     #[serde(default)]
@@ -18,11 +21,12 @@ pub struct UserSpec {
 }
 
 /// A change to a user: the body of `PATCH /api/v1/users/{username}`. What is not given stays.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserPatch {
     /// The name, which cannot change; read only to say so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     pub username: Option<String>,
     /// The new password, in clear.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +37,7 @@ pub struct UserPatch {
 }
 
 /// A user as everyone who manages users may see it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
     /// Its name.
     pub username: String,

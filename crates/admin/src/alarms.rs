@@ -9,8 +9,15 @@ use axum::extract::{Query, State};
 
 use crate::failure::Failure;
 use crate::listing::{self, ListQuery};
+use crate::openapi::{Refused, Wrong};
 use crate::shared::Shared;
 
+/// The alarms that stand.
+#[utoipa::path(
+    get, path = "/api/v1/alarms", tag = "node", operation_id = "list_alarms",
+    params(ListQuery),
+    responses((status = 200, body = Page<AlarmView>, description = "A page of alarms."), Refused, Wrong),
+)]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ListQuery>, QueryRejection>,

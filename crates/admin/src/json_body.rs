@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::failure::Failure;
 
@@ -47,6 +47,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             Some(field) if error.inner().is_data() => {
                 let words = message.split(" at line ").next().unwrap_or(&message);
                 Failure::field(&field, words)
+            }
+            // Of a word that is no text, such as null, serde_json says that the syntax is wrong.
+            Some(field) if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
+                Failure::field(&field, "has a value of the wrong kind")
             }
             _ => malformed(&message),
         }

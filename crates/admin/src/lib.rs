@@ -12,6 +12,7 @@ mod json_body;
 mod listing;
 mod login;
 mod metrics_page;
+mod openapi;
 mod queues;
 mod routes;
 mod secret;

@@ -5,15 +5,21 @@ use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::failure::Failure;
 use crate::secret::{hex, unhex};
 
 /// The query of a list. Texts, so that a wrong value is refused with the field named.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// How many at most; 100 if not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
+    /// The `next` of the page before.
+    #[param(pattern = "^([0-9a-f]{2})*$")]
     cursor: Option<String>,
 }
 

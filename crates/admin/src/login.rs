@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use admin_api::{LoginRequest, LoginResponse, Timestamp};
+use admin_api::{ErrorBody, LoginRequest, LoginResponse, Timestamp};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -12,11 +12,23 @@ use stdx::UnixMillis;
 use crate::access::Peer;
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
+use crate::openapi::{Refused, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::LoginRefusal;
 
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
+/// Signs in by name and password; the user must have the role `admin`.
+#[utoipa::path(
+    post, path = "/api/v1/login", tag = "sign-in", operation_id = "login", security(()),
+    request_body = LoginRequest,
+    responses(
+        (status = 200, body = LoginResponse, description = "What goes behind `Authorization: Bearer`."),
+        (status = 403, body = ErrorBody, description = "The user is no admin."),
+        (status = 429, body = ErrorBody, description = "Too many ask at once, or have failed; see Retry-After."),
+        Refused, Wrong,
+    ),
+)]
 pub async fn login(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,

@@ -12,9 +12,16 @@ use axum::{Extension, Json};
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
 use crate::listing::{self, ListQuery, percent_encoded};
+use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
 
+/// All queues, in the order of their names.
+#[utoipa::path(
+    get, path = "/api/v1/queues", tag = "queues", operation_id = "list_queues",
+    params(ListQuery),
+    responses((status = 200, body = Page<QueueView>, description = "A page of queues."), Refused, Wrong),
+)]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -22,6 +29,12 @@ pub async fn list(
     Ok(Json(listing::page(query, shared.backend.queues().await?, |queue| &queue.name)?))
 }
 
+/// Creates a queue, durably.
+#[utoipa::path(
+    post, path = "/api/v1/queues", tag = "queues", operation_id = "create_queue",
+    request_body = QueueBody,
+    responses((status = 201, body = QueueView, description = "The queue.", headers(("location" = String, description = "Its path."))), Refused, Wrong, Taken),
+)]
 pub async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
@@ -33,6 +46,12 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)))
 }
 
+/// A queue with its numbers.
+#[utoipa::path(
+    get, path = "/api/v1/queues/{name}", tag = "queues", operation_id = "show_queue",
+    params(("name" = String, Path, description = "The queue's name, percent-encoded.")),
+    responses((status = 200, body = QueueView, description = "The queue."), Refused, Unknown),
+)]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
     name: Result<Path<String>, PathRejection>,
@@ -40,6 +59,13 @@ pub async fn show(
     Ok(Json(shared.backend.queue(listing::name("name", name)?).await?))
 }
 
+/// Changes a living queue, at once.
+#[utoipa::path(
+    patch, path = "/api/v1/queues/{name}", tag = "queues", operation_id = "change_queue",
+    params(("name" = String, Path, description = "The queue's name, percent-encoded.")),
+    request_body = QueuePatch,
+    responses((status = 200, body = QueueView, description = "The queue as it is now."), Refused, Wrong, Unknown),
+)]
 pub async fn patch(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
@@ -52,6 +78,12 @@ pub async fn patch(
     Ok(Json(view))
 }
 
+/// Deletes a queue and what waits in it.
+#[utoipa::path(
+    delete, path = "/api/v1/queues/{name}", tag = "queues", operation_id = "delete_queue",
+    params(("name" = String, Path, description = "The queue's name, percent-encoded.")),
+    responses((status = 204, description = "It is gone."), Refused, Unknown),
+)]
 pub async fn delete(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,

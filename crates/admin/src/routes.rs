@@ -10,40 +10,47 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use tokio::time::timeout;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
-use crate::{alarms, health, login, metrics_page, queues, start_page, users};
+use crate::{alarms, health, login, metrics_page, openapi, queues, start_page, users};
 
 /// All routes, behind the sign-in.
 pub fn routes(shared: Arc<Shared>) -> Router {
     let sign_in = Arc::clone(&shared.sign_in);
-    Router::new()
+    let (routes, mut document) = documented().split_for_parts();
+    document.info.version = shared.config.version.to_owned();
+    let document: Arc<str> =
+        document.to_json().expect("a document of ours can be written as JSON").into();
+    routes
         .route("/", get(start_page::start_page))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics_page::metrics))
-        .route("/api/v1/login", post(login::login))
-        .route("/api/v1/queues", get(queues::list).post(queues::create))
-        .route(
-            "/api/v1/queues/{name}",
-            get(queues::show).patch(queues::patch).delete(queues::delete),
-        )
-        .route("/api/v1/alarms", get(alarms::list))
-        .route("/api/v1/users", get(users::list).post(users::create))
-        .route(
-            "/api/v1/users/{username}",
-            get(users::show).patch(users::patch).delete(users::delete),
-        )
+        .route("/api/openapi.json", get(async move || openapi::response(&document)))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(shared.config.max_body_bytes))
         .layer(from_fn_with_state(sign_in, require_sign_in))
         .layer(from_fn_with_state(Arc::clone(&shared), bounded))
         .with_state(shared)
+}
+
+/// The routes that the OpenAPI document has: their paths stand at the handlers.
+fn documented() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics_page::metrics))
+        .routes(routes!(login::login))
+        .routes(routes!(queues::list, queues::create))
+        .routes(routes!(queues::show, queues::patch, queues::delete))
+        .routes(routes!(alarms::list))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::patch, users::delete))
 }
 
 /// Bounds the time a request may take and marks every answer as not to be guessed at or kept.

@@ -15,9 +15,16 @@ use tokio::sync::oneshot;
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
 use crate::listing::{self, ListQuery, percent_encoded};
+use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
 
+/// All users, in the order of their names.
+#[utoipa::path(
+    get, path = "/api/v1/users", tag = "users", operation_id = "list_users",
+    params(ListQuery),
+    responses((status = 200, body = Page<UserView>, description = "A page of users."), Refused, Wrong),
+)]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -27,6 +34,12 @@ pub async fn list(
     Ok(Json(listing::page(query, views, |user| &user.username)?))
 }
 
+/// Creates a user.
+#[utoipa::path(
+    post, path = "/api/v1/users", tag = "users", operation_id = "create_user",
+    request_body = UserSpec,
+    responses((status = 201, body = UserView, description = "The user.", headers(("location" = String, description = "Its path."))), Refused, Wrong, Taken),
+)]
 pub async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
@@ -39,6 +52,12 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view(&user))))
 }
 
+/// A user.
+#[utoipa::path(
+    get, path = "/api/v1/users/{username}", tag = "users", operation_id = "show_user",
+    params(("username" = String, Path, description = "The user's name, percent-encoded.")),
+    responses((status = 200, body = UserView, description = "The user."), Refused, Unknown),
+)]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
     name: Result<Path<String>, PathRejection>,
@@ -50,6 +69,13 @@ pub async fn show(
     }
 }
 
+/// Changes a password, or roles.
+#[utoipa::path(
+    patch, path = "/api/v1/users/{username}", tag = "users", operation_id = "change_user",
+    params(("username" = String, Path, description = "The user's name, percent-encoded.")),
+    request_body = UserPatch,
+    responses((status = 200, body = UserView, description = "The user as it is now."), Refused, Wrong, Unknown, Taken),
+)]
 pub async fn patch(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
@@ -67,6 +93,12 @@ pub async fn patch(
     Ok(Json(view(&user)))
 }
 
+/// Deletes a user; the last admin stays.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{username}", tag = "users", operation_id = "delete_user",
+    params(("username" = String, Path, description = "The user's name, percent-encoded.")),
+    responses((status = 204, description = "It is gone."), Refused, Unknown, Taken),
+)]
 pub async fn delete(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,

@@ -45,6 +45,24 @@ impl Rest {
         response.body_mut().read_to_string().expect("text")
     }
 
+    /// Where it is, and the value of `Authorization`, for programs that are not ours.
+    #[must_use]
+    pub fn address_and_authorization(&self) -> (String, String) {
+        (format!("http://{}", self.address), self.bearer())
+    }
+
+    /// `GET /api/openapi.json`.
+    ///
+    /// # Panics
+    /// The broker does not answer.
+    #[must_use]
+    pub fn openapi(&self) -> String {
+        let url = format!("http://{}/api/openapi.json", self.address);
+        let request = self.agent.get(url).header("Authorization", self.bearer());
+        let mut response = request.call().expect("the broker answers HTTP");
+        response.body_mut().read_to_string().expect("text")
+    }
+
     /// `GET /api/v1<path>`.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {

@@ -225,13 +225,33 @@ impl Client {
         window: usize,
         messages: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) {
+        self.publish_window(window, 0, messages);
+    }
+
+    /// The same with RETAIN.
+    pub fn retain_all<'a>(
+        &mut self,
+        window: usize,
+        messages: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
+        self.publish_window(window, 1, messages);
+    }
+
+    fn publish_window<'a>(
+        &mut self,
+        window: usize,
+        retain: u8,
+        messages: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
         let mut messages = messages.into_iter().peekable();
         let mut on_the_way = 0;
         while on_the_way > 0 || messages.peek().is_some() {
             let mut bytes = Vec::new();
             for (topic, payload) in messages.by_ref().take(window - on_the_way) {
                 let id = self.next_id();
-                bytes.extend(publish_packet(self.version, topic, payload, Some(id)));
+                let mut packet = publish_packet(self.version, topic, payload, Some(id));
+                packet[0] |= retain;
+                bytes.append(&mut packet);
                 on_the_way += 1;
             }
             self.send(&bytes).expect("PUBLISH can be sent");

@@ -1,6 +1,6 @@
 //! Keys as numbers.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use siphasher::sip::SipHasher24;
 
@@ -9,22 +9,33 @@ use siphasher::sip::SipHasher24;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct KeySeed(pub [u8; 16]);
 
-/// SipHash-2-4 of a key's UTF-8 bytes under a [`KeySeed`]. It lies on disk, so the function is fixed for ever.
+/// SipHash-2-4 of a key's UTF-8 bytes under a [`KeySeed`], and 1 if that is 0, which stands for "no key" elsewhere. It lies
+/// on disk, so the function is fixed for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct KeyHash(pub u64);
+pub struct KeyHash(NonZeroU64);
 
 impl KeyHash {
     /// The hash of a key.
     #[must_use]
     pub fn of(seed: &KeySeed, key: &str) -> Self {
-        Self(SipHasher24::new_with_key(&seed.0).hash(key.as_bytes()))
+        Self(NonZeroU64::new(sip_hash(seed, key)).unwrap_or(NonZeroU64::MIN))
     }
+
+    /// The number, never 0.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+fn sip_hash(seed: &KeySeed, text: &str) -> u64 {
+    SipHasher24::new_with_key(&seed.0).hash(text.as_bytes())
 }
 
 /// The number of the bucket that a text falls into, from 0 to below `buckets`. The seed is all zeros, so that others
 /// can compute it too.
 pub(crate) fn bucket(text: &str, buckets: NonZeroU32) -> u32 {
-    let KeyHash(hash) = KeyHash::of(&KeySeed::default(), text);
+    let hash = sip_hash(&KeySeed::default(), text);
     u32::try_from(hash % u64::from(buckets.get())).expect("a remainder is below its divisor")
 }
 
@@ -43,7 +54,7 @@ mod tests {
             (15, 0xa129_ca61_49be_45e5),
         ] {
             let message: String = (0..len).map(|byte: u8| char::from(byte)).collect();
-            assert_eq!(KeyHash::of(&seed, &message), KeyHash(hash), "{len}");
+            assert_eq!(KeyHash::of(&seed, &message).get(), hash, "{len}");
         }
     }
 

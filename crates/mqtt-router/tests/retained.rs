@@ -195,3 +195,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_index_is_paged_through_and_built_again_as_it_was() {
+    let mut index = RetainedIndex::new();
+    for (value, text) in ["b", "a/b", "a", "a/b/c", "$SYS/x", "a b"].into_iter().enumerate() {
+        index.insert(topic(text), value as u32);
+    }
+    *index.get_or_default(topic("new")) += 40;
+    *index.get_or_default(topic("b")) += 40;
+    *index.get_mut(topic("a/b")).expect("there") += 40;
+    assert_eq!(index.get_mut(topic("nowhere")), None);
+    for limit in 1..9 {
+        let (mut all, mut cursor) = (Vec::new(), Some(Cursor::default()));
+        while let Some(from) = cursor {
+            let visit = |topic: TopicName<'_>, value: &u32| all.push((topic.to_string(), *value));
+            cursor = index.page(&from, limit, |value| *value != 4, visit);
+        }
+        let expected = [("a", 2), ("a/b", 41), ("a/b/c", 3), ("a b", 5), ("b", 40), ("new", 40)];
+        assert!(all.iter().map(|(text, value)| (text.as_str(), *value)).eq(expected), "{all:?}");
+        let again = all.iter().cloned().map(Ok::<_, mqtt_types::TopicError>);
+        let mut again = RetainedIndex::from_topics(again).expect("legal");
+        assert!(again.values().eq([2, 41, 3, 5, 40, 40].iter()));
+        again.retain(|value| *value == 40);
+        assert_eq!((again.len(), again.get(topic("new"))), (2, Some(&40)));
+    }
+    let illegal = [Ok::<_, mqtt_types::TopicError>(("a/#".to_owned(), 1))];
+    assert!(RetainedIndex::from_topics(illegal).is_err());
+}

@@ -17,6 +17,8 @@ use crate::user_file::UserFile;
 use crate::{FirstPassword, password, private_file, random};
 
 const USERS_FILE: &str = "users.toml";
+/// As many as RFC 7677 asks for; a random password needs no more.
+const FIRST_SCRAM_ITERATIONS: u32 = 4_096;
 /// What the first versions wrote.
 const JSON_FILE: &str = "users.json";
 
@@ -76,7 +78,7 @@ impl UserStore {
             Some(text) => (parse(&path, &text)?, None),
             None => match take_over(&data_dir.join(JSON_FILE), &path)? {
                 Some(file) => (file, None),
-                None => create(&path, scram_iterations)
+                None => create(&path, scram_iterations.min(FIRST_SCRAM_ITERATIONS))
                     .map(|(file, password)| (file, Some(password)))?,
             },
         };
@@ -147,6 +149,15 @@ pub(crate) fn user(
     scram_iterations: u32,
 ) -> Result<User, StoreError> {
     let hash = password::hashed(password).map_err(StoreError::Hash)?;
+    of_hash(username, (hash, password), roles, scram_iterations)
+}
+
+fn of_hash(
+    username: &str,
+    (hash, password): (Box<str>, &str),
+    roles: &[String],
+    scram_iterations: u32,
+) -> Result<User, StoreError> {
     let salt: [u8; 16] = random::bytes().map_err(StoreError::Random)?;
     let scram = ScramKeys::of(password.as_bytes(), &salt, scram_iterations);
     Ok(User::new(username, roles, hash, Some(scram)))
@@ -190,7 +201,9 @@ fn take_over(old: &Path, new: &Path) -> Result<Option<UserFile>, StoreError> {
 
 fn create(path: &Path, scram_iterations: u32) -> Result<(UserFile, FirstPassword), StoreError> {
     let password = FirstPassword::new().map_err(StoreError::Random)?;
-    let admin = user(ADMIN, password.reveal(), &[ADMIN_ROLE.to_owned()], scram_iterations)?;
+    let hash = password::hashed_random(password.reveal()).map_err(StoreError::Hash)?;
+    let of = (hash, password.reveal());
+    let admin = of_hash(ADMIN, of, &[ADMIN_ROLE.to_owned()], scram_iterations)?;
     let secret = random::bytes().map_err(StoreError::Random)?;
     let file = UserFile { users: Users::default().with(admin, usize::MAX)?, secret };
     write(path, &file)?;

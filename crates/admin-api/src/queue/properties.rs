@@ -2,6 +2,7 @@
 
 use key_expression::KeyExpression;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueBody};
 use crate::{ApiError, DurationText, SizeText};
@@ -14,7 +15,8 @@ macro_rules! queue_properties {
         pub const PROPERTY_NAMES: &[&str] = &[$(stringify!($name)),*];
 
         /// What a queue does, every property with its value. [`Default`] gives the defaults of the contract.
-        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+        #[schema(description = "What a queue does, every property with its value.")]
         pub struct QueueProperties {
             $($(#[$doc])* pub $name: $type,)*
         }
@@ -48,6 +50,7 @@ queue_properties! {
     /// What makes the key for `key_ordered` and last-value.
     key_expression: String = "topic".to_owned(),
     /// Messages of one key that may be in flight.
+    #[schema(minimum = 1)]
     key_inflight: u32 = 1,
     /// Whether only the newest message of each key is kept.
     last_value: bool = false,
@@ -56,12 +59,14 @@ queue_properties! {
     /// Age at which an unsettled message expires; zero is never.
     retention: DurationText = DurationText::from_secs(7 * 86_400),
     /// Messages kept at most.
+    #[schema(minimum = 1)]
     max_messages: Option<u64> = None,
     /// Bytes kept at most.
     max_bytes: Option<SizeText> = None,
     /// What happens to a publish when the queue is full.
     overflow: Overflow = Overflow::RejectPublish,
     /// Unsettled messages per consumer.
+    #[schema(minimum = 1, maximum = 65_535)]
     max_inflight: u16 = 32,
     /// How long a message may stay unsettled before another consumer gets it.
     ack_timeout: DurationText = DurationText::from_secs(300),

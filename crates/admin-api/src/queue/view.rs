@@ -1,11 +1,12 @@
 //! The queue as a client gets it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::QueueProperties;
 
 /// A queue with its properties and its numbers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueueView {
     /// Its name: simple, or equal to its topic filter.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct QueueView {
 
 /// A queue's ledger and gauges at one moment:
 /// `enqueued = settled + ready + in_flight + delayed + expired + dropped + replaced + dead_lettered + purged`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct QueueStats {
     /// Messages stored since the queue was created.
     pub enqueued: u64,

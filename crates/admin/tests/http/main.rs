@@ -5,6 +5,7 @@ mod client;
 mod fake_backend;
 mod limits;
 mod open_routes;
+mod openapi;
 mod queues;
 mod sign_in;
 mod users;

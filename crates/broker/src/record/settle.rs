@@ -149,7 +149,7 @@ mod tests {
             left: vec![
                 (Left::Settled, vec![0..3, 5..6, 1000..5000]),
                 (Left::Dropped, vec![3..4, 9..11]),
-                (Left::Forgotten, vec![4..5, 7..9]),
+                (Left::Forgotten, vec![4..5, 7..8]),
             ],
             dispatched_to: Offset(5001),
             attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],

@@ -1,0 +1,100 @@
+//! `GET …/messages`: which messages to look at. Looking changes nothing.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{ApiError, PageRequest};
+
+/// Where a message stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// It waits for a consumer.
+    Ready,
+    /// A consumer has it, unsettled.
+    InFlight,
+    /// It waits for its time.
+    Delayed,
+    /// It was settled and is kept for a while.
+    Settled,
+}
+
+/// The query of a peek. Texts, so that a wrong value is refused with the field named.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PeekQuery {
+    /// The first offset to look at; 0 if not given.
+    #[param(value_type = Option<u64>)]
+    pub offset: Option<String>,
+    /// The `next` of the page before, instead of an offset.
+    #[param(value_type = Option<u64>)]
+    pub cursor: Option<String>,
+    /// How many at most; 100 if not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000)]
+    pub limit: Option<String>,
+    /// Only messages that stand so.
+    #[param(value_type = Option<MessageState>)]
+    pub state: Option<String>,
+}
+
+/// What a peek asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PeekRequest {
+    /// The first offset to look at.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: usize,
+    /// Only messages that stand so.
+    pub state: Option<MessageState>,
+}
+
+impl MessageState {
+    const ALL: [(&str, Self); 4] = [
+        ("ready", Self::Ready),
+        ("in_flight", Self::InFlight),
+        ("delayed", Self::Delayed),
+        ("settled", Self::Settled),
+    ];
+}
+
+impl PeekQuery {
+    /// What the client wants.
+    ///
+    /// # Errors
+    /// A value that cannot be; the field is named.
+    pub fn request(&self) -> Result<PeekRequest, ApiError> {
+        let offset = match (&self.offset, &self.cursor) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::invalid("cursor", "cannot stand beside offset"));
+            }
+            (Some(text), None) => number("offset", text)?,
+            (None, Some(text)) => number("cursor", text)?,
+            (None, None) => 0,
+        };
+        let limit = match &self.limit {
+            Some(text) => Some(usize::try_from(number("limit", text)?).unwrap_or(usize::MAX)),
+            None => None,
+        };
+        let limit = PageRequest { limit, after: None }.limit()?;
+        let state = match &self.state {
+            Some(text) => Some(state(text)?),
+            None => None,
+        };
+        Ok(PeekRequest { offset, limit, state })
+    }
+}
+
+fn number(field: &str, text: &str) -> Result<u64, ApiError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.ok_or_else(|| ApiError::invalid(field, format!("'{text}' is no whole number")))
+}
+
+fn state(text: &str) -> Result<MessageState, ApiError> {
+    let found = MessageState::ALL.iter().find(|(name, _)| *name == text).map(|(_, state)| *state);
+    found.ok_or_else(|| {
+        let message = format!("'{text}' is none of ready, in_flight, delayed and settled");
+        ApiError::invalid("state", message)
+    })
+}

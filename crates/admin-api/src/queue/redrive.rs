@@ -1,0 +1,52 @@
+//! `POST …/redrive`: dead letters back to a queue.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::spec::check_queue_name;
+use crate::ApiError;
+
+/// The body of a redrive. `{}` sends all dead letters of the queue back to its tail, as fast as they are stored.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedriveBody {
+    /// To that queue instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub to: Option<String>,
+    /// Messages a second at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub rate: Option<u32>,
+    /// Messages altogether at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub limit: Option<u64>,
+}
+
+/// What a redrive did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct RedriveResult {
+    /// Messages that were sent back.
+    pub redriven: u64,
+}
+
+impl RedriveBody {
+    /// Checks what a client sent.
+    ///
+    /// # Errors
+    /// A value that cannot be; the field is named.
+    pub fn check(&self) -> Result<(), ApiError> {
+        if let Some(name) = &self.to {
+            check_queue_name(name)
+                .map_err(|cause| ApiError::invalid("to", format!("is no queue's name: {cause}")))?;
+        }
+        if self.rate == Some(0) {
+            return Err(ApiError::invalid("rate", "must be at least 1 message a second"));
+        }
+        if self.limit == Some(0) {
+            return Err(ApiError::invalid("limit", "must be at least 1"));
+        }
+        Ok(())
+    }
+}

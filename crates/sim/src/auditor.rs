@@ -1,0 +1,370 @@
+//! What has been promised, and whether it is kept. It sees what clients see and nothing else. A broken promise is a panic that
+//! names it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::message;
+use crate::plan::{QUEUES, SESSIONS, TOPICS};
+use crate::wire::Delivery;
+
+/// What became of a message's acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answer {
+    None,
+    /// The broker took it.
+    Taken,
+    Refused,
+    /// Refused by a disk that failed and lost its power then, or when it was sent again: nobody knows.
+    Unknown,
+}
+
+/// A message that was published.
+#[derive(Debug)]
+struct Message {
+    publisher: usize,
+    topic: usize,
+    qos: u8,
+    is_retained: bool,
+    /// When it was sent, and when it was answered.
+    sent: u64,
+    answered: Option<u64>,
+    answer: Answer,
+    /// Sent more than once.
+    is_resent: bool,
+    has_lost_session: bool,
+    /// The durable sessions that were subscribed when it was sent.
+    sessions: Vec<usize>,
+}
+
+/// What is known of a queue's messages.
+#[derive(Default, Debug)]
+struct Queue {
+    /// Every offset that a message came with.
+    offsets: BTreeMap<u32, BTreeSet<u64>>,
+    /// Which message each offset is.
+    by_offset: BTreeMap<u64, u32>,
+    /// Offsets that were accepted, and whether that is surely recorded.
+    accepted: BTreeMap<u64, bool>,
+    /// Accepted shortly before a crash: may come again, or not.
+    forgotten: BTreeSet<u64>,
+    /// The highest offset that the present consumer, alone, has got first.
+    newest_of_alone: Option<(usize, u32, u64)>,
+}
+
+/// Keeps account of what was promised.
+#[derive(Debug)]
+pub(crate) struct Auditor {
+    messages: Vec<Message>,
+    queues: Vec<Queue>,
+    /// What each durable session has got, each time.
+    of_sessions: Vec<BTreeMap<u32, u32>>,
+    /// By listener and its connection, publisher and topic: the newest message.
+    newest: BTreeMap<(usize, u32, usize, usize), u32>,
+    /// Messages that came live.
+    live: BTreeSet<u32>,
+    /// What is retained at the end, by topic.
+    kept: BTreeMap<&'static str, u32>,
+    moment: u64,
+    /// A damaged message has been met in reading.
+    pub(crate) has_met_damage: bool,
+}
+
+impl Auditor {
+    pub(crate) fn new() -> Self {
+        Self {
+            messages: Vec::new(),
+            queues: QUEUES.iter().map(|_| Queue::default()).collect(),
+            of_sessions: vec![BTreeMap::new(); SESSIONS],
+            newest: BTreeMap::new(),
+            live: BTreeSet::new(),
+            kept: BTreeMap::new(),
+            moment: 0,
+            has_met_damage: false,
+        }
+    }
+
+    /// A message is sent for the first time. Gives its number.
+    pub(crate) fn publish(
+        &mut self,
+        publisher: usize,
+        topic: usize,
+        (qos, is_retained): (u8, bool),
+        sessions: Vec<usize>,
+    ) -> u32 {
+        self.moment += 1;
+        self.messages.push(Message {
+            publisher,
+            topic,
+            qos,
+            is_retained,
+            sent: self.moment,
+            answered: None,
+            answer: Answer::None,
+            is_resent: false,
+            has_lost_session: false,
+            sessions,
+        });
+        self.messages.len() as u32 - 1
+    }
+
+    pub(crate) fn topic(&self, message: u32) -> &'static str {
+        TOPICS[self.messages[message as usize].topic]
+    }
+
+    /// The broker does not know the publisher's session any more: at QoS 2 the message may be stored once more.
+    pub(crate) fn lost_session(&mut self, message: u32) {
+        self.messages[message as usize].has_lost_session = true;
+    }
+
+    pub(crate) fn resent(&mut self, message: u32) {
+        self.messages[message as usize].is_resent = true;
+    }
+
+    /// The publisher of a message has been answered.
+    pub(crate) fn answered(&mut self, message: u32, code: u8) {
+        self.moment += 1;
+        let message = &mut self.messages[message as usize];
+        message.answered = Some(self.moment);
+        message.answer = match code {
+            0..0x80 => Answer::Taken,
+            // What was sent before and never answered may have been stored.
+            _ if message.is_resent => Answer::Unknown,
+            _ => Answer::Refused,
+        };
+    }
+
+    /// Which message has been delivered: one that is exactly as it was published.
+    pub(crate) fn identify(&self, delivery: &Delivery) -> u32 {
+        let number = message::number(&delivery.topic, &delivery.payload);
+        let number = number.unwrap_or_else(|| panic!("altered: {delivery:?}"));
+        let known = self.messages.get(number as usize);
+        assert!(
+            known.is_some_and(|message| TOPICS[message.topic] == delivery.topic),
+            "never published: {delivery:?}"
+        );
+        number
+    }
+
+    /// A queue's message has come to a consumer. `alone` says whether it has been the only one for some time.
+    pub(crate) fn consumed(
+        &mut self,
+        queue: usize,
+        (number, offset, attempt): (u32, u64, u32),
+        consumer: (usize, u32),
+    ) {
+        let name = QUEUES[queue].0;
+        let message = &self.messages[number as usize];
+        assert!(
+            message.answer != Answer::Refused,
+            "message {number} was refused, and comes from queue {name}"
+        );
+        let known = &mut self.queues[queue];
+        assert!(
+            known.accepted.get(&offset) != Some(&true),
+            "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
+        );
+        known.forgotten.remove(&offset);
+        let before = known.by_offset.insert(offset, number);
+        assert!(
+            before.is_none_or(|before| before == number),
+            "offset {offset} of queue {name} was message {before:?} and is {number}"
+        );
+        let is_first = before.is_none();
+        known.offsets.entry(number).or_default().insert(offset);
+        let copies = known.offsets[&number].len();
+        assert!(
+            copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
+            "message {number} at QoS {} is stored {copies} times in queue {name}",
+            message.qos
+        );
+        if is_first {
+            self.check_order(queue, number, offset);
+            if QUEUES[queue].0 == "solo" {
+                self.check_first_deliveries(queue, offset, consumer);
+            }
+        }
+    }
+
+    /// Per publisher and topic, a queue keeps publish order.
+    fn check_order(&self, queue: usize, number: u32, offset: u64) {
+        let mine = &self.messages[number as usize];
+        let known = &self.queues[queue];
+        for (other, offsets) in &known.offsets {
+            let message = &self.messages[*other as usize];
+            let Some(first) = offsets.first().filter(|_| {
+                (message.publisher, message.topic) == (mine.publisher, mine.topic)
+                    && !message.is_resent
+                    && !mine.is_resent
+            }) else {
+                continue;
+            };
+            assert!(
+                *other == number || (*other < number) == (*first < offset),
+                "queue {} has message {number} at {offset} and {other} at {first}: out of order",
+                QUEUES[queue].0
+            );
+        }
+    }
+
+    /// A queue's first deliveries follow its order, where one consumer gets them all.
+    fn check_first_deliveries(&mut self, queue: usize, offset: u64, consumer: (usize, u32)) {
+        let newest = &mut self.queues[queue].newest_of_alone;
+        if let Some((client, connection, newest)) = *newest
+            && (client, connection) == consumer
+        {
+            assert!(newest < offset, "offset {offset} comes first after {newest} did");
+        }
+        *newest = Some((consumer.0, consumer.1, offset));
+    }
+
+    /// A consumer has accepted a message.
+    pub(crate) fn accepted(&mut self, queue: usize, offset: u64) {
+        self.queues[queue].accepted.entry(offset).or_insert(false);
+    }
+
+    /// All that has been accepted is recorded by now.
+    pub(crate) fn recorded(&mut self) {
+        for queue in &mut self.queues {
+            queue.accepted.values_mut().for_each(|is_recorded| *is_recorded = true);
+        }
+    }
+
+    /// The process has ended.
+    pub(crate) fn crashed(&mut self, has_power_gone: bool) {
+        for queue in &mut self.queues {
+            let forgotten = queue.accepted.iter().filter(|(_, recorded)| !**recorded);
+            queue.forgotten.extend(forgotten.map(|(offset, _)| *offset));
+            queue.accepted.retain(|_, recorded| *recorded);
+            queue.newest_of_alone = None;
+        }
+        if has_power_gone {
+            // What was refused by a disk that failed may be there all the same.
+            for message in &mut self.messages {
+                if message.answer == Answer::Refused {
+                    message.answer = Answer::Unknown;
+                }
+            }
+        }
+    }
+
+    /// A durable session's client has got a message that it did not know yet.
+    pub(crate) fn of_session(&mut self, session: usize, qos: u8, number: u32) {
+        let message = &self.messages[number as usize];
+        let times = self.of_sessions[session].entry(number).or_default();
+        *times += 1;
+        // What a session gave up because it was damaged comes back with the files that are restored.
+        let is_once =
+            qos == 2 && message.qos == 2 && !message.has_lost_session && !self.has_met_damage;
+        assert!(*times == 1 || !is_once, "session s{session} gets message {number} twice at QoS 2");
+        if *times == 1 {
+            self.check_live_order((100 + session, 0), number);
+        }
+    }
+
+    /// A message has come live.
+    pub(crate) fn live(&mut self, listener: (usize, u32), number: u32) {
+        self.live.insert(number);
+        self.check_live_order(listener, number);
+    }
+
+    pub(crate) fn has_come_live(&self, message: u32) -> bool {
+        self.live.contains(&message)
+    }
+
+    /// Per publisher and topic, each connection gets messages in the order of publishing.
+    fn check_live_order(&mut self, (listener, connection): (usize, u32), number: u32) {
+        let message = &self.messages[number as usize];
+        if message.is_resent {
+            return;
+        }
+        // At QoS 0 a session gets what runs live, which overtakes what is stored.
+        let road = usize::from(message.qos > 0) * 1000;
+        let key = (listener + road, connection, message.publisher, message.topic);
+        let newest = self.newest.insert(key, number);
+        assert!(
+            newest.is_none_or(|newest| newest < number),
+            "listener {listener} gets message {number} after {newest:?}: out of order"
+        );
+    }
+
+    /// Every queue and session has been drained: all is there that was taken, and in all of them or none.
+    pub(crate) fn check_complete(&self) {
+        for (number, message) in self.messages.iter().enumerate() {
+            let number = number as u32;
+            let targets = QUEUES
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, filter))| *filter == "t/+" || *filter == TOPICS[message.topic]);
+            let mut came: Vec<(String, bool)> = targets
+                .map(|(n, (name, _))| {
+                    (format!("queue {name}"), self.queues[n].offsets.contains_key(&number))
+                })
+                .collect();
+            // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
+            if message.qos > 0 && !self.has_met_damage {
+                came.extend(message.sessions.iter().map(|session| {
+                    let got = self.of_sessions[*session].contains_key(&number);
+                    (format!("session s{session}"), got)
+                }));
+            }
+            if message.answer == Answer::Taken && message.qos > 0 {
+                for (place, came) in &came {
+                    assert!(*came, "message {number} was acknowledged and is lost in {place}");
+                }
+            }
+            let all = came.iter().all(|(_, came)| *came);
+            let none = came.iter().all(|(_, came)| !*came);
+            assert!(all || none, "message {number} is in some and not in others: {came:?}");
+        }
+    }
+
+    /// How many messages were acknowledged, and how many of a queue were accepted for sure.
+    pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
+        let filter = QUEUES[queue].1;
+        let is_of = |message: &&Message| filter == "t/+" || filter == TOPICS[message.topic];
+        let taken = self
+            .messages
+            .iter()
+            .filter(|message| message.answer == Answer::Taken && message.qos > 0 && is_of(message));
+        let recorded = self.queues[queue].accepted.values().filter(|recorded| **recorded);
+        (taken.count() as u64, recorded.count() as u64)
+    }
+
+    pub(crate) fn is_retained(&self, message: u32) -> bool {
+        self.messages[message as usize].is_retained
+    }
+
+    /// A message is retained at the end.
+    pub(crate) fn kept(&mut self, number: u32, is_marked: bool) {
+        let message = &self.messages[number as usize];
+        assert!(
+            is_marked && message.is_retained && message.answer != Answer::Refused,
+            "message {number} is retained, and should not be: {message:?}"
+        );
+        let before = self.kept.insert(TOPICS[message.topic], number);
+        assert!(
+            before.is_none_or(|before| before == number),
+            "retained twice: {before:?} and {number}"
+        );
+    }
+
+    /// Of each topic the newest retained message that was acknowledged is there, or one that may be newer.
+    pub(crate) fn check_retained(&self) {
+        // A retained message that is damaged is not shown.
+        if self.has_met_damage {
+            return;
+        }
+        for (number, message) in self.messages.iter().enumerate() {
+            if !message.is_retained || message.answer != Answer::Taken || message.qos == 0 {
+                continue;
+            }
+            let kept = self.kept.get(TOPICS[message.topic]);
+            let kept = kept.unwrap_or_else(|| panic!("retained message {number} is lost"));
+            let other = &self.messages[*kept as usize];
+            assert!(
+                other.is_resent || other.answered.is_none_or(|answered| answered > message.sent),
+                "message {kept} is retained, and {number} came after it"
+            );
+        }
+    }
+}

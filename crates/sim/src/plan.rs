@@ -1,0 +1,195 @@
+//! What happens in a simulation, decided beforehand from a seed, so that steps can be left out to see whether they matter.
+//! It must not know what comes of them.
+
+use crate::dice::Dice;
+
+/// Clients that publish; the last one speaks 3.1.1.
+pub(crate) const PUBLISHERS: usize = 4;
+/// Clients that consume from queues.
+pub(crate) const CONSUMERS: usize = 4;
+/// Clients with a durable session, the first at QoS 1, the second at QoS 2.
+pub(crate) const SESSIONS: usize = 2;
+/// Queues with their filters. The last one has one consumer at most.
+pub(crate) const QUEUES: [(&str, &str); 3] = [("one", "t/+"), ("two", "t/both"), ("solo", "t/+")];
+/// Topics: one leads to all queues.
+pub(crate) const TOPICS: [&str; 3] = ["t/single", "t/both", "t/both"];
+
+/// Something that happens.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Step {
+    Publish {
+        publisher: usize,
+        topic: usize,
+        qos: u8,
+        bytes: usize,
+        retain: bool,
+    },
+    Subscribe {
+        consumer: usize,
+        queue: usize,
+        qos: u8,
+    },
+    Unsubscribe {
+        consumer: usize,
+        queue: usize,
+    },
+    /// A client answers one of the messages that it holds.
+    Answer {
+        client: usize,
+        nth: usize,
+        code: u8,
+    },
+    /// A client answers all.
+    AnswerAll {
+        client: usize,
+    },
+    /// A connection ends; its client comes back when it wants something.
+    Lose {
+        client: usize,
+    },
+    Connect {
+        client: usize,
+    },
+    /// A consumer reads no more, or again.
+    Block {
+        consumer: usize,
+        is_blocked: bool,
+    },
+    Turn {
+        shard: usize,
+    },
+    Work {
+        worker: usize,
+    },
+    /// Everyone works until nothing is left to do.
+    Run,
+    /// The same, with time for what waits for it.
+    Calm,
+    Wait {
+        milliseconds: u64,
+    },
+    /// The disk is slow: nothing is stored until it is not.
+    Slow {
+        is_slow: bool,
+    },
+    Checkpoint,
+    /// A message must run live while nothing can be stored.
+    LiveProbe {
+        publisher: usize,
+        bytes: usize,
+    },
+    /// The process dies; with the machine, or without.
+    Crash {
+        power: bool,
+        seed: u64,
+    },
+    /// The machine dies in the middle of what it does, so many operations of the disk later; or the process alone.
+    CutIn {
+        operations: usize,
+        power: bool,
+    },
+    Room {
+        bytes: Option<u64>,
+    },
+    FailSync,
+    Flip {
+        seed: u64,
+    },
+    Misdirect {
+        seed: u64,
+    },
+}
+
+/// All that happens in one simulation.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) shards: u16,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// How the weather is: which faults come, and how often.
+struct Climate {
+    crashes: usize,
+    full: usize,
+    fails: usize,
+    harms: usize,
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let climate = match dice.below(8) {
+            0 => Climate { crashes: 0, full: 0, fails: 0, harms: 0 },
+            1 | 2 => Climate { crashes: 12, full: 0, fails: 0, harms: 0 },
+            3 => Climate { crashes: 8, full: 10, fails: 0, harms: 0 },
+            4 => Climate { crashes: 10, full: 0, fails: 6, harms: 0 },
+            5 => Climate { crashes: 10, full: 6, fails: 3, harms: 0 },
+            _ => Climate { crashes: 8, full: 0, fails: 0, harms: 6 },
+        };
+        let shards = dice.one_of(&[1, 2, 3]);
+        let length = (40 + dice.below(260)) * dice.one_of(&[1, 1, 1, 1, 1, 4]);
+        let steps = (0..length).map(|_| step(&mut dice, &climate, shards)).collect();
+        Self { seed, shards: shards as u16, steps }
+    }
+}
+
+fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
+    let faults = climate.crashes + climate.full + climate.fails + climate.harms;
+    let fault = dice.below(200);
+    if fault < faults {
+        return fault_of(dice, climate, fault);
+    }
+    let client = dice.below(CONSUMERS + SESSIONS + 1);
+    let consumer = dice.below(CONSUMERS);
+    let queue = dice.below(QUEUES.len());
+    let publisher = dice.below(PUBLISHERS);
+    let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
+    match dice.below(60) {
+        0..20 => {
+            let (topic, qos) = (dice.below(TOPICS.len()), dice.one_of(&[0, 1, 1, 1, 2, 2]));
+            Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
+        }
+        20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
+        24 => Step::Unsubscribe { consumer, queue },
+        25..30 => {
+            let code = dice.one_of(&[0, 0, 0, 0x97, 0x80]);
+            Step::Answer { client, nth: dice.below(4), code }
+        }
+        30..34 => Step::AnswerAll { client },
+        34 => Step::Lose { client: dice.below(CLIENTS) },
+        35 | 36 => Step::Connect { client: dice.below(CLIENTS) },
+        37 => Step::Block { consumer, is_blocked: dice.one_in(2) },
+        38..42 => Step::Turn { shard: dice.below(shards) },
+        42..46 => Step::Work { worker: dice.below(4) },
+        46..52 => Step::Run,
+        52..54 => Step::Calm,
+        54 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
+        55 => Step::Slow { is_slow: dice.one_in(2) },
+        56 => Step::Checkpoint,
+        _ => Step::LiveProbe { publisher, bytes },
+    }
+}
+
+/// The client that listens live.
+pub(crate) const LIVE: usize = PUBLISHERS + CONSUMERS + SESSIONS;
+/// Clients that a plan knows: publishers, consumers, sessions, and that one.
+const CLIENTS: usize = LIVE + 1;
+
+fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {
+    let seed = dice.next();
+    if fault < climate.crashes {
+        return match dice.below(3) {
+            0 => Step::Crash { power: dice.one_in(2), seed },
+            _ => Step::CutIn { operations: dice.below(40), power: !dice.one_in(3) },
+        };
+    }
+    if fault < climate.crashes + climate.full {
+        let room = dice.one_of(&[Some(0), Some(3000), Some(9000), Some(20_000), None, None]);
+        return Step::Room { bytes: room };
+    }
+    if fault < climate.crashes + climate.full + climate.fails {
+        return Step::FailSync;
+    }
+    if dice.one_in(2) { Step::Flip { seed } } else { Step::Misdirect { seed } }
+}

@@ -1,0 +1,45 @@
+//! What has happened in simulations, so that a search which meets nothing does not pass for one that finds nothing.
+//! It must not know what it means.
+
+use std::collections::BTreeMap;
+
+/// How often things have happened.
+#[derive(Clone, Default, Debug)]
+pub struct Seen(BTreeMap<&'static str, u64>);
+
+impl Seen {
+    /// What a search over hundreds of seeds must have met, or it has looked at nothing.
+    pub const MUST: [&'static str; 15] = [
+        "acknowledged",
+        "checkpoint",
+        "consumer accepts",
+        "consumer refuses",
+        "damage met in reading",
+        "log failed",
+        "log full",
+        "message refused",
+        "message resent",
+        "message runs live while nothing is stored",
+        "power cut",
+        "power cut in the middle",
+        "process killed",
+        "segment trimmed",
+        "start refused",
+    ];
+
+    pub(crate) fn note(&mut self, what: &'static str, times: u64) {
+        *self.0.entry(what).or_default() += times;
+    }
+
+    /// Adds what another simulation has met.
+    pub fn add(&mut self, other: &Self) {
+        other.0.iter().for_each(|(what, times)| self.note(what, *times));
+    }
+
+    /// What has never happened and should have.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let has = |what: &&'static str| self.0.get(what).is_some_and(|times| *times > 0);
+        Self::MUST.into_iter().filter(|what| !has(what)).collect()
+    }
+}

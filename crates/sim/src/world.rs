@@ -1,0 +1,166 @@
+//! A broker, its machine and its clients in one thread: what a plan says happens, and the auditor watches. It must not know how
+//! plans are made.
+
+mod ends;
+mod hearing;
+mod steps;
+
+use broker::Config;
+use broker::testing::Socket;
+use mqtt_codec::Limits;
+
+use crate::auditor::Auditor;
+use crate::client::{Client, Role};
+use crate::disk::Machine;
+use crate::node::Node;
+use crate::plan::{Plan, QUEUES, Step};
+use crate::seen::Seen;
+use crate::wire;
+
+/// The world of one simulation.
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    pub(crate) node: Node,
+    pub(crate) config: Config,
+    pub(crate) limits: Limits,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) auditor: Auditor,
+    pub(crate) trace: Vec<String>,
+    pub(crate) seen: Seen,
+    /// Lengths of the messages that were published.
+    sizes: Vec<usize>,
+    conns: u32,
+    is_slow: bool,
+    crashes: u64,
+    seed: u64,
+}
+
+impl World {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let machine = Machine::new(plan.seed);
+        let mut config = Config { shards: plan.shards, ..Config::default() };
+        config.queue_defaults.max_attempts = 0;
+        config.queue_defaults.max_inflight = 5;
+        config.queue_defaults.ack_timeout = std::time::Duration::from_secs(1_000_000);
+        let limits = Limits {
+            max_packet_size: config.limits.maximum_packet_size,
+            check_filters: false,
+            ..Limits::default()
+        };
+        let node = Node::boot(&machine, &config).expect("an empty directory");
+        let mut world = Self {
+            machine,
+            node,
+            config,
+            limits,
+            clients: Client::all(),
+            auditor: Auditor::new(),
+            trace: Vec::new(),
+            seen: Seen::default(),
+            sizes: Vec::new(),
+            conns: 0,
+            is_slow: false,
+            crashes: 0,
+            seed: plan.seed,
+        };
+        world.create_queues();
+        world
+    }
+
+    fn create_queues(&mut self) {
+        for (name, filter) in QUEUES {
+            let queue = broker::NewQueue {
+                name: name.to_owned(),
+                topic_filter: Some(filter.to_owned()),
+                config: self.config.queue_defaults.clone(),
+                drops_dead_letters: false,
+            };
+            self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
+        }
+        self.run();
+        assert_eq!(self.node.handle.queues().len(), QUEUES.len());
+    }
+
+    /// Does one step of the plan.
+    pub(crate) fn step(&mut self, number: usize, step: Step) {
+        self.trace.push(format!("{number}: {step:?}"));
+        self.act(step);
+        self.listen();
+        self.note_machine();
+        if self.machine.is_off() {
+            // The machine dies, or the process only.
+            let power = self.machine.has_lost_power();
+            self.say(if power { "the power is gone" } else { "the process is killed" });
+            self.seen.note("power cut in the middle", 1);
+            let seed = self.seed ^ self.crashes;
+            if seed.is_multiple_of(2) {
+                // Other threads may have been quick: what the log had told before, clients have heard.
+                for shard in (0..self.node.shards.len()).chain(0..self.node.shards.len()) {
+                    self.node.turn(shard, &self.limits);
+                }
+                self.listen();
+            }
+            self.crash(power, seed);
+        }
+        self.node.check();
+        let damaged = log_api::Log::stats(&*self.node.log).damaged_reads_total;
+        assert!(damaged == 0 || self.machine.was_harmed(), "read as damaged, though nothing is");
+    }
+
+    pub(crate) fn say(&mut self, what: impl Into<String>) {
+        self.trace.push(format!("    {}", what.into()));
+    }
+
+    fn note_machine(&mut self) {
+        for said in self.machine.take_said() {
+            self.say(format!("disk: {said}"));
+        }
+    }
+
+    /// Connects a client, unless it is connected.
+    fn connect(&mut self, n: usize) {
+        if self.clients[n].at.is_some() {
+            return;
+        }
+        let shard = self.node.shard_of(&self.clients[n].name);
+        self.conns += 1;
+        let conn = broker::ConnId { slot: self.conns, generation: self.conns };
+        let client = &mut self.clients[n];
+        client.at = Some((shard, conn));
+        client.connection += 1;
+        let hello = wire::connect(&client.name, client.version, client.keeps_session());
+        let socket = Socket { input: [hello].into(), ..Socket::default() };
+        self.node.sockets[shard].open.insert(conn.slot, socket);
+    }
+
+    /// A client says something, if it is connected.
+    fn send(&mut self, n: usize, bytes: Vec<u8>) {
+        if let Some(socket) = self.socket(n) {
+            socket.input.push_back(bytes);
+        }
+    }
+
+    fn socket(&mut self, n: usize) -> Option<&mut Socket> {
+        let (shard, conn) = self.clients[n].at?;
+        self.node.sockets[shard].get(conn)
+    }
+
+    /// A client's connection ends without a word.
+    fn lose(&mut self, n: usize) {
+        let Some((shard, conn)) = self.clients[n].at else { return };
+        let at = self.node.moment();
+        let (engine, sockets) = (&mut self.node.shards[shard], &mut self.node.sockets[shard]);
+        engine.begin(at.now, at.unix_ms);
+        engine.closed(conn, sockets);
+        sockets.open.remove(&conn.slot);
+        engine.end(sockets);
+        self.clients[n].lose();
+    }
+
+    /// Sessions that are subscribed for sure.
+    fn subscribed_sessions(&self) -> Vec<usize> {
+        let is_session = |client: &&Client| matches!(client.role, Role::Session { .. });
+        let sessions = self.clients.iter().filter(is_session).enumerate();
+        sessions.filter(|(_, client)| client.is_subscribed).map(|(n, _)| n).collect()
+    }
+}

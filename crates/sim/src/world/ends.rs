@@ -1,0 +1,160 @@
+//! How lives of the process end and begin, and the end of all: everything is well, and everything must come out.
+//! It must not know who breaks what.
+
+use log_api::{Log, LogState};
+
+use super::World;
+use crate::node::Node;
+use crate::plan::{LIVE, PUBLISHERS, QUEUES};
+
+/// As often the finish looks whether all is drained, with more than the longest back-off between.
+const ROUNDS_MAX: usize = 40;
+
+impl World {
+    /// The process dies, and starts again over what it left.
+    pub(super) fn crash(&mut self, power: bool, seed: u64) {
+        self.crashes += 1;
+        self.note_life(power);
+        if power {
+            self.machine.lose_power(seed);
+        } else {
+            self.machine.kill();
+        }
+        self.machine.set_room(None);
+        self.auditor.crashed(power);
+        self.clients.iter_mut().for_each(super::Client::lose);
+        self.is_slow = false;
+        if seed.is_multiple_of(4) {
+            // That may happen once more while it starts.
+            self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
+        }
+        self.boot(seed);
+        self.check_ledgers();
+    }
+
+    /// What happened in the life that ends.
+    fn note_life(&mut self, power: bool) {
+        let (stats, state) = (self.node.log.stats(), self.node.log.state());
+        self.seen.note(if power { "power cut" } else { "process killed" }, 1);
+        self.seen.note("checkpoint", stats.checkpoints_total);
+        self.seen.note("segment trimmed", stats.trimmed_segments_total);
+        self.seen.note("damage met in reading", stats.damaged_reads_total);
+        self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
+        self.auditor.has_met_damage |= stats.damaged_reads_total > 0;
+    }
+
+    fn boot(&mut self, seed: u64) {
+        match Node::boot(&self.machine, &self.config) {
+            Ok(node) => self.node = node,
+            Err(_) if self.machine.is_off() => {
+                self.say("it ends while the log is opened");
+                if self.machine.has_lost_power() {
+                    self.machine.lose_power(seed / 3);
+                } else {
+                    self.machine.kill();
+                }
+                self.boot(seed / 3);
+            }
+            Err(error) => {
+                self.say(format!("start refused: {error}"));
+                self.seen.note("start refused", 1);
+                assert!(self.machine.is_harmed(), "refused, though nothing is damaged: {error}");
+                assert!(
+                    !self.machine.is_harmed_lightly(),
+                    "refused, though the checkpoint before is whole: {error}"
+                );
+                let says = |word: &str| error.contains(word);
+                assert!(
+                    says("damaged") && says("data/") && says("offset"),
+                    "damage must be called by its name, with file and offset: {error}"
+                );
+                self.machine.heal();
+                self.machine.kill();
+                self.boot(seed / 3);
+            }
+        }
+    }
+
+    /// Accounts hold at least what was acknowledged, and what was recorded as settled.
+    pub(super) fn check_ledgers(&mut self) {
+        for (n, (name, _)) in QUEUES.iter().enumerate() {
+            let ledger = self.node.ledger(name).unwrap_or_else(|| panic!("queue {name} is lost"));
+            assert!(ledger.balances(), "queue {name}: {ledger:?}");
+            let (taken, settled) = self.auditor.least(n);
+            assert!(
+                ledger.enqueued >= taken && ledger.settled >= settled,
+                "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
+            );
+        }
+    }
+
+    /// All is well again: what waits comes out, and it is all that must.
+    pub(crate) fn finish(&mut self) {
+        self.trace.push("finish".to_owned());
+        let seed = self.seed / 4 * 4 + 1;
+        self.crash(self.seed.is_multiple_of(2), seed);
+        self.drain();
+        self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
+        if self.auditor.has_met_damage {
+            self.say("damage was met in reading: the files are restored");
+            self.machine.heal();
+            self.crash(false, seed);
+            self.drain();
+        }
+        self.connect(LIVE + 1);
+        self.run();
+        self.listen();
+        self.run();
+        self.listen();
+        self.auditor.check_complete();
+        self.auditor.check_retained();
+        for (name, _) in QUEUES {
+            let ledger = self.node.ledger(name).expect("it is there");
+            assert_eq!(ledger.waiting(), 0, "queue {name}: {ledger:?}");
+        }
+        assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
+        let (held, counted) = self.node.references();
+        let retained = self.node.retained();
+        assert_eq!((held, counted), (retained, retained), "nothing else is needed any more");
+    }
+
+    /// One consumer takes all that waits in queues, sessions take all that waits for them.
+    fn drain(&mut self) {
+        for n in 0..=LIVE {
+            self.connect(n);
+        }
+        self.run();
+        for queue in 0..QUEUES.len() {
+            self.consume_all(queue);
+        }
+        for _ in 0..ROUNDS_MAX {
+            for _ in 0..200 {
+                self.run();
+                self.listen();
+                let mut is_over = true;
+                for n in PUBLISHERS..self.clients.len() {
+                    while !self.clients[n].leases.is_empty() {
+                        is_over = false;
+                        self.answer(n, 0, 0);
+                    }
+                }
+                if is_over {
+                    break;
+                }
+            }
+            self.machine.wait(100);
+            self.run();
+            let waiting = |(name, _): &(&str, &str)| {
+                self.node.ledger(name).map_or(0, |ledger| ledger.waiting())
+            };
+            if QUEUES.iter().map(waiting).sum::<u64>() == 0 {
+                return;
+            }
+            self.machine.wait(75_000);
+        }
+    }
+
+    fn consume_all(&mut self, queue: usize) {
+        self.act(crate::plan::Step::Subscribe { consumer: 0, queue, qos: 1 });
+    }
+}

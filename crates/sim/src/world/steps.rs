@@ -1,0 +1,197 @@
+//! What each step of a plan does. It must not know what must come of it.
+
+use log_api::{Log, LogState};
+use log_disk::Worker;
+
+use super::World;
+use crate::client::{Open, Role};
+use crate::message;
+use crate::plan::{LIVE, PUBLISHERS, QUEUES, Step, TOPICS};
+use crate::wire;
+
+/// A publisher has no more open than that.
+const OPEN_MAX: usize = 8;
+
+impl World {
+    pub(super) fn act(&mut self, step: Step) {
+        match step {
+            Step::Publish { publisher, topic, qos, bytes, retain } => {
+                self.publish(publisher, topic, (qos, retain), bytes);
+            }
+            Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
+            Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
+            Step::Answer { client, nth, code } => self.answer(PUBLISHERS + client, nth, code),
+            Step::AnswerAll { client } => {
+                let n = PUBLISHERS + client;
+                while !self.clients[n].leases.is_empty() {
+                    self.answer(n, 0, 0);
+                }
+            }
+            Step::Lose { client } => self.lose(client),
+            Step::Connect { client } => self.connect(client),
+            Step::Block { consumer, is_blocked } => {
+                if let Some(socket) = self.socket(PUBLISHERS + consumer) {
+                    socket.is_blocked = is_blocked;
+                }
+            }
+            Step::Turn { shard } => {
+                self.node.turn(shard % self.node.shards.len(), &self.limits);
+            }
+            Step::Work { worker } => {
+                let worker = Worker::ALL[worker];
+                if !(self.is_slow && worker == Worker::Writer) {
+                    self.node.step(worker);
+                }
+            }
+            Step::Run => self.run(),
+            Step::Calm => self.calm(),
+            Step::Wait { milliseconds } => self.machine.wait(milliseconds),
+            Step::Slow { is_slow } => self.is_slow = is_slow,
+            Step::Checkpoint => self.node.log.request_checkpoint(),
+            Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
+            Step::Crash { power, seed } => self.crash(power, seed),
+            Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
+            Step::Room { bytes } => self.machine.set_room(bytes),
+            Step::FailSync => self.machine.fail_next_sync(),
+            Step::Flip { seed } => self.machine.flip(seed),
+            Step::Misdirect { seed } => self.machine.misdirect_next_sync(seed),
+        }
+    }
+
+    /// Sends a new message, or comes back to send one later. Gives its number.
+    fn publish(
+        &mut self,
+        publisher: usize,
+        topic: usize,
+        (qos, retain): (u8, bool),
+        bytes: usize,
+    ) -> Option<u32> {
+        self.connect(publisher);
+        let client = &self.clients[publisher];
+        if !client.is_greeted || client.open.len() >= OPEN_MAX {
+            return None;
+        }
+        let sessions = self.subscribed_sessions();
+        let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
+        self.sizes.push(bytes);
+        let client = &mut self.clients[publisher];
+        let id = client.next_id();
+        if qos > 0 {
+            client.open.push(Open { id, message, qos, is_released: false });
+        }
+        let payload = message::payload(message, TOPICS[topic], bytes);
+        let packet =
+            wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], &payload);
+        self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
+        self.send(publisher, packet);
+        Some(message)
+    }
+
+    fn consume(&mut self, consumer: usize, queue: usize, qos: u8) {
+        let n = PUBLISHERS + consumer;
+        self.connect(n);
+        let is_taken = self.clients.iter().any(|client| client.consumes.contains(&queue));
+        if !self.clients[n].is_greeted || QUEUES[queue].0 == "solo" && is_taken {
+            return;
+        }
+        self.clients[n].consumes.insert(queue);
+        let id = self.clients[n].next_id();
+        self.send(n, wire::subscribe(id, &format!("$queue/{}", QUEUES[queue].0), qos));
+    }
+
+    /// Ends a subscription. What is on its way then is heard, and is the queue's again: the client is lost to it at once.
+    fn leave(&mut self, consumer: usize, queue: usize) {
+        let n = PUBLISHERS + consumer;
+        if !self.clients[n].consumes.remove(&queue) {
+            return;
+        }
+        if let Some(socket) = self.socket(n) {
+            socket.is_blocked = false;
+        }
+        let id = self.clients[n].next_id();
+        self.send(n, wire::unsubscribe(id, &format!("$queue/{}", QUEUES[queue].0)));
+        self.run();
+        self.listen();
+        self.clients[n].leases.retain(|lease| lease.queue.is_none_or(|(of, _)| of != queue));
+    }
+
+    /// Everyone works until nothing is left to do, or the power goes.
+    pub(super) fn run(&mut self) {
+        for round in 0.. {
+            assert!(round < 10_000, "the broker never comes to rest");
+            let mut busy = false;
+            for shard in 0..self.node.shards.len() {
+                busy |= self.node.turn(shard, &self.limits);
+                self.listen();
+            }
+            for worker in Worker::ALL {
+                if self.is_slow && worker == Worker::Writer {
+                    continue;
+                }
+                busy |= self.node.step(worker);
+                if self.machine.is_off() {
+                    return;
+                }
+            }
+            if !busy {
+                return self.note_state();
+            }
+        }
+    }
+
+    fn note_state(&mut self) {
+        let is_full = self.node.log.state() == LogState::Full;
+        self.seen.note("log full", u64::from(is_full));
+    }
+
+    /// Lets pass what settlements need to be recorded.
+    pub(super) fn calm(&mut self) {
+        self.is_slow = false;
+        for _ in 0..3 {
+            self.run();
+            self.machine.wait(30);
+        }
+        self.run();
+        if self.machine.is_off() || self.node.log.state() != LogState::Writable {
+            return;
+        }
+        // An answer that a client could not send yet has settled nothing.
+        let is_heard = |client: &crate::client::Client| {
+            let sockets = client.at.map(|(shard, conn)| (&self.node.sockets[shard], conn));
+            sockets
+                .and_then(|(sockets, conn)| sockets.open.get(&conn.slot))
+                .is_none_or(|socket| socket.input.is_empty() && !socket.is_blocked)
+        };
+        if self.clients.iter().all(is_heard) {
+            self.auditor.recorded();
+            let (held, counted) = self.node.references();
+            assert_eq!(held, counted, "bodies that are needed, and references in the log");
+            self.check_ledgers();
+        }
+    }
+
+    /// With nothing stored meanwhile, a message must reach whoever listens.
+    fn probe(&mut self, publisher: usize, bytes: usize) {
+        let live = LIVE;
+        self.connect(live);
+        let was_slow = std::mem::replace(&mut self.is_slow, true);
+        self.run();
+        let is_read = self.clients[publisher].is_greeted
+            && self.socket(publisher).is_some_and(|socket| {
+                !socket.is_paused && socket.input.is_empty() && socket.closed.is_none()
+            });
+        if is_read
+            && self.clients[live].is_subscribed
+            && let Some(message) = self.publish(publisher, 1, (0, false), bytes)
+        {
+            assert_eq!(self.clients[live].role, Role::Live);
+            self.run();
+            assert!(
+                self.auditor.has_come_live(message) || self.machine.is_off(),
+                "message {message} waits for the disk and does not run live"
+            );
+            self.seen.note("message runs live while nothing is stored", 1);
+        }
+        self.is_slow = was_slow;
+    }
+}
