@@ -2,6 +2,8 @@
 
 use stdx::{Instant, UnixMillis};
 
+const NANOS_PER_MILLISECOND: u64 = 1_000_000;
+
 /// The wall clock as of some moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Clock {
@@ -15,7 +17,9 @@ impl Clock {
 
     /// What it shows at a moment, if it was ever told.
     pub(crate) fn at(&self, now: Instant) -> Option<UnixMillis> {
-        self.told.map(|(told, shows)| shows + now.since(told))
+        let (told, shows) = self.told?;
+        let since = now.as_nanos().saturating_sub(told.as_nanos()) / NANOS_PER_MILLISECOND;
+        Some(UnixMillis(shows.0.saturating_add(since)))
     }
 
     /// The first moment at which it shows that time, if it was ever told.

@@ -102,18 +102,19 @@ mod tests {
         };
         let mut dedup = Dedup::default();
         let known = |dedup: &Dedup, at| {
-            let id =
-                |id: &u128| dedup.is_known(MessageId(*id), UnixMillis(at), config.dedup_window);
+            let id = |id: &u128| {
+                dedup.is_known(MessageId::new(*id), UnixMillis(at), config.dedup_window)
+            };
             (1..6_u128).filter(id).collect::<Vec<_>>()
         };
         for (id, at) in [(1, 1000), (2, 1050), (3, 1060)] {
-            dedup.remember(MessageId(id), UnixMillis(at), &config);
+            dedup.remember(MessageId::new(id), UnixMillis(at), &config);
         }
         assert_eq!(known(&dedup, 1099), [1, 2, 3]);
         assert_eq!(known(&dedup, 1100), [2, 3]);
-        dedup.remember(MessageId(4), UnixMillis(1090), &config);
+        dedup.remember(MessageId::new(4), UnixMillis(1090), &config);
         assert_eq!(known(&dedup, 1090), [2, 3, 4], "three are the most");
-        dedup.remember(MessageId(2), UnixMillis(1155), &config);
+        dedup.remember(MessageId::new(2), UnixMillis(1155), &config);
         assert_eq!((known(&dedup, 1155), dedup.len()), (vec![2, 3, 4], 3));
         assert!(dedup.is_sound());
         let mut restored = Dedup::default();

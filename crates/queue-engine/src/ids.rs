@@ -28,7 +28,25 @@ impl Key {
 
 /// The message id that a publisher gave, as a hash of 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct MessageId(pub u128);
+pub struct MessageId {
+    upper: u64,
+    lower: u64,
+}
+
+impl MessageId {
+    /// The id of a hash.
+    #[must_use]
+    pub const fn new(hash: u128) -> Self {
+        // In halves, because the alignment of the whole would make each message larger that has none.
+        Self { upper: (hash >> 64) as u64, lower: hash as u64 }
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn hash(self) -> u128 {
+        (self.upper as u128) << 64 | self.lower as u128
+    }
+}
 
 impl Offset {
     /// The offset after this one.

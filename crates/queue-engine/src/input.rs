@@ -66,7 +66,7 @@ pub enum Input {
     /// Deliver again.
     Resume,
     /// Other properties, at once.
-    Reconfigure(QueueConfig),
+    Reconfigure(Box<QueueConfig>),
 }
 
 /// A message as it comes.

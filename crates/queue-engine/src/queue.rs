@@ -76,6 +76,8 @@ pub struct Queue {
     counts: Counts,
     consumers: Consumers,
     dispatcher: Dispatcher,
+    /// The retention in the unit of deadlines, because each message needs it.
+    retention_millis: u64,
     /// When messages expire.
     expiry: Deadlines,
     /// When kept messages may be forgotten, if nothing of their chunk was settled since.
@@ -102,6 +104,7 @@ impl Queue {
         Self {
             dispatcher: Dispatcher::new(config.dispatch_strategy),
             keys: Keys::new(config.key_inflight),
+            retention_millis: expiring::millis_or_never(config.retention),
             config,
             prng: Prng::new(seed),
             now: Instant::ZERO,
@@ -155,7 +158,7 @@ impl Queue {
             Input::Redriven(offset) => self.redriven(offset, actions)?,
             Input::Pause => self.config.paused = true,
             Input::Resume => self.set_paused(false),
-            Input::Reconfigure(config) => self.reconfigure(config),
+            Input::Reconfigure(config) => self.reconfigure(*config),
         }
         self.time_passes(actions);
         if self.rules_are_stale {

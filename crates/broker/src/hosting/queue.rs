@@ -144,7 +144,8 @@ impl HostedQueue {
         let config = definition.config.clone();
         self.definition = definition;
         let paused = config.paused || self.damaged;
-        self.handle(Input::Reconfigure(QueueConfig { paused, ..config }), turn);
+        let config = Box::new(QueueConfig { paused, ..config });
+        self.handle(Input::Reconfigure(config), turn);
     }
 
     /// A new message, with its body if somebody may want it now.

@@ -43,6 +43,11 @@ impl Entry {
         Self { at, size, stored, key: Key::NONE, expires: NEVER, not_before: stored }
     }
 
+    /// Whether it has neither a key nor times of its own.
+    fn is_plain(&self) -> bool {
+        self.key == Key::NONE && self.expires == NEVER && !self.is_held_back()
+    }
+
     /// Whether it is held back at first.
     pub(crate) fn is_held_back(&self) -> bool {
         self.not_before > self.stored
@@ -98,9 +103,13 @@ pub(crate) struct Chunk {
 impl Chunk {
     pub(crate) fn pack(entries: &[Entry]) -> Self {
         let mut bytes = Vec::with_capacity(entries.len() * 12 + PADDING);
-        let columns = std::array::from_fn(|column| {
-            Column::pack(entries.iter().map(|entry| entry.column(column)), &mut bytes)
-        });
+        // Most queues have nothing in the columns behind, which then need not be gone through one by one.
+        let stored = if entries.iter().all(Entry::is_plain) { COLUMNS_V1 } else { COLUMNS };
+        let mut columns = [Column::default(); COLUMNS];
+        for (number, column) in columns.iter_mut().enumerate() {
+            let entries = if number < stored { entries } else { &[] };
+            *column = Column::pack(entries.iter().map(|entry| entry.column(number)), &mut bytes);
+        }
         bytes.extend([0; PADDING]);
         Self { columns, len: entries.len() as u16, bytes: bytes.into() }
     }

@@ -9,7 +9,7 @@ pub(super) const PADDING: usize = 8;
 /// ```text
 /// number i = base + the `width` bytes, little-endian, at start + i × width
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Column {
     pub(super) base: u64,
     /// 0 to 8. A column of equal numbers needs no bytes.

@@ -69,7 +69,7 @@ impl Queue {
 
     /// Whether a message came back, or stayed, that a newer one of its key has replaced.
     pub(super) fn is_replaced(&self, offset: Offset) -> bool {
-        !self.newest.is_empty() && self.newest.is_replaced(offset)
+        self.config.last_value && self.newest.is_replaced(offset)
     }
 
     pub(super) fn replaced(&mut self, offset: Offset, actions: &mut Vec<Action>) {

@@ -1,5 +1,7 @@
 //! What happens as time passes by the wall clock: messages expire, fall due, are forgotten.
 
+use std::time::Duration;
+
 use stdx::UnixMillis;
 
 use super::Queue;
@@ -9,11 +11,7 @@ use crate::{Action, Offset};
 impl Queue {
     /// When a message expires.
     pub(super) fn deadline(&self, entry: &Entry) -> UnixMillis {
-        let retention = self.config.retention;
-        if retention.is_zero() {
-            return entry.expires;
-        }
-        entry.expires.min(entry.stored + retention)
+        entry.expires.min(UnixMillis(entry.stored.0.saturating_add(self.retention_millis)))
     }
 
     /// Does what is due by the wall clock.
@@ -80,12 +78,20 @@ impl Queue {
     /// Finds anew when each chunk has to be looked through.
     pub(super) fn find_deadlines(&mut self) {
         self.expiry.clear();
-        let retention = self.config.retention;
+        self.retention_millis = millis_or_never(self.config.retention);
         for (chunk, stored, expires) in self.index.chunks() {
-            let due = if retention.is_zero() { expires } else { expires.min(stored + retention) };
+            let due = expires.min(UnixMillis(stored.0.saturating_add(self.retention_millis)));
             if due != NEVER {
                 self.expiry.note(chunk, due);
             }
         }
+    }
+}
+
+/// A time to live that is zero is none.
+pub(super) fn millis_or_never(time: Duration) -> u64 {
+    match time {
+        Duration::ZERO => NEVER.0,
+        time => u64::try_from(time.as_millis()).unwrap_or(NEVER.0),
     }
 }

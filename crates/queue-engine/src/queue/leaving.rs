@@ -25,7 +25,7 @@ impl Queue {
     }
 
     pub(super) fn is_newest_no_more(&mut self, offset: Offset, key: Key) {
-        if !self.newest.is_empty() {
+        if self.config.last_value {
             self.newest.remove(key, offset);
         }
     }

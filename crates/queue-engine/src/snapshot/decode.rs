@@ -129,7 +129,7 @@ fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<(MessageId, UnixMillis)>, Sna
     let count = reader.u64()?;
     let mut ids = Vec::new();
     for _ in 0..count {
-        let id = MessageId(reader.array().map(u128::from_le_bytes)?);
+        let id = MessageId::new(reader.array().map(u128::from_le_bytes)?);
         ids.push((id, UnixMillis(reader.u64()?)));
     }
     Ok(ids)

@@ -38,7 +38,7 @@ impl Snapshot {
         }
         out.extend_from_slice(&(self.ids.len() as u64).to_le_bytes());
         for (id, stored) in &self.ids {
-            out.extend_from_slice(&id.0.to_le_bytes());
+            out.extend_from_slice(&id.hash().to_le_bytes());
             out.extend_from_slice(&stored.0.to_le_bytes());
         }
         out.extend_from_slice(&(self.chunks.len() as u64).to_le_bytes());

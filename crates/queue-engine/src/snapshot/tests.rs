@@ -77,7 +77,7 @@ fn two(full: bool) -> Queue {
             message.key = Key(n * 3);
             message.expires = (n == 1).then_some(UnixMillis(20));
             message.not_before = (n == 1).then_some(UnixMillis(12));
-            message.message_id = (n == 1).then_some(crate::MessageId(77));
+            message.message_id = (n == 1).then_some(crate::MessageId::new(77));
         }
         queue.handle(Instant::ZERO, Input::Enqueue(message), &mut actions).unwrap();
     }

@@ -58,7 +58,7 @@ impl Caller {
                     let is_duplicate = actions.contains(&Action::Duplicate { at: message.at });
                     self.log.push(Record::Enqueued { message, is_duplicate });
                 }
-                Input::Reconfigure(config) => self.log.push(Record::Reconfigured(config)),
+                Input::Reconfigure(config) => self.log.push(Record::Reconfigured(*config)),
                 _ => {}
             }
             if result.is_ok() {
@@ -152,7 +152,7 @@ fn drain(mut queue: Queue) -> Vec<(Offset, StoredAt, u32)> {
     };
     let attach = Input::Attach { consumer: ConsumerId(0), max_inflight: u32::MAX };
     let far = Input::Clock(UnixMillis(3_000_000_000_000));
-    for input in [Input::Reconfigure(config), attach, far] {
+    for input in [Input::Reconfigure(Box::new(config)), attach, far] {
         queue
             .handle(Instant::ZERO, input, &mut actions)
             .expect("a restored queue has no consumers");

@@ -59,7 +59,7 @@ impl Player {
         let config = |change: &dyn Fn(&mut QueueConfig)| {
             let mut config = self.queue.config().clone();
             change(&mut config);
-            Input::Reconfigure(config)
+            Input::Reconfigure(Box::new(config))
         };
         let input = match *words {
             ["enqueue", count, ref with @ ..] => {
@@ -161,7 +161,7 @@ impl Player {
             time.map(|time| self.wall() + time)
         };
         let (expires, not_before) = (later("ttl"), later("delay"));
-        let id = with.get("id").map(|id| MessageId(id.parse().expect("a number")));
+        let id = with.get("id").map(|id| MessageId::new(id.parse().expect("a number")));
         let keys: Vec<u64> = with.get("key").map_or(vec![0], |keys| {
             keys.split(',').map(|key| key.parse().expect("a number")).collect()
         });

@@ -220,7 +220,7 @@ pub(crate) fn inputs(
                 key: Key((key + n) % 4),
                 expires: expires.map(|after| later(after + n * 30)),
                 not_before: delay.map(|after| later(after + n % 3 * 30)),
-                message_id: message_id.map(MessageId),
+                message_id: message_id.map(MessageId::new),
                 ..NewMessage::new(stored_at(next.0 + n), size, stored)
             };
             (0..u64::from(count)).map(|n| Input::Enqueue(message(n))).collect()
@@ -248,7 +248,7 @@ pub(crate) fn inputs(
         Command::Wait { .. } => vec![Input::Tick],
         Command::Pause => vec![Input::Pause],
         Command::Resume => vec![Input::Resume],
-        Command::Reconfigure(config) => vec![Input::Reconfigure(config)],
+        Command::Reconfigure(config) => vec![Input::Reconfigure(Box::new(config))],
         Command::Restart => vec![],
         Command::Clock { milliseconds } => {
             vec![Input::Clock(UnixMillis(stored.0 + milliseconds))]

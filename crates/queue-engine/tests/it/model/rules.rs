@@ -209,7 +209,7 @@ impl Model {
                 assert_eq!(fits.is_err(), is_full, "{size} of {key:?}: {fits:?}");
             }
         }
-        let ids = [1, 2, 3].map(MessageId);
+        let ids = [1, 2, 3].map(MessageId::new);
         let at = UnixMillis(1_800_000_000_000 + self.now.as_millis());
         let window = self.config.dedup_window;
         for id in ids {
