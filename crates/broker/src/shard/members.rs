@@ -130,8 +130,8 @@ impl Shard {
     /// The output of a connection has been written out.
     pub(super) fn unblocked(&mut self, conn: ConnId) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
-        if let Some(seat) = self.sessions.get_mut(id).and_then(|entry| entry.seat_mut()) {
-            seat.is_blocked = false;
+        let seat = self.sessions.get_mut(id).and_then(|entry| entry.seat_mut());
+        if seat.is_some_and(|seat| std::mem::take(&mut seat.is_blocked)) {
             self.answered(id);
         }
     }

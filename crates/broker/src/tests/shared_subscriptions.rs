@@ -481,13 +481,19 @@ b puback 2
 p publish 1 t/x 3 id=3
   b publish 1 id=3 t/x 3
   p puback 3 00
-# Its place in the window is free when it answers.
-a puback 1
+# Its place in the window is free when it answers, also for what waited meanwhile.
+b lost
 p publish 1 t/x 4 id=4
-  a publish 1 id=4 t/x 4
+  a publish 1 id=3 t/x 3
   p puback 4 00
+p publish 1 t/x 5 id=5
+  p puback 5 00
+a puback 1
+  a publish 1 id=4 t/x 4
 a puback 4
-b puback 3
+  a publish 1 id=5 t/x 5
+a puback 3
+a puback 5
 wait 60
 crash
 a connect keep expiry=100
