@@ -256,7 +256,7 @@ impl Auditor {
         let is_once =
             qos == 2 && message.qos == 2 && !message.has_lost_session && !self.has_met_damage;
         assert!(*times == 1 || !is_once, "session s{session} gets message {number} twice at QoS 2");
-        if *times == 1 {
+        if *times == 1 && !self.has_met_damage {
             self.check_live_order((100 + session, 0), number);
         }
     }

@@ -5,4 +5,5 @@ mod checkpoints;
 mod conformance;
 mod damage;
 mod directory;
+mod golden;
 mod harness;

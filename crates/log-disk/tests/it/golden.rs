@@ -1,0 +1,101 @@
+//! Files of each version of the format that was ever written are read, and the log goes on behind them.
+//!
+//! `tests/golden/v<n>` holds the files of a data directory as version n wrote them. They are never written again: a new format
+//! gets a directory of its own. `WEIR_WRITE_GOLDEN=1` writes the one of the present version, when there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use log_api::{AppendBatch, Log, RecordKind, ShardSet};
+use log_disk::Config;
+
+use crate::harness::{ME, config, directory, replay, start};
+
+/// The version of the format that is written now.
+const PRESENT: u32 = 1;
+
+fn golden(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
+}
+
+fn config_of_golden(directory: &Path) -> Config {
+    Config { reserve_bytes: 0, ..config(directory) }
+}
+
+/// The body of a record of that kind.
+fn body(kind: RecordKind, bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| kind.number() ^ at as u8).collect()
+}
+
+/// One record of each kind, of different lengths, with as many references as its number says.
+fn one_of_each() -> AppendBatch {
+    let mut batch = AppendBatch::new();
+    for (n, kind) in RecordKind::ALL.into_iter().enumerate().filter(|(_, kind)| kind.number() <= 7)
+    {
+        let notify = ShardSet::single(ME);
+        let partition = n as u16 * 100;
+        batch.push(kind, partition, n as u32, notify, 0, |out| {
+            out.extend(body(kind, n * 211));
+        });
+    }
+    batch
+}
+
+/// Writes a data directory: records, a checkpoint, the same records again, over two segments.
+fn write(directory: &Path) {
+    let log = start(config_of_golden(directory));
+    log.log.append(ME, one_of_each());
+    log.recorder.committed(ME, 7);
+    log.checkpoint(0, b"what the first records made");
+    log.log.append(ME, one_of_each());
+    log.recorder.committed(ME, 14);
+    log.shutdown();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else if entry.file_name() != "lock" {
+            fs::copy(&path, &copied).unwrap();
+        }
+    }
+}
+
+#[test]
+fn files_of_every_version_are_read_and_the_log_goes_on_behind_them() {
+    if std::env::var_os("WEIR_WRITE_GOLDEN").is_some() && !golden(PRESENT).exists() {
+        let made = directory();
+        write(made.path());
+        copy(made.path(), &golden(PRESENT));
+    }
+    for version in 1..=PRESENT {
+        let here = directory();
+        copy(&golden(version), here.path());
+        let mut seen = Vec::new();
+        let opened = log_disk::open(config_of_golden(here.path())).unwrap();
+        let checkpoint = opened.checkpoint.clone().unwrap();
+        let ready = opened.replay.run(&mut |kind, position, partition, body| {
+            seen.push((kind, position, partition, body.to_vec()));
+            Ok(())
+        });
+        assert_eq!(checkpoint.parts, [b"what the first records made"]);
+        assert!(seen.iter().all(|(_, position, ..)| *position >= checkpoint.position));
+        let kinds = RecordKind::ALL.into_iter().filter(|kind| kind.number() <= 7);
+        let expected =
+            kinds.enumerate().map(|(n, kind)| (kind, n as u16 * 100, body(kind, n * 211)));
+        let told = seen.into_iter().map(|(kind, _, partition, body)| (kind, partition, body));
+        assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "version {version}");
+        drop(ready);
+
+        let mut log = start(config_of_golden(here.path()));
+        // References 0 to 6, before the checkpoint and after it.
+        assert_eq!(log.log.stats().live_references, 2 * 21);
+        let more = log.append(&[b"and more".to_vec()]);
+        log.shutdown();
+        let (_, _, replayed) = replay(config_of_golden(here.path())).unwrap();
+        assert_eq!(replayed.last(), Some(&(more[0].position, b"and more".to_vec())));
+    }
+}
