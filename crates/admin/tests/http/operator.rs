@@ -18,7 +18,7 @@ fn client(client_id: &str, connected: bool) -> ClientView {
         waiting_messages: 0,
         waiting_bytes: 0,
         in_flight: 0,
-        disconnected_at: (!connected).then(|| Timestamp(UnixMillis(0))),
+        disconnected_at: (!connected).then_some(Timestamp(UnixMillis(0))),
     }
 }
 

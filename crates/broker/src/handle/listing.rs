@@ -170,7 +170,7 @@ fn gather<T: Send + 'static>(
         let take = move |part: Vec<T>| {
             gathered.lock().0.extend(part);
             if open.fetch_sub(1, Ordering::AcqRel) == 1 {
-                let (all, reply) = std::mem::replace(&mut *gathered.lock(), (Vec::new(), None));
+                let (all, reply) = std::mem::take(&mut *gathered.lock());
                 if let Some(reply) = reply {
                     reply(all);
                 }
