@@ -57,7 +57,7 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    pub(crate) const fn new(limits: OutputLimits, output: Budget, input: Budget) -> Self {
+    pub(crate) fn new(limits: OutputLimits, output: Budget, input: Budget) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),

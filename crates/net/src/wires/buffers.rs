@@ -5,9 +5,11 @@ use broker::{Budget, ConnId};
 use super::Wires;
 use crate::wire::{Phase, Wire};
 
-/// What a turn may put into output buffers before it writes them out: one message to ten thousand clients must not
-/// take ten thousand copies at once.
-const UNFLUSHED_BYTES_MAX: usize = 8 << 20;
+/// What a turn may put into output buffers before it writes them out, by the size of the budget: one message to ten
+/// thousand clients must not take ten thousand copies at once, and a little for each of them would be many small writes.
+const UNFLUSHED_PART: usize = 4;
+const UNFLUSHED_BYTES_MIN: usize = 8 << 20;
+const UNFLUSHED_BYTES_MAX: usize = 64 << 20;
 
 /// What a connection may have in its buffers whatever others have.
 const FREE_BYTES: usize = 4096;
@@ -55,15 +57,19 @@ pub(crate) struct Buffers {
     output: Sum,
     /// Apart, so that clients that do not read take no room from those that send.
     input: Sum,
-    /// What output took when it was last written.
+    /// What output took when it was last written, and how much more it may take before it is again.
     flushed: usize,
+    unflushed_max: usize,
     /// Connections ended for what waited for their clients, since they were last counted.
     pub(crate) slow: u64,
 }
 
 impl Buffers {
-    pub(super) const fn new(output: Budget, input: Budget) -> Self {
-        Self { output: Sum::new(output), input: Sum::new(input), flushed: 0, slow: 0 }
+    pub(super) fn new(output: Budget, input: Budget) -> Self {
+        let part = output.max() / UNFLUSHED_PART;
+        let unflushed_max = part.clamp(UNFLUSHED_BYTES_MIN, UNFLUSHED_BYTES_MAX);
+        let (output, input) = (Sum::new(output), Sum::new(input));
+        Self { output, input, flushed: 0, unflushed_max, slow: 0 }
     }
 
     /// Counts what a connection's buffers take now.
@@ -81,7 +87,7 @@ impl Buffers {
 
     #[inline]
     pub(super) const fn has_much_unflushed(&self) -> bool {
-        self.output.bytes > self.flushed + UNFLUSHED_BYTES_MAX
+        self.output.bytes > self.flushed + self.unflushed_max
     }
 
     /// The output has been written as far as it goes.
