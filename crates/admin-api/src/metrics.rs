@@ -49,6 +49,20 @@ pub struct NodeMetrics {
     pub delayed_messages: u64,
     /// Sessions that outlive their connections.
     pub durable_sessions: u64,
+    /// CONNECT packets refused for what they ask, by reason.
+    pub connects_refused_total: [(&'static str, u64); 5],
+    /// Subscriptions refused, by reason.
+    pub subscriptions_refused_total: [(&'static str, u64); 3],
+    /// Connections that the broker ended, by reason.
+    pub connections_ended_total: [(&'static str, u64); 5],
+    /// Bytes that wait for clients in memory.
+    pub buffered_bytes: u64,
+    /// Bytes of packets that have not come whole.
+    pub incomplete_bytes: u64,
+    /// Bytes of all wills.
+    pub will_bytes: u64,
+    /// What all subscriptions are reckoned to take.
+    pub subscription_bytes: u64,
     /// Retained messages not kept because there are as many as may be.
     pub retained_refused_total: u64,
     /// Connections ended for a malformed packet or a protocol error.

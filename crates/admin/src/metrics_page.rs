@@ -58,6 +58,9 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         page.value(metric, value);
     }
     page.labelled(Metric::Authentications, authentications(&numbers.authentications));
+    page.labelled(Metric::ConnectsRefused, numbers.connects_refused_total);
+    page.labelled(Metric::SubscriptionsRefused, numbers.subscriptions_refused_total);
+    page.labelled(Metric::ConnectionsEnded, numbers.connections_ended_total);
     page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
     for (metric, values) in [
         (Metric::ListenerConnections, &numbers.listener_connections),
@@ -124,6 +127,10 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),
         (Metric::DelayedMessages, numbers.delayed_messages),
+        (Metric::BufferedBytes, numbers.buffered_bytes),
+        (Metric::IncompleteBytes, numbers.incomplete_bytes),
+        (Metric::WillBytes, numbers.will_bytes),
+        (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
@@ -163,7 +170,12 @@ mod tests {
             let samples = page.lines().filter(|line| {
                 line.strip_prefix(metric.name()).is_some_and(|rest| rest.starts_with([' ', '{']))
             });
-            let expected = if *metric == Metric::Authentications { 6 } else { 1 };
+            let expected = match metric {
+                Metric::Authentications => 6,
+                Metric::ConnectsRefused | Metric::ConnectionsEnded => 5,
+                Metric::SubscriptionsRefused => 3,
+                _ => 1,
+            };
             assert_eq!(samples.count(), expected, "{}", metric.name());
         }
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");

@@ -12,6 +12,8 @@ pub const DISK_FULL: &str = "disk_full";
 pub const LOG_FAILED: &str = "log_failed";
 /// A session, named by its client id, drops messages that wait for its client.
 pub const SESSION_OVERFLOW: &str = "session_overflow";
+/// What clients make the node keep of one kind is nearly as much as it may be.
+pub const MEMORY: &str = "memory";
 /// Retained messages are refused, or the next one would be.
 pub const RETAINED_FULL: &str = "retained_full";
 /// A listener's certificate ends within 14 days, or has ended.

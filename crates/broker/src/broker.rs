@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicU64;
 
 use log_api::{Log, Position, ShardId};
 use mqtt_router::Router;
-use mqtt_session::ServerLimits;
 use mqtt_types::TopicFilter;
 use stdx::UnixMillis;
 
 use crate::alarms::Alarms;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::control::CONTROL_SHARD;
 use crate::directory::Directory;
@@ -20,7 +20,7 @@ use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
 use crate::shard::{Shard, delayed_owner, tell_log_state};
-use crate::shared::Shared;
+use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
 /// A broker that is ready to run: each shard goes to a thread of its own.
@@ -29,6 +29,8 @@ pub struct Broker {
     pub handle: Handle,
     /// The shards, in order of their numbers.
     pub shards: Vec<Shard>,
+    /// What may wait for clients, the buffers of their connections included.
+    pub memory: Budget,
 }
 
 /// The year 2020 began. A clock that shows an earlier moment has not been set yet. What happens then counts as if it were the newest
@@ -62,11 +64,6 @@ pub fn open(
         directory.insert(Arc::clone(&definition));
         queues.push((definition, queue.engine));
     }
-    let lease_limits = ServerLimits {
-        max_pending_messages: usize::MAX,
-        max_pending_bytes: usize::MAX,
-        ..config.limits.clone()
-    };
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
         bytes: config.max_retained_bytes,
@@ -77,7 +74,7 @@ pub fn open(
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
     let shared = Arc::new(Shared {
-        lease_limits,
+        budgets: Budgets::new(&config),
         routes: Routes::new(router),
         directory,
         retained,
@@ -106,7 +103,8 @@ pub fn open(
         control.retain_anew(recovered.whole_retained);
     }
     restore(&mut built, recovered.delayed, recovered.sessions, now);
-    Broker { handle: Handle::new(shared), shards: built }
+    let memory = shared.budgets.memory.clone();
+    Broker { handle: Handle::new(shared), shards: built, memory }
 }
 
 /// Gives each shard what is its.

@@ -7,7 +7,7 @@ use crate::directory::QueueDefinition;
 use crate::record::{DefinitionRecord, Delayed, Reader, RecordError, StoredSession};
 use crate::retained::StoredRetained;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// One queue in a checkpoint.
 pub(crate) struct QueuePart {
@@ -23,7 +23,8 @@ pub(crate) struct QueuePart {
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 } ...
 /// | retained messages, see RetainedPart
 /// ```
-/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole.
+/// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
+/// version 3 no leases of sessions.
 pub(crate) struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub(crate) next_sink: u32,
@@ -95,7 +96,7 @@ impl StoredPart {
         }
         if version > 1 {
             for _ in 0..reader.u32()? {
-                part.sessions.push(StoredSession::decode(&mut reader)?);
+                part.sessions.push(StoredSession::decode(&mut reader, version > 3)?);
             }
             for _ in 0..reader.u32()? {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };

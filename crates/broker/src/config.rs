@@ -35,6 +35,19 @@ pub struct Config {
     pub drops_dead_letters: bool,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
+    /// Bytes that all subscriptions may take, reckoned from their filters; one beyond is refused.
+    pub max_subscription_bytes: usize,
+    /// Sessions, connected or not; a client that needs another one is refused.
+    pub max_sessions: usize,
+    /// Bytes of one will: topic, properties, payload.
+    pub max_will_bytes: usize,
+    /// Bytes of all wills; a client whose will has no room is refused.
+    pub max_wills_bytes: usize,
+    /// Bytes that may wait for clients in all: in output buffers, in packets that have not come whole, in sessions. Each
+    /// client is held to an eighth of what is left.
+    pub max_buffered_bytes: usize,
+    /// Bytes of a topic filter.
+    pub max_topic_length: usize,
     /// How shared subscriptions work.
     pub shared_subscriptions: SharedSubscriptions,
     /// Levels a topic name or filter may have.
@@ -114,6 +127,12 @@ impl Default for Config {
             queue_defaults: QueueConfig::default(),
             drops_dead_letters: false,
             max_subscriptions: 10_000,
+            max_subscription_bytes: 1 << 30,
+            max_sessions: 1_000_000,
+            max_will_bytes: 64 << 10,
+            max_wills_bytes: 256 << 20,
+            max_buffered_bytes: 256 << 20,
+            max_topic_length: 65_535,
             shared_subscriptions: SharedSubscriptions::default(),
             max_topic_levels: 128,
             max_output_buffer_bytes: 4 << 20,

@@ -28,6 +28,12 @@ pub struct NodeState {
     pub counts: Counts,
     /// Subscriptions, shared or not; queue subscriptions apart.
     pub subscriptions: usize,
+    /// What the subscriptions of all sessions are reckoned to take.
+    pub subscription_bytes: usize,
+    /// What waits for clients, and of clients.
+    pub buffered_bytes: usize,
+    /// Bytes of all wills.
+    pub will_bytes: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes of retained messages.
@@ -123,6 +129,9 @@ impl Handle {
         NodeState {
             counts,
             subscriptions: router.subscriptions + router.members,
+            subscription_bytes: self.shared.budgets.subscriptions.used(),
+            buffered_bytes: self.shared.budgets.memory.used(),
+            will_bytes: self.shared.budgets.wills.used(),
             retained: retained.messages as usize,
             retained_bytes: retained.bytes,
             retained_disk_bytes: retained.disk_bytes,

@@ -69,7 +69,7 @@ impl Hosting {
         } else {
             let engine =
                 engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
-            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead));
+            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead.clone()));
         }
         for letter in self.early.remove(&sink).unwrap_or_default() {
             self.letter(letter, turn);
@@ -122,6 +122,7 @@ impl Hosting {
     pub(crate) fn letter(&mut self, letter: Letter, turn: &mut Turn) {
         let sink = match &letter {
             Letter::Attach { sink, .. }
+            | Letter::AreThere { sink, .. }
             | Letter::Detach { sink, .. }
             | Letter::Settle { sink, .. }
             | Letter::TooLarge { sink, .. } => *sink,
@@ -135,6 +136,12 @@ impl Hosting {
             Letter::Attach { consumer, at, max_inflight, .. } => {
                 queue.consumers.insert(consumer, at);
                 queue.handle(Input::Attach { consumer, max_inflight }, turn);
+            }
+            Letter::AreThere { consumer, at, mut offsets, .. } => {
+                offsets.retain(|offset| queue.engine.message(*offset).is_none());
+                if !offsets.is_empty() {
+                    turn.mail(at, Letter::Gone { consumer, offsets });
+                }
             }
             Letter::Detach { consumer, written, .. } => {
                 queue.consumers.remove(&consumer);

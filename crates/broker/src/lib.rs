@@ -3,7 +3,9 @@
 
 mod alarms;
 mod broker;
+mod budget;
 mod checkpoint;
+mod clocks;
 mod config;
 mod control;
 mod directory;
@@ -30,10 +32,11 @@ mod timers;
 mod turn;
 
 pub use alarms::{
-    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, RETAINED_FULL,
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, RETAINED_FULL,
     SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
+pub use budget::Budget;
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
 pub use directory::QueueDefinition;

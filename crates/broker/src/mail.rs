@@ -45,6 +45,10 @@ pub(crate) enum Letter {
     Attach { sink: SinkId, consumer: ConsumerId, at: ShardId, max_inflight: u32 },
     /// A consumer ends; the offsets are those of its leases that were written to its socket, which count an attempt.
     Detach { sink: SinkId, consumer: ConsumerId, written: Vec<Offset> },
+    /// Which of these messages are still there? They were sent to the consumer's client before, to the queue's owner.
+    AreThere { sink: SinkId, consumer: ConsumerId, at: ShardId, offsets: Vec<Offset> },
+    /// These are not, to the consumer's shard.
+    Gone { consumer: ConsumerId, offsets: Vec<Offset> },
     /// The queue is no more, to the consumer's shard.
     QueueGone { consumer: ConsumerId },
     /// A request to define, change or delete a queue, to the control shard.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
-use queue_engine::{NewMessage, Offset, Queue, StoredAt};
+use queue_engine::{Departure, NewMessage, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
@@ -149,6 +149,12 @@ impl Recovery {
                 let record = SessionRecord::decode(body)?;
                 if let SessionEvent::Disconnected { at, .. } = &record.event {
                     self.newest = self.newest.max(*at);
+                }
+                if let SessionEvent::LeaseReceived(lease) = &record.event
+                    && let Some(queue) = self.queues.get_mut(&lease.sink)
+                    && let Some(at) = queue.engine.replay_left(lease.offset, Departure::Settled)
+                {
+                    self.released.add(Position::from_u64(at.0));
                 }
                 self.sessions.apply(record, &mut self.released);
             }

@@ -140,7 +140,7 @@ impl RetainedStore {
             usize::MAX,
             |_| true,
             |topic, entry| {
-                let weight = entry.weight(topic.as_str().len());
+                let weight = entry.weight(topic.as_str());
                 totals.change(&none, &weight, &mut Holds::new());
                 if let Some(key) = weight.expires {
                     expiring.insert(key, topic.as_str().into());
@@ -165,7 +165,7 @@ impl RetainedStore {
             return Ok(None);
         }
         if !is_removal && !is_status(text) {
-            let before = known.map(|entry| entry.weight(text.len()));
+            let before = known.map(|entry| entry.weight(text));
             let room = self.limits.has_room(&inner.totals, before, message);
             room.inspect_err(|_| {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -186,7 +186,7 @@ impl RetainedStore {
     pub(crate) fn has_room(&self, message: &Message) -> bool {
         let Ok(topic) = TopicName::new(message.topic()) else { return true };
         let inner = self.inner.read();
-        let known = inner.index.get(topic).map(|entry| entry.weight(topic.as_str().len()));
+        let known = inner.index.get(topic).map(|entry| entry.weight(topic.as_str()));
         message.payload().is_empty() || self.limits.has_room(&inner.totals, known, message).is_ok()
     }
 
@@ -342,7 +342,7 @@ impl RetainedStore {
     pub(crate) fn refusals(&self) -> (u64, bool) {
         let limits = &self.limits;
         let inner = self.inner.read();
-        let is_full = inner.totals.messages >= limits.messages as u64
+        let is_full = inner.totals.limited >= limits.messages as u64
             || inner.totals.bytes >= limits.bytes
             || inner.totals.memory + LEAST_MEMORY > limits.memory;
         (self.refused.load(Ordering::Relaxed), is_full)
@@ -355,7 +355,7 @@ impl RetainedStore {
     }
 
     /// The segments that they lie in.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn segments(&self) -> Vec<u32> {
         self.inner.read().totals.segments()
     }
@@ -373,7 +373,7 @@ impl RetainedLimits {
         let known = known.unwrap_or_default();
         let size = message.bytes().len() as u64;
         let memory = if is_new { new_memory(message) } else { message_bytes(message) };
-        if known.messages == 0 && totals.messages >= self.messages as u64 {
+        if known.limited == 0 && totals.limited >= self.messages as u64 {
             return Err(NoRoom::Messages);
         }
         if size > known.bytes && totals.bytes - known.bytes + size > self.bytes {
@@ -395,9 +395,9 @@ impl Inner {
     fn change(&mut self, topic: TopicName<'_>, holds: &mut Holds, change: impl FnOnce(&mut Entry)) {
         let text = topic.as_str();
         let entry = self.index.get_or_default(topic);
-        let before = entry.weight(text.len());
+        let before = entry.weight(text);
         change(entry);
-        let mut after = entry.weight(text.len());
+        let mut after = entry.weight(text);
         if entry.is_gone() && !(self.gathering && entry.version > 0) {
             self.index.remove(topic);
             after = Weight::default();

@@ -17,6 +17,9 @@ use crate::ids::SessionId;
 /// Subscribers that a shard remembers, for each topic that it may remember.
 const WEIGHT_PER_TOPIC: usize = 8;
 
+/// Bytes of a topic that weigh as much as a subscriber.
+const BYTES_PER_WEIGHT: usize = 64;
+
 /// The one router of a node. Every change raises the epoch, which makes remembered routes stale.
 pub(crate) struct Routes {
     epoch: AtomicU64,
@@ -141,14 +144,15 @@ impl RouteCache {
 
     fn remember(&mut self, epoch: u64, topic: &str, route: &Arc<Route>) {
         // A route to very many is worth more than its topic, and found anew at a fraction of the cost of using it.
-        if self.weight + route.weight() > self.capacity.saturating_mul(WEIGHT_PER_TOPIC) {
+        let weight = route.weight() + topic.len() / BYTES_PER_WEIGHT;
+        if self.weight + weight > self.capacity.saturating_mul(WEIGHT_PER_TOPIC) {
             return;
         }
         if let Some(entry) = self.entries.get_mut(topic) {
             self.weight = self.weight + route.weight() - entry.1.weight();
             *entry = (epoch, Arc::clone(route));
         } else if self.entries.len() < self.capacity {
-            self.weight += route.weight();
+            self.weight += weight;
             self.entries.insert(topic.into(), (epoch, Arc::clone(route)));
         }
     }

@@ -7,12 +7,14 @@ mod alarms;
 mod checks;
 mod commit;
 mod connect;
+mod connect_limits;
 mod consume;
 mod control;
 mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
+mod leases;
 mod letters;
 mod live;
 mod loans;
@@ -30,6 +32,7 @@ mod sign_in;
 mod state;
 mod status;
 mod subscribe;
+mod subscription_bytes;
 mod throttle;
 mod tick;
 mod unsettled;
@@ -44,6 +47,7 @@ use queue_engine::Queue;
 use slab::Slab;
 use stdx::Instant;
 
+use crate::clocks::Clocks;
 use crate::control::CONTROL_SHARD;
 use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
@@ -54,8 +58,8 @@ use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
-use alarms::Overflowing;
 pub(crate) use alarms::tell_log_state;
+use alarms::{Overflowing, Tight};
 use control::Control;
 use delayed::DelayedMessages;
 pub(crate) use delayed::owner_of as delayed_owner;
@@ -84,6 +88,7 @@ pub struct Shard {
     control: Control,
     routes: RouteCache,
     timers: Timers,
+    clocks: Clocks,
     turn: Turn,
     /// Publishes handed to the log whose commit somebody waits for.
     publishes: Slab<PendingPublish>,
@@ -109,6 +114,8 @@ pub struct Shard {
     delayed: DelayedMessages,
     retained: RetainedWork,
     overflowing: Overflowing,
+    /// The budgets that are nearly used up, as the control shard knows.
+    tight: Tight,
     log_state: LogState,
     counts: Counts,
 }
@@ -120,8 +127,11 @@ impl Shard {
         (next_sink, next_session): (u32, u64),
     ) -> Self {
         let config = &shared.config;
-        let ahead =
-            ReadAhead { messages: config.read_ahead_messages, bytes: config.read_ahead_bytes };
+        let ahead = ReadAhead {
+            messages: config.read_ahead_messages,
+            bytes_max: config.read_ahead_bytes,
+            memory: shared.budgets.memory.clone(),
+        };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
@@ -142,6 +152,7 @@ impl Shard {
             control: Control::new(next_sink),
             routes: RouteCache::new(config.route_cache_topics, config.shared_subscriptions.clone()),
             timers,
+            clocks: Clocks::default(),
             turn: Turn::new(id, config.shards),
             publishes: Slab::new(),
             subscribes: Slab::new(),
@@ -159,6 +170,7 @@ impl Shard {
             delayed: DelayedMessages::default(),
             retained: RetainedWork::default(),
             overflowing: Overflowing::default(),
+            tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
             shared,
@@ -183,8 +195,17 @@ impl Shard {
 
     /// Starts a turn: the time for all that follows until [`Shard::end`].
     pub fn begin(&mut self, now: Instant, unix_ms: u64) {
+        self.clocks.begin(now, unix_ms);
         self.turn.now = now;
         self.turn.unix_ms = unix_ms;
+        if self.clocks.take_jump() {
+            self.watch_all_sessions();
+        }
+    }
+
+    /// The process did not run when it should have: what clients sent meanwhile is heard before any counts as silent.
+    pub fn was_stopped(&mut self) {
+        self.clocks.was_stopped(self.turn.now);
     }
 
     /// Serves a packet of a connection that is past CONNECT.
@@ -247,6 +268,10 @@ impl Shard {
             self.timers.set(self.turn.now + self.shared.config.settle_interval, Timer::Settlements);
         }
         self.turn.finish(&*self.shared.log, &self.shared.post);
+        self.prune_timers();
+        if self.id == CONTROL_SHARD {
+            self.watch_memory();
+        }
         self.counts.connections = self.conns.len() as u64;
         self.counts.sessions = self.sessions.len() as u64;
         self.counts.delayed_messages = self.delayed.len() as u64;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use log_api::Log;
-use mqtt_session::ServerLimits;
+use log_api::{Log, ShardId};
+use mqtt_session::Room;
 
 use crate::alarms::Alarms;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::post::Post;
@@ -14,11 +15,31 @@ use crate::retained::RetainedStore;
 use crate::routes::Routes;
 use crate::stats::PublishedCounts;
 
+/// What an entry of a session's waiting messages is reckoned to take beside the message.
+const PENDING_BYTES: usize = 256;
+
+/// Bounds on sums over all clients.
+pub(crate) struct Budgets {
+    /// Of what waits for clients, or of clients.
+    pub(crate) memory: Budget,
+    pub(crate) wills: Budget,
+    pub(crate) subscriptions: Budget,
+}
+
+impl Budgets {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            memory: Budget::new(config.max_buffered_bytes),
+            wills: Budget::new(config.max_wills_bytes),
+            subscriptions: Budget::new(config.max_subscription_bytes),
+        }
+    }
+}
+
 /// The shared part of a node.
 pub(crate) struct Shared {
     pub(crate) config: Config,
-    /// Limits for what queues lease, which credit bounds and nothing else.
-    pub(crate) lease_limits: ServerLimits,
+    pub(crate) budgets: Budgets,
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
@@ -29,4 +50,31 @@ pub(crate) struct Shared {
     pub(crate) members_come: AtomicU64,
     /// One for each shard.
     pub(crate) counts: Vec<PublishedCounts>,
+}
+
+impl Shared {
+    /// Whether an output buffer with so many bytes takes another message. An empty one always does: its client keeps up,
+    /// or there is nothing to hold against it.
+    #[inline]
+    pub(crate) fn takes_more(&self, buffered: usize) -> bool {
+        buffered == 0
+            || buffered < self.config.max_output_buffer_bytes
+                && buffered < self.budgets.memory.share()
+    }
+
+    /// What may wait in one session now.
+    pub(crate) fn room(&self) -> Room {
+        let Room { messages, bytes } = self.config.limits.room();
+        let share = self.budgets.memory.share();
+        Room { messages: messages.min(share / PENDING_BYTES).max(1), bytes: bytes.min(share) }
+    }
+
+    /// What may wait in one session of what queues lease: credit bounds it and nothing else.
+    pub(crate) const LEASES: Room = Room { messages: usize::MAX, bytes: usize::MAX };
+
+    /// Sessions of all shards but one, as of their last turns.
+    pub(crate) fn sessions_elsewhere(&self, here: ShardId) -> usize {
+        let others = self.counts.iter().enumerate().filter(|(n, _)| *n != usize::from(here.0));
+        others.map(|(_, counts)| counts.read().sessions as usize).sum()
+    }
 }

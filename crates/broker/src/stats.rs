@@ -81,6 +81,32 @@ counters! {
     delayed_messages,
     /// Sessions that outlive their connections.
     durable_sessions,
+    /// Clients refused for the length of their client id.
+    connects_client_id_total,
+    /// Clients refused for their will: too large, or all wills take as much as they may.
+    connects_will_total,
+    /// Clients refused because there are as many sessions as may be.
+    connects_sessions_total,
+    /// Clients refused because more waits for others than may.
+    connects_memory_total,
+    /// Clients refused for what else their CONNECT asks.
+    connects_other_total,
+    /// Subscriptions refused for their number, of one session or of all.
+    subscriptions_over_quota_total,
+    /// Subscriptions refused for their filter: malformed, too deep, too long, bound elsewhere.
+    subscriptions_invalid_total,
+    /// Subscriptions refused for another reason.
+    subscriptions_refused_total,
+    /// Connections ended because the client was silent for too long.
+    ended_keep_alive_total,
+    /// Connections ended because another one took the session over.
+    ended_taken_over_total,
+    /// Connections ended because there was no room for what the client sent.
+    ended_quota_total,
+    /// Connections ended because the client did not read.
+    ended_slow_total,
+    /// Connections ended by the broker for any other reason.
+    ended_other_total,
     /// Retained messages not kept because there are as many as may be.
     retained_refused_total,
 }

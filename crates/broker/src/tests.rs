@@ -15,6 +15,8 @@ mod fuzz;
 mod live;
 mod mqtt311;
 mod mqtt5;
+mod protection;
+mod queue_once;
 mod queues;
 mod retained;
 mod retained_crashes;

@@ -63,12 +63,33 @@ impl PartialOrd for Entry {
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
+    /// How many there were when pointless ones were last looked for.
+    kept: usize,
 }
+
+/// Fewer are not looked through for pointless ones.
+const FEW: usize = 1024;
 
 impl Timers {
     pub(crate) fn set(&mut self, at: Instant, timer: Timer) {
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence: self.sequence, timer }));
+    }
+
+    /// Lets pointless timers go once they may be the larger part: else clients that come and go would leave theirs behind
+    /// for as long as those were set.
+    pub(crate) fn prune(&mut self, has_point: impl Fn(Timer) -> bool) {
+        if self.heap.len() <= 2 * self.kept.max(FEW) {
+            return;
+        }
+        self.heap.retain(|Reverse(entry)| has_point(entry.timer));
+        self.heap.shrink_to(2 * self.heap.len());
+        self.kept = self.heap.len();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -87,6 +108,23 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pointless_timers_do_not_gather() {
+        let mut timers = Timers::default();
+        let conn = |n: u32| ConnId { slot: n, generation: n };
+        for n in 0..100_000 {
+            timers.set(Instant::from_millis(u64::MAX / 2_000_000), Timer::KeepAlive(conn(n)));
+            timers.prune(|timer| timer == Timer::KeepAlive(conn(n)) || timer == Timer::Status);
+            assert!(timers.len() <= 2 * FEW + 1);
+        }
+        for _ in 0..3 * FEW {
+            timers.set(Instant::ZERO, Timer::Status);
+            timers.prune(|timer| timer == Timer::Status);
+        }
+        let due = std::iter::from_fn(|| timers.pop_due(Instant::ZERO)).count();
+        assert_eq!(due, 3 * FEW, "those with a point stay");
+    }
 
     #[test]
     fn timers_fire_in_order_of_time_and_of_setting() {

@@ -45,6 +45,12 @@ impl Rest {
         response.body_mut().read_to_string().expect("text")
     }
 
+    /// Where it is, and the value of `Authorization`, for programs that are not ours.
+    #[must_use]
+    pub fn address_and_authorization(&self) -> (String, String) {
+        (format!("http://{}", self.address), self.bearer())
+    }
+
     /// `GET /api/openapi.json`.
     ///
     /// # Panics

@@ -88,7 +88,7 @@ impl ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let column = self.column();
-        writeln!(f, "key expression, column {column}: {}", self.problem)?;
+        writeln!(f, "column {column}: {}", self.problem)?;
         // Line ends and other control characters would tear the text from the mark below it.
         let line = self.expression.replace(char::is_control, " ");
         writeln!(f, "  {line}")?;

@@ -72,7 +72,7 @@ fn each_form_of_the_language_is_one() {
 
 #[test]
 fn the_error_is_what_one_sees() {
-    let shown = blocks().find(|block| block.starts_with("key expression")).expect("an error");
+    let shown = blocks().find(|block| block.starts_with("column ")).expect("an error");
     let text = shown.lines().nth(1).expect("the expression").trim();
     assert_eq!(KeyExpression::parse(text).expect_err("an error").to_string(), shown);
 }

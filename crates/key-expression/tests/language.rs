@@ -211,12 +211,12 @@ fn an_error_shows_the_place() {
     for (text, shown) in [
         (
             "concat('ä', level(0))",
-            "key expression, column 19: levels count from 1 for the first, or from -1 for the last\n  \
+            "column 19: levels count from 1 for the first, or from -1 for the last\n  \
              concat('ä', level(0))\n                    ^",
         ),
         (
             "lower(\ntopic",
-            "key expression, column 13: expected ')', found the end\n  lower( topic\n              ^",
+            "column 13: expected ')', found the end\n  lower( topic\n              ^",
         ),
     ] {
         assert_eq!(KeyExpression::parse(text).expect_err(text).to_string(), shown);

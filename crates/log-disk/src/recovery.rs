@@ -79,9 +79,31 @@ pub fn open_on(config: Config, host: Arc<dyn Host>) -> Result<Opened, OpenError>
     if let Some(standing) = &standing {
         inventory.require_live(standing, &directories.log)?;
     }
+    sync_names(&*host, &config.directory, &directories)?;
     let replay =
         Replay { config, host, directories, lock, store, inventory, from, standing, newest_id };
     Ok(Opened { checkpoint: parts, replay })
+}
+
+/// Makes sure that what has been found will be found again: the process before may have been killed after it had made or named
+/// a file, and before it could sync the name.
+fn sync_names(
+    host: &dyn Host,
+    directory: &Path,
+    directories: &Directories,
+) -> Result<(), OpenError> {
+    for path in [&directories.log, &directories.state, directory] {
+        host.sync_directory(path).map_err(io_error("sync", path))?;
+    }
+    let above = directory.parent().map(|path| match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    });
+    // It need not be ours to open; then whoever made the directory answers for its name.
+    if let Some(Err(error)) = above.map(|above| host.sync_directory(above)) {
+        tracing::debug!(%error, "the name of the data directory is not synced");
+    }
+    Ok(())
 }
 
 fn check(config: &Config) -> Result<(), OpenError> {

@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property_owner::PropertyOwner;
+use crate::publish::check_length_and_depth;
 use crate::reader::{ReadResult, Reader};
 use crate::writer::{self, WriteResult};
 
@@ -173,9 +174,7 @@ impl<'a> Will<'a> {
             Err(TopicError::Null) => return Err(DecodeErrorKind::StringHasNull),
             Err(error) => return Err(DecodeErrorKind::WillTopic(error)),
         };
-        if limits.is_too_deep(topic) {
-            return Err(DecodeErrorKind::TopicTooDeep { limit: limits.max_topic_levels });
-        }
+        check_length_and_depth(topic, limits)?;
         Ok(Self { qos, retain, topic, payload: reader.binary()?, properties })
     }
 }

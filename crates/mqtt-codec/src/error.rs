@@ -77,6 +77,12 @@ pub enum DecodeErrorKind {
         /// The limit.
         limit: u16,
     },
+    /// A topic name longer than the receiver takes.
+    #[error("topic name has more than {limit} bytes")]
+    TopicTooLong {
+        /// The limit.
+        limit: u16,
+    },
     /// A topic filter deeper than the receiver takes.
     #[error("topic filter has more than {limit} levels")]
     FilterTooDeep {
@@ -183,7 +189,8 @@ impl DecodeError {
             Kind::Topic(TopicError::Wildcard)
             | Kind::WillTopic(TopicError::Wildcard)
             | Kind::ResponseTopic(TopicError::Wildcard)
-            | Kind::TopicTooDeep { .. } => ReasonCode::TOPIC_NAME_INVALID,
+            | Kind::TopicTooDeep { .. }
+            | Kind::TopicTooLong { .. } => ReasonCode::TOPIC_NAME_INVALID,
             Kind::Filter(_) | Kind::ShareName | Kind::FilterTooDeep { .. } => {
                 ReasonCode::TOPIC_FILTER_INVALID
             }

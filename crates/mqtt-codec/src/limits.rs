@@ -17,7 +17,9 @@ pub struct Limits {
     pub max_packet_size: u32,
     /// The most levels of a topic name or filter. Default 128.
     pub max_topic_levels: u16,
-    /// Whether a topic filter that breaks `[MQTT-4.7.1-1]`, `[MQTT-4.7.1-2]` or §4.8.2 is an error. Default yes; a
+    /// The longest topic name, in bytes. Default as long as MQTT can express. Filters are for the SUBACK to answer.
+    pub max_topic_length: u16,
+    /// Whether a topic filter that breaks `[MQTT-4.7.1-1]`, `[MQTT-4.7.1-2]` or §4.8.2, or is too deep, is an error. Default yes; a
     /// server that would rather answer it in the SUBACK says no and checks each filter itself.
     pub check_filters: bool,
     /// Who sends what is decoded. Default a client.
@@ -47,6 +49,7 @@ impl Default for Limits {
         Self {
             max_packet_size: 1024 * 1024,
             max_topic_levels: 128,
+            max_topic_length: u16::MAX,
             check_filters: true,
             from: Peer::Client,
         }

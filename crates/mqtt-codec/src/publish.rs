@@ -83,6 +83,17 @@ fn check_topic(
         Err(TopicError::Null) => return Err(DecodeErrorKind::StringHasNull),
         Err(error) => return Err(DecodeErrorKind::Topic(error)),
     }
-    let limit = limits.max_topic_levels;
-    if limits.is_too_deep(topic) { Err(DecodeErrorKind::TopicTooDeep { limit }) } else { Ok(()) }
+    check_length_and_depth(topic, limits)
+}
+
+/// Whether a topic name is one that is taken.
+#[inline]
+pub(crate) fn check_length_and_depth(topic: &str, limits: &Limits) -> ReadResult<()> {
+    if topic.len() > usize::from(limits.max_topic_length) {
+        return Err(DecodeErrorKind::TopicTooLong { limit: limits.max_topic_length });
+    }
+    if limits.is_too_deep(topic) {
+        return Err(DecodeErrorKind::TopicTooDeep { limit: limits.max_topic_levels });
+    }
+    Ok(())
 }

@@ -205,11 +205,11 @@ pub(crate) fn check_filter(
     version: ProtocolVersion,
     limits: &Limits,
 ) -> ReadResult<()> {
-    if limits.is_too_deep(filter) {
-        return Err(DecodeErrorKind::FilterTooDeep { limit: limits.max_topic_levels });
-    }
     if !limits.check_filters {
         return Ok(());
+    }
+    if limits.is_too_deep(filter) {
+        return Err(DecodeErrorKind::FilterTooDeep { limit: limits.max_topic_levels });
     }
     match TopicFilter::new(filter) {
         Ok(_) => {}

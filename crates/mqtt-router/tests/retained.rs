@@ -199,10 +199,7 @@ proptest! {
 #[test]
 fn an_index_is_paged_through_and_built_again_as_it_was() {
     let mut index = RetainedIndex::new();
-    for (value, text) in ["b", "a/b", "a", "a/b/c", "$SYS/x", "a b"]
-        .into_iter()
-        .enumerate()
-    {
+    for (value, text) in ["b", "a/b", "a", "a/b/c", "$SYS/x", "a b"].into_iter().enumerate() {
         index.insert(topic(text), value as u32);
     }
     *index.get_or_default(topic("new")) += 40;

@@ -5,6 +5,10 @@ use mqtt_types::ReasonCode;
 /// A topic shorter than this is sent as it is: the alias property takes three bytes itself.
 const TOPIC_BYTES_MIN: usize = 4;
 
+/// What the topics of the aliases that the server sets may come to: the client decides which messages it gets, and with
+/// them how long they are.
+const OUTGOING_BYTES_MAX: usize = 4096;
+
 /// The aliases that the client set on this connection.
 #[derive(Debug, Default)]
 pub(crate) struct IncomingAliases {
@@ -35,6 +39,11 @@ impl IncomingAliases {
         }
         Ok(topic)
     }
+
+    /// What the topics take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.topics.iter().map(|topic| topic.capacity() + size_of::<String>()).sum()
+    }
 }
 
 /// How to name the topic of an outgoing PUBLISH.
@@ -55,6 +64,7 @@ pub(crate) struct OutgoingAliases {
     /// Hashes apart from the topics, so that a lookup reads a few neighbouring words.
     hashes: Vec<u32>,
     topics: Vec<Box<str>>,
+    bytes: usize,
 }
 
 impl OutgoingAliases {
@@ -70,7 +80,8 @@ impl OutgoingAliases {
             return OutgoingAlias::Known(alias);
         }
         match u16::try_from(self.topics.len() + 1) {
-            Ok(alias) if alias <= max => {
+            Ok(alias) if alias <= max && self.bytes + topic.len() <= OUTGOING_BYTES_MAX => {
+                self.bytes += topic.len();
                 self.hashes.push(hash);
                 self.topics.push(topic.into());
                 OutgoingAlias::First(alias)
@@ -83,7 +94,7 @@ impl OutgoingAliases {
     pub(crate) fn retract(&mut self, alias: u16) {
         if usize::from(alias) == self.topics.len() {
             self.hashes.pop();
-            self.topics.pop();
+            self.bytes -= self.topics.pop().map_or(0, |topic| topic.len());
         }
     }
 }

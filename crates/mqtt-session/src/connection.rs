@@ -94,6 +94,12 @@ impl Connection {
         }
     }
 
+    /// What the topics of the client's aliases take.
+    #[must_use]
+    pub fn alias_bytes(&self) -> usize {
+        self.incoming_aliases.as_ref().map_or(0, |aliases| aliases.bytes())
+    }
+
     /// How to name the topic of an outgoing PUBLISH. `[MQTT-3.1.2-26]`, `[MQTT-3.1.2-27]`
     ///
     /// After `First` the packet must go out, or [`Self::retract_alias`] be called before the next.

@@ -2,9 +2,10 @@
 //! It must not know what waits behind the window.
 
 mod carried;
+mod kept;
 mod slot;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
@@ -55,6 +56,10 @@ pub(crate) struct InFlight {
     live: u16,
     /// How many PUBREC packets have come: the next one's place.
     pubrecs: u64,
+    /// Packet ids of messages at QoS 2 that storage knows. One of these that is in no slot is *held*: the connection is
+    /// gone, the client may have its message, and the id waits for the message to come again, or for its end.
+    #[expect(clippy::box_collection, reason = "most sessions have none: 8 bytes instead of 24")]
+    kept: Option<Box<BTreeSet<PacketId>>>,
 }
 
 impl Default for InFlight {
@@ -67,7 +72,15 @@ impl InFlight {
     /// With packet ids above that one only, which must be less than 65,535.
     pub(crate) fn above(id: u16) -> Self {
         let lowest = PacketId::new(id + 1).expect("one more than an id is not 0");
-        Self { ring: VecDeque::new(), carried: None, head: lowest, lowest, live: 0, pubrecs: 0 }
+        Self {
+            ring: VecDeque::new(),
+            carried: None,
+            head: lowest,
+            lowest,
+            live: 0,
+            pubrecs: 0,
+            kept: None,
+        }
     }
 
     /// Begins at another packet id than the first, so many after it.
@@ -114,7 +127,8 @@ impl InFlight {
     /// Whether a packet id is free.
     #[inline]
     pub(crate) fn has_ids(&self) -> bool {
-        self.len() + SPARE_IDS < self.ids()
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.len());
+        self.len() + kept + SPARE_IDS < self.ids()
     }
 
     /// How many messages count against the client's Receive Maximum on this connection.
@@ -137,12 +151,16 @@ impl InFlight {
     #[inline]
     pub(crate) fn next_id(&self) -> PacketId {
         let mut id = self.after_ring();
-        if let Some(carried) = &self.carried {
-            while carried.find(id).is_some() {
+        if self.carried.is_some() || self.kept.is_some() {
+            while self.is_taken(id) {
                 id = self.next(id);
             }
         }
         id
+    }
+
+    fn is_taken(&self, id: PacketId) -> bool {
+        self.carried.as_ref().is_some_and(|carried| carried.find(id).is_some()) || self.is_kept(id)
     }
 
     #[inline]
@@ -156,7 +174,7 @@ impl InFlight {
         if self.ring.len() >= span_max(window) {
             self.move_oldest_aside(span_max(window));
         }
-        if self.carried.is_some() {
+        if self.carried.is_some() || self.kept.is_some() {
             self.skip_to(id);
         }
         debug_assert_eq!(id, self.after_ring(), "packet ids are given in sequence");
@@ -264,6 +282,7 @@ impl InFlight {
 
     /// Frees the id of a slot that was found.
     fn finish(&mut self, id: PacketId) {
+        self.unkeep(id);
         let at = self.place_of(id);
         match self.ring.get(at).filter(|slot| !slot.is_done()) {
             Some(_) => self.finish_at(at),
@@ -302,8 +321,9 @@ impl InFlight {
     }
 
     /// The connection ended. Deliveries of queues go back, in the order they were sent; of the rest, what can be sent
-    /// again stays when the session `survives`. A message at QoS 2 that went back but may have reached the client
-    /// stays as a PUBREL, so that the client forgets its packet id before another message bears it.
+    /// again stays when the session `survives`. A message at QoS 2 that went back but may have reached the client stays
+    /// as a PUBREL, so that the client forgets its packet id before another message bears it; or its id is held, when
+    /// storage knows it.
     pub(crate) fn carry_over(
         &mut self,
         survives: bool,
@@ -317,7 +337,11 @@ impl InFlight {
         let mut kept = VecDeque::new();
         for (id, mut slot) in carried.into_iter().chain(ring) {
             released.extend(slot.release(written));
-            if survives && slot.survives(written) {
+            if slot.awaiting == Awaiting::PubRec && self.is_kept(id) {
+                if !survives || slot.mark > written {
+                    self.unkeep(id);
+                }
+            } else if survives && slot.survives(written) {
                 kept.push_back((id, slot));
             }
         }

@@ -28,7 +28,7 @@ pub use image::SessionImage;
 pub use in_flight::Resend;
 pub use inbox::{Gone, Inbox, InboxEntryImage, InboxImage, Kept, NextKept};
 pub use incoming::Incoming2;
-pub use limits::ServerLimits;
+pub use limits::{Room, ServerLimits};
 pub use negotiate::{ConnectRefusal, ConnectRequest, Negotiated, WillRequest, negotiate};
 pub use pending::{Overflow, PendingDelivery};
 pub use session::{

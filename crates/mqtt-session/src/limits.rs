@@ -5,6 +5,15 @@ use mqtt_types::QoS;
 /// The most bytes an MQTT packet can have: a fixed header of 5 and the largest Remaining Length.
 pub(crate) const PACKET_SIZE_END: u32 = 268_435_460;
 
+/// How much may wait in a session for its window or its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Messages.
+    pub messages: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
 /// What the server allows a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerLimits {
@@ -22,6 +31,8 @@ pub struct ServerLimits {
     pub retain_available: bool,
     /// The longest keep alive in seconds; a 5.0 client that asks for more, or none, is told this one.
     pub keep_alive_max: Option<u16>,
+    /// The shortest keep alive in seconds; a 5.0 client that asks for less is told this one.
+    pub keep_alive_min: u16,
     /// The longest session expiry interval in seconds; `u32::MAX` is for ever.
     pub session_expiry_max: u32,
     /// The longest client id in bytes.
@@ -40,6 +51,14 @@ pub struct ServerLimits {
     pub response_information: Option<Box<str>>,
 }
 
+impl ServerLimits {
+    /// What may wait in a session.
+    #[must_use]
+    pub const fn room(&self) -> Room {
+        Room { messages: self.max_pending_messages, bytes: self.max_pending_bytes }
+    }
+}
+
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
@@ -50,6 +69,7 @@ impl Default for ServerLimits {
             maximum_qos: QoS::ExactlyOnce,
             retain_available: true,
             keep_alive_max: None,
+            keep_alive_min: 0,
             session_expiry_max: u32::MAX,
             client_id_bytes_max: 65_535,
             max_outgoing_inflight: 1024,

@@ -241,14 +241,15 @@ fn check_request(request: &ConnectRequest<'_>, limits: &ServerLimits) -> Result<
 
 /// Only a 5.0 client can be told another keep alive than its own, so only there one is imposed. `[MQTT-3.1.2-21]`
 fn effective_keep_alive(request: &ConnectRequest<'_>, limits: &ServerLimits) -> u16 {
-    match limits.keep_alive_max {
-        Some(max)
-            if request.version.is_v5() && (request.keep_alive == 0 || request.keep_alive > max) =>
-        {
-            max
-        }
-        _ => request.keep_alive,
+    if !request.version.is_v5() {
+        return request.keep_alive;
     }
+    let asked = Some(request.keep_alive).filter(|asked| *asked > 0);
+    let bounded = match (asked, limits.keep_alive_max) {
+        (None, max) => max,
+        (Some(asked), max) => Some(asked.max(limits.keep_alive_min).min(max.unwrap_or(u16::MAX))),
+    };
+    bounded.unwrap_or(0)
 }
 
 fn told(

@@ -1,6 +1,7 @@
 //! What survives the network connection: subscriptions, messages on their way, packet ids, the will.
 //! It must not know the connection's socket, the router or the queues behind an origin.
 
+mod kept_ids;
 mod life;
 mod verdicts;
 
@@ -14,7 +15,7 @@ use crate::image::SessionImage;
 use crate::in_flight::{InFlight, Resend, Slot, awaiting};
 use crate::inbox::{INBOX_IDS, Inbox, KeptPubRec};
 use crate::incoming::{Incoming2, IncomingQos2};
-use crate::limits::ServerLimits;
+use crate::limits::Room;
 use crate::pending::{Overflow, Pending, PendingDelivery};
 use crate::subscriptions::{SubscriptionRecord, Subscriptions};
 use crate::unwritten::Unwritten;
@@ -126,15 +127,10 @@ impl Session {
     }
 
     /// Keeps a message until the window opens or the client is back. What comes back had to go for it: the oldest.
-    pub fn queue(
-        &mut self,
-        delivery: Arc<Delivery>,
-        origin: Origin,
-        limits: &ServerLimits,
-    ) -> Overflow {
+    pub fn queue(&mut self, delivery: Arc<Delivery>, origin: Origin, room: Room) -> Overflow {
         let pending = self.pending.get_or_insert_default();
         let waiting = PendingDelivery { delivery, origin };
-        pending.push(waiting, limits.max_pending_messages, limits.max_pending_bytes)
+        pending.push(waiting, room.messages, room.bytes)
     }
 
     /// The next waiting message, if it may go out now. [`Self::sent`] must follow before the next one, unless the

@@ -27,6 +27,12 @@ impl Will {
         Some(Self { message, delay_interval: request.delay_interval })
     }
 
+    /// The same will over another owner of its message.
+    #[must_use]
+    pub fn with_message(self, message: impl FnOnce(&Message) -> Message) -> Self {
+        Self { message: message(&self.message), ..self }
+    }
+
     /// How long to wait after the connection ended, in seconds.
     #[must_use]
     pub const fn delay_interval(&self) -> u32 {

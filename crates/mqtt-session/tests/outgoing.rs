@@ -156,7 +156,9 @@ impl World {
             Admission::Send(Some(id)) => self.send_new(id, &delivery, Origin::Live),
             Admission::Queue => {
                 assert!(
-                    self.session.queue(delivery, Origin::Live, &ServerLimits::default()).is_empty()
+                    self.session
+                        .queue(delivery, Origin::Live, ServerLimits::default().room())
+                        .is_empty()
                 );
             }
             other => panic!("{other:?} at {qos:?}"),

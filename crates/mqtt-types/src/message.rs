@@ -104,6 +104,13 @@ impl Message {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
     }
 
+    /// The same message over another owner of the same bytes. Bytes of another length are not taken.
+    #[must_use]
+    pub fn with_same_bytes(&self, bytes: Bytes) -> Self {
+        debug_assert_eq!(bytes, self.bytes);
+        if bytes.len() == self.bytes.len() { Self { bytes, ..self.clone() } } else { self.clone() }
+    }
+
     /// Topic, properties and payload as they lie in the buffer.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use broker::Budget;
 use mqtt_codec::Limits;
 use stdx::IpNetwork;
 
@@ -134,6 +135,15 @@ pub struct Config {
     /// Bytes that may wait for a client that does not read, answers and all. Beyond them nothing is read from it either:
     /// else it could fill the memory with answers by asking for them.
     pub unwritten_bytes_max: usize,
+    /// How long a client may take nothing of what waits for it, before its connection ends.
+    pub write_timeout: Duration,
+    /// How long a TCP client with no keep alive may be silent before the system asks whether it is still there. None: it
+    /// is never asked.
+    pub dead_peer_probe: Option<Duration>,
+    /// What the output of all connections may take, with all else that waits for clients.
+    pub memory: Budget,
+    /// What packets that have not come whole may take, of all connections.
+    pub incomplete: Budget,
 }
 
 impl Default for Config {
@@ -147,6 +157,10 @@ impl Default for Config {
             max_connections: 1_000_000,
             // One packet as long as they may be, and twice what live messages may take.
             unwritten_bytes_max: 24 << 20,
+            write_timeout: Duration::from_secs(120),
+            dead_peer_probe: Some(Duration::from_secs(300)),
+            memory: Budget::new(256 << 20),
+            incomplete: Budget::new(128 << 20),
         }
     }
 }

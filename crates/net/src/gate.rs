@@ -34,6 +34,8 @@ pub(crate) struct Gate {
     pub(crate) proxy: Option<ProxyConfig>,
     pub(crate) message_rate: Option<NonZeroU64>,
     pub(crate) byte_rate: Option<NonZeroU64>,
+    /// How long a client with no keep alive may be silent before the system asks for it.
+    pub(crate) dead_peer_probe: Option<Duration>,
     max_connections: usize,
     connections: AtomicUsize,
     connects: Mutex<Option<TokenBucket>>,
@@ -56,6 +58,7 @@ impl Gate {
             proxy: config.proxy.clone(),
             message_rate: limits.max_message_rate,
             byte_rate: limits.max_byte_rate,
+            dead_peer_probe: of_all.dead_peer_probe,
             max_connections: limits.max_connections,
             connections: AtomicUsize::new(0),
             connects: Mutex::new(limits.max_connect_rate.map(TokenBucket::new)),

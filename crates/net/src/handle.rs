@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use broker::Budget;
+
 use crate::gate::Gate;
 use crate::refusal::Refusals;
 use crate::tls_server::{TlsFileError, TlsServer};
@@ -11,6 +13,7 @@ use crate::tls_server::{TlsFileError, TlsServer};
 pub struct Handle {
     pub(crate) gates: Arc<[Arc<Gate>]>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) incomplete: Budget,
     pub(crate) tls: Arc<[(String, TlsServer)]>,
 }
 
@@ -18,6 +21,12 @@ impl Handle {
     /// How many connections each listener has.
     pub fn connections(&self) -> impl Iterator<Item = (&str, u64)> {
         self.gates.iter().map(|gate| (&*gate.name, gate.connections() as u64))
+    }
+
+    /// Bytes of packets that have not come whole.
+    #[must_use]
+    pub fn incomplete_bytes(&self) -> u64 {
+        self.incomplete.used() as u64
     }
 
     /// How often connections were refused before the broker knew them, by reason.

@@ -99,6 +99,11 @@ fn greet(
     wire.phase = Phase::Open;
     wire.version = connect.version;
     wire.deadline = None;
+    if let Some(after) = wire.transport.peer().gate().dead_peer_probe
+        && connect.keep_alive == 0
+    {
+        wire.transport.socket().probe(after);
+    }
     let peer = peer_of(&wire.transport);
     tracing::debug!(
         listener = &*peer.listener,

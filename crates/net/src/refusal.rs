@@ -19,10 +19,12 @@ pub(crate) enum Refusal {
     WebsocketHandshake,
     /// The first packet was no CONNECT that can be served.
     MalformedConnect,
+    /// There was no room for a CONNECT of its size.
+    NoRoom,
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::MaxConnections,
         Self::ConnectRate,
         Self::ConnectTimeout,
@@ -30,6 +32,7 @@ impl Refusal {
         Self::TlsHandshake,
         Self::WebsocketHandshake,
         Self::MalformedConnect,
+        Self::NoRoom,
     ];
 
     /// The word for it in metrics.
@@ -42,6 +45,7 @@ impl Refusal {
             Self::TlsHandshake => "tls_handshake",
             Self::WebsocketHandshake => "websocket_handshake",
             Self::MalformedConnect => "malformed_connect",
+            Self::NoRoom => "no_room",
         }
     }
 }
@@ -76,6 +80,6 @@ mod tests {
             (0..times).for_each(|_| refusals.count(refusal));
         }
         let counts: Vec<_> = refusals.read().map(|(_, count)| count).collect();
-        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -40,6 +40,7 @@ pub fn start(bound: Bound, config: Config, shards: Vec<Shard>, post: &Post) -> i
     let handle = Handle {
         gates: bound.gates.into(),
         refusals: Arc::clone(&bound.refusals),
+        incomplete: config.incomplete.clone(),
         tls: tls.collect(),
     };
     let linger = config.linger;

@@ -57,7 +57,12 @@ pub(crate) struct Wire {
     /// Input that is no whole packet yet, or waits because reading is paused.
     pub(crate) partial: Vec<u8>,
     pub(crate) accepted: Instant,
-    /// When a greeting, closing or lingering connection is given up.
+    /// What of its buffers is counted.
+    pub(crate) counted_output: u32,
+    pub(crate) counted_input: u32,
+    /// What was written when the deadline of a client that does not read was set.
+    pub(crate) written_before: u64,
+    /// When a greeting, closing or lingering connection is given up, or one whose client does not read.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -98,6 +103,9 @@ impl Wire {
             out: Vec::new(),
             partial: Vec::new(),
             accepted,
+            counted_output: 0,
+            counted_input: 0,
+            written_before: 0,
             deadline: Some(deadline),
             transport,
         }
@@ -134,6 +142,7 @@ impl Wire {
                     // Not before it is the larger part: each byte is moved once then, however slow the reader.
                     if self.sent > 64 * 1024 && self.sent * 2 > self.out.len() {
                         self.out.drain(..self.sent);
+                        self.out.shrink_to(2 * self.out.len());
                         self.sent = 0;
                     }
                     return Flushed::Blocked;

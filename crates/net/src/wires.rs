@@ -4,16 +4,30 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use broker::{CloseReason, ConnId, Outbox};
+mod buffers;
+
+use broker::{Budget, CloseReason, ConnId, Outbox};
 use stdx::Instant;
 
 use crate::transport::Transport;
 use crate::wire::{Flushed, Phase, Wire};
+use buffers::Buffers;
 
 /// Emptied buffers kept for the next connection that has something to say.
 const POOLED_BUFFERS: usize = 64;
 /// A buffer that has grown beyond this is given back to the system.
-const POOLED_BYTES_MAX: usize = 1 << 20;
+const POOLED_BYTES_MAX: usize = 256 << 10;
+
+/// Limits of a connection's output, and the moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputLimits {
+    /// Bytes that may wait for a client beyond which it is not read.
+    pub(crate) unwritten_max: usize,
+    /// How long a client may take nothing of what waits for it.
+    pub(crate) write_timeout: Duration,
+    /// How long a closing connection may take to read what is left for it.
+    pub(crate) linger: Duration,
+}
 
 /// Connections by slot.
 pub(crate) struct Wires {
@@ -35,12 +49,15 @@ pub(crate) struct Wires {
     pool: Vec<Vec<u8>>,
     /// Bytes written since they were last counted.
     pub(crate) bytes_sent: u64,
-    /// Bytes that may wait for a client beyond which it is not read.
-    unwritten_max: usize,
+    pub(crate) buffers: Buffers,
+    limits: OutputLimits,
+    now: Instant,
+    /// The connection whose buffer was given out last: it may have grown since.
+    given: u32,
 }
 
 impl Wires {
-    pub(crate) const fn new(unwritten_max: usize) -> Self {
+    pub(crate) const fn new(limits: OutputLimits, output: Budget, input: Budget) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -53,8 +70,16 @@ impl Wires {
             holds: BinaryHeap::new(),
             pool: Vec::new(),
             bytes_sent: 0,
-            unwritten_max,
+            buffers: Buffers::new(output, input),
+            limits,
+            now: Instant::ZERO,
+            given: 0,
         }
+    }
+
+    /// A turn begins.
+    pub(crate) const fn begin(&mut self, now: Instant) {
+        self.now = now;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -135,6 +160,9 @@ impl Wires {
     /// Gives a reserved slot back.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Wire> {
         let wire = self.slots.get_mut(slot as usize)?.take();
+        if let Some(wire) = &wire {
+            self.buffers.forget(wire);
+        }
         self.free.push(slot);
         wire
     }
@@ -162,7 +190,7 @@ impl Wires {
     /// Takes a connection off the list of those to read; none when nothing is to be taken from it.
     #[inline]
     pub(crate) fn begin_read(&mut self, slot: u32) -> Option<ConnId> {
-        let unwritten_max = self.unwritten_max;
+        let unwritten_max = self.limits.unwritten_max.min(self.buffers.output_max());
         let wire = self.at(slot)?;
         wire.is_ready = false;
         // Who has ended its side can send no more than there is, and its end must be seen.
@@ -189,7 +217,9 @@ impl Wires {
     }
 
     /// Writes what the turn has put into buffers.
-    pub(crate) fn flush(&mut self, now: Instant, linger: Duration) {
+    pub(crate) fn flush(&mut self) {
+        let (now, linger) = (self.now, self.limits.linger);
+        let unwritten_max = self.limits.unwritten_max.min(self.buffers.output_max());
         for slot in std::mem::take(&mut self.dirty) {
             let Some(wire) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
                 continue;
@@ -201,7 +231,7 @@ impl Wires {
             let before = wire.written;
             let flushed = wire.flush();
             self.bytes_sent += wire.written - before;
-            if wire.is_stuffed && wire.unwritten() <= self.unwritten_max && !wire.is_ready {
+            if wire.is_stuffed && wire.unwritten() <= unwritten_max && !wire.is_ready {
                 wire.is_ready = true;
                 self.ready.push(slot);
             }
@@ -225,9 +255,39 @@ impl Wires {
                     wire.deadline = Some(now + linger);
                     self.deadlines.push(Reverse((now + linger, slot, wire.generation)));
                 }
-                Flushed::Blocked => {}
+                Flushed::Blocked => {
+                    if wire.phase == Phase::Open && wire.deadline.is_none() {
+                        let at = now + self.limits.write_timeout;
+                        (wire.deadline, wire.written_before) = (Some(at), wire.written);
+                        self.deadlines.push(Reverse((at, slot, wire.generation)));
+                    }
+                }
                 Flushed::Gone => self.lost.push(ConnId { slot, generation: wire.generation }),
             }
+            self.buffers.count(wire);
+        }
+        self.buffers.flushed();
+        self.shed();
+    }
+
+    /// The time is over that a client may take nothing of what waits for it; false when it has taken nothing. It is
+    /// asked once more: this process may have been stopped, and not the client.
+    pub(crate) fn is_served(&mut self, id: ConnId) -> bool {
+        let at = self.now + self.limits.write_timeout;
+        let Some(wire) = self.wire_mut(id) else { return true };
+        let flushed = if wire.is_blocked { wire.flush() } else { Flushed::All };
+        wire.deadline = None;
+        match flushed {
+            Flushed::All => {
+                self.set_dirty(id.slot);
+                true
+            }
+            Flushed::Blocked if wire.written > wire.written_before => {
+                (wire.deadline, wire.written_before) = (Some(at), wire.written);
+                self.deadlines.push(Reverse((at, id.slot, id.generation)));
+                true
+            }
+            Flushed::Blocked | Flushed::Gone => false,
         }
     }
 }
@@ -242,6 +302,13 @@ fn give_back(pool: &mut Vec<Vec<u8>>, buffer: &mut Vec<u8>) {
 impl Outbox for Wires {
     #[inline]
     fn buffer(&mut self, conn: ConnId) -> Option<&mut Vec<u8>> {
+        if let Some(wire) = self.slots.get_mut(self.given as usize).and_then(Option::as_mut) {
+            self.buffers.count(wire);
+        }
+        if self.buffers.has_much_unflushed() {
+            self.flush();
+        }
+        self.given = conn.slot;
         let wire = self.slots.get_mut(conn.slot as usize)?.as_mut()?;
         if wire.generation != conn.generation
             || !matches!(wire.phase, Phase::Open | Phase::Greeting)

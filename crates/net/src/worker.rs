@@ -8,6 +8,7 @@ use std::time::Duration;
 use broker::{CloseReason, ConnId, Mail, Outbox, Post, Shard};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token};
+use mqtt_types::ReasonCode;
 use stdx::Instant;
 
 use crate::acceptor::{Accepted, Acceptor};
@@ -18,7 +19,7 @@ use crate::input::{Taken, take};
 use crate::refusal::Refusal;
 use crate::transport::{Input, Transport};
 use crate::wire::{Phase, Wire};
-use crate::wires::Wires;
+use crate::wires::{OutputLimits, Wires};
 
 const FIRST_LISTENER: usize = 1;
 const FIRST_CONNECTION: usize = 1024;
@@ -27,6 +28,8 @@ const EVENTS: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 256;
 /// How long to wait when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How late a turn is whose process was stopped, or had no processor for so long.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A thread's state.
 pub(crate) struct Worker {
@@ -55,7 +58,7 @@ struct Desk {
 impl Desk {
     fn new(config: &Config, acceptors: usize) -> Self {
         Self {
-            wires: Wires::new(config.unwritten_bytes_max),
+            wires: wires(config),
             scratch: vec![0; config.read_buffer_bytes],
             mail: Vec::new(),
             accepting: (0..acceptors).collect(),
@@ -93,12 +96,17 @@ impl Worker {
         events: &mut Events,
         desk: &mut Desk,
     ) -> io::Result<()> {
+        let due = self.shard.next_deadline();
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => other?,
         }
         let now = self.clock.now();
         self.shard.begin(now, Clock::unix_ms());
+        desk.wires.begin(now);
+        if due.is_some_and(|due| now.since(due) > LATE) {
+            self.shard.was_stopped();
+        }
         for event in &*events {
             self.note(event, desk);
         }
@@ -160,14 +168,16 @@ impl Worker {
             self.shard.tick(&mut desk.wires);
         }
         while let Some(id) = desk.wires.pop_overdue(now) {
-            if !is_given_time(id, now, &mut desk.wires) {
-                self.lose(id, desk);
+            if is_given_time(id, now, &mut desk.wires) {
+                continue;
             }
+            self.lose(id, desk);
         }
         let received = std::mem::take(&mut desk.bytes_received);
         self.shard.count_bytes(received, std::mem::take(&mut desk.wires.bytes_sent));
+        self.shard.count_slow(std::mem::take(&mut desk.wires.buffers.slow));
         self.shard.end(&mut desk.wires);
-        desk.wires.flush(now, self.config.linger);
+        desk.wires.flush();
         Ok(())
     }
 
@@ -242,6 +252,7 @@ impl Worker {
     /// Reads a connection once, and serves what has come.
     fn read(&mut self, slot: u32, now: Instant, desk: &mut Desk) {
         let Desk { wires, scratch, bytes_received, .. } = desk;
+        let read_max = wires.buffers.input_max();
         let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
         let waiting = wire.partial.len();
@@ -253,7 +264,9 @@ impl Worker {
         if let Some(front) = scratch.get_mut(..waiting) {
             front.copy_from_slice(&wire.partial);
         }
-        let room = wire.rate.as_ref().map_or(room, |rate| room.min(rate.read_bytes_max()));
+        let allowed =
+            wire.rate.as_ref().map_or(read_max, |rate| read_max.min(rate.read_bytes_max()));
+        let room = room.min(allowed);
         let input = wire.read(scratch.get_mut(waiting..waiting + room).unwrap_or_default());
         let phase = wire.phase;
         if wire.has_more() {
@@ -282,8 +295,7 @@ impl Worker {
         charge(id, count, now, wires);
         let filled = count == room;
         let data = scratch.get(..waiting + count).unwrap_or_default();
-        let taken = take(&mut self.shard, wires, id, data, now, self.post.shards());
-        match taken {
+        match take(&mut self.shard, wires, id, data, now, self.post.shards()) {
             Taken::Bytes(0) if is_over && wires.is_read(id) => {
                 self.end_input(id, input, wires);
                 return;
@@ -297,12 +309,9 @@ impl Worker {
                         wire.partial.extend_from_slice(rest);
                     }
                 }
+                self.keep_packet(id, wires);
             }
-            Taken::Elsewhere(owner) => {
-                let bytes = data.to_vec();
-                self.hand_over(id, owner, bytes, wires);
-                return;
-            }
+            Taken::Elsewhere(owner) => return self.hand_over(id, owner, data.to_vec(), wires),
         }
         if filled || is_over {
             wires.set_ready(slot);
@@ -343,9 +352,26 @@ impl Worker {
                 if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
                     wire.partial = data;
                 }
+                self.keep_packet(id, wires);
             }
             Taken::Elsewhere(owner) => self.hand_over(id, owner, data, wires),
         }
+    }
+
+    /// Ends a connection whose packet, as far as it has come, takes more room than one connection may have now.
+    fn keep_packet(&mut self, id: ConnId, wires: &mut Wires) {
+        if wires.has_room_for_packet(id) {
+            return;
+        }
+        match wires.at(id.slot) {
+            Some(wire) if wire.phase == Phase::Greeting => {
+                let why = "no room for a CONNECT of this size now";
+                wire.transport.peer().refused(Refusal::NoRoom, &why);
+                wires.close(id, CloseReason::Server(ReasonCode::QUOTA_EXCEEDED));
+            }
+            _ => self.shard.no_room(id, wires),
+        }
+        wires.recount(id.slot);
     }
 
     fn hand_over(&self, id: ConnId, owner: log_api::ShardId, bytes: Vec<u8>, wires: &mut Wires) {
@@ -381,6 +407,15 @@ impl Worker {
     }
 }
 
+fn wires(config: &Config) -> Wires {
+    let limits = OutputLimits {
+        unwritten_max: config.unwritten_bytes_max,
+        write_timeout: config.write_timeout,
+        linger: config.linger,
+    };
+    Wires::new(limits, config.memory.clone(), config.incomplete.clone())
+}
+
 /// How long a new connection may take at first: for its PROXY header, or else for its CONNECT.
 fn greeting_time(transport: &Transport) -> Duration {
     let gate = transport.peer().gate();
@@ -395,6 +430,12 @@ fn greeting_time(transport: &Transport) -> Duration {
 /// Gives a connection whose PROXY header came in time the rest of the time for its CONNECT. Says no, and why, when its
 /// time is over.
 fn is_given_time(id: ConnId, now: Instant, wires: &mut Wires) -> bool {
+    if wires.wire_mut(id).is_some_and(|wire| wire.phase == Phase::Open) {
+        if !wires.is_served(id) {
+            wires.give_up(id.slot);
+        }
+        return true;
+    }
     let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Greeting) else {
         return false;
     };

@@ -10,7 +10,8 @@ use admin_api::{
     QueueView, Timestamp,
 };
 use broker::{
-    Alarm, AlarmCounts, ControlError, Handle, NewQueue, QueueChange, QueueDefinition, QueueState,
+    Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, QueueChange, QueueDefinition,
+    QueueState,
 };
 use log_api::LogState;
 use tokio::sync::oneshot;
@@ -228,6 +229,13 @@ impl Backend for BrokerBackend {
                 delayed_messages: counts.delayed_messages,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
+                connects_refused_total: connects_refused(&counts),
+                subscriptions_refused_total: subscriptions_refused(&counts),
+                connections_ended_total: connections_ended(&counts),
+                buffered_bytes: node.buffered_bytes as u64,
+                incomplete_bytes: self.net.incomplete_bytes(),
+                will_bytes: node.will_bytes as u64,
+                subscription_bytes: node.subscription_bytes as u64,
                 protocol_errors_total: counts.protocol_errors_total,
                 connections_refused_total: self.net.refused().collect(),
                 listener_connections: self.net.connections().map(owned).collect(),
@@ -237,18 +245,50 @@ impl Backend for BrokerBackend {
                     .map(|(listener, at)| owned((listener, u64::try_from(at).unwrap_or(0))))
                     .collect(),
                 alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
-                log: LogMetrics {
-                    appends_total: node.log.appended_records_total,
-                    appended_bytes_total: node.log.appended_bytes_total,
-                    syncs_total: node.log.syncs_total,
-                    checkpoints_total: node.log.checkpoints_total,
-                    failures_total: node.log.failed_records_total,
-                    segments: node.log.segments,
-                    disk_bytes: node.log.disk_bytes,
-                    backlog_bytes: node.log_backlog_bytes,
-                },
+                log: log_metrics(&node),
                 queues: self.handle.queues().iter().map(queue).collect(),
             })
         })
     }
+}
+
+const fn log_metrics(node: &broker::NodeState) -> LogMetrics {
+    LogMetrics {
+        appends_total: node.log.appended_records_total,
+        appended_bytes_total: node.log.appended_bytes_total,
+        syncs_total: node.log.syncs_total,
+        checkpoints_total: node.log.checkpoints_total,
+        failures_total: node.log.failed_records_total,
+        segments: node.log.segments,
+        disk_bytes: node.log.disk_bytes,
+        backlog_bytes: node.log_backlog_bytes,
+    }
+}
+
+const fn connects_refused(counts: &Counts) -> [(&'static str, u64); 5] {
+    [
+        ("client_id", counts.connects_client_id_total),
+        ("will", counts.connects_will_total),
+        ("max_sessions", counts.connects_sessions_total),
+        ("memory", counts.connects_memory_total),
+        ("other", counts.connects_other_total),
+    ]
+}
+
+const fn subscriptions_refused(counts: &Counts) -> [(&'static str, u64); 3] {
+    [
+        ("quota", counts.subscriptions_over_quota_total),
+        ("filter", counts.subscriptions_invalid_total),
+        ("other", counts.subscriptions_refused_total),
+    ]
+}
+
+const fn connections_ended(counts: &Counts) -> [(&'static str, u64); 5] {
+    [
+        ("keep_alive", counts.ended_keep_alive_total),
+        ("taken_over", counts.ended_taken_over_total),
+        ("quota", counts.ended_quota_total),
+        ("slow_consumer", counts.ended_slow_total),
+        ("other", counts.ended_other_total),
+    ]
 }

@@ -4,9 +4,10 @@ mod listeners;
 
 use std::time::Duration;
 
+use crate::limits::usable_memory;
 use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
 use anyhow::{Result, anyhow, ensure};
-use broker::{QueueDefinition, ServerReference};
+use broker::{Budget, QueueDefinition, ServerReference};
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
@@ -42,6 +43,18 @@ fn shards(settings: &Settings) -> Result<u16> {
     Ok(u16::try_from(cores.saturating_sub(1)).unwrap_or(SHARDS_MAX).clamp(1, SHARDS_MAX))
 }
 
+/// The memory taken as given where the system does not say how much there is.
+const MEMORY: u64 = 1 << 30;
+
+/// A limit as it is set, or else that part of the memory.
+fn of_memory(set: Option<u64>, part: u64) -> usize {
+    bytes(set.unwrap_or_else(|| usable_memory().unwrap_or(MEMORY) / part))
+}
+
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
 /// The broker's configuration.
 ///
 /// # Errors
@@ -57,9 +70,11 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
             .keep_alive_max
             .map(|max| u16::try_from(max.as_secs()).unwrap_or(u16::MAX)),
         session_expiry_max: session_expiry,
+        keep_alive_min: u16::try_from(mqtt.keep_alive_min.as_secs()).unwrap_or(u16::MAX),
+        client_id_bytes_max: usize::from(mqtt.max_client_id_length),
         max_outgoing_inflight: mqtt.max_outgoing_inflight,
         max_pending_messages: mqtt.max_pending_messages as usize,
-        max_pending_bytes: usize::try_from(mqtt.max_pending_bytes).unwrap_or(usize::MAX),
+        max_pending_bytes: bytes(mqtt.max_pending_bytes),
         maximum_qos: u8::try_from(mqtt.maximum_qos).ok().and_then(QoS::from_u8).unwrap_or_default(),
         retain_available: mqtt.retain_available,
         response_information: mqtt.response_information.as_deref().map(Box::from),
@@ -82,6 +97,16 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         queue_defaults: engine_config(&defaults)
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
+        max_topic_length: usize::from(mqtt.max_topic_length),
+        max_will_bytes: mqtt.max_will_size as usize,
+        max_wills_bytes: of_memory(mqtt.max_wills_bytes, 32),
+        max_sessions: of_memory(mqtt.max_sessions.map(u64::from), 8 * 1024),
+        max_subscription_bytes: of_memory(mqtt.max_subscription_bytes, 8),
+        max_buffered_bytes: of_memory(mqtt.max_buffered_bytes, 8),
+        max_output_buffer_bytes: bytes(mqtt.max_output_bytes),
+        max_log_backlog_bytes: mqtt.max_log_backlog_bytes,
+        max_waiting_answers: mqtt.max_waiting_answers as usize,
+        max_mailbox_bytes: bytes(mqtt.max_mailbox_bytes),
         max_subscriptions: mqtt.max_subscriptions as usize,
         max_retained_messages: mqtt.max_retained_messages as usize,
         max_retained_bytes: mqtt.max_retained_bytes,
@@ -155,11 +180,16 @@ pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
         limits: Limits {
             max_packet_size: settings.mqtt.max_packet_size,
             max_topic_levels: settings.mqtt.max_topic_levels,
+            max_topic_length: settings.mqtt.max_topic_length,
             // SUBACK answers for a filter that is not legal.
             check_filters: false,
             ..Limits::default()
         },
         connect_timeout: settings.mqtt.connect_timeout,
+        unwritten_bytes_max: bytes(settings.mqtt.max_unwritten_bytes),
+        write_timeout: settings.mqtt.write_timeout,
+        incomplete: Budget::new(of_memory(settings.mqtt.max_incomplete_bytes, 16)),
+        dead_peer_probe: settings.mqtt.dead_peer_probe,
         ..net::Config::default()
     })
 }

@@ -36,7 +36,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let began = Instant::now();
     let mut config = mapping::broker(settings)?;
     config.version = version;
-    let net_config = mapping::net(settings)?;
+    let mut net_config = mapping::net(settings)?;
     let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;
     let opened = log_disk::open(log_config(settings, config.shards))?;
@@ -52,8 +52,9 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let post = Post::new(config.shards);
     let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
     let shards = config.shards;
-    let Broker { handle, shards: built } =
+    let Broker { handle, shards: built, memory } =
         broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?, unix_now());
+    net_config.memory = memory;
     let told = handle.clone();
     let anonymous = settings.auth.anonymous;
     let had_users = AtomicBool::new(sign_in.store().has_others_than_admin());

@@ -57,6 +57,38 @@ pub struct MqttSettings {
     pub topic_alias_maximum: u16,
     /// The longest keep alive granted; none: as the client asks.
     pub keep_alive_max: Option<Duration>,
+    /// The shortest keep alive granted, in seconds.
+    pub keep_alive_min: Duration,
+    /// How long a client with no keep alive may be silent before the system asks for it; none: it never asks.
+    pub dead_peer_probe: Option<Duration>,
+    /// How long a client may take nothing of what waits for it.
+    pub write_timeout: Duration,
+    /// The longest client id, in bytes.
+    pub max_client_id_length: u16,
+    /// The longest topic name or filter, in bytes.
+    pub max_topic_length: u16,
+    /// The largest will, in bytes.
+    pub max_will_size: u32,
+    /// Bytes of all wills; none: by the memory there is.
+    pub max_wills_bytes: Option<u64>,
+    /// Sessions, connected or not; none: by the memory there is.
+    pub max_sessions: Option<u32>,
+    /// What all subscriptions may take; none: by the memory there is.
+    pub max_subscription_bytes: Option<u64>,
+    /// What may wait for clients in all; none: by the memory there is.
+    pub max_buffered_bytes: Option<u64>,
+    /// What packets that have not come whole may take in all; none: by the memory there is.
+    pub max_incomplete_bytes: Option<u64>,
+    /// Bytes of output of one connection before live messages wait elsewhere or are dropped.
+    pub max_output_bytes: u64,
+    /// Bytes of output of one connection before it is not read.
+    pub max_unwritten_bytes: u64,
+    /// Answers that may wait for the log, for each shard.
+    pub max_waiting_answers: u32,
+    /// Live messages on their way from one shard to another, in bytes.
+    pub max_mailbox_bytes: u64,
+    /// Publishes on their way to the log, in bytes.
+    pub max_log_backlog_bytes: u64,
     /// The longest session expiry granted.
     pub session_expiry_max: Duration,
     /// The most levels of a topic name or filter.

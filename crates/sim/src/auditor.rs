@@ -65,6 +65,8 @@ pub(crate) struct Auditor {
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
+    /// A damaged message has been met in reading.
+    pub(crate) has_met_damage: bool,
 }
 
 impl Auditor {
@@ -77,6 +79,7 @@ impl Auditor {
             live: BTreeSet::new(),
             kept: BTreeMap::new(),
             moment: 0,
+            has_met_damage: false,
         }
     }
 
@@ -143,7 +146,7 @@ impl Auditor {
     }
 
     /// A queue's message has come to a consumer. `alone` says whether it has been the only one for some time.
-    pub(crate) fn from_queue(
+    pub(crate) fn consumed(
         &mut self,
         queue: usize,
         (number, offset, attempt): (u32, u64, u32),
@@ -249,7 +252,9 @@ impl Auditor {
         let message = &self.messages[number as usize];
         let times = self.of_sessions[session].entry(number).or_default();
         *times += 1;
-        let is_once = qos == 2 && message.qos == 2 && !message.has_lost_session;
+        // What a session gave up because it was damaged comes back with the files that are restored.
+        let is_once =
+            qos == 2 && message.qos == 2 && !message.has_lost_session && !self.has_met_damage;
         assert!(*times == 1 || !is_once, "session s{session} gets message {number} twice at QoS 2");
         if *times == 1 {
             self.check_live_order((100 + session, 0), number);
@@ -283,7 +288,7 @@ impl Auditor {
     }
 
     /// Every queue and session has been drained: all is there that was taken, and in all of them or none.
-    pub(crate) fn check_complete(&self, has_met_damage: bool) {
+    pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
             let number = number as u32;
             let targets = QUEUES
@@ -296,7 +301,7 @@ impl Auditor {
                 })
                 .collect();
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
-            if message.qos > 0 && !has_met_damage {
+            if message.qos > 0 && !self.has_met_damage {
                 came.extend(message.sessions.iter().map(|session| {
                     let got = self.of_sessions[*session].contains_key(&number);
                     (format!("session s{session}"), got)
@@ -345,6 +350,10 @@ impl Auditor {
 
     /// Of each topic the newest retained message that was acknowledged is there, or one that may be newer.
     pub(crate) fn check_retained(&self) {
+        // A retained message that is damaged is not shown.
+        if self.has_met_damage {
+            return;
+        }
         for (number, message) in self.messages.iter().enumerate() {
             if !message.is_retained || message.answer != Answer::Taken || message.qos == 0 {
                 continue;

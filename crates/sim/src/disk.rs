@@ -37,8 +37,10 @@ struct Inner {
     locked: bool,
     /// All files may take so much.
     capacity: Option<u64>,
-    /// The power is cut in so many operations.
+    /// Everything ends in so many operations.
     operations_left: Option<usize>,
+    /// Whether that is by loss of power.
+    loses_power: bool,
     is_off: bool,
     /// So many of the next syncs of segments fail.
     failing_syncs: usize,
@@ -64,6 +66,7 @@ impl Machine {
             locked: false,
             capacity: None,
             operations_left: None,
+            loses_power: true,
             is_off: false,
             failing_syncs: 0,
             misdirects: None,
@@ -89,7 +92,7 @@ impl Machine {
         let mut inner = self.inner.lock();
         inner.life += 1;
         (inner.locked, inner.failing_syncs, inner.misdirects) = (false, 0, None);
-        inner.operations_left = None;
+        (inner.operations_left, inner.is_off) = (None, false);
     }
 
     /// The power is cut; what was not synced stays, or not.
@@ -99,13 +102,18 @@ impl Machine {
         let mut dice = Dice::new(seed);
         inner.files.iter_mut().for_each(|file| file.lose_power(&mut dice));
         inner.names.lose_power(&mut dice);
-        inner.is_off = false;
         inner.spare_tail();
     }
 
-    /// Cuts the power in so many operations.
-    pub(crate) fn cut_power_in(&self, operations: usize) {
-        self.inner.lock().operations_left = Some(operations);
+    /// Ends everything in so many operations: the machine loses its power, or the process is killed.
+    pub(crate) fn cut_in(&self, operations: usize, power: bool) {
+        let mut inner = self.inner.lock();
+        (inner.operations_left, inner.loses_power) = (Some(operations), power);
+    }
+
+    /// When everything has ended: whether the power is gone, or the process alone.
+    pub(crate) fn has_lost_power(&self) -> bool {
+        self.inner.lock().loses_power
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -136,6 +144,11 @@ impl Machine {
     /// Whether bytes on the disk are not what was written.
     pub(crate) fn is_harmed(&self) -> bool {
         self.inner.lock().is_harmed()
+    }
+
+    /// Whether that is so of a checkpoint alone, and there is another.
+    pub(crate) fn is_harmed_lightly(&self) -> bool {
+        self.inner.lock().is_harmed_lightly()
     }
 
     /// Whether they ever were.

@@ -44,7 +44,7 @@ fn log_config(shards: u16) -> log_disk::Config {
         group_bytes_max: 4 << 10,
         reserve_bytes: 4 << 10,
         checkpoint_every_bytes: 24 << 10,
-        ..log_disk::Config::new(Path::new("data"), shards)
+        ..log_disk::Config::new(Path::new("/data"), shards)
     }
 }
 

@@ -83,9 +83,10 @@ pub(crate) enum Step {
         power: bool,
         seed: u64,
     },
-    /// The machine dies in the middle of what it does, so many operations of the disk later.
+    /// The machine dies in the middle of what it does, so many operations of the disk later; or the process alone.
     CutIn {
         operations: usize,
+        power: bool,
     },
     Room {
         bytes: Option<u64>,
@@ -180,7 +181,7 @@ fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {
     if fault < climate.crashes {
         return match dice.below(3) {
             0 => Step::Crash { power: dice.one_in(2), seed },
-            _ => Step::CutIn { operations: dice.below(40) },
+            _ => Step::CutIn { operations: dice.below(40), power: !dice.one_in(3) },
         };
     }
     if fault < climate.crashes + climate.full {

@@ -1,5 +1,8 @@
 //! Runs plans, and makes a small one of one that fails. It must not know what can happen.
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::plan::Plan;

@@ -31,8 +31,6 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
-    /// A damaged message has been met in reading.
-    has_met_damage: bool,
     crashes: u64,
     seed: u64,
 }
@@ -62,7 +60,6 @@ impl World {
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
-            has_met_damage: false,
             crashes: 0,
             seed: plan.seed,
         };
@@ -91,17 +88,19 @@ impl World {
         self.listen();
         self.note_machine();
         if self.machine.is_off() {
-            self.say("the power is gone");
+            // The machine dies, or the process only.
+            let power = self.machine.has_lost_power();
+            self.say(if power { "the power is gone" } else { "the process is killed" });
             self.seen.note("power cut in the middle", 1);
             let seed = self.seed ^ self.crashes;
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 // Other threads may have been quick: what the log had told before, clients have heard.
                 for shard in (0..self.node.shards.len()).chain(0..self.node.shards.len()) {
                     self.node.turn(shard, &self.limits);
                 }
                 self.listen();
             }
-            self.crash(true, seed);
+            self.crash(power, seed);
         }
         self.node.check();
         let damaged = log_api::Log::stats(&*self.node.log).damaged_reads_total;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// Seeds that are always run.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 600;
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

@@ -79,6 +79,13 @@ metrics! {
     NegativeAcks = Counter "weir_mqtt_negative_acks_total" None, "Messages that a subscriber refused by a reason code of 0x80 or above, and that were discarded";
     DurableSessions = Gauge "weir_mqtt_durable_sessions" None, "Sessions that outlive their connections, connected or not";
     DelayedMessages = Gauge "weir_delayed_messages" None, "Messages that are to be published later";
+    ConnectsRefused = Counter "weir_mqtt_connects_refused_total" Some("reason"), "CONNECT packets refused for what they ask, by reason: client_id, will, max_sessions, memory, other";
+    SubscriptionsRefused = Counter "weir_mqtt_subscriptions_refused_total" Some("reason"), "Subscriptions refused, by reason: quota, filter, other";
+    ConnectionsEnded = Counter "weir_mqtt_connections_ended_total" Some("reason"), "Connections that the broker ended, by reason: keep_alive, taken_over, quota, slow_consumer, other";
+    BufferedBytes = Gauge "weir_mqtt_buffered_bytes" None, "Bytes that wait for clients in memory";
+    IncompleteBytes = Gauge "weir_mqtt_incomplete_bytes" None, "Bytes of packets that have not come whole";
+    WillBytes = Gauge "weir_mqtt_will_bytes" None, "Bytes of all wills";
+    SubscriptionBytes = Gauge "weir_mqtt_subscription_bytes" None, "What all subscriptions are reckoned to take";
     RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";

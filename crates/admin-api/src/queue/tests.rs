@@ -77,7 +77,7 @@ fn a_key_expression_is_refused_with_its_place() {
     let error = QueueSpec::new(body).expect_err("illegal");
     assert_eq!(
         error.to_string(),
-        "key_expression: key expression, column 13: expected ',' or ')', found ';'\n  concat(topic; 'x')\n              ^"
+        "key_expression: column 13: expected ',' or ')', found ';'\n  concat(topic; 'x')\n              ^"
     );
 }
 

@@ -10,16 +10,25 @@ use queue_engine::Outcome;
 use queue_engine::{Action, ConsumerId, Input, Offset, Queue, QueueConfig, StoredAt};
 use stdx::Instant;
 
+use crate::budget::Budget;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
 use crate::record::Left;
 use crate::turn::Turn;
 
 /// What may be kept in memory ahead of the consumers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReadAhead {
     pub(crate) messages: usize,
-    pub(crate) bytes: usize,
+    pub(crate) bytes_max: usize,
+    /// All queues have it in common with all else that waits for clients.
+    pub(crate) memory: Budget,
+}
+
+impl ReadAhead {
+    fn bytes(&self) -> usize {
+        self.bytes_max.min(self.memory.share())
+    }
 }
 
 /// A lease that the engine has granted and whose body is not at hand yet.
@@ -144,7 +153,7 @@ impl HostedQueue {
         if let Some(message) = message
             && self.keeps(offset)
         {
-            self.keep(offset, message.clone());
+            self.keep(offset, self.ahead.memory.keep(message));
         }
         self.handle(input, turn);
     }
@@ -153,7 +162,9 @@ impl HostedQueue {
     fn keeps(&self, offset: Offset) -> bool {
         let contiguous =
             !self.engine.has_fresh() || self.fetched_to.is_some_and(|to| to.0 + 1 == offset.0);
-        contiguous && self.bodies.len() < self.ahead.messages && self.body_bytes < self.ahead.bytes
+        contiguous
+            && self.bodies.len() < self.ahead.messages
+            && self.body_bytes < self.ahead.bytes()
     }
 
     fn keep(&mut self, offset: Offset, message: Message) {
@@ -253,7 +264,7 @@ impl HostedQueue {
     fn read_ahead(&mut self, turn: &mut Turn) {
         let held = self.bodies.len() + self.reading.len();
         let bytes = self.body_bytes + self.reading_bytes;
-        let has_room = held * 2 <= self.ahead.messages && bytes * 2 <= self.ahead.bytes;
+        let has_room = held * 2 <= self.ahead.messages && bytes * 2 <= self.ahead.bytes();
         if self.consumers.is_empty() || self.damaged || !has_room {
             return;
         }
@@ -271,7 +282,7 @@ impl HostedQueue {
     fn ask(&mut self, wanted: &[(Offset, StoredAt)], turn: &mut Turn) -> usize {
         let mut positions = Vec::new();
         for (offset, at) in wanted {
-            if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes {
+            if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes() {
                 break;
             }
             let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size as usize);
@@ -309,7 +320,7 @@ impl HostedQueue {
         if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
             self.forget(offset);
             self.body_bytes += message.bytes().len();
-            self.bodies.insert(offset, message);
+            self.bodies.insert(offset, self.ahead.memory.keep(&message));
         }
     }
 

@@ -8,8 +8,8 @@ use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
-    StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions, take_owner,
-    take_will,
+    KeptLease, StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions,
+    take_owner, take_will,
 };
 use crate::ids::SessionNumber;
 
@@ -49,6 +49,12 @@ pub(crate) enum SessionEvent {
     Inbox { left: Vec<Range<u64>>, received: Vec<Range<u64>>, sent_to: u64 },
     /// PUBREL freed the packet id of an incoming message.
     Released(PacketId),
+    /// A queue's message goes to the client at QoS 2.
+    Leased(KeptLease),
+    /// The client has it: in its queue it is settled.
+    LeaseReceived(KeptLease),
+    /// Packet ids of such deliveries have come to their end.
+    LeasesOver(Vec<PacketId>),
 }
 
 impl SessionRecord {
@@ -89,6 +95,21 @@ impl SessionRecord {
                 out.push(7);
                 out.extend_from_slice(&packet_id.get().to_le_bytes());
             }
+            SessionEvent::Leased(lease) => {
+                out.push(8);
+                lease.encode(out);
+            }
+            SessionEvent::LeaseReceived(lease) => {
+                out.push(9);
+                lease.encode(out);
+            }
+            SessionEvent::LeasesOver(packet_ids) => {
+                out.push(10);
+                put_varint(out, packet_ids.len() as u64);
+                for packet_id in packet_ids {
+                    out.extend_from_slice(&packet_id.get().to_le_bytes());
+                }
+            }
         }
     }
 
@@ -124,6 +145,16 @@ impl SessionRecord {
                 sent_to: reader.varint()?,
             },
             7 => SessionEvent::Released(reader.packet_id()?),
+            8 => SessionEvent::Leased(KeptLease::decode(&mut reader)?),
+            9 => SessionEvent::LeaseReceived(KeptLease::decode(&mut reader)?),
+            10 => {
+                let count = reader.varint()?;
+                let mut packet_ids = Vec::new();
+                for _ in 0..count {
+                    packet_ids.push(reader.packet_id()?);
+                }
+                SessionEvent::LeasesOver(packet_ids)
+            }
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })
@@ -132,8 +163,10 @@ impl SessionRecord {
 
 #[cfg(test)]
 mod tests {
+    use mqtt_router::SinkId;
     use mqtt_session::SubscriptionRecord;
     use mqtt_types::QoS;
+    use queue_engine::Offset;
 
     use super::super::session_parts::tests::will;
     use super::*;
@@ -145,6 +178,8 @@ mod tests {
             record: SubscriptionRecord::plain(QoS::AtLeastOnce),
             wants_metadata: true,
         };
+        let lease =
+            KeptLease { packet_id: PacketId::MIN, sink: SinkId(7), offset: Offset(u64::MAX) };
         let events = [
             SessionEvent::Connected {
                 client_id: "sensor".into(),
@@ -172,6 +207,9 @@ mod tests {
                 sent_to: 12,
             },
             SessionEvent::Released(PacketId::MIN),
+            SessionEvent::Leased(lease),
+            SessionEvent::LeaseReceived(lease),
+            SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         ];
         for event in events {
             let record = SessionRecord { number: SessionNumber(0x7_0001), event };

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroU32;
 
+use mqtt_router::SinkId;
 use mqtt_session::{
     InboxEntryImage, InboxImage, Kept, RetainHandling, SessionImage, SubscriptionRecord, Will,
     WillRequest,
 };
-use mqtt_types::QoS;
+use mqtt_types::{PacketId, QoS};
+use queue_engine::Offset;
 use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_text, put_varint};
@@ -48,8 +50,32 @@ pub(crate) struct StoredSession {
     pub(crate) owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// Queues' deliveries at QoS 2 that its client may have.
+    pub(crate) leases: Vec<KeptLease>,
     /// When it was so, as far as that is known.
     pub(crate) as_of: UnixMillis,
+}
+
+/// A queue's message that a client may have under that packet id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct KeptLease {
+    pub(crate) packet_id: PacketId,
+    pub(crate) sink: SinkId,
+    pub(crate) offset: Offset,
+}
+
+impl KeptLease {
+    /// `packet_id u16 | sink u32 | offset varint`
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.packet_id.get().to_le_bytes());
+        out.extend_from_slice(&self.sink.0.to_le_bytes());
+        put_varint(out, self.offset.0);
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let (packet_id, sink) = (reader.packet_id()?, SinkId(reader.u32()?));
+        Ok(Self { packet_id, sink, offset: Offset(reader.varint()?) })
+    }
 }
 
 /// ```text
@@ -158,6 +184,7 @@ impl StoredSession {
     /// ```text
     /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, see below | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
+    /// | leases varint | lease ...
     /// ```
     /// While a client is connected, the highest bit is set and the rest is the moment of the checkpoint; older versions
     /// wrote 0 then.
@@ -181,9 +208,12 @@ impl StoredSession {
             out.extend_from_slice(&id.get().to_le_bytes());
         }
         put_inbox(out, &image.inbox);
+        put_varint(out, self.leases.len() as u64);
+        self.leases.iter().for_each(|lease| lease.encode(out));
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+    /// Reads one; older checkpoints have no leases.
+    pub(crate) fn decode(reader: &mut Reader<'_>, has_leases: bool) -> Result<Self, RecordError> {
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -208,7 +238,13 @@ impl StoredSession {
             will,
             disconnected_at,
         };
-        Ok(Self { number, image, owner, with_metadata, as_of })
+        let mut leases = Vec::new();
+        if has_leases {
+            for _ in 0..reader.varint()? {
+                leases.push(KeptLease::decode(reader)?);
+            }
+        }
+        Ok(Self { number, image, owner, with_metadata, leases, as_of })
     }
 }
 
@@ -351,12 +387,18 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
+            leases: vec![KeptLease {
+                packet_id: PacketId::MIN,
+                sink: SinkId(3),
+                offset: Offset(1 << 40),
+            }],
             as_of: UnixMillis(5),
         };
         let mut body = Vec::new();
         session.encode(&mut body);
-        let read =
-            |body: &[u8]| StoredSession::decode(&mut Reader { record: "checkpoint", rest: body });
+        let read = |body: &[u8]| {
+            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, true)
+        };
         assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {
             assert!(read(&body[..cut]).is_err(), "cut at {cut}");

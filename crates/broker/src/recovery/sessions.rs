@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use log_api::Position;
+use mqtt_router::SinkId;
 use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
 use mqtt_types::PacketId;
+use queue_engine::Offset;
 use stdx::UnixMillis;
 
 use super::Releases;
 use crate::ids::SessionNumber;
-use crate::record::{MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
+use crate::record::{KeptLease, MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
 
 /// All sessions that have not ended.
 #[derive(Default)]
@@ -31,6 +33,7 @@ struct Session {
     incoming_qos2: BTreeSet<PacketId>,
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
+    leases: BTreeMap<PacketId, (SinkId, Offset)>,
 }
 
 impl Sessions {
@@ -108,7 +111,7 @@ impl Sessions {
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, owner, with_metadata, .. } = stored;
+        let StoredSession { image, owner, with_metadata, leases, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
@@ -122,6 +125,7 @@ impl Session {
             incoming_qos2: image.incoming_qos2.into_iter().collect(),
             will: image.will,
             disconnected_at: image.disconnected_at,
+            leases: leases.iter().map(|one| (one.packet_id, (one.sink, one.offset))).collect(),
         }
     }
 
@@ -157,7 +161,20 @@ impl Session {
             SessionEvent::Released(packet_id) => {
                 self.incoming_qos2.remove(&packet_id);
             }
-            SessionEvent::Connected { .. } | SessionEvent::Ended => {}
+            SessionEvent::Leased(lease) => {
+                // Another packet id of that message never went out, or was refused: else it would have been borne again.
+                let message = (lease.sink, lease.offset);
+                self.leases.retain(|_, other| *other != message);
+                self.leases.insert(lease.packet_id, message);
+            }
+            SessionEvent::LeasesOver(packet_ids) => {
+                for packet_id in &packet_ids {
+                    self.leases.remove(packet_id);
+                }
+            }
+            SessionEvent::Connected { .. }
+            | SessionEvent::Ended
+            | SessionEvent::LeaseReceived(_) => {}
         }
     }
 
@@ -174,6 +191,10 @@ impl Session {
             will: self.will,
             disconnected_at: self.disconnected_at,
         };
-        StoredSession { number, image, owner: self.owner, with_metadata, as_of: UnixMillis(0) }
+        let leases = self.leases.into_iter();
+        let leases =
+            leases.map(|(packet_id, (sink, offset))| KeptLease { packet_id, sink, offset });
+        let (leases, as_of) = (leases.collect(), UnixMillis(0));
+        StoredSession { number, image, owner: self.owner, with_metadata, leases, as_of }
     }
 }

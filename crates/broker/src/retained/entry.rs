@@ -4,6 +4,7 @@
 use log_api::Position;
 use mqtt_types::{Message, MessageHead, QoS, TopicName};
 
+use super::is_status;
 use crate::record::Kept;
 
 /// Bodies that are longer lie in the log only.
@@ -74,6 +75,8 @@ pub(super) struct Fresh {
 pub(super) struct Weight {
     /// Whether subscribers see a message.
     pub(super) messages: u64,
+    /// Whether it counts towards the limit of messages: the broker's own status does not.
+    pub(super) limited: u64,
     /// Its bytes.
     pub(super) bytes: u64,
     /// Memory that cannot be given back.
@@ -152,7 +155,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn weight(&self, topic_bytes: usize) -> Weight {
+    pub(super) fn weight(&self, topic: &str) -> Weight {
         if self.version == 0 && self.is_gone() {
             return Weight::default();
         }
@@ -170,8 +173,9 @@ impl Entry {
             .map_or(0, |fresh| BODY_BYTES_MORE + fresh.message.as_ref().map_or(0, message_bytes));
         Weight {
             messages,
+            limited: if is_status(topic) { 0 } else { messages },
             bytes,
-            memory: topic_bytes as u64 + ENTRY_BYTES + fresh,
+            memory: topic.len() as u64 + ENTRY_BYTES + fresh,
             body: self.body.as_ref().map_or(0, Body::memory),
             stored,
             expires: stored.filter(|_| self.due_ms != 0).map(|_| (self.due_ms, self.version)),

@@ -18,6 +18,8 @@ pub(crate) type Holds = Vec<(u32, i32)>;
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) messages: u64,
+    /// Those that the limit is about.
+    pub(super) limited: u64,
     /// Bytes of topics, properties and payloads that subscribers see.
     pub(super) bytes: u64,
     /// Memory that cannot be given back.
@@ -33,6 +35,7 @@ impl Totals {
     pub(super) fn change(&mut self, before: &Weight, after: &Weight, holds: &mut Holds) {
         let by = |total: &mut u64, before: u64, after: u64| *total = *total + after - before;
         by(&mut self.messages, before.messages, after.messages);
+        by(&mut self.limited, before.limited, after.limited);
         by(&mut self.bytes, before.bytes, after.bytes);
         by(&mut self.memory, before.memory, after.memory);
         by(&mut self.bodies, before.body, after.body);
@@ -62,7 +65,7 @@ impl Totals {
         self.segments.values().map(|(count, _)| u64::from(*count)).sum()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn segments(&self) -> Vec<u32> {
         self.segments.keys().copied().collect()
     }

@@ -8,6 +8,7 @@ use mqtt_types::{QoS, ReasonCode};
 use queue_engine::{ConsumerId, Offset, Outcome};
 
 use super::Shard;
+use super::leases::Delivering;
 use super::send::{Sent, put_delivery, reason_of};
 use crate::ids::{ConnId, SessionId};
 use crate::mail::{Letter, LoanOutcome};
@@ -47,6 +48,9 @@ impl Shard {
 
     pub(super) fn on_pubrec<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        if id.is_durable() && self.received_from_queue(id, ack.packet_id, reason_of(ack)) {
+            return;
+        }
         let Some(entry) = self.sessions.get_mut(id) else { return };
         match entry.session.on_pubrec(ack.packet_id, reason_of(ack)) {
             Ok(PubRecVerdict::SendPubRel { settled }) => {
@@ -60,6 +64,7 @@ impl Shard {
             Ok(PubRecVerdict::BeingStored) => {}
             Ok(PubRecVerdict::StoreAgain(sequence)) => self.log_received(id, sequence),
             Ok(PubRecVerdict::Completed(completed)) => {
+                self.lease_over(id, ack.packet_id);
                 self.settle(id, completed);
                 self.pump(id, out);
                 self.answered(id);
@@ -98,8 +103,9 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         match entry.session.on_pubcomp(ack.packet_id) {
             Ok(kept) => {
-                if let Some(sequence) = kept {
-                    self.forget_in_inbox(id, sequence);
+                match kept {
+                    Some(sequence) => self.forget_in_inbox(id, sequence),
+                    None => self.lease_over(id, ack.packet_id),
                 }
                 self.pump(id, out);
                 self.answered(id);
@@ -159,19 +165,35 @@ impl Shard {
     }
 
     fn pump_pending<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        let limit = self.shared.config.max_output_buffer_bytes;
         let unix_ms = self.turn.unix_ms;
         loop {
             let Some(entry) = self.sessions.get_mut(id) else { return };
             let Some(conn) = entry.conn else { return };
             let Some(state) = self.conns.get_mut(conn) else { return };
             let Some(buffer) = out.buffer(conn) else { return };
-            if buffer.len() >= limit {
+            if !self.shared.takes_more(buffer.len()) {
                 out.notify_drained(conn);
                 return;
             }
             let Some(pending) = entry.session.next_pending() else { break };
+            entry.account(&self.shared.budgets.memory);
             let delivery = &pending.delivery;
+            if let (Origin::Queue { consumer, offset }, Some(packet_id)) =
+                (pending.origin, pending.packet_id)
+                && Self::keeps_lease(id, delivery.qos)
+            {
+                let delivering = Delivering {
+                    conn,
+                    session: id,
+                    packet_id,
+                    consumer: ConsumerId(consumer),
+                    offset: Offset(offset),
+                    message: delivery.message.clone(),
+                    identifiers: delivery.subscription_identifiers.clone(),
+                };
+                self.deliver_kept(delivering, out);
+                continue;
+            }
             let sent =
                 put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, unix_ms);
             if sent == Sent::Yes {

@@ -5,8 +5,10 @@ use log_api::LogState;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
-use crate::alarms::{Alarms, DISK_FULL, LOG_FAILED, SESSION_OVERFLOW};
+use crate::alarms::{Alarms, DISK_FULL, LOG_FAILED, MEMORY, SESSION_OVERFLOW};
+use crate::budget::Budget;
 use crate::ids::SessionId;
+use crate::shared::Budgets;
 use crate::timers::Timer;
 
 /// The resource of alarms of the log.
@@ -35,6 +37,31 @@ pub(crate) fn tell_log_state(alarms: &Alarms, now: UnixMillis, state: &LogState)
     }
 }
 
+/// Which budgets are nearly used up, in the order of [`BUDGETS`].
+pub(crate) type Tight = [bool; BUDGETS.len()];
+
+type OfBudgets = fn(&Budgets) -> &Budget;
+
+/// What alarms of memory are about, and what then happens.
+const BUDGETS: [(&str, OfBudgets, &str); 3] = [
+    (
+        "buffers",
+        |budgets| &budgets.memory,
+        "what waits for clients nearly fills mqtt.max_buffered_bytes: slow clients lose messages at QoS 0, then their \
+         connections; look for clients that do not read",
+    ),
+    (
+        "wills",
+        |budgets| &budgets.wills,
+        "wills nearly fill mqtt.max_wills_bytes: clients with a will are refused with 0x97",
+    ),
+    (
+        "subscriptions",
+        |budgets| &budgets.subscriptions,
+        "subscriptions nearly fill mqtt.max_subscription_bytes: new ones are refused with 0x97",
+    ),
+];
+
 /// Sessions that have dropped messages of late, each with when it did last and its client id.
 #[derive(Default)]
 pub(crate) struct Overflowing {
@@ -43,6 +70,23 @@ pub(crate) struct Overflowing {
 }
 
 impl Shard {
+    /// Raises an alarm when a budget is nearly used up, and clears it when it is not any more.
+    pub(super) fn watch_memory(&mut self) {
+        for ((resource, of, reason), is_tight) in BUDGETS.into_iter().zip(&mut self.tight) {
+            let budget = of(&self.shared.budgets);
+            // In quarters; between the two what was stays.
+            let (used, quarter) = (budget.used(), budget.max() / 4);
+            if !*is_tight && used > quarter * 3 {
+                *is_tight = true;
+                let now = UnixMillis(self.turn.unix_ms);
+                self.shared.alarms.raise(now, MEMORY, resource, reason.to_owned());
+            } else if *is_tight && used < quarter * 2 {
+                *is_tight = false;
+                self.shared.alarms.clear(MEMORY, resource);
+            }
+        }
+    }
+
     /// A message that waited for a client was dropped for room.
     pub(super) fn count_overflow(&mut self, id: SessionId) {
         self.counts.session_overflow_total += 1;

@@ -19,6 +19,19 @@ impl Shard {
                 return Err(format!("session {}: connected or not?", entry.session.client_id()));
             }
         }
+        // What leaves an inbox is counted when its record is written.
+        let slack = 8192;
+        for entry in self.sessions.iter() {
+            let inbox = entry.session.inbox().map_or(0, mqtt_session::Inbox::messages);
+            let waits = entry.session.pending_len() * 256 + inbox * 32;
+            if waits.abs_diff(entry.accounted()) > slack {
+                let client_id = entry.session.client_id();
+                return Err(format!(
+                    "session {client_id}: {waits} bytes wait, not {}",
+                    entry.accounted()
+                ));
+            }
+        }
         for (_, consumer) in self.consumers.iter() {
             let session = self.sessions.get(consumer.session);
             if session.is_none_or(|entry| entry.conn.is_none()) {
@@ -36,6 +49,18 @@ impl Shard {
         self.hosting.references() + self.delayed.len() + kept
     }
 
+    /// What the subscriptions of the sessions here are reckoned to take.
+    #[cfg(test)]
+    pub(crate) fn subscription_bytes(&self) -> usize {
+        self.sessions.iter().map(|entry| self.subscriptions_bytes(entry.id)).sum()
+    }
+
+    /// Timers that are set, with pointless ones.
+    #[cfg(test)]
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Bodies in the log that the retained messages of all shards need.
     #[must_use]
     pub fn retained_held(&self) -> u64 {
@@ -43,7 +68,8 @@ impl Shard {
     }
 
     /// Segments that have retained bodies.
-    pub(crate) fn retained_segments(&self) -> Vec<u32> {
+    #[must_use]
+    pub fn retained_segments(&self) -> Vec<u32> {
         self.shared.retained.segments()
     }
 

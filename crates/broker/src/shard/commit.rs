@@ -227,7 +227,10 @@ impl Shard {
         }
         self.shared.log.request_checkpoint();
         let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
-        durable.into_iter().for_each(|id| self.store_received_again(id));
+        for id in durable {
+            self.store_received_again(id);
+            self.store_leases_again(id);
+        }
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
                 self.end_hold(conn, out);
@@ -243,6 +246,7 @@ impl Shard {
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
             as_of,
+            leases: entry.extras.as_ref().map(|extras| extras.leases.kept()).unwrap_or_default(),
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
             with_metadata: entry

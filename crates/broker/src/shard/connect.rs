@@ -17,7 +17,7 @@ use stdx::UnixMillis;
 use super::Shard;
 use super::publish::is_reserved;
 use super::session_log::Waiting;
-use super::sign_in::{Entrant, SignedIn, proved};
+use super::sign_in::{CONNACK_BYTES, Entrant, SignedIn, proved};
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
 use crate::peer::Peer;
@@ -35,7 +35,7 @@ impl Shard {
         self.counts.connects_total += 1;
         if self.is_draining {
             let refusal = ConnectRefusal::new(connect.version, self.reason_to_turn_away());
-            return self.refuse_connect(conn, connect, &refusal, out);
+            return self.refuse_connect(conn, connect, &refusal, None, out);
         }
         let assigned = connect.client_id.is_empty().then(|| self.new_client_id(conn));
         let properties = ConnectProperties::of(connect.properties);
@@ -62,18 +62,24 @@ impl Shard {
         let outcome = negotiate(&request, &self.limits_for(peer), assigned.as_deref());
         let negotiated = match outcome {
             Ok(negotiated) => negotiated,
-            Err(refusal) => return self.refuse_connect(conn, connect, &refusal, out),
+            Err(refusal) => return self.refuse_connect(conn, connect, &refusal, None, out),
         };
+        if let Err((reason, words)) = self.check_limits(&request, &negotiated) {
+            let refusal = ConnectRefusal::new(connect.version, reason);
+            return self.refuse_connect(conn, connect, &refusal, Some(&words), out);
+        }
         if request.will.is_some_and(|will| is_reserved(will.topic)) {
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::TOPIC_NAME_INVALID);
-            return self.refuse_connect(conn, connect, &refusal, out);
+            return self.refuse_connect(conn, connect, &refusal, None, out);
         }
         if connack_len(&negotiated) > negotiated.maximum_packet_size as usize {
             // The session is not touched for a client that could not be told so. `[MQTT-3.1.2-24]`
             let refusal = ConnectRefusal::new(connect.version, ReasonCode::PACKET_TOO_LARGE);
-            return self.refuse_connect(conn, connect, &refusal, out);
+            return self.refuse_connect(conn, connect, &refusal, None, out);
         }
-        let will = request.will.as_ref().and_then(Will::new).map(Box::new);
+        let wills = &self.shared.budgets.wills;
+        let will = request.will.as_ref().and_then(Will::new);
+        let will = will.map(|will| Box::new(will.with_message(|message| wills.keep(message))));
         let entrant = Entrant::new(negotiated, will, peer.clone());
         self.sign_in(conn, &request, properties.authentication_data, entrant, out);
     }
@@ -146,6 +152,7 @@ impl Shard {
             self.store_received_again(id);
             self.pump(id, out);
             self.reattach_consumers(id);
+            self.resume_leases(id, out);
         }
     }
 
@@ -198,9 +205,7 @@ impl Shard {
                         queue = name,
                         "subscription ended: its queue was deleted while the client was away"
                     );
-                    if let Some(entry) = self.sessions.get_mut(id) {
-                        entry.session.unsubscribe(&address);
-                    }
+                    self.remove_subscription(id, &address);
                     let gone = SessionEvent::Unsubscribed(vec![address.into()]);
                     self.log_session(id, gone, Waiting::Nobody);
                 }
@@ -221,13 +226,17 @@ impl Shard {
         conn: ConnId,
         connect: &Connect<'_>,
         refusal: &ConnectRefusal,
+        words: Option<&str>,
         out: &mut O,
     ) {
         let version = connect.version;
+        self.count_refused_connect(refusal.reason, words.is_some());
         let maximum = ConnectProperties::of(connect.properties).maximum_packet_size;
         let maximum = maximum.unwrap_or(u32::MAX);
-        tracing::info!(reason = %refusal.reason, "connection refused");
-        self.send_refusal(conn, (version, maximum), refusal, None, out);
+        tracing::info!(reason = %refusal.reason, words, "connection refused");
+        // `[MQTT-3.2.2-19]`
+        let words = words.filter(|words| words.len() + CONNACK_BYTES <= maximum as usize);
+        self.send_refusal(conn, (version, maximum), refusal, words, out);
     }
 
     /// A CONNACK that says no, where the version has one and the client takes a packet of its size, and the end.

@@ -9,6 +9,7 @@ use queue_engine::{ConsumerId, Offset};
 use smallvec::SmallVec;
 
 use super::Shard;
+use super::leases::Delivering;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::Consumer;
@@ -17,6 +18,7 @@ use crate::ids::SessionId;
 use crate::mail::{Lease, Letter, LoanOutcome};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
+use crate::shared::Shared;
 
 impl Shard {
     /// Begins to consume a queue for a session.
@@ -60,7 +62,7 @@ impl Shard {
     /// A queue's message for one of the consumers here.
     #[inline]
     pub(super) fn lease<O: Outbox>(&mut self, lease: Lease, out: &mut O) {
-        let Lease { consumer, offset, attempt, mut message, .. } = lease;
+        let Lease { consumer, offset, attempt, mut message } = lease;
         // Without the consumer its detachment is on its way to the queue, and gives the lease back.
         let Some(state) = self.consumers.get(consumer) else { return };
         let (id, record) = (state.session, state.record);
@@ -71,32 +73,35 @@ impl Shard {
         let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
-        let limit = self.shared.config.max_output_buffer_bytes;
         // Behind those that wait, at any QoS: a queue's first deliveries keep its order.
-        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit)
+        let open = buffer.as_ref().is_some_and(|buffer| self.shared.takes_more(buffer.len()))
             && entry.session.pending_len() == 0;
         let identifiers: SmallVec<[u32; 4]> =
             record.subscription_identifier.iter().map(|id| id.get()).collect();
         let packet_id = match entry.session.admit(record.qos, open) {
             Admission::Send(packet_id) => packet_id,
+            // No room for it to wait: another consumer may take it, or this one later.
+            _ if message.bytes().len() > self.shared.budgets.memory.share() => {
+                return self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
+            }
             Admission::Queue | Admission::Drop(_) => {
-                // A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
                 let delivery = Delivery {
-                    message,
+                    message: self.shared.budgets.memory.keep(&message),
                     qos: record.qos,
                     retain: false,
                     subscription_identifiers: identifiers,
                 };
-                let overflow =
-                    entry.session.queue(Arc::new(delivery), origin, &self.shared.lease_limits);
-                if let Some(conn) = conn {
-                    out.notify_drained(conn);
-                }
-                self.give_back(id, overflow);
-                return;
+                return self.let_lease_wait(id, delivery, origin, out);
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
+        if Self::keeps_lease(id, record.qos)
+            && let Some(packet_id) = packet_id
+        {
+            let delivering =
+                Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers };
+            return self.deliver_kept(delivering, out);
+        }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let expiry = match message.expiry_left(self.turn.unix_ms) {
             Some(None) => return self.not_sent(origin, Sent::Expired),
@@ -127,6 +132,23 @@ impl Shard {
         }
     }
 
+    /// A queue never loses a message to a slow reader: it waits, bounded by the consumer's credit alone.
+    fn let_lease_wait<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        delivery: Delivery,
+        origin: Origin,
+        out: &mut O,
+    ) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
+        entry.account(&self.shared.budgets.memory);
+        if let Some(conn) = entry.conn {
+            out.notify_drained(conn);
+        }
+        self.give_back(id, overflow);
+    }
+
     /// Messages that had to leave a full session: live ones are lost and counted, queues get theirs back.
     pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
         for one in overflow {
@@ -149,8 +171,8 @@ impl Shard {
     /// The queue of a consumer was deleted: its client must not wait for ever without a word.
     pub(super) fn queue_gone<O: Outbox>(&mut self, consumer: ConsumerId, out: &mut O) {
         let Some(state) = self.consumers.remove(consumer) else { return };
+        self.remove_subscription(state.session, &state.address);
         let Some(entry) = self.sessions.get_mut(state.session) else { return };
-        entry.session.unsubscribe(&state.address);
         let conn = entry.conn;
         let mut released = Vec::new();
         entry.session.release_consumer(consumer.0, 0, &mut released);

@@ -63,7 +63,8 @@ impl Shard {
     /// Takes a connection from its session: consumers go, the will and the expiry take their course.
     pub(super) fn leave<O: Outbox>(&mut self, conn: ConnId, closing: Closing, out: &mut O) {
         self.entrants.remove(&conn);
-        let Some(state) = self.conns.remove(conn) else { return };
+        let Some(mut state) = self.conns.remove(conn) else { return };
+        self.shared.budgets.memory.note(&mut state.accounted, 0);
         let id = state.session;
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
@@ -80,7 +81,11 @@ impl Shard {
         let taken = self.leave_seat(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let mut released = Vec::new();
+        let memory = &self.shared.budgets.memory;
         let after = entry.session.disconnect(closing, now, out.written(conn), &mut released);
+        entry.account(memory);
+        self.hold_leases(id);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         let consuming = entry.session.subscriptions().filter(|(_, record)| record.consumer != 0);
         let consumers: Vec<ConsumerId> =
             consuming.map(|(_, record)| ConsumerId(record.consumer)).collect();
@@ -116,6 +121,16 @@ impl Shard {
         {
             entry.timer = Some(at);
             self.timers.set(at, Timer::Session(id));
+        }
+    }
+
+    /// The wall clock was set: what is due by it is due at another moment now.
+    pub(super) fn watch_all_sessions(&mut self) {
+        for id in self.sessions.ids() {
+            if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn.is_none()) {
+                entry.timer = None;
+                self.watch_session(id);
+            }
         }
     }
 
@@ -182,7 +197,9 @@ impl Shard {
 
     /// Forgets a session.
     pub(super) fn remove_session(&mut self, id: SessionId) {
-        let Some(entry) = self.sessions.remove(id) else { return };
+        self.shared.budgets.subscriptions.release(self.subscriptions_bytes(id));
+        let Some(mut entry) = self.sessions.remove(id) else { return };
+        entry.release(&self.shared.budgets.memory);
         self.members.remove(&id);
         self.forget_overflow(id);
         for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {

@@ -119,6 +119,13 @@ impl Shard {
         out: &mut O,
     ) {
         let until = self.turn.now + self.shared.config.publisher_hold;
+        let memory = &self.shared.budgets.memory;
+        if message.bytes().len() > memory.share() {
+            self.counts.publishes_refused_total += 1;
+            self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, None, out);
+            return;
+        }
+        let message = memory.keep(&message);
         let Some(state) = self.conns.get_mut(conn) else { return };
         if state.held.is_empty() {
             out.pause_reading(conn);

@@ -9,13 +9,15 @@ use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError};
 use mqtt_codec::AckKind;
 use mqtt_session::{Gone, Inbox, Kept, NextKept};
-use mqtt_types::{Message, QoS, ReasonCode};
+use mqtt_types::{Message, PacketId, QoS, ReasonCode};
 use smallvec::SmallVec;
 
 use super::Shard;
 use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
+use super::state::INBOX_ENTRY_BYTES;
+use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
@@ -50,6 +52,10 @@ pub(crate) struct Shelf {
     asked: VecDeque<Asked>,
 }
 
+fn shelf_bytes_max(memory: &Budget) -> usize {
+    memory.share().min(SHELF_BYTES_MAX)
+}
+
 impl Shelf {
     pub(crate) fn is_empty(&self) -> bool {
         self.bodies.is_empty() && self.asked.is_empty()
@@ -61,9 +67,9 @@ impl Shelf {
         self.bytes = 0;
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, memory: &Budget) -> bool {
         self.bodies.is_empty()
-            || self.bodies.len() < SHELF_MESSAGES_MAX && self.bytes < SHELF_BYTES_MAX
+            || self.bodies.len() < SHELF_MESSAGES_MAX && self.bytes < shelf_bytes_max(memory)
     }
 
     fn push(&mut self, body: Body) {
@@ -88,6 +94,8 @@ impl Shelf {
 #[derive(Default)]
 pub(crate) struct Unlogged {
     left: Vec<u64>,
+    /// Packet ids of queues' deliveries that have come to their end.
+    leases_over: Vec<PacketId>,
 }
 
 impl Shard {
@@ -172,7 +180,7 @@ impl Shard {
         target: SessionTarget,
         out: &mut O,
     ) {
-        let limit = self.shared.config.max_output_buffer_bytes;
+        let memory = &self.shared.budgets.memory;
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let Some(inbox) = entry.session.inbox() else { return };
         let next = inbox.upcoming(0, 1).next();
@@ -183,7 +191,7 @@ impl Shard {
             && entry
                 .conn
                 .and_then(|conn| out.buffer(conn))
-                .is_some_and(|buffer| buffer.len() < limit)
+                .is_some_and(|buffer| self.shared.takes_more(buffer.len()))
         {
             self.send_kept(id, &next, message, &target.identifiers, out);
             return;
@@ -193,9 +201,9 @@ impl Shard {
             Some(last) => last.sequence + 1 == sequence,
             None => next.is_some_and(|next| next.sequence == sequence),
         };
-        if follows && shelf.asked.is_empty() && shelf.has_room() {
+        if follows && shelf.asked.is_empty() && shelf.has_room(memory) {
             // A copy: the original lies in a buffer with all that was written with it.
-            let (message, identifiers) = (message.detached(), target.identifiers);
+            let (message, identifiers) = (memory.keep(&message.detached()), target.identifiers);
             shelf.push(Body { sequence, message, identifiers });
         }
         if let Some(conn) = entry.conn {
@@ -206,7 +214,12 @@ impl Shard {
     /// Lets the oldest messages go that are beyond the session's limits.
     pub(super) fn keep_inbox_limits(&mut self, id: SessionId) {
         let limits = &self.shared.config.limits;
-        let (messages, bytes) = (limits.max_pending_messages, limits.max_pending_bytes as u64);
+        let share = self.shared.budgets.memory.share();
+        let messages = limits.max_pending_messages.min(share / INBOX_ENTRY_BYTES).max(1);
+        let bytes = limits.max_pending_bytes as u64;
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.account(&self.shared.budgets.memory);
+        }
         while let Some(gone) = self
             .sessions
             .get_mut(id)
@@ -220,7 +233,6 @@ impl Shard {
 
     /// Sends what waits in an inbox, as far as the window, the output and the bodies at hand go.
     pub(super) fn pump_inbox<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        let limit = self.shared.config.max_output_buffer_bytes;
         loop {
             let Some(entry) = self.sessions.get_mut(id) else { return };
             let Some(conn) = entry.conn else { return };
@@ -230,7 +242,7 @@ impl Shard {
             let next = entry.session.inbox().and_then(|inbox| inbox.upcoming(0, 1).next());
             let Some(next) = next else { return };
             let Some(buffer) = out.buffer(conn) else { return };
-            if buffer.len() >= limit {
+            if !self.shared.takes_more(buffer.len()) {
                 out.notify_drained(conn);
                 return;
             }
@@ -252,9 +264,10 @@ impl Shard {
         let Some(inbox) = entry.session.inbox().filter(|_| shelf.asked.is_empty()) else { return };
         shelf.clear();
         let mut positions = Vec::new();
+        let bytes_max = shelf_bytes_max(&self.shared.budgets.memory);
         let mut bytes = 0;
         for next in inbox.upcoming(0, window) {
-            if bytes >= SHELF_BYTES_MAX {
+            if !positions.is_empty() && bytes >= bytes_max {
                 break;
             }
             bytes += next.kept.size as usize;
@@ -283,7 +296,10 @@ impl Shard {
                 continue;
             }
             match body_of(number, asked, record) {
-                Ok(body) => extras.shelf.push(body),
+                Ok(Body { sequence, message, identifiers }) => {
+                    let message = self.shared.budgets.memory.keep(&message);
+                    extras.shelf.push(Body { sequence, message, identifiers });
+                }
                 Err(error) => {
                     tracing::error!(
                         client_id = entry.session.client_id(),
@@ -429,6 +445,20 @@ impl Shard {
         }
     }
 
+    /// A packet id of a queue's delivery is free; its record comes within the settle interval.
+    pub(super) fn note_lease_over(&mut self, id: SessionId, packet_id: PacketId) {
+        if let Some(number) = id.number() {
+            self.unlogged.entry(number).or_default().leases_over.push(packet_id);
+        }
+    }
+
+    /// It is in use again: that record must not come behind the one which says so.
+    pub(super) fn lease_not_over(&mut self, id: SessionId, packet_id: PacketId) {
+        if let Some(unlogged) = id.number().and_then(|number| self.unlogged.get_mut(&number)) {
+            unlogged.leases_over.retain(|over| *over != packet_id);
+        }
+    }
+
     fn note_unlogged(&mut self, id: SessionId) {
         if let Some(number) = id.number() {
             self.unlogged.entry(number).or_default();
@@ -439,8 +469,15 @@ impl Shard {
     pub(super) fn log_inboxes(&mut self) {
         for (number, unlogged) in std::mem::take(&mut self.unlogged) {
             let id = self.sessions.durable_id(number);
+            if let Some(entry) = self.sessions.get_mut(id) {
+                entry.account(&self.shared.budgets.memory);
+            }
             let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
             let Some(sent_to) = inbox.map(Inbox::sent_to) else { continue };
+            if !unlogged.leases_over.is_empty() {
+                let event = SessionEvent::LeasesOver(unlogged.leases_over);
+                self.log_session(id, event, Waiting::Nobody);
+            }
             let left = ranges(unlogged.left);
             let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
             self.log_session(id, event, Waiting::Nobody);

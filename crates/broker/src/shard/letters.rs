@@ -38,9 +38,11 @@ impl Shard {
             Letter::Settle { .. }
             | Letter::TooLarge { .. }
             | Letter::Attach { .. }
+            | Letter::AreThere { .. }
             | Letter::Detach { .. } => {
                 self.hosting.letter(letter, &mut self.turn);
             }
+            Letter::Gone { consumer, offsets } => self.leases_gone(consumer, &offsets, out),
             Letter::QueueGone { consumer } => self.queue_gone(consumer, out),
             Letter::Control(request) => self.control_request(request),
             Letter::Ensured { subscribe, filter, result } => {

@@ -12,6 +12,7 @@ use super::Shard;
 use super::pick::Picks;
 use super::send::{Outgoing, Sent, put_publish};
 use super::state::{Conn, SessionEntry};
+use crate::budget::Budget;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
 use crate::outbox::Outbox;
@@ -28,6 +29,8 @@ pub(super) struct Live<'a> {
     /// Seconds of its expiry that are left.
     pub(super) expiry: Option<u32>,
     pub(super) owned: Option<Message>,
+    /// The same for sessions that keep it: charged to the budget once, however many they are.
+    kept: Option<Message>,
     forms: SmallVec<[(Form, PublishTemplate); 2]>,
 }
 
@@ -56,6 +59,7 @@ impl<'a> Live<'a> {
             publisher,
             expiry,
             owned: None,
+            kept: None,
             forms: SmallVec::new(),
         }
     }
@@ -77,6 +81,14 @@ impl<'a> Live<'a> {
         live.expiry = expiry;
         live.owned = Some(message.clone());
         Some(live)
+    }
+
+    /// The message for a session to keep. `None` when it is larger than a message can be.
+    fn kept(&mut self, memory: &Budget) -> Option<&Message> {
+        if self.kept.is_none() {
+            self.kept = self.message().map(|message| memory.keep(message));
+        }
+        self.kept.as_ref()
     }
 
     /// The message with bytes of its own. `None` when it is larger than a message can be.
@@ -153,8 +165,7 @@ impl Shard {
         let retain = live.head.retain && to.retain_as_published;
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
-        let limit = self.shared.config.max_output_buffer_bytes;
-        let open = buffer.as_ref().is_some_and(|buffer| buffer.len() < limit);
+        let open = buffer.as_ref().is_some_and(|buffer| self.shared.takes_more(buffer.len()));
         match entry.session.admit(qos, open) {
             Admission::Send(packet_id) => {
                 let state = conn.and_then(|conn| self.conns.get_mut(conn));
@@ -167,7 +178,7 @@ impl Shard {
                     return Delivered::Dropped;
                 }
                 self.counts.publishes_sent_total += 1;
-                let is_full = buffer.len() >= limit;
+                let is_full = !self.shared.takes_more(buffer.len());
                 if packet_id.is_some() {
                     let is_kept = match origin {
                         Origin::Shared { .. } => qos == QoS::AtLeastOnce,
@@ -185,9 +196,12 @@ impl Shard {
                 if packet_id.is_some() { Delivered::OnItsWay } else { Delivered::Written }
             }
             Admission::Queue => {
-                let Some(message) = live.message() else { return Delivered::Dropped };
+                let Some(message) = live.kept(&self.shared.budgets.memory) else {
+                    return Delivered::Dropped;
+                };
                 let kept = delivery(message, qos, retain, identifiers_of(to));
-                let overflow = entry.session.queue(kept, origin, &self.shared.config.limits);
+                let overflow = entry.session.queue(kept, origin, self.shared.room());
+                entry.account(&self.shared.budgets.memory);
                 if let Some(conn) = conn.filter(|_| !open) {
                     block(entry, conn, out);
                     out.notify_drained(conn);

@@ -23,6 +23,9 @@ use crate::routes::Route;
 const RESERVED: [&str; 8] =
     ["$SYS", "$share", "$q", "$queue", "$dead", "$stream", "$s", "$delayed"];
 
+/// What the topics of a client's aliases may take whatever others do: it was told how many it may have.
+const ALIAS_BYTES_FREE: usize = 4096;
+
 /// Whether a topic is one that clients cannot publish to.
 pub(super) fn is_reserved(topic: &str) -> bool {
     topic.starts_with('$') && RESERVED.contains(&topic.split('/').next().unwrap_or_default())
@@ -42,13 +45,8 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
-        let limits = &self.shared.config.limits;
-        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
-        if publish.qos > limits.maximum_qos {
-            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
-        }
-        if publish.retain && !limits.retain_available {
-            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        if let Some(reason) = self.not_offered(publish) {
+            return self.end_connection(conn, reason, None, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
@@ -59,6 +57,11 @@ impl Shard {
             match state.connection.resolve_alias(publish.topic, publish.properties.topic_alias) {
                 Ok(topic) => {
                     resolved = topic.to_owned();
+                    if !publish.topic.is_empty() && !self.has_room_for_aliases(conn) {
+                        let text = "no room for the topics of so many topic aliases";
+                        self.end_connection(conn, ReasonCode::QUOTA_EXCEEDED, Some(text), out);
+                        return;
+                    }
                     &resolved
                 }
                 Err(reason) => {
@@ -106,6 +109,27 @@ impl Shard {
         }
         let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
         self.take(&mut live, Some(publisher), out);
+    }
+
+    /// CONNACK has said what is not offered (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served
+    /// either.
+    fn not_offered(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
+        let limits = &self.shared.config.limits;
+        if publish.qos > limits.maximum_qos {
+            Some(ReasonCode::QOS_NOT_SUPPORTED)
+        } else if publish.retain && !limits.retain_available {
+            Some(ReasonCode::RETAIN_NOT_SUPPORTED)
+        } else {
+            None
+        }
+    }
+
+    /// Counts what the client's topic aliases take; false when that is more than one client may have now.
+    fn has_room_for_aliases(&mut self, conn: ConnId) -> bool {
+        let memory = &self.shared.budgets.memory;
+        let Some(state) = self.conns.get_mut(conn) else { return true };
+        memory.note(&mut state.accounted, state.connection.alias_bytes());
+        state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
@@ -170,7 +194,7 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = if wants_storage { self.storage_refusal() } else { None };
+        let refusal = self.refusal(publisher.is_some(), wants_storage);
         if let Some(reason) = refusal
             && let Some(publisher) = publisher
             && let Some(packet_id) = publisher.packet_id
@@ -224,6 +248,15 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Why a message cannot be taken now. Messages of the broker's own are taken while there is any memory.
+    #[inline]
+    fn refusal(&self, is_clients: bool, wants_storage: bool) -> Option<ReasonCode> {
+        if is_clients && self.shared.budgets.memory.is_over() {
+            return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if wants_storage { self.storage_refusal() } else { None }
     }
 
     /// The durable sessions that a message is stored for.

@@ -230,8 +230,7 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return false };
         let Some(conn) = entry.conn else { return false };
         let Some(buffer) = out.buffer(conn) else { return false };
-        let limit = self.shared.config.max_output_buffer_bytes.min(OUTPUT_BYTES_MAX);
-        let open = buffer.len() < limit;
+        let open = buffer.len() < OUTPUT_BYTES_MAX && self.shared.takes_more(buffer.len());
         let Admission::Send(packet_id) = entry.session.admit(flags.qos, open) else {
             if !open {
                 out.notify_drained(conn);

@@ -8,6 +8,7 @@ use mqtt_types::Address;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
+use super::leases::Leases;
 use super::session_log::Waiting;
 use crate::ids::SessionId;
 use crate::record::{SessionEvent, StoredSession};
@@ -16,8 +17,9 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, owner, with_metadata, .. } = stored;
-        let session = Session::from_image(&image, now);
+        let StoredSession { number, image, owner, with_metadata, leases, .. } = stored;
+        let mut session = Session::from_image(&image, now);
+        leases.iter().for_each(|lease| session.keep(lease.packet_id));
         let was_connected = image.disconnected_at.is_none();
         if let Some(earlier) = self.sessions.find(&image.client_id) {
             // Its client began anew, and what it keeps for others was not all delivered.
@@ -26,10 +28,14 @@ impl Shard {
         }
         let id = self.sessions.restore(number, session);
         self.route_session(id);
+        self.shared.budgets.subscriptions.charge(self.subscriptions_bytes(id));
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
             entry.extras.get_or_insert_default().with_metadata = with_metadata;
+        }
+        if !leases.is_empty() {
+            entry.extras.get_or_insert_default().leases = Leases::restored(&leases);
         }
         // Its will, its expiry and its limits are looked at in the first turn.
         entry.timer = Some(Instant::ZERO);

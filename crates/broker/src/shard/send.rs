@@ -274,6 +274,9 @@ impl Shard {
         out: &mut O,
     ) {
         let version = self.conns.get(conn).map(|state| state.connection.version());
+        if version.is_some() {
+            self.count_ended(reason);
+        }
         if let Some(said) = version.and_then(|version| version::disconnect_reason(version, reason))
         {
             let mut block = self.reason_block(conn, text, 0);

@@ -7,6 +7,7 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::hosting::SETTLE_TOKEN;
 use crate::ids::{ConnId, SessionId};
@@ -65,6 +66,13 @@ pub(crate) enum Waiting {
     PubRel {
         session: SessionId,
         sequence: u64,
+    },
+    /// A queue's PUBLISH.
+    Lease(Box<Delivering>),
+    /// The PUBREL for one.
+    LeaseReceived {
+        session: SessionId,
+        packet_id: PacketId,
     },
     /// The connection is the one that asked last: nobody else may be told.
     PubComp {
@@ -154,6 +162,10 @@ impl Shard {
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
+            Some(Waiting::Lease(delivering)) => self.lease_stored(&delivering, out),
+            Some(Waiting::LeaseReceived { session, packet_id }) => {
+                self.lease_received_stored(session, packet_id, out);
+            }
             Some(Waiting::PubComp { conn, packet_id, .. }) => {
                 self.send_pubcomp(conn, packet_id, ReasonCode::SUCCESS, out);
             }
@@ -177,6 +189,10 @@ impl Shard {
             None | Some(Waiting::Nobody) => {}
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_not_stored(session, sequence);
+            }
+            Some(Waiting::Lease(delivering)) => self.lease_not_stored(&delivering),
+            Some(Waiting::LeaseReceived { session, packet_id }) => {
+                self.lease_received_not_stored(session, packet_id);
             }
             Some(Waiting::PubComp { session, packet_id, .. }) => {
                 // For a restart the packet id is not free: it must not be called so when the client asks again.

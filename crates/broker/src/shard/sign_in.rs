@@ -28,7 +28,7 @@ use crate::timers::Timer;
 const SHOWN_BYTES: usize = 128;
 
 /// What a CONNACK has beside the text of its Reason String: headers, flags, code, lengths, identifier.
-const CONNACK_BYTES: usize = 16;
+pub(super) const CONNACK_BYTES: usize = 16;
 
 /// What a client is told whose client id names a session of another user.
 const NOT_ITS_SESSION: &str = "the client id has a session of another user";

@@ -9,16 +9,18 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use log_api::ShardId;
 use mqtt_router::{Cursor, MemberState, SinkId};
-use mqtt_session::{AckTicket, Connection, Negotiated, Session, SubscriptionRecord};
+use mqtt_session::{AckTicket, Connection, Inbox, Negotiated, Session, SubscriptionRecord};
 use mqtt_types::{PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
+use super::leases::Leases;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
 use super::unsettled::Unsettled;
+use crate::budget::Budget;
 use crate::groups::Presence;
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::retained::Found;
@@ -30,6 +32,8 @@ pub(crate) struct Conn {
     pub(crate) session: SessionId,
     /// Whether the client takes packets of any size and no topic aliases, so that it can share encodings with others.
     pub(crate) shares_encodings: bool,
+    /// What of its topic aliases the node's budget knows.
+    pub(crate) accounted: usize,
     /// Not read because others are behind with what it sends.
     pub(crate) is_throttled: bool,
     /// A 3.x publisher's messages that cannot be stored for now, in order.
@@ -86,6 +90,7 @@ impl Conns {
                 connection,
                 session,
                 shares_encodings,
+                accounted: 0,
                 is_throttled,
                 held: HeldMessages::default(),
                 signed_in: None,
@@ -128,9 +133,18 @@ pub(crate) struct SessionEntry {
     /// The soonest moment for which a timer stands. Without it each disconnection would add one that lives as long as
     /// the session.
     pub(crate) timer: Option<Instant>,
+    /// What of its waiting messages the node's budget knows, beside their bytes.
+    accounted: usize,
     /// What few sessions have.
     pub(crate) extras: Option<Box<Extras>>,
 }
+
+/// What an entry of the messages that wait in memory is reckoned to take.
+const PENDING_ENTRY_BYTES: usize = 256;
+/// What an entry of an inbox is reckoned to take; its message lies in the log.
+pub(crate) const INBOX_ENTRY_BYTES: usize = 32;
+/// Changes of less than that are left for later.
+const ACCOUNTED_STEP: usize = 512;
 
 /// What few sessions have.
 #[derive(Default)]
@@ -141,6 +155,8 @@ pub(crate) struct Extras {
     pub(crate) with_metadata: Vec<Box<str>>,
     /// Subscriptions whose changes wait for their records.
     pub(crate) unsettled: Unsettled,
+    /// Queues' deliveries whose packet ids the log knows.
+    pub(crate) leases: Leases,
     /// What is at hand of a durable session's inbox.
     pub(crate) shelf: Shelf,
     /// Its place in shared groups.
@@ -198,12 +214,32 @@ pub(crate) struct Replay {
 }
 
 impl SessionEntry {
+    /// Tells the budget what has changed of the session's waiting messages.
+    pub(crate) fn account(&mut self, memory: &Budget) {
+        let inbox = self.session.inbox().map_or(0, Inbox::messages);
+        let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox * INBOX_ENTRY_BYTES;
+        if now == 0 || now.abs_diff(self.accounted) >= ACCOUNTED_STEP {
+            memory.note(&mut self.accounted, now);
+        }
+    }
+
+    /// Tells the budget that the session is no more.
+    pub(crate) fn release(&mut self, memory: &Budget) {
+        memory.note(&mut self.accounted, 0);
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) const fn accounted(&self) -> usize {
+        self.accounted
+    }
+
     /// Gives back what few sessions have, when this one does not have it any more.
     pub(crate) fn give_back_extras(&mut self) {
         self.extras.take_if(|extras| {
             extras.replays.is_empty()
                 && extras.with_metadata.is_empty()
                 && extras.unsettled.is_empty()
+                && extras.leases.is_empty()
                 && extras.shelf.is_empty()
                 && extras.seat.is_none()
                 && extras.ending.is_none()
@@ -360,6 +396,7 @@ impl Sessions {
                 owner: None,
                 send_window,
                 timer: None,
+                accounted: 0,
                 extras: None,
             });
         }
@@ -398,6 +435,11 @@ impl Sessions {
             Some((*number, entry))
         };
         self.by_number.iter().filter_map(entry)
+    }
+
+    /// All of them.
+    pub(crate) fn ids(&self) -> Vec<SessionId> {
+        self.slots.iter().flatten().map(|entry| entry.id).collect()
     }
 
     #[cfg(any(test, feature = "testing"))]

@@ -76,6 +76,7 @@ impl Shard {
             let is_new = before.is_none();
             match self.subscribe_one(id, address, record, is_new) {
                 Outcome::Known(verdict) => {
+                    self.count_refused_subscription(verdict.code);
                     suback.codes.push(verdict.code.0);
                     let is_granted = !verdict.code.is_error();
                     suback.reason = suback.reason.or(verdict.reason);
@@ -119,16 +120,22 @@ impl Shard {
             Ok(parsed) => parsed,
             Err(error) => return invalid(&error.to_string()),
         };
+        if address.len() > config.max_topic_length {
+            let limit = config.max_topic_length;
+            return invalid(&format!("topic filter has more than {limit} bytes"));
+        }
         if address.split('/').count() > config.max_topic_levels {
-            return invalid(&format!(
-                "topic filter has more than {} levels",
-                config.max_topic_levels
-            ));
+            let limit = config.max_topic_levels;
+            return invalid(&format!("topic filter has more than {limit} levels"));
         }
         let count = self.sessions.get(id).map_or(0, |entry| entry.session.subscription_count());
         if is_new && count >= config.max_subscriptions {
             let reason =
                 format!("the session has {count} subscriptions, as many as a session may have");
+            return Outcome::Known(Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason));
+        }
+        if is_new && !self.has_room_for(address) {
+            let reason = "all subscriptions together take as much memory as they may";
             return Outcome::Known(Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason));
         }
         let wanted = match parsed {
@@ -145,6 +152,15 @@ impl Shard {
             }
         };
         self.subscribe_queue(id, address, &wanted, record)
+    }
+
+    fn count_refused_subscription(&mut self, code: ReasonCode) {
+        match code {
+            ReasonCode::QUOTA_EXCEEDED => self.counts.subscriptions_over_quota_total += 1,
+            ReasonCode::TOPIC_FILTER_INVALID => self.counts.subscriptions_invalid_total += 1,
+            code if code.is_error() => self.counts.subscriptions_refused_total += 1,
+            _ => {}
+        }
     }
 
     fn subscribe_live(
@@ -166,9 +182,7 @@ impl Shard {
             }
             Some(group) => self.join_group(id, group, filter, options),
         };
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.session.subscribe(address, record);
-        }
+        self.add_subscription(id, address, record);
         Outcome::Known(Verdict::granted(&record))
     }
 
@@ -242,9 +256,7 @@ impl Shard {
         if let Some(state) = self.consumers.get_mut(consumer) {
             state.record = record;
         }
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.session.subscribe(address, record);
-        }
+        self.add_subscription(id, address, record);
     }
 
     /// Whether the deliveries of a queue subscription bear metadata.
@@ -288,6 +300,7 @@ impl Shard {
             Ok(_) => Verdict::granted(&record),
             Err(error) => Verdict::refused(suback_code(&error), error.to_string()),
         };
+        self.count_refused_subscription(verdict.code);
         let is_granted = !verdict.code.is_error() && is_there && id.is_durable();
         if is_granted {
             self.change_begins(id, &address, before);
@@ -321,9 +334,7 @@ impl Shard {
         let mut ended = Vec::new();
         for address in unsubscribe.filters.iter() {
             let before = self.subscription_of(id, address);
-            let record =
-                self.sessions.get_mut(id).and_then(|entry| entry.session.unsubscribe(address));
-            let code = match record {
+            let code = match self.remove_subscription(id, address) {
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
                 Some(record) => {
                     self.let_go(id, address, record, written);

@@ -61,6 +61,17 @@ impl Shard {
         self.timers.set(at, Timer::KeepAlive(conn));
     }
 
+    /// Lets timers go whose connection or session is no more.
+    pub(super) fn prune_timers(&mut self) {
+        let (conns, entrants, sessions) = (&self.conns, &self.entrants, &self.sessions);
+        self.timers.prune(|timer| match timer {
+            Timer::KeepAlive(conn) | Timer::Hold(conn) => conns.get(conn).is_some(),
+            Timer::SignIn(conn) => entrants.contains_key(&conn),
+            Timer::Session(id) => sessions.get(id).is_some(),
+            _ => true,
+        });
+    }
+
     /// `[MQTT-3.1.2-22]`
     fn keep_alive_due<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
         let Some(deadline) =
@@ -70,6 +81,10 @@ impl Shard {
         };
         if deadline > self.turn.now {
             self.watch_keep_alive(conn, deadline);
+            return;
+        }
+        if let Some(until) = self.clocks.grace(self.turn.now) {
+            self.timers.set(until, Timer::KeepAlive(conn));
             return;
         }
         // A client that is not read cannot be heard.

@@ -96,9 +96,9 @@ impl Shard {
     }
 
     fn go_back_to_none<O: Outbox>(&mut self, id: SessionId, address: &str, out: &mut O) {
-        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let Some(entry) = self.sessions.get(id) else { return };
         let written = entry.conn.map_or(0, |conn| out.written(conn));
-        if let Some(record) = entry.session.unsubscribe(address) {
+        if let Some(record) = self.remove_subscription(id, address) {
             self.let_go(id, address, record, written);
         }
     }
@@ -122,9 +122,7 @@ impl Shard {
             }
             _ => return self.consume_again(id, address, record, has_metadata),
         }
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.session.subscribe(address, record);
-        }
+        self.add_subscription(id, address, record);
     }
 
     fn consume_again(
@@ -138,13 +136,13 @@ impl Shard {
         else {
             return; // The queue was deleted.
         };
-        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let Some(entry) = self.sessions.get(id) else { return };
         if entry.conn.is_some() {
             self.consume(id, address, record, &definition);
         } else {
             // It becomes a consumer when its client comes back.
             let record = SubscriptionRecord { consumer: 0, ..record };
-            entry.session.subscribe(address, record);
+            self.add_subscription(id, address, record);
         }
         self.set_metadata(id, address, has_metadata);
     }

@@ -242,16 +242,15 @@ a pubrec 32768
 ledger jobs
   enqueued=2 settled=1 in_flight=1
 a lost
-# The first is the client's; the second went back, and its packet id is freed before another message bears it.
+# The first is the client's; the second went back, and comes again as the same.
 a connect keep expiry=100
   a connack 00 present
   a pubrel 32768 00
-  a pubrel 32769 00
-  a publish 2 id=32770 work 2
+  a publish 2 id=32769 dup work 2
 a pubcomp 32768
-a pubcomp 32769 92
-a pubrec 32770
-  a pubrel 32770 00
+a pubrec 32769
+  a pubrel 32769 00
+a pubcomp 32769
 ledger jobs
   enqueued=2 settled=2
 "#,

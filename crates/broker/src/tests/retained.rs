@@ -311,6 +311,26 @@ ends
 }
 
 #[test]
+fn the_brokers_status_takes_no_room_from_others() {
+    let status_interval = std::time::Duration::from_secs(1);
+    let config = Config { max_retained_messages: 2, status_interval, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+wait 1000
+p connect
+  p connack 00
+p publish 1 r/a one id=1 retain
+  p puback 1 10
+p publish 1 r/b two id=2 retain
+  p puback 2 10
+p publish 1 r/c three id=3 retain
+  p puback 3 97 "retained message not kept: mqtt.max_retained_messages is reached"
+"#,
+    );
+}
+
+#[test]
 fn topics_take_memory_and_have_a_limit() {
     let config = Config { max_retained_memory: 500, ..Config::default() };
     check_with(
@@ -399,6 +419,69 @@ s subscribe 1 t,1
   s suback 1 01
 "#,
     );
+}
+
+/// A client id that belongs to that one of three shards.
+fn id_at(shard: u16) -> String {
+    let ids = (0..).map(|n| format!("client{n}"));
+    let is_there = |id: &String| crate::ids::owner_of(id, 3).0 == shard;
+    ids.into_iter().find(is_there).expect("hashes differ")
+}
+
+/// Three shards, and a client at each: `a`, `b`, `c`.
+fn three_shards(config: Config) -> World {
+    let mut world = World::new(Config { shards: 3, ..config });
+    for (shard, name) in (0..).zip(["a", "b", "c"]) {
+        world.command(&format!("{name} connect id={}", id_at(shard)));
+    }
+    world
+}
+
+fn retained(world: &mut World) -> Vec<String> {
+    world.command("s connect");
+    let mut heard = world.command("s subscribe 1 t/#,0");
+    heard.retain(|line| line.contains("publish"));
+    heard
+}
+
+#[test]
+fn a_removal_is_in_a_checkpoint_that_an_older_message_comes_behind() {
+    let mut world = three_shards(Config::default());
+    // The message has its version before the removal, and comes into the log behind the checkpoint. When the part is
+    // gathered, for which the control shard must answer first, both are done with.
+    world.command(&format!("late {}", id_at(1)));
+    world.command("b publish 0 t/a one retain");
+    world.command("c publish 0 t/a - retain");
+    world.command("stall 0");
+    world.command("checkpoint");
+    world.command(&format!("late {}", id_at(0)));
+    world.command("run");
+    world.command("wait 0");
+    assert_eq!(retained(&mut world), [""; 0]);
+    world.command("crash");
+    assert_eq!(retained(&mut world), [""; 0]);
+}
+
+#[test]
+fn what_is_removed_while_it_is_written_anew_stays_removed() {
+    let mut world = three_shards(without_cache());
+    world.command("segments 4");
+    world.command("b publish 0 t/old kept retain");
+    for n in 0..8 {
+        world.command(&format!("b publish 0 t/new m{n} retain"));
+    }
+    assert_eq!(world.held_segments(), [1, 3]);
+    world.pass(10_000);
+    world.one_turn();
+    // The control shard has read the body, and does not hand its new record over before the removal is stored.
+    world.command(&format!("late {}", id_at(0)));
+    world.command("b publish 0 t/old - retain");
+    world.command("run");
+    world.command("wait 0");
+    assert_eq!(world.held_segments(), [3]);
+    assert_eq!(retained(&mut world), ["s publish 0 retain t/new m7"]);
+    world.command("crash");
+    assert_eq!(retained(&mut world), ["s publish 0 retain t/new m7"]);
 }
 
 #[test]

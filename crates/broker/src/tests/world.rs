@@ -47,6 +47,9 @@ pub(super) struct World {
     pub(super) tapped: Option<Vec<(String, Vec<u8>)>>,
     /// A shard whose turn does not end.
     late: Option<usize>,
+    /// By how much the wall clock was set.
+    set_by_ms: i64,
+    was_stopped: bool,
 }
 
 impl World {
@@ -69,12 +72,19 @@ impl World {
             stalled: Vec::new(),
             tapped: None,
             late: None,
+            set_by_ms: 0,
+            was_stopped: false,
         }
+    }
+
+    /// What the wall clock says.
+    fn unix_ms(&self) -> u64 {
+        (EPOCH_MS + self.now_ms).saturating_add_signed(self.set_by_ms)
     }
 
     /// The process dies and starts again over what the log has committed.
     pub(super) fn crash(&mut self) {
-        self.crash_until(UnixMillis(EPOCH_MS + self.now_ms));
+        self.crash_until(UnixMillis(self.unix_ms()));
     }
 
     fn crash_until(&mut self, now: UnixMillis) {
@@ -89,6 +99,13 @@ impl World {
         match words.at(0) {
             "wait" => {
                 self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
+            }
+            // The wall clock is set, by so many seconds forwards or backwards.
+            "clock" => self.set_by_ms += words.at(1).parse::<i64>().expect("seconds") * 1000,
+            // The process does not run for a while; what clients send meanwhile is read after the timers are looked at.
+            "stopped" => {
+                self.now_ms += words.at(1).parse::<u64>().expect("milliseconds");
+                self.was_stopped = true;
             }
             // The clock may come back as it is before anybody has set it.
             "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
@@ -133,6 +150,11 @@ impl World {
     /// Hands a command over and lets nothing happen yet.
     pub(super) fn quietly(&mut self, line: &str) {
         self.client_command(&Words::of(line));
+    }
+
+    /// Time goes by, and nothing happens yet.
+    pub(super) fn pass(&mut self, milliseconds: u64) {
+        self.now_ms += milliseconds;
     }
 
     /// One turn of each shard, and what clients heard of it.
@@ -234,9 +256,10 @@ impl World {
 
     fn lose(&mut self, name: &str) {
         let Some(client) = self.clients.remove(name) else { return };
+        let unix_ms = self.unix_ms();
         let shard = &mut self.shards[client.shard];
         let sockets = &mut self.sockets[client.shard];
-        shard.begin(Instant::from_millis(self.now_ms), EPOCH_MS + self.now_ms);
+        shard.begin(Instant::from_millis(self.now_ms), unix_ms);
         shard.closed(client.conn, sockets);
         sockets.open.remove(&client.conn.slot);
         shard.end(sockets);
@@ -301,6 +324,7 @@ impl World {
             {
                 busy |= self.turn(n);
             }
+            self.was_stopped = false;
             self.listen(&mut heard);
             if !busy {
                 break;
@@ -315,10 +339,16 @@ impl World {
 
     fn turn(&mut self, n: usize) -> bool {
         let limits = self.limits();
+        let unix_ms = self.unix_ms();
         let (shard, sockets) = (&mut self.shards[n], &mut self.sockets[n]);
         let now = Instant::from_millis(self.now_ms);
-        let at = Moment { now, unix_ms: EPOCH_MS + self.now_ms };
-        let mut busy = work(shard, sockets, &self.post, at, &limits);
+        if self.was_stopped {
+            // The poll gives so many events at once and no more: timers come before some of the packets.
+            shard.begin(now, unix_ms);
+            shard.was_stopped();
+            shard.tick(sockets);
+        }
+        let mut busy = work(shard, sockets, &self.post, Moment { now, unix_ms }, &limits);
         if self.late != Some(n) {
             shard.end(sockets);
         }
@@ -364,6 +394,8 @@ impl World {
             let retained = self.shards.first().map_or(0, Shard::retained_held);
             assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
         }
+        let subscriptions: usize = self.shards.iter().map(Shard::subscription_bytes).sum();
+        assert_eq!(self.handle.state().subscription_bytes, subscriptions, "bytes of subscriptions");
     }
 
     /// Letters that wait for a shard.

@@ -10,6 +10,7 @@ mod listeners;
 mod openapi;
 mod overlap;
 mod pairs;
+mod protection;
 mod retained;
 mod sessions;
 mod shared_subscriptions;

@@ -19,7 +19,7 @@ fn options() -> Options {
 fn payload(topic: usize, round: usize) -> Vec<u8> {
     let mut payload = format!("{topic} {round} ").into_bytes();
     // Some are longer than what is read at once around them.
-    payload.resize(if topic % 500 == 0 { 20_000 } else { 400 }, b'.');
+    payload.resize(if topic.is_multiple_of(500) { 20_000 } else { 400 }, b'.');
     payload
 }
 
@@ -65,7 +65,7 @@ fn old_retained_messages_keep_no_segments_and_survive_kills() {
     weir = weir.kill().restart();
     assert_all(&all(&weir, 1), |_| 0);
     // All but every fiftieth are replaced: the first segments are kept for those.
-    let is_old = |topic: usize| topic % 50 == 0;
+    let is_old = |topic: usize| topic.is_multiple_of(50);
     for round in 1..4 {
         retain(&weir, round, |topic| !is_old(topic));
     }

@@ -229,13 +229,15 @@ fn payload_format_is_told_and_not_enforced() {
 
 #[test]
 fn levels_are_counted_only_where_they_can_be_too_many() {
-    let limits = Limits { max_topic_levels: 3, ..Limits::default() };
+    let limits = Limits { max_topic_levels: 3, max_topic_length: 20, ..Limits::default() };
     for (topic, expected) in [
         ("a/b/c", Ok(())),
         ("long/but/shallow", Ok(())),
         ("//", Ok(())),
         ("a/b/c/d", Err(Kind::TopicTooDeep { limit: 3 })),
         ("///", Err(Kind::TopicTooDeep { limit: 3 })),
+        ("twenty bytes of name", Ok(())),
+        ("twenty one bytes of it", Err(Kind::TopicTooLong { limit: 20 })),
     ] {
         let body = [&[0, topic.len() as u8], topic.as_bytes()].concat();
         let bytes = packet(0x30, &body);

@@ -25,15 +25,10 @@ impl Carried {
         self.slots.iter_mut().find(|(known, _)| *known == id).map(|(_, slot)| slot)
     }
 
-    /// A slot that the ring gives up while its message is on the wire. New messages are sent only after all was sent
-    /// again, so those on the wire stay in front.
+    /// A slot whose message is on the wire: one that the ring gives up, or whose packet id was held. Those on the wire
+    /// stay in front.
     pub(crate) fn push_on_the_wire(&mut self, id: PacketId, slot: Slot) {
-        debug_assert_eq!(
-            self.resumed,
-            self.slots.len(),
-            "nothing new is sent before all was sent again"
-        );
-        self.slots.push_back((id, slot));
+        self.slots.insert(self.resumed, (id, slot));
         self.resumed += 1;
     }
 

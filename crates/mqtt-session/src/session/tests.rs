@@ -3,6 +3,7 @@ use mqtt_types::{Message, MessageHead, ProtocolVersion, TopicName};
 use super::*;
 use crate::inbox::Kept;
 use crate::invariants;
+use crate::limits::ServerLimits;
 use crate::negotiate::{ConnectRequest, Negotiated, WillRequest, negotiate};
 
 const OK: ReasonCode = ReasonCode::SUCCESS;
@@ -77,7 +78,9 @@ fn admission_by_qos_window_output_and_presence() {
     send(&mut session, q1, Origin::Live, 2);
     assert_eq!(session.admit(q1, true), Admission::Queue, "[MQTT-3.3.4-9]");
     assert_eq!(session.admit(q0, true), Admission::Send(None), "QoS 0 needs no place");
-    assert!(session.queue(delivery(q1, b"3"), Origin::Live, &ServerLimits::default()).is_empty());
+    assert!(
+        session.queue(delivery(q1, b"3"), Origin::Live, ServerLimits::default().room()).is_empty()
+    );
     assert_eq!(session.next_pending(), None, "the window is closed");
     assert_eq!(session.on_puback(id(1), OK), Ok(Completed { origin: Origin::Live, reason: OK }));
     assert_eq!(session.admit(q1, true), Admission::Queue, "what waits goes first");
@@ -95,7 +98,7 @@ fn qos_0_waits_offline_only_where_configured() {
     let negotiated = negotiate(&request, &limits, None).expect("acceptable");
     let mut session = Session::new(&negotiated);
     assert_eq!(session.admit(QoS::AtMostOnce, true), Admission::Queue);
-    assert!(session.queue(delivery(QoS::AtMostOnce, b"x"), Origin::Live, &limits).is_empty());
+    assert!(session.queue(delivery(QoS::AtMostOnce, b"x"), Origin::Live, limits.room()).is_empty());
     assert_eq!(session.next_pending(), None);
     session.attach(&negotiated, None, UnixMillis(0));
     assert_eq!(session.next_pending().map(|next| next.packet_id), Some(None));
@@ -115,7 +118,7 @@ fn waiting_messages_are_bounded_and_the_oldest_goes() {
             [(b"1", None), (b"2", None), (b"3", Some(&b"1"[..])), (b"4", Some(b"2"))]
         {
             let overflow =
-                session.queue(delivery(QoS::AtLeastOnce, payload), Origin::Live, &limits);
+                session.queue(delivery(QoS::AtLeastOnce, payload), Origin::Live, limits.room());
             assert_eq!(overflow.first().map(|one| one.delivery.message.payload()), dropped);
             invariants::check(&session).expect("sound");
         }
@@ -123,7 +126,7 @@ fn waiting_messages_are_bounded_and_the_oldest_goes() {
         let huge = session.queue(
             delivery(QoS::AtLeastOnce, &[0; 500]),
             queue(1, 2),
-            &ServerLimits { max_pending_bytes: 100, ..limits },
+            Room { bytes: 100, ..limits.room() },
         );
         assert_eq!(huge.len(), 3, "too large for the limit itself");
         assert_eq!(huge.last().map(|one| one.origin), Some(queue(1, 2)));
@@ -194,8 +197,8 @@ fn deliveries_of_queues_go_back_when_the_connection_goes() {
         {
             send(&mut session, qos, queue(7, offset), offset);
         }
-        let _ = session.queue(delivery(q1, b"80"), queue(7, 80), &ServerLimits::default());
-        let _ = session.queue(delivery(q1, b"live"), Origin::Live, &ServerLimits::default());
+        let _ = session.queue(delivery(q1, b"80"), queue(7, 80), ServerLimits::default().room());
+        let _ = session.queue(delivery(q1, b"live"), Origin::Live, ServerLimits::default().room());
         // Settled: 10 by PUBACK, 20 by PUBREC (its PUBCOMP is owed), 60 by being written.
         assert_eq!(session.on_puback(id(1), OK).map(|done| done.origin), Ok(queue(7, 10)));
         let settled = Some(Completed { origin: queue(7, 20), reason: OK });
@@ -221,7 +224,11 @@ fn an_ended_consumer_gets_its_deliveries_back_and_late_answers_settle_nothing() 
     send(&mut session, QoS::AtLeastOnce, queue(2, 20), 20);
     send(&mut session, QoS::ExactlyOnce, queue(1, 30), 30);
     send(&mut session, QoS::AtMostOnce, queue(1, 40), 40);
-    let _ = session.queue(delivery(QoS::AtLeastOnce, b""), queue(1, 50), &ServerLimits::default());
+    let _ = session.queue(
+        delivery(QoS::AtLeastOnce, b""),
+        queue(1, 50),
+        ServerLimits::default().room(),
+    );
     let mut released = Vec::new();
     session.release_consumer(1, 30, &mut released);
     let back: Vec<_> = released.iter().map(|one| (one.offset, one.written)).collect();
@@ -409,8 +416,8 @@ fn messages_of_shared_subscriptions_are_taken_for_another_member() {
     send(&mut session, q2, shared(1), 2);
     send(&mut session, q1, Origin::Lent { group: 2, loan: 5 }, 3);
     for (qos, origin) in [(q1, Origin::Live), (q2, shared(1)), (q1, shared(2))] {
-        let limits = ServerLimits::default();
-        assert!(session.queue(delivery(qos, b"waits"), origin, &limits).is_empty());
+        let room = ServerLimits::default().room();
+        assert!(session.queue(delivery(qos, b"waits"), origin, room).is_empty());
     }
     assert_eq!((session.oldest_shared(), session.load()), (Some(1), 6));
     let mut taken = Vec::new();

@@ -3,14 +3,20 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::Peer;
 use super::proxy_header::{Progress, looks_like_one, parse};
 use crate::refusal::Refusal;
+
+/// How often a silent peer is asked whether it is there, and how many times before it counts as gone.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
 
 /// A stream of the system.
 pub(crate) enum Stream {
@@ -61,6 +67,17 @@ impl Socket {
     /// Whether a PROXY header has to come and has not.
     pub(crate) fn awaits_header(&self) -> bool {
         matches!(self.header.as_deref(), Some(Header::Expected(_)))
+    }
+
+    /// Has the system ask the peer now and then whether it is still there, once it has been silent for so long. Who
+    /// keeps alive by MQTT is not asked: its silences are meant, and a probe wakes a sleeping radio.
+    pub(crate) fn probe(&self, after: Duration) {
+        if let Stream::Tcp(stream) = &self.stream {
+            let probes = TcpKeepalive::new().with_time(after);
+            let probes = probes.with_interval(PROBE_INTERVAL).with_retries(PROBES);
+            // A socket that has gone already refuses; reading it will say so.
+            let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
+        }
     }
 
     /// Ends our side.

@@ -225,7 +225,11 @@ mod tests {
     fn keys_and_times_cost_only_where_there_are_any() {
         let entry = |n: u64| Entry {
             key: Key(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-            expires: if n % 3 == 0 { NEVER } else { UnixMillis(1_800_000_000_000 + n / 3 + n * 9) },
+            expires: if n.is_multiple_of(3) {
+                NEVER
+            } else {
+                UnixMillis(1_800_000_000_000 + n / 3 + n * 9)
+            },
             not_before: UnixMillis(1_800_000_000_000 + n / 3 + n % 2 * 60_000),
             ..entries(|_| 9, 320)[n as usize]
         };

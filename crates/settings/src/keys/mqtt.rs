@@ -123,6 +123,161 @@ pub(super) const SECTION: Section<Settings> = Section {
             },
         },
         Key {
+            name: "mqtt.keep_alive_min",
+            default: "0s",
+            doc: "The shortest keep alive granted to a 5.0 client that asks for one; a client of 3.x cannot be told another than its own.",
+            slot: Slot::Span {
+                min: Duration::ZERO,
+                max: Duration::from_secs(u16::MAX as u64),
+                at: |settings| &mut settings.mqtt.keep_alive_min,
+            },
+        },
+        Key {
+            name: "mqtt.dead_peer_probe",
+            default: "5m",
+            doc: "How long a TCP client without keep alive may be silent before the system asks whether it is still there; four answers missed in a minute end its connection. `none` never asks.",
+            slot: Slot::OptionalSpan {
+                none: "none",
+                at: |settings| &mut settings.mqtt.dead_peer_probe,
+            },
+        },
+        Key {
+            name: "mqtt.write_timeout",
+            default: "2m",
+            doc: "How long a client may take nothing of what waits for it before its connection ends.",
+            slot: Slot::Span {
+                min: Duration::from_millis(100),
+                max: LONGEST,
+                at: |settings| &mut settings.mqtt.write_timeout,
+            },
+        },
+        Key {
+            name: "mqtt.max_client_id_length",
+            default: "1024",
+            doc: "The longest client id in bytes; a longer one is refused with 0x85.",
+            slot: Slot::Count16 {
+                min: 23,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.max_client_id_length,
+            },
+        },
+        Key {
+            name: "mqtt.max_topic_length",
+            default: "4096",
+            doc: "The longest topic name or filter in bytes. A SUBSCRIBE is answered with 0x8F for a longer filter; a PUBLISH or a will with a longer name ends the connection with 0x90.",
+            slot: Slot::Count16 {
+                min: 1,
+                max: u16::MAX,
+                at: |settings| &mut settings.mqtt.max_topic_length,
+            },
+        },
+        Key {
+            name: "mqtt.max_will_size",
+            default: "64KiB",
+            doc: "The largest will (topic, properties, payload); a CONNECT with a larger one is refused with 0x97.",
+            slot: Slot::Size32 {
+                min: 128,
+                max: LARGEST_PACKET,
+                at: |settings| &mut settings.mqtt.max_will_size,
+            },
+        },
+        Key {
+            name: "mqtt.max_wills_bytes",
+            default: "auto",
+            doc: "Bytes of all wills together, of which one may take an eighth of what is left; beyond, CONNECT is refused with 0x97. `auto` is a 32nd of the memory that the process may use.",
+            slot: Slot::OptionalSize {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_wills_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_sessions",
+            default: "auto",
+            doc: "Sessions, connected or not; a client that needs another one is refused with 0x97. `auto` is one for each 8 KiB of memory that the process may use.",
+            slot: Slot::OptionalCount32 {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_sessions,
+            },
+        },
+        Key {
+            name: "mqtt.max_subscription_bytes",
+            default: "auto",
+            doc: "What all subscriptions together may take, reckoned from their filters, about 300 bytes each; the next one is refused with 0x97. `auto` is an eighth of the memory that the process may use.",
+            slot: Slot::OptionalSize {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_subscription_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_buffered_bytes",
+            default: "auto",
+            doc: "What may wait for clients in all: output that they do not read, messages of sessions and queues in memory. Each client is held to an eighth of what is left of it. `auto` is an eighth of the memory that the process may use.",
+            slot: Slot::OptionalSize {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_buffered_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_incomplete_bytes",
+            default: "auto",
+            doc: "What packets that have not come whole may take in all. Each client is held to an eighth of what is left \
+                  of it, and ended with 0x97 beyond. `auto` is a 16th of the memory that the process may use.",
+            slot: Slot::OptionalSize {
+                none: "auto",
+                at: |settings| &mut settings.mqtt.max_incomplete_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_output_bytes",
+            default: "4MiB",
+            doc: "Bytes that may wait in one connection's output before further QoS 0 messages are dropped and others wait in the session.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_output_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_unwritten_bytes",
+            default: "24MiB",
+            doc: "Bytes that may wait in one connection's output, answers and all, before nothing more is read from it.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_unwritten_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_waiting_answers",
+            default: "10000",
+            doc: "Answers to SUBSCRIBE and UNSUBSCRIBE that may wait for the log, for each shard, before clients that ask for more are not read.",
+            slot: Slot::Count32 {
+                min: 1,
+                max: u32::MAX,
+                at: |settings| &mut settings.mqtt.max_waiting_answers,
+            },
+        },
+        Key {
+            name: "mqtt.max_mailbox_bytes",
+            default: "32MiB",
+            doc: "Live messages on their way to one shard, before those who publish to it are not read.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_mailbox_bytes,
+            },
+        },
+        Key {
+            name: "mqtt.max_log_backlog_bytes",
+            default: "16MiB",
+            doc: "Messages on their way to the log, before those who publish them are not read.",
+            slot: Slot::Size64 {
+                min: 1024,
+                max: u64::MAX,
+                at: |settings| &mut settings.mqtt.max_log_backlog_bytes,
+            },
+        },
+        Key {
             name: "mqtt.session_expiry_max",
             default: "7d",
             doc: "The longest session expiry granted; also how long a session of a 3.x client without clean session \

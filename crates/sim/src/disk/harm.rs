@@ -1,7 +1,7 @@
 //! Harm that a disk does to what was synced: bits that flip at rest, writes that go astray. It can be undone, as if the files
 //! had been restored from a copy. It must not know what is in the files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::inode::SECTOR;
 use super::{Inner, Inode};
@@ -22,17 +22,45 @@ pub(super) struct Harm {
 impl Inner {
     /// Flips a bit of what was synced, but not of what a log may take for a torn tail. Says where.
     pub(super) fn flip(&mut self, dice: &mut Dice) -> Option<String> {
+        if dice.one_in(4) {
+            return self.flip_checkpoint(dice);
+        }
         let segments = self.segments();
         let newest = self.newest_segment(&segments)?.0.clone();
         let (path, file) = segments.get(dice.below(segments.len()))?.clone();
-        let inode = &mut self.files[file];
+        let inode = &self.files[file];
         let written = inode.durable.iter().rposition(|byte| *byte != 0)? + 1;
         let end = if path == newest { inode.tail_from().min(written) } else { written };
-        if path > newest || end == 0 || !inode.dirty().is_empty() || inode.cached != inode.durable {
+        if path > newest || end == 0 || !inode.dirty().is_empty() {
             return None;
         }
         let offset = dice.below(end);
-        if self.is_harmed_at(file, offset, 1) {
+        self.flip_at(path, file, offset, dice)
+    }
+
+    /// Flips a bit of the newest checkpoint: the log is whole without it.
+    fn flip_checkpoint(&mut self, dice: &mut Dice) -> Option<String> {
+        let checkpoints = self.names.iter().filter(|(path, _)| is_checkpoint(path));
+        let checkpoints = checkpoints.map(|(path, file)| (path.clone(), file)).collect::<Vec<_>>();
+        let is_harmed =
+            |(_, file): &(PathBuf, usize)| self.harms.iter().any(|harm| harm.file == *file);
+        if checkpoints.iter().any(is_harmed) {
+            return None;
+        }
+        let (path, file) = checkpoints.last()?.clone();
+        let offset = dice.below(self.files[file].durable.len().max(1));
+        self.flip_at(path, file, offset, dice)
+    }
+
+    fn flip_at(
+        &mut self,
+        path: PathBuf,
+        file: usize,
+        offset: usize,
+        dice: &mut Dice,
+    ) -> Option<String> {
+        let is_synced = self.files[file].cached == self.files[file].durable;
+        if !is_synced || self.is_harmed_at(file, offset, 1) {
             return None;
         }
         let inode = &mut self.files[file];
@@ -129,6 +157,12 @@ impl Inner {
         self.harms.iter().any(|harm| harm.is_there(&self.files))
     }
 
+    /// Whether what is harmed can be done without.
+    pub(super) fn is_harmed_lightly(&self) -> bool {
+        let mut there = self.harms.iter().filter(|harm| harm.is_there(&self.files));
+        there.all(|harm| is_checkpoint(&harm.path))
+    }
+
     /// Undoes all harm.
     pub(super) fn heal(&mut self) {
         for harm in std::mem::take(&mut self.harms).iter().rev() {
@@ -152,6 +186,11 @@ impl Inner {
             .map(|(path, file)| (path.clone(), file))
             .collect()
     }
+}
+
+fn is_checkpoint(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    path.extension().is_none() && name.is_some_and(|name| name.starts_with("checkpoint-"))
 }
 
 impl Harm {

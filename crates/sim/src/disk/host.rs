@@ -54,8 +54,11 @@ struct Lock;
 impl Guard for Lock {}
 
 impl Host for Machine {
-    fn make_directory(&self, _: &Path) -> io::Result<()> {
-        self.inner.lock().require_power()
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        inner.require_power()?;
+        inner.names.make_directory(path);
+        Ok(())
     }
 
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Guard>> {

@@ -1,13 +1,21 @@
 //! Which names there are: as programs see them, and as they would be found after a power cut. It must not know bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::dice::Dice;
 
+/// What is there under names.
+#[derive(Clone, Default, Debug)]
+struct Tree {
+    files: BTreeMap<PathBuf, usize>,
+    directories: BTreeSet<PathBuf>,
+}
+
 /// A change of names.
 #[derive(Debug)]
 enum Change {
+    Directory(PathBuf),
     Link(PathBuf, usize),
     Unlink(PathBuf),
     Rename(PathBuf, PathBuf),
@@ -16,15 +24,19 @@ enum Change {
 /// Names of files, which are numbers here.
 #[derive(Default, Debug)]
 pub(super) struct Names {
-    cached: BTreeMap<PathBuf, usize>,
-    durable: BTreeMap<PathBuf, usize>,
+    cached: Tree,
+    durable: Tree,
     /// Changes that were not synced, in order, by directory.
     unsynced: BTreeMap<PathBuf, Vec<Change>>,
 }
 
 impl Change {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+    fn apply(&self, tree: &mut Tree) {
+        let names = &mut tree.files;
         match self {
+            Self::Directory(path) => {
+                tree.directories.insert(path.clone());
+            }
             Self::Link(path, file) => {
                 names.insert(path.clone(), *file);
             }
@@ -42,11 +54,17 @@ impl Change {
 
 impl Names {
     pub(super) fn get(&self, path: &Path) -> Option<usize> {
-        self.cached.get(path).copied()
+        self.cached.files.get(path).copied()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&PathBuf, usize)> {
-        self.cached.iter().map(|(path, file)| (path, *file))
+        self.cached.files.iter().map(|(path, file)| (path, *file))
+    }
+
+    pub(super) fn make_directory(&mut self, path: &Path) {
+        if !self.cached.directories.contains(path) {
+            self.change(path, Change::Directory(path.to_owned()));
+        }
     }
 
     pub(super) fn link(&mut self, path: &Path, file: usize) {
@@ -79,6 +97,12 @@ impl Names {
             let kept = dice.below(changes.len() + 1);
             changes.iter().take(kept).for_each(|change| change.apply(&mut self.durable));
         }
+        // What lay in a directory is gone with its name.
+        let Tree { files, directories } = &mut self.durable;
+        files.retain(|path, _| {
+            let mut above = path.ancestors().skip(1).filter(|above| above.parent().is_some());
+            above.all(|above| directories.contains(above))
+        });
         self.cached.clone_from(&self.durable);
     }
 }

@@ -24,9 +24,9 @@ impl World {
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
         self.is_slow = false;
-        if seed % 4 == 0 {
-            // The power may go while it starts.
-            self.machine.cut_power_in(seed as usize / 4 % 12);
+        if seed.is_multiple_of(4) {
+            // That may happen once more while it starts.
+            self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
         }
         self.boot(seed);
         self.check_ledgers();
@@ -40,21 +40,29 @@ impl World {
         self.seen.note("segment trimmed", stats.trimmed_segments_total);
         self.seen.note("damage met in reading", stats.damaged_reads_total);
         self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
-        self.has_met_damage |= stats.damaged_reads_total > 0;
+        self.auditor.has_met_damage |= stats.damaged_reads_total > 0;
     }
 
     fn boot(&mut self, seed: u64) {
         match Node::boot(&self.machine, &self.config) {
             Ok(node) => self.node = node,
             Err(_) if self.machine.is_off() => {
-                self.say("the power goes while the log is opened");
-                self.machine.lose_power(seed / 3);
+                self.say("it ends while the log is opened");
+                if self.machine.has_lost_power() {
+                    self.machine.lose_power(seed / 3);
+                } else {
+                    self.machine.kill();
+                }
                 self.boot(seed / 3);
             }
             Err(error) => {
                 self.say(format!("start refused: {error}"));
                 self.seen.note("start refused", 1);
                 assert!(self.machine.is_harmed(), "refused, though nothing is damaged: {error}");
+                assert!(
+                    !self.machine.is_harmed_lightly(),
+                    "refused, though the checkpoint before is whole: {error}"
+                );
                 let says = |word: &str| error.contains(word);
                 assert!(
                     says("damaged") && says("data/") && says("offset"),
@@ -84,10 +92,10 @@ impl World {
     pub(crate) fn finish(&mut self) {
         self.trace.push("finish".to_owned());
         let seed = self.seed / 4 * 4 + 1;
-        self.crash(self.seed % 2 == 0, seed);
+        self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
-        self.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
-        if self.has_met_damage {
+        self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
+        if self.auditor.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();
             self.crash(false, seed);
@@ -98,10 +106,8 @@ impl World {
         self.listen();
         self.run();
         self.listen();
-        self.auditor.check_complete(self.has_met_damage);
-        if !self.has_met_damage {
-            self.auditor.check_retained();
-        }
+        self.auditor.check_complete();
+        self.auditor.check_retained();
         for (name, _) in QUEUES {
             let ledger = self.node.ledger(name).expect("it is there");
             assert_eq!(ledger.waiting(), 0, "queue {name}: {ledger:?}");

@@ -140,8 +140,12 @@ impl World {
         let connection = client.connection;
         let Delivery { qos, id, .. } = *delivery;
         let is_again = qos == 2 && !client.received.insert(id);
+        if matches!(client.role, Role::Session { .. }) {
+            let name = client.name.clone();
+            self.say(format!("{name} gets {message} at QoS {qos} as {id}, again: {is_again}"));
+        }
         let mut queue = None;
-        match (client.role, &delivery.from_queue) {
+        match (self.clients[n].role, &delivery.from_queue) {
             (Role::Session { .. } | Role::Live, None) if delivery.is_retained => {}
             (Role::Session { qos: granted }, None) if !is_again => {
                 self.auditor.of_session(n - PUBLISHERS - CONSUMERS, granted, message);
@@ -154,7 +158,7 @@ impl World {
                     "c{} gets {message} of {name} at {offset}, attempt {attempt}",
                     n - PUBLISHERS
                 ));
-                self.auditor.from_queue(number, (message, *offset, *attempt), (n, connection));
+                self.auditor.consumed(number, (message, *offset, *attempt), (n, connection));
                 queue = Some((number, *offset));
             }
             (Role::Session { .. }, None) => {}

@@ -50,7 +50,7 @@ impl World {
             Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
-            Step::CutIn { operations } => self.machine.cut_power_in(operations),
+            Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
             Step::Room { bytes } => self.machine.set_room(bytes),
             Step::FailSync => self.machine.fail_next_sync(),
             Step::Flip { seed } => self.machine.flip(seed),
