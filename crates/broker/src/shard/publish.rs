@@ -46,13 +46,8 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
-        let limits = &self.shared.config.limits;
-        // CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served either.
-        if publish.qos > limits.maximum_qos {
-            return self.end_connection(conn, ReasonCode::QOS_NOT_SUPPORTED, None, out);
-        }
-        if publish.retain && !limits.retain_available {
-            return self.end_connection(conn, ReasonCode::RETAIN_NOT_SUPPORTED, None, out);
+        if let Some(reason) = self.not_served(publish) {
+            return self.end_connection(conn, reason, None, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
         let session = state.session;
@@ -123,6 +118,16 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn) else { return true };
         memory.note(&mut state.accounted, state.connection.alias_bytes());
         state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
+    }
+
+    /// Why a PUBLISH is not served, if it is not. CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot
+    /// be told, and is not served either.
+    fn not_served(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
+        let limits = &self.shared.config.limits;
+        if publish.qos > limits.maximum_qos {
+            return Some(ReasonCode::QOS_NOT_SUPPORTED);
+        }
+        (publish.retain && !limits.retain_available).then_some(ReasonCode::RETAIN_NOT_SUPPORTED)
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
