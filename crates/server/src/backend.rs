@@ -10,8 +10,8 @@ use admin_api::{
     SubscriptionsWanted, Timestamp,
 };
 use broker::{
-    Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, QueueChange, QueueDefinition,
-    QueueState,
+    Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
+    QueueDefinition, QueueState,
 };
 use log_api::LogState;
 
@@ -66,6 +66,19 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
         topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
         properties: properties(definition),
         stats: stats(state),
+    }
+}
+
+const fn log_metrics(node: &NodeState) -> LogMetrics {
+    LogMetrics {
+        appends_total: node.log.appended_records_total,
+        appended_bytes_total: node.log.appended_bytes_total,
+        syncs_total: node.log.syncs_total,
+        checkpoints_total: node.log.checkpoints_total,
+        failures_total: node.log.failed_records_total,
+        segments: node.log.segments,
+        disk_bytes: node.log.disk_bytes,
+        backlog_bytes: node.log_backlog_bytes,
     }
 }
 

@@ -46,7 +46,7 @@ impl Shard {
     #[inline]
     pub(super) fn publish<O: Outbox>(&mut self, conn: ConnId, publish: &Publish<'_>, out: &mut O) {
         self.counts.publishes_received_total += 1;
-        if let Some(reason) = self.not_offered(publish) {
+        if let Some(reason) = self.not_served(publish) {
             return self.end_connection(conn, reason, None, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
@@ -112,25 +112,22 @@ impl Shard {
         self.take(&mut live, Some(publisher), out);
     }
 
-    /// CONNACK has said what is not offered (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot be told, and is not served
-    /// either.
-    fn not_offered(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
-        let limits = &self.shared.config.limits;
-        if publish.qos > limits.maximum_qos {
-            Some(ReasonCode::QOS_NOT_SUPPORTED)
-        } else if publish.retain && !limits.retain_available {
-            Some(ReasonCode::RETAIN_NOT_SUPPORTED)
-        } else {
-            None
-        }
-    }
-
     /// Counts what the client's topic aliases take; false when that is more than one client may have now.
     fn has_room_for_aliases(&mut self, conn: ConnId) -> bool {
         let memory = &self.shared.budgets.memory;
         let Some(state) = self.conns.get_mut(conn) else { return true };
         memory.note(&mut state.accounted, state.connection.alias_bytes());
         state.accounted <= ALIAS_BYTES_FREE || state.accounted <= memory.share()
+    }
+
+    /// Why a PUBLISH is not served, if it is not. CONNACK has said so (§3.2.2.3.4, §3.2.2.3.5); a client before 5.0 cannot
+    /// be told, and is not served either.
+    fn not_served(&self, publish: &Publish<'_>) -> Option<ReasonCode> {
+        let limits = &self.shared.config.limits;
+        if publish.qos > limits.maximum_qos {
+            return Some(ReasonCode::QOS_NOT_SUPPORTED);
+        }
+        (publish.retain && !limits.retain_available).then_some(ReasonCode::RETAIN_NOT_SUPPORTED)
     }
 
     /// Addresses of subscriptions are no topics, and what the broker says of itself nobody else says. A client before
