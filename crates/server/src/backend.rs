@@ -294,19 +294,6 @@ impl Backend for BrokerBackend {
     }
 }
 
-const fn log_metrics(node: &broker::NodeState) -> LogMetrics {
-    LogMetrics {
-        appends_total: node.log.appended_records_total,
-        appended_bytes_total: node.log.appended_bytes_total,
-        syncs_total: node.log.syncs_total,
-        checkpoints_total: node.log.checkpoints_total,
-        failures_total: node.log.failed_records_total,
-        segments: node.log.segments,
-        disk_bytes: node.log.disk_bytes,
-        backlog_bytes: node.log_backlog_bytes,
-    }
-}
-
 const fn connects_refused(counts: &Counts) -> [(&'static str, u64); 5] {
     [
         ("client_id", counts.connects_client_id_total),
