@@ -95,26 +95,23 @@ impl Shard {
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
-        if Self::keeps_lease(id, record.qos)
-            && let Some(packet_id) = packet_id
-        {
+        if let Some(packet_id) = packet_id.filter(|_| Self::keeps_lease(id, record.qos)) {
             let delivering =
                 Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers };
             return self.deliver_kept(delivering, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
-        let expiry = match message.expiry_left(self.turn.unix_ms) {
-            Some(None) => return self.not_sent(origin, Sent::Expired),
-            Some(left) => left,
-            None => None,
-        };
+        let left = message.expiry_left(self.turn.unix_ms);
+        if left == Some(None) {
+            return self.not_sent(origin, Sent::Expired);
+        }
         let outgoing = Outgoing {
             dup: false,
             qos: record.qos,
             retain: false,
             packet_id,
             topic: message.topic(),
-            expiry,
+            expiry: left.flatten(),
             identifiers: &identifiers,
             properties: message.properties(),
             added: &[],
@@ -122,8 +119,7 @@ impl Shard {
         };
         let sent = put_publish(buffer, &mut state.connection, &outgoing);
         if sent != Sent::Yes {
-            self.not_sent(origin, sent);
-            return;
+            return self.not_sent(origin, sent);
         }
         self.counts.publishes_sent_total += 1;
         entry.session.sent(packet_id, record.qos, origin, None, out.mark(conn));
