@@ -33,9 +33,10 @@ use crate::record::{PublishRecord, SessionEvent};
 const BATCH: usize = 64;
 /// Messages that may wait with a borrower beyond its window. The others wait at home, on disk.
 const WAITING_MAX: u32 = 256;
-/// How long a session that is over waits before it looks again whether somebody has room for what it keeps.
+/// How long a session that is over waits before it looks again whether somebody has room for what it keeps. Nobody tells
+/// it of room, so the longest wait is how late a message may come.
 pub(super) const ENDING_LOOK_MIN: Duration = Duration::from_millis(500);
-const ENDING_LOOK_MAX: Duration = Duration::from_secs(30);
+const ENDING_LOOK_MAX: Duration = Duration::from_secs(1);
 const SHARD_SHIFT: u32 = 48;
 
 /// A message that was lent.
@@ -273,6 +274,7 @@ impl Shard {
             return;
         };
         if let Some(gone) = entry.session.inbox_mut().and_then(|inbox| inbox.give_up(sequence)) {
+            entry.account(&self.shared.budgets.memory);
             self.counts.shared_dropped_total += 1;
             self.left_inbox(id, gone);
         }

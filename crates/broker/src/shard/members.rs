@@ -165,6 +165,7 @@ impl Shard {
         let mut taken = Vec::new();
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.session.take_shared(stalls, &mut room, &mut taken);
+        entry.account(&self.shared.budgets.memory);
         entry.tell_others();
         self.pass_on(id, taken);
         let may_lend = |mark: &u32| {
@@ -287,6 +288,7 @@ impl Shard {
         (seat.is_blocked, seat.is_stalled, seat.oldest) = (false, false, None);
         seat.since = Instant::ZERO;
         entry.session.take_shared(true, |_| true, &mut taken);
+        entry.account(&self.shared.budgets.memory);
         entry.tell_others();
         taken
     }
@@ -298,6 +300,7 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let mut taken = Vec::new();
         entry.session.take_shared(false, |group| group == mark, &mut taken);
+        entry.account(&self.shared.budgets.memory);
         entry.tell_others();
         self.pass_on(id, taken);
         if id.is_durable() {

@@ -288,11 +288,12 @@ impl Twin {
             }
             self.command(&format!("{name} unblock"));
         }
-        loop {
+        // What a session keeps that is over may come a second later.
+        let mut quiet = 0;
+        while quiet < 3 {
             self.command("wait 500");
-            if self.members.iter().all(|member| member.open.is_empty()) {
-                break;
-            }
+            let is_quiet = self.members.iter().all(|member| member.open.is_empty());
+            quiet = if is_quiet { quiet + 1 } else { 0 };
             (0..MEMBERS.len()).for_each(|member| self.answer(member, 9, "00"));
         }
         for (number, message) in self.messages.iter().enumerate() {
