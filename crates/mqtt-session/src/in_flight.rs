@@ -333,12 +333,14 @@ impl InFlight {
         let next = self.next_id();
         let carried = self.carried.take().map(|carried| carried.slots).unwrap_or_default();
         let slots = std::mem::take(&mut self.ring).into_iter().enumerate();
-        let ring: Vec<_> = slots.map(|(n, slot)| (self.plus(self.head, n), slot)).collect();
+        let ring: Vec<_> = slots.map(|(n, slot)| (self.plus(self.head, n), slot, false)).collect();
+        let carried = carried.into_iter().map(|(id, slot)| (id, slot, true));
         let mut kept = VecDeque::new();
-        for (id, mut slot) in carried.into_iter().chain(ring) {
+        for (id, mut slot, is_again) in carried.chain(ring) {
             released.extend(slot.release(written));
             if slot.awaiting == Awaiting::PubRec && self.is_kept(id) {
-                if !survives || slot.mark > written {
+                // What was sent again the client may have from an earlier connection, written or not.
+                if !survives || slot.mark > written && !is_again {
                     self.unkeep(id);
                 }
             } else if survives && slot.survives(written) {

@@ -227,6 +227,29 @@ ends
     ));
 }
 
+#[test]
+fn what_goes_again_to_who_does_not_read_keeps_its_packet_id() {
+    check(&format!(
+        r#"{BEGIN}
+z publish 1 jobs two id=2
+  s publish 2 id=32769 jobs two
+  z puback 2 00
+s pubrec 32768
+  s pubrel 32768 00
+s lost
+s connect keep expiry=1000 rm=1
+  s connack 00 present
+  s pubrel 32768 00
+s block
+s pubcomp 32768
+s lost
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 2 id=32769 dup jobs two
+"#
+    ));
+}
+
 /// A client that takes a message when its PUBLISH comes, and keeps its session over everything.
 #[derive(Default)]
 struct Client {
