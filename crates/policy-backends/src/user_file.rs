@@ -56,6 +56,16 @@ struct RawJson {
     users: Vec<RawUser>,
 }
 
+/// What a parser says, but for the texts that it quotes from the file: one may be a secret in the wrong place.
+fn without_values(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"…{}", &message[..first], &message[last..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
 impl UserFile {
     pub(crate) fn to_text(&self) -> String {
         let raw = |user: &std::sync::Arc<User>| RawUser {
@@ -74,7 +84,7 @@ impl UserFile {
         let raw: Raw = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
+            format!("line {line}: {}", without_values(error.message()))
         })?;
         if raw.version != VERSION {
             return Err(format!("it has version {}, this program knows {VERSION}", raw.version));

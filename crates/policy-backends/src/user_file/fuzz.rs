@@ -57,3 +57,11 @@ fn each_file_is_taken_or_refused_without_its_secrets() {
         let _ = UserFile::parse_json(&text, [1; 32]);
     });
 }
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_said() {
+    let text =
+        "version = 1\nsecret = \"AAAA\"\n[[users]]\nusername = \"ada\"\nroles = \"hunter2\"\n";
+    let error = UserFile::parse(text).expect_err("roles are a list");
+    assert_eq!(error, "line 5: invalid type: string \"…\", expected a sequence");
+}
