@@ -26,6 +26,7 @@ mod routes;
 mod shard;
 mod shared;
 mod stats;
+mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -54,7 +55,7 @@ pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
-pub use record::RecordError;
+pub use record::{DeadLetter, Durability, QueueProperties, RecordError};
 pub use recovery::{Recovered, RecoveredCounts, Recovery};
 pub use shard::Shard;
 pub use stats::Counts;

@@ -56,6 +56,8 @@ pub(crate) enum Letter {
     Control(ControlRequest),
     /// The answer to a subscription that had to create its queue.
     Ensured { subscribe: usize, filter: usize, result: Result<Arc<QueueDefinition>, ControlError> },
+    /// The answer to a queue with messages for a dead-letter queue that had to be created.
+    DeadEnsured { dying: SinkId, result: Result<Arc<QueueDefinition>, ControlError> },
     /// What the log did.
     Log(LogEvent),
     /// The ledgers of all queues here.

@@ -2,6 +2,8 @@
 
 mod codec;
 mod definition;
+mod dying;
+mod properties;
 mod publish;
 mod session;
 mod session_parts;
@@ -10,13 +12,15 @@ mod targets;
 
 pub(crate) use codec::{Reader, put_varint};
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
+pub(crate) use dying::Dying;
 pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
 pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
 pub(crate) use targets::{
-    Delayed, Lying, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,
     encode_delayed_done,
 };
 
 pub use codec::RecordError;
+pub use properties::{DeadLetter, Durability, QueueProperties};

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
-use queue_engine::{Departure, NewMessage, Offset, Queue, StoredAt};
+use queue_engine::{Departure, Offset, Queue};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, Lying, PublishRecord, RecordError, SessionEvent, SessionRecord,
+    DefinitionRecord, Delayed, Dying, Lying, Moved, PublishRecord, RecordError, SessionEvent, SessionRecord,
     SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
@@ -24,6 +24,8 @@ use sessions::Sessions;
 pub(crate) struct RecoveredQueue {
     pub(crate) definition: DefinitionRecord,
     pub(crate) engine: Queue,
+    /// Messages that the engine has given up and that have not been stored as dead letters.
+    pub(crate) dying: BTreeMap<Offset, Dying>,
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -102,10 +104,10 @@ impl Recovery {
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
             let part = StoredPart::decode(part)?;
             recovery.next_sink = recovery.next_sink.max(part.next_sink);
-            for StoredQueue { definition, snapshot } in part.queues {
+            for StoredQueue { definition, snapshot, dying } in part.queues {
                 let seed = u64::from(definition.sink.0);
-                let engine = Queue::restore(definition.engine_config(), seed, snapshot);
-                recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
+                let engine = Queue::restore(definition.properties.config.clone(), seed, snapshot);
+                recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine, dying });
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
@@ -134,7 +136,9 @@ impl Recovery {
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
             RecordKind::QueueDeleted => {
                 if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
-                    for (_, at) in queue.engine.stored().chain(queue.engine.kept()) {
+                    let dying = queue.dying.values().map(|dying| dying.at);
+                    let here = queue.engine.stored().chain(queue.engine.kept());
+                    for at in here.map(|(_, at)| at).chain(dying) {
                         self.released.add(Position::from_u64(at.0));
                     }
                 }
@@ -165,14 +169,11 @@ impl Recovery {
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
+        let more = record.more()?;
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
-                    let message = NewMessage::new(
-                        StoredAt(position.as_u64()),
-                        record.counted_bytes(),
-                        UnixMillis(record.received_at_ms()),
-                    );
+                    let message = record.new_message(position, sink, more.as_ref());
                     if queue.engine.replay_enqueue(&message).is_none() {
                         self.released.add(position);
                     }
@@ -180,7 +181,10 @@ impl Recovery {
                 None => self.released.add(position),
             }
         }
-        if let Some(more) = record.more()? {
+        if let Some(more) = more {
+            if let Some(moved) = more.moved {
+                self.moved(moved);
+            }
             self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
@@ -190,6 +194,15 @@ impl Recovery {
             }
         }
         Ok(())
+    }
+
+    /// A message has left a queue for another.
+    fn moved(&mut self, moved: Moved) {
+        let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        let dying = queue.dying.remove(&moved.offset).map(|dying| dying.at);
+        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(dying) {
+            self.released.add(Position::from_u64(at.0));
+        }
     }
 
     fn delay(&mut self, delayed: Delayed, lying: Lying) {
@@ -216,12 +229,13 @@ impl Recovery {
         self.next_sink = self.next_sink.max(definition.sink.0 + 1);
         match self.queues.get_mut(&definition.sink) {
             Some(queue) => {
-                queue.engine.replay_reconfigure(definition.engine_config());
+                queue.engine.replay_reconfigure(definition.properties.config.clone());
                 queue.definition = definition;
             }
             None => {
-                let engine = Queue::new(definition.engine_config(), u64::from(definition.sink.0));
-                self.queues.insert(definition.sink, RecoveredQueue { definition, engine });
+                let engine = Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
+                let dying = BTreeMap::new();
+                self.queues.insert(definition.sink, RecoveredQueue { definition, engine, dying });
             }
         }
     }

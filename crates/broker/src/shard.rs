@@ -2,7 +2,9 @@
 //! one verb each.
 
 mod acknowledge;
+mod agree;
 mod alarms;
+mod burial;
 #[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
@@ -23,6 +25,7 @@ mod members;
 mod outside;
 mod pick;
 mod publish;
+mod refusals;
 mod relics;
 mod replay;
 mod resend;
@@ -61,6 +64,7 @@ use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
 pub(crate) use alarms::tell_log_state;
+use agree::KeyScratch;
 use alarms::{Overflowing, Tight};
 use control::Control;
 use delayed::DelayedMessages;
@@ -68,6 +72,7 @@ use inbox::UnloggedInboxes;
 use listing::Looks;
 use loans::{LendJob, Lent};
 use outside::Outside;
+use refusals::Refusals;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -123,6 +128,8 @@ pub struct Shard {
     tight: Tight,
     log_state: LogState,
     counts: Counts,
+    refusals: Refusals,
+    key_scratch: KeyScratch,
 }
 
 impl Shard {
@@ -180,6 +187,8 @@ impl Shard {
             tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
+            refusals: Refusals::default(),
+            key_scratch: KeyScratch::default(),
             shared,
         }
     }
@@ -191,7 +200,8 @@ impl Shard {
 
     /// Takes in a queue that was recovered.
     pub(crate) fn host(&mut self, definition: Arc<QueueDefinition>, engine: Queue) {
-        self.hosting.define(definition, Some(engine), &mut self.turn);
+        let room = self.shared.routes.room(definition.sink);
+        self.hosting.define(definition, Some(engine), room, &mut self.turn);
     }
 
     /// The shard's number.
@@ -264,8 +274,14 @@ impl Shard {
 
     /// Ends a turn: letters to itself are read, records, letters and reads leave.
     pub fn end<O: Outbox>(&mut self, out: &mut O) {
-        while let Some(letter) = self.turn.next_local() {
-            self.letter(letter, out);
+        loop {
+            while let Some(letter) = self.turn.next_local() {
+                self.letter(letter, out);
+            }
+            if !self.hosting.is_mourning() {
+                break;
+            }
+            self.bury();
         }
         if self.has_unlogged() && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.

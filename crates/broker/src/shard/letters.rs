@@ -48,6 +48,7 @@ impl Shard {
             Letter::Ensured { subscribe, filter, result } => {
                 self.ensured(subscribe, filter, result, out)
             }
+            Letter::DeadEnsured { dying, result } => self.dead_letter_queue_ensured(dying, result),
             Letter::Log(event) => self.log_event(event, out),
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
             Letter::SignedIn { conn, verdict } => self.signed_in(conn, verdict, out),

@@ -192,15 +192,23 @@ impl Shard {
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
         let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = self.refusal(publisher.is_some(), wants_storage);
+        let mut refusal = self.refusal(publisher.is_some(), wants_storage);
+        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
         if let Some(reason) = refusal
-            && let Some(publisher) = publisher
-            && let Some(packet_id) = publisher.packet_id
+            && let Some((publisher, packet_id)) = waits
         {
             self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
             return;
         }
-        let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
+        if refusal.is_none()
+            && let Err(disagreement) = self.agree(&route, live, &mut more)
+        {
+            refusal = Some(disagreement.reason_code());
+            if let Some((publisher, packet_id)) = waits {
+                self.refuse_disagreed(publisher, packet_id, live, &disagreement, out);
+                return;
+            }
+        }
         let is_unlogged = live.head.retain && refusal.is_some();
         if live.head.retain {
             let change = if is_unlogged { Change::Unlogged } else { Change::Logged };
@@ -208,6 +216,7 @@ impl Shard {
                 (Ok(None), _) => {}
                 (Ok(version), _) => more.get_or_insert_default().retained = version,
                 (Err(no_room), Some((publisher, packet_id))) => {
+                    self.part(&route, live);
                     self.refuse_retained(publisher, packet_id, live, no_room, out);
                     return;
                 }

@@ -105,7 +105,7 @@ ledger jobs
 #[test]
 fn a_lease_that_runs_out_goes_to_another() {
     let mut config = Config::default();
-    config.queue_defaults.ack_timeout = std::time::Duration::from_secs(5);
+    config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);
     check_with(
         &config,
         r#"
@@ -139,7 +139,7 @@ ledger jobs
 #[test]
 fn busy_without_a_delay_comes_to_rest() {
     let mut config = Config { max_output_buffer_bytes: 50, ..Config::default() };
-    config.queue_defaults.retry_delay = std::time::Duration::ZERO;
+    config.queue_defaults.config.retry_delay = std::time::Duration::ZERO;
     config.limits.max_pending_bytes = 100;
     check_with(
         &config,
