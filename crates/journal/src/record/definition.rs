@@ -6,7 +6,7 @@ use mqtt_router::SinkId;
 use queue_engine::{DispatchStrategy, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use crate::directory::{QueueDefinition, engine_config, owner_of};
+use crate::queue::{QueueDefinition, engine_config, owner_of};
 
 const VERSION: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
@@ -21,13 +21,13 @@ const FLAG_DROPS_DEAD_LETTERS: u8 = 4;
 /// | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
 /// ```
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct DefinitionRecord {
-    pub(crate) sink: SinkId,
-    pub(crate) name: String,
-    pub(crate) topic_filter: Option<String>,
-    pub(crate) created_at_ms: u64,
-    pub(crate) config: QueueConfig,
-    pub(crate) drops_dead_letters: bool,
+pub struct DefinitionRecord {
+    pub sink: SinkId,
+    pub name: String,
+    pub topic_filter: Option<String>,
+    pub created_at_ms: u64,
+    pub config: QueueConfig,
+    pub drops_dead_letters: bool,
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -36,7 +36,7 @@ fn milliseconds(duration: Duration) -> u64 {
 
 impl DefinitionRecord {
     /// The record of a definition.
-    pub(crate) fn of(definition: &QueueDefinition) -> Self {
+    pub fn of(definition: &QueueDefinition) -> Self {
         Self {
             sink: definition.sink,
             name: definition.name.to_string(),
@@ -48,7 +48,7 @@ impl DefinitionRecord {
     }
 
     /// The definition, with the owner among so many shards.
-    pub(crate) fn into_definition(self, shards: u16) -> QueueDefinition {
+    pub fn into_definition(self, shards: u16) -> QueueDefinition {
         QueueDefinition {
             sink: self.sink,
             name: self.name.into(),
@@ -65,7 +65,7 @@ impl DefinitionRecord {
         engine_config(&self.config, self.drops_dead_letters)
     }
 
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = if self.config.paused { FLAG_PAUSED } else { 0 };
         flags |= if self.topic_filter.is_some() { FLAG_BOUND } else { 0 };
         flags |= if self.drops_dead_letters { FLAG_DROPS_DEAD_LETTERS } else { 0 };
@@ -83,7 +83,7 @@ impl DefinitionRecord {
         put_text(out, self.topic_filter.as_deref().unwrap_or_default());
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
         reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
@@ -111,13 +111,13 @@ impl DefinitionRecord {
 }
 
 /// Appends the body of a record that deletes a queue: `version u8 | sink u32`.
-pub(crate) fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
+pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
     out.push(VERSION);
     out.extend_from_slice(&sink.0.to_le_bytes());
 }
 
 /// Takes a body of that kind.
-pub(crate) fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
+pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
     let mut reader = Reader { record: "queue deletion", rest: body };
     reader.version(VERSION)?;
     reader.u32().map(SinkId)

@@ -21,14 +21,14 @@ const VERSION: u8 = 1;
 /// version u8 | number u64 | event u8 | what the event has
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SessionRecord {
-    pub(crate) number: SessionNumber,
-    pub(crate) event: SessionEvent,
+pub struct SessionRecord {
+    pub number: SessionNumber,
+    pub event: SessionEvent,
 }
 
 /// The numbers on disk are in [`SessionRecord::encode`], fixed and never reused.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum SessionEvent {
+pub enum SessionEvent {
     /// A client connected; the session may be new.
     Connected {
         client_id: Box<str>,
@@ -58,7 +58,7 @@ pub(crate) enum SessionEvent {
 }
 
 impl SessionRecord {
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(&self.number.0.to_le_bytes());
         match &self.event {
