@@ -11,7 +11,9 @@ const VERSION: u8 = 5;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
+    /// What the queue is.
     pub definition: QueueDefinition,
+    /// What its engine knows: which messages wait, and how often each was tried.
     pub snapshot: Snapshot,
 }
 
@@ -30,8 +32,11 @@ pub struct ShardPart {
     pub next_sink: u32,
     /// The count of the next durable session's number.
     pub next_session: u64,
+    /// The queues that the shard owns.
     pub queues: Vec<QueuePart>,
+    /// Its durable sessions.
     pub sessions: Vec<StoredSession>,
+    /// The messages that it is to publish later, and where they lie.
     pub delayed: Vec<(Delayed, Lying)>,
 }
 
@@ -53,6 +58,7 @@ pub(crate) struct StoredPart {
 }
 
 impl ShardPart {
+    /// The part's bytes, which [`RetainedPart::put`](crate::retained::RetainedPart::put) may add to.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.next_sink.to_le_bytes());

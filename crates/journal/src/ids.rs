@@ -13,13 +13,18 @@ const NUMBER_BITS: u64 = (1 << 56) - 1;
 /// count (40) | hash of the client id (16)
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SessionNumber(pub u64);
+pub struct SessionNumber(
+    /// Its 56 bits, as records have them.
+    pub u64,
+);
 
 impl SessionNumber {
+    /// The number of the session that is the `count`-th to be numbered.
     pub fn new(count: u64, client_id: &str) -> Self {
         Self((count << 16 | u64::from(name_hash(client_id))) & NUMBER_BITS)
     }
 
+    /// Which in turn the session was numbered; a later one has a higher count.
     pub const fn count(self) -> u64 {
         self.0 >> 16
     }

@@ -22,7 +22,9 @@ use sessions::Sessions;
 
 /// A queue on its way back.
 pub struct RecoveredQueue {
+    /// What the queue is.
     pub definition: DefinitionRecord,
+    /// Its engine, with the messages that wait.
     pub engine: Queue,
 }
 
@@ -44,14 +46,19 @@ pub struct Recovery {
 
 /// What a broker starts with.
 pub struct Recovered {
+    /// The queues that were not deleted.
     pub queues: Vec<RecoveredQueue>,
+    /// The number of the next queue.
     pub next_sink: u32,
+    /// The durable sessions that have not ended.
     pub sessions: Vec<StoredSession>,
     /// The count of the next durable session's number.
     pub next_session: u64,
+    /// Where the retained messages lie.
     pub retained: RetainedIndex<Entry>,
     /// Retained messages that the log does not have: they are to be written.
     pub whole_retained: Vec<Message>,
+    /// The messages that are to be published later, and where they lie.
     pub delayed: Vec<(Delayed, Lying)>,
     /// The highest number of a delayed message.
     pub newest_delayed: u64,

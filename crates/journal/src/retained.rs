@@ -30,6 +30,7 @@ pub fn is_status(topic: &str) -> bool {
 /// How many retained messages there may be.
 #[derive(Clone, Copy, Debug)]
 pub struct RetainedLimits {
+    /// Messages, without the broker's own status.
     pub messages: usize,
     /// Bytes of topics, properties and payloads.
     pub bytes: u64,
@@ -42,8 +43,11 @@ pub struct RetainedLimits {
 /// Which limit another message would be beyond.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoRoom {
+    /// There are as many as there may be.
     Messages,
+    /// They would be too many bytes.
     Bytes,
+    /// Their topics, and what the log does not have yet, would take too much memory.
     Memory,
 }
 
@@ -70,11 +74,15 @@ pub enum Change {
 /// A topic's retained message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
+    /// It is at hand.
     Message(Message),
     /// It is to be read from the log.
     Stored {
+        /// Its topic.
         topic: Box<str>,
+        /// Where it lies.
         at: Position,
+        /// Bytes of topic, properties and payload.
         size: u32,
     },
 }
@@ -82,9 +90,13 @@ pub enum Found {
 /// A retained message that is to be written anew, so that its segment can go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relic {
+    /// Its topic.
     pub topic: Box<str>,
+    /// Which change of the topic it is.
     pub version: u64,
+    /// Where it lies.
     pub at: Position,
+    /// Bytes of topic, properties and payload.
     pub size: u32,
 }
 
@@ -115,13 +127,18 @@ struct Inner {
 /// Numbers of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct RetainedNumbers {
+    /// Messages that subscribers see.
     pub messages: u64,
+    /// Bytes of their topics, properties and payloads.
     pub bytes: u64,
+    /// Bytes that they take in the log, at least.
     pub disk_bytes: u64,
+    /// Bytes of memory, with the bodies that are at hand.
     pub memory_bytes: u64,
 }
 
 impl RetainedStore {
+    /// A store without messages.
     pub fn new(limits: RetainedLimits) -> Self {
         Self {
             limits,
@@ -156,6 +173,9 @@ impl RetainedStore {
     /// `None` when there was nothing to remove. `[MQTT-3.3.1-6]`
     ///
     /// A change that goes into the log must be followed by [`Self::stored`] or [`Self::not_stored`].
+    ///
+    /// # Errors
+    /// The message would be beyond a limit, and changed nothing.
     pub fn publish(&self, message: &Message, change: Change) -> Result<Option<u64>, NoRoom> {
         let text = message.topic();
         let Ok(topic) = TopicName::new(text) else { return Ok(None) };
@@ -332,6 +352,7 @@ impl RetainedStore {
         self.inner.write().gathering = true;
     }
 
+    /// What all messages come to now.
     pub fn numbers(&self) -> RetainedNumbers {
         let inner = self.inner.read();
         let Totals { messages, bytes, memory, bodies, .. } = inner.totals;

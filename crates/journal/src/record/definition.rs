@@ -22,11 +22,17 @@ const FLAG_DROPS_DEAD_LETTERS: u8 = 4;
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct DefinitionRecord {
+    /// The queue's number in routes and records.
     pub sink: SinkId,
+    /// Its name.
     pub name: String,
+    /// What it is bound to; `None` is bound to nothing.
     pub topic_filter: Option<String>,
+    /// When it was created, in milliseconds since 1970.
     pub created_at_ms: u64,
+    /// Its properties.
     pub config: QueueConfig,
+    /// Whether a message that is given up is dropped and counted; else it is never given up.
     pub drops_dead_letters: bool,
 }
 
@@ -65,6 +71,7 @@ impl DefinitionRecord {
         engine_config(&self.config, self.drops_dead_letters)
     }
 
+    /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = if self.config.paused { FLAG_PAUSED } else { 0 };
         flags |= if self.topic_filter.is_some() { FLAG_BOUND } else { 0 };
@@ -83,6 +90,10 @@ impl DefinitionRecord {
         put_text(out, self.topic_filter.as_deref().unwrap_or_default());
     }
 
+    /// Takes such a body.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
     pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
         reader.version(VERSION)?;
@@ -117,6 +128,9 @@ pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
 }
 
 /// Takes a body of that kind.
+///
+/// # Errors
+/// It is not legal, or of a newer version.
 pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
     let mut reader = Reader { record: "queue deletion", rest: body };
     reader.version(VERSION)?;

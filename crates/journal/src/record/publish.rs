@@ -55,6 +55,9 @@ pub struct PublishRecord<B = Bytes> {
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// Takes a body of that kind.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
     pub fn decode(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
@@ -80,6 +83,9 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// What else its commit changes.
+    ///
+    /// # Errors
+    /// That block of the body is not legal.
     pub fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
         match self.body.as_ref().get(self.more.clone()) {
             Some(block) if !block.is_empty() => MoreTargets::decode(block).map(Some),
@@ -143,6 +149,9 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
 impl PublishRecord<Bytes> {
     /// The message, sharing the record's bytes.
+    ///
+    /// # Errors
+    /// Its lengths, its QoS or its topic are not legal.
     pub fn message(&self) -> Result<Message, RecordError> {
         self.message_of(self.body.slice(self.message_at..))
     }

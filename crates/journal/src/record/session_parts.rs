@@ -36,15 +36,20 @@ const SHARED: u8 = 0b0100_0000;
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredSubscription {
+    /// What the client subscribed to: a topic filter, a shared one, or a queue.
     pub address: Box<str>,
+    /// Its options.
     pub record: SubscriptionRecord,
+    /// Whether a queue's deliveries bear metadata.
     pub wants_metadata: bool,
 }
 
 /// A durable session as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredSession {
+    /// What the log calls it.
     pub number: SessionNumber,
+    /// What the session knows.
     pub image: SessionImage,
     /// The user it belongs to.
     pub owner: Option<Box<str>>,
@@ -59,8 +64,11 @@ pub struct StoredSession {
 /// A queue's message that a client may have under that packet id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeptLease {
+    /// The packet id that it went out under.
     pub packet_id: PacketId,
+    /// The queue.
     pub sink: SinkId,
+    /// Which of the queue's messages.
     pub offset: Offset,
 }
 

@@ -74,6 +74,7 @@ impl Left {
 /// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SettleRecord {
+    /// The queue.
     pub sink: SinkId,
     /// Offsets that left, by how, as ranges in ascending order.
     pub left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
@@ -98,6 +99,7 @@ pub fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
 }
 
 impl SettleRecord {
+    /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(&self.sink.0.to_le_bytes());

@@ -23,9 +23,13 @@ const ANY_MEMBER: u8 = 0b10_0000;
 /// A durable session that gets a message, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionTarget {
+    /// The session.
     pub number: SessionNumber,
+    /// At which QoS it gets the message, 1 or 2.
     pub qos: QoS,
+    /// RETAIN as the session gets it.
     pub retain: bool,
+    /// The identifiers of its subscriptions that match.
     pub identifiers: SmallVec<[u32; 4]>,
     /// By which shared group it comes, if it does.
     pub shared: Option<SharedTarget>,
@@ -34,6 +38,7 @@ pub struct SessionTarget {
 /// What a session has to do with a message that comes by a shared group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SharedTarget {
+    /// The group, and what its strategy goes by.
     pub mark: GroupMark,
     /// Whether the session only keeps the message, for whichever member the group's strategy chooses.
     pub for_any: bool,
@@ -51,7 +56,9 @@ pub struct Delayed {
 /// Where a delayed message lies in the log, and what it counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lying {
+    /// Where it lies.
     pub at: Position,
+    /// Bytes that it counts, see [`PublishRecord::counted_bytes`](super::PublishRecord::counted_bytes).
     pub size: u32,
 }
 
@@ -62,6 +69,9 @@ pub fn encode_delayed_done(out: &mut Vec<u8>, number: u64) {
 }
 
 /// The number in such a body.
+///
+/// # Errors
+/// It is not legal, or of a newer version.
 pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     let mut reader = Reader { record: "delayed", rest: body };
     reader.version(1)?;
@@ -87,6 +97,7 @@ pub struct MoreTargets {
     pub delayed: Option<Delayed>,
     /// The client that published it so.
     pub delayed_by: Option<Box<str>>,
+    /// The durable sessions that get it, in ascending order of their numbers.
     pub sessions: Vec<SessionTarget>,
 }
 
