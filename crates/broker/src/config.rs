@@ -8,7 +8,7 @@ use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 
 use crate::groups::SharedSubscriptions;
-use crate::record::QueueProperties;
+use crate::directory::QueueProperties;
 
 /// What a broker is built with.
 #[derive(Clone, Debug)]

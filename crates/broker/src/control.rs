@@ -6,7 +6,7 @@ use log_api::ShardId;
 use mqtt_router::SinkId;
 
 use crate::directory::QueueDefinition;
-use crate::record::QueueProperties;
+use crate::directory::QueueProperties;
 
 /// The shard that serves control requests.
 pub(crate) const CONTROL_SHARD: ShardId = ShardId(0);

@@ -3,31 +3,11 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use key_expression::KeySeed;
-use log_api::ShardId;
 use mqtt_router::SinkId;
 use parking_lot::RwLock;
 
-use crate::record::QueueProperties;
-
-/// A queue's definition as everyone may see it. It is replaced, never altered.
-#[derive(Clone, PartialEq, Debug)]
-pub struct QueueDefinition {
-    /// The queue's number in routes and records, never used again after a deletion.
-    pub sink: SinkId,
-    /// Its name: simple, or equal to its topic filter.
-    pub name: Arc<str>,
-    /// What it is bound to; `None` is bound to nothing.
-    pub topic_filter: Option<Arc<str>>,
-    /// The shard whose engine dispatches it.
-    pub owner: ShardId,
-    /// When it was created, in milliseconds since 1970.
-    pub created_at_ms: u64,
-    /// Its properties.
-    pub properties: QueueProperties,
-    /// What the hashes of its keys are made with.
-    pub key_seed: KeySeed,
-}
+pub use journal::queue::{DeadLetter, Durability, QueueDefinition, QueueProperties};
+pub(crate) use journal::queue::owner_of;
 
 /// All queues by name.
 #[derive(Default)]
@@ -62,9 +42,4 @@ impl Directory {
         list.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         list
     }
-}
-
-/// The shard that owns a queue.
-pub(crate) fn owner_of(sink: SinkId, shards: u16) -> ShardId {
-    ShardId((sink.0 % u32::from(shards.max(1))) as u16)
 }

@@ -9,7 +9,7 @@ use mqtt_router::SinkId;
 use queue_engine::Overflow;
 
 use crate::directory::QueueDefinition;
-use crate::record::{Durability, QueueProperties};
+use crate::directory::{Durability, QueueProperties};
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///

@@ -13,7 +13,8 @@ use super::burial::Burial;
 use crate::budget::Budget;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use crate::record::{DeadLetter, Dying, Left};
+use crate::directory::DeadLetter;
+use crate::record::{Dying, Left};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
 

@@ -14,11 +14,11 @@ use queue_engine::{DeadReason, Departure, Offset, QueueConfig};
 
 use super::Shard;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
-use crate::directory::{QueueDefinition, owner_of};
+use crate::directory::{DeadLetter, QueueDefinition, QueueProperties, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
 use crate::record::{
-    DeadLetter, Dying, MoreTargets, Moved, PublishRecord, QueueProperties, Targets, encode_publish,
+    Dying, MoreTargets, Moved, PublishRecord, Targets, encode_publish,
 };
 use crate::terms::Terms;
 use crate::timers::Timer;

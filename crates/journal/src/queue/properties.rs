@@ -19,7 +19,7 @@ pub enum Durability {
 
 impl Durability {
     /// The class of a number on disk.
-    pub(super) fn from_number(number: u8) -> Option<Self> {
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
         [Self::Sync, Self::Os, Self::Memory].into_iter().find(|one| *one as u8 == number)
     }
 }

@@ -10,13 +10,13 @@ use super::codec::{Reader, RecordError};
 /// offset u64 | position u64 | reason u8 | attempts u32
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Dying {
+pub struct Dying {
     /// Where its body is.
-    pub(crate) at: StoredAt,
+    pub at: StoredAt,
     /// Why it was given up.
-    pub(crate) reason: DeadReason,
+    pub reason: DeadReason,
     /// Deliveries that counted.
-    pub(crate) attempts: u32,
+    pub attempts: u32,
 }
 
 /// The numbers are on disk and never reused.

@@ -7,8 +7,7 @@ use mqtt_router::SinkId;
 use queue_engine::{DispatchStrategy, Overflow, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use super::properties::{DeadLetter, Durability, QueueProperties};
-use crate::directory::{QueueDefinition, owner_of};
+use crate::queue::{DeadLetter, Durability, QueueDefinition, QueueProperties, owner_of};
 
 const VERSION: u8 = 2;
 const VERSION_DELETED: u8 = 1;
@@ -36,14 +35,19 @@ const NO_LIMIT: u64 = u64::MAX;
 /// ```
 /// What version 1 does not say has its default.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct DefinitionRecord {
-    pub(crate) sink: SinkId,
-    pub(crate) name: String,
-    pub(crate) topic_filter: Option<String>,
-    pub(crate) created_at_ms: u64,
-    pub(crate) properties: QueueProperties,
+pub struct DefinitionRecord {
+    /// The queue's number in routes and records.
+    pub sink: SinkId,
+    /// Its name.
+    pub name: String,
+    /// What it is bound to; `None` is bound to nothing.
+    pub topic_filter: Option<String>,
+    /// When it was created, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// Its properties.
+    pub properties: QueueProperties,
     /// What the hashes of its keys are made with.
-    pub(crate) key_seed: KeySeed,
+    pub key_seed: KeySeed,
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -52,7 +56,7 @@ fn milliseconds(duration: Duration) -> u64 {
 
 impl DefinitionRecord {
     /// The record of a definition.
-    pub(crate) fn of(definition: &QueueDefinition) -> Self {
+    pub fn of(definition: &QueueDefinition) -> Self {
         Self {
             sink: definition.sink,
             name: definition.name.to_string(),
@@ -64,7 +68,7 @@ impl DefinitionRecord {
     }
 
     /// The definition, with the owner among so many shards.
-    pub(crate) fn into_definition(self, shards: u16) -> QueueDefinition {
+    pub fn into_definition(self, shards: u16) -> QueueDefinition {
         QueueDefinition {
             sink: self.sink,
             name: self.name.into(),
@@ -76,7 +80,8 @@ impl DefinitionRecord {
         }
     }
 
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the body of the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         let QueueProperties { config, key_expression, durability, dead_letter } = &self.properties;
         let flags = [
             (config.paused, FLAG_PAUSED),
@@ -116,7 +121,11 @@ impl DefinitionRecord {
         put_text(out, named);
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Takes such a body.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
         let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
@@ -179,13 +188,16 @@ impl DefinitionRecord {
 }
 
 /// Appends the body of a record that deletes a queue: `version u8 | sink u32`.
-pub(crate) fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
+pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
     out.push(VERSION_DELETED);
     out.extend_from_slice(&sink.0.to_le_bytes());
 }
 
 /// Takes a body of that kind.
-pub(crate) fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
+///
+/// # Errors
+/// It is not legal, or of a newer version.
+pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
     let mut reader = Reader { record: "queue deletion", rest: body };
     reader.version(VERSION_DELETED)?;
     reader.u32().map(SinkId)
