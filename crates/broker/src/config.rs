@@ -7,8 +7,8 @@ use mqtt_session::ServerLimits;
 use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 
-use crate::groups::SharedSubscriptions;
 use crate::directory::QueueProperties;
+use crate::groups::SharedSubscriptions;
 
 /// What a broker is built with.
 #[derive(Clone, Debug)]

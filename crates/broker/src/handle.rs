@@ -96,7 +96,7 @@ impl Handle {
     }
 
     fn control(&self, request: ControlRequest) {
-        self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(request)));
+        self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(Box::new(request))));
     }
 
     /// The numbers of all queues.

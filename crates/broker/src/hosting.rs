@@ -401,6 +401,12 @@ impl Hosting {
         self.queues.values().try_for_each(HostedQueue::check)
     }
 
+    /// Checks that what is taken of rooms is what is there; when nothing is on its way.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn check_rooms(&self) -> Result<(), String> {
+        self.queues.values().try_for_each(HostedQueue::check_room)
+    }
+
     /// Bodies in the log that the queues here need.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {

@@ -53,7 +53,7 @@ pub(crate) enum Letter {
     /// The queue is no more, to the consumer's shard.
     QueueGone { consumer: ConsumerId },
     /// A request to define, change or delete a queue, to the control shard.
-    Control(ControlRequest),
+    Control(Box<ControlRequest>),
     /// The answer to a subscription that had to create its queue.
     Ensured { subscribe: usize, filter: usize, result: Result<Arc<QueueDefinition>, ControlError> },
     /// The answer to a queue with messages for a dead-letter queue that had to be created.

@@ -11,8 +11,8 @@ use mqtt_types::TopicName;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
-use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::directory::QueueDefinition;
+use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::ids::SessionId;
 use crate::record::PublishRecord;
 use crate::terms::{Load, Room, Terms};

@@ -42,13 +42,14 @@ mod throttle;
 mod tick;
 mod unsettled;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
-use queue_engine::Queue;
+use queue_engine::{Offset, Queue};
 use slab::Slab;
 use stdx::Instant;
 
@@ -58,13 +59,14 @@ use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
+use crate::record::Dying;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
-pub(crate) use alarms::tell_log_state;
 use agree::KeyScratch;
+pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
 use delayed::DelayedMessages;
@@ -199,9 +201,16 @@ impl Shard {
     }
 
     /// Takes in a queue that was recovered.
-    pub(crate) fn host(&mut self, definition: Arc<QueueDefinition>, engine: Queue) {
+    pub(crate) fn host(
+        &mut self,
+        definition: Arc<QueueDefinition>,
+        engine: Queue,
+        dying: BTreeMap<Offset, Dying>,
+    ) {
+        let sink = definition.sink;
         let room = self.shared.routes.room(definition.sink);
         self.hosting.define(definition, Some(engine), room, &mut self.turn);
+        self.hosting.mourn(sink, dying);
     }
 
     /// The shard's number.

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Scratch};
+use key_expression::{Facts, KeyExpression, KeySeed, Scratch};
 use mqtt_router::SinkId;
 use queue_engine::Overflow;
 
-use crate::directory::QueueDefinition;
-use crate::directory::{Durability, QueueProperties};
+use crate::directory::{QueueDefinition, QueueProperties};
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -90,12 +89,11 @@ pub(crate) struct Terms {
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
     key: Option<(KeyExpression, KeySeed)>,
-    pub(crate) durability: Durability,
 }
 
 impl Terms {
     pub(crate) fn of(definition: &QueueDefinition, room: Arc<Room>) -> Self {
-        let QueueProperties { config, key_expression, durability, .. } = &definition.properties;
+        let QueueProperties { config, key_expression, .. } = &definition.properties;
         let is_limited = config.max_messages.is_some() || config.max_bytes.is_some();
         let limits = Limits {
             messages: config.max_messages,
@@ -109,7 +107,6 @@ impl Terms {
             room,
             limits: is_limited.then_some(limits),
             key: config.needs_keys().then(key),
-            durability: *durability,
         }
     }
 
@@ -144,11 +141,6 @@ impl Terms {
         let (expression, seed) = self.key.as_ref()?;
         let key = expression.evaluate(facts, scratch);
         Some((key.hash(seed).get(), key.problem().is_some()))
-    }
-
-    /// The number of a key that is given as text.
-    pub(crate) fn key_of_text(&self, key: &str) -> Option<u64> {
-        self.key.as_ref().map(|(_, seed)| KeyHash::of(seed, key).get())
     }
 }
 

@@ -13,8 +13,8 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, Dying, Lying, Moved, PublishRecord, RecordError, SessionEvent, SessionRecord,
-    SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
+    DefinitionRecord, Delayed, Dying, Lying, Moved, PublishRecord, RecordError, SessionEvent,
+    SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
 use retained::Retained;
@@ -114,7 +114,9 @@ impl Recovery {
             for StoredQueue { definition, snapshot, dying } in part.queues {
                 let seed = u64::from(definition.sink.0);
                 let engine = Queue::restore(definition.properties.config.clone(), seed, snapshot);
-                recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine, dying });
+                recovery
+                    .queues
+                    .insert(definition.sink, RecoveredQueue { definition, engine, dying });
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
@@ -240,7 +242,8 @@ impl Recovery {
                 queue.definition = definition;
             }
             None => {
-                let engine = Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
+                let engine =
+                    Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
                 let dying = BTreeMap::new();
                 self.queues.insert(definition.sink, RecoveredQueue { definition, engine, dying });
             }

@@ -72,8 +72,7 @@ impl World {
             let queue = broker::NewQueue {
                 name: name.to_owned(),
                 topic_filter: Some(filter.to_owned()),
-                config: self.config.queue_defaults.config.clone(),
-                drops_dead_letters: false,
+                properties: self.config.queue_defaults.clone(),
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }

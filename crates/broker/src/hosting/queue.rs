@@ -11,9 +11,9 @@ use stdx::{Instant, UnixMillis};
 
 use super::burial::Burial;
 use crate::budget::Budget;
+use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use crate::directory::DeadLetter;
 use crate::record::{Dying, Left};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
@@ -389,6 +389,17 @@ impl HostedQueue {
             self.awaited = None;
             self.fetched_to = None;
         }
+    }
+
+    /// What is taken of the room, and what the engine has.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn check_room(&self) -> Result<(), String> {
+        let (taken, here) = (self.room.taken(), load_of(&self.engine));
+        let name = &self.definition.name;
+        if taken == here {
+            return Ok(());
+        }
+        Err(format!("queue {name} has {here:?}, but {taken:?} is taken of its room"))
     }
 
     /// Bodies in the log that are needed here.

@@ -66,7 +66,7 @@ impl Shard {
         route: &Route,
         live: &Live<'_>,
         more: &mut Option<MoreTargets>,
-    ) -> Result<(), Disagreement> {
+    ) -> Result<(), Box<Disagreement>> {
         if route.terms.is_empty() {
             return Ok(());
         }
@@ -78,7 +78,7 @@ impl Shard {
                     terms.room.give_back(Load::of_one(size));
                 }
                 self.counts.publishes_queue_full_total += 1;
-                return Err(full.into());
+                return Err(Box::new(full.into()));
             }
         }
         if let Some(delay_ms) = wishes.delay_ms {
@@ -157,7 +157,7 @@ impl Shard {
     }
 }
 
-fn wishes(live: &Live<'_>) -> Result<Wishes, Disagreement> {
+fn wishes(live: &Live<'_>) -> Result<Wishes, Box<Disagreement>> {
     let mut wishes = Wishes::default();
     for (name, value) in Properties::trusted(live.properties).user_properties() {
         match name {
@@ -189,9 +189,9 @@ fn id_of(value: &str) -> u128 {
     u128::from_le_bytes(*hash.first_chunk().expect("32 bytes"))
 }
 
-fn disagree(name: &'static str, value: &str, wants: &'static str) -> Disagreement {
+fn disagree(name: &'static str, value: &str, wants: &'static str) -> Box<Disagreement> {
     let value = value.chars().take(64).collect();
-    Disagreement::Property { name, value, wants }
+    Box::new(Disagreement::Property { name, value, wants })
 }
 
 /// Room for keys that have to be put together.

@@ -17,9 +17,7 @@ use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
 use crate::directory::{DeadLetter, QueueDefinition, QueueProperties, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
-use crate::record::{
-    Dying, MoreTargets, Moved, PublishRecord, Targets, encode_publish,
-};
+use crate::record::{Dying, MoreTargets, Moved, PublishRecord, Targets, encode_publish};
 use crate::terms::Terms;
 use crate::timers::Timer;
 
@@ -90,7 +88,7 @@ impl Shard {
         }
         let queue = new_dead_letter_queue(&name, &self.shared.config.queue_defaults);
         let request = ControlRequest::EnsureDead { queue, shard: self.id, dying: sink };
-        self.turn.mail(CONTROL_SHARD, Letter::Control(request));
+        self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
     }
 
     /// The queue for dead letters is there, or cannot be.
@@ -128,9 +126,8 @@ impl Shard {
                 Err(ReadError::ShutDown) => return,
                 other => other.map_err(|error| error.to_string()),
             };
-            let publish = record.and_then(|body| {
-                PublishRecord::decode(body).map_err(|error| error.to_string())
-            });
+            let publish = record
+                .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()));
             let is_written = publish.and_then(|publish| {
                 self.bury_one(&definition, &terms, offset, &publish)
                     .map_err(|error| error.to_string())
@@ -171,11 +168,7 @@ impl Shard {
         };
         let key = publish.more()?.and_then(|more| more.key_of(definition.sink));
         let mut more = MoreTargets {
-            moved: Some(Moved {
-                from: definition.sink,
-                offset,
-                how: Departure::DeadLettered,
-            }),
+            moved: Some(Moved { from: definition.sink, offset, how: Departure::DeadLettered }),
             ..MoreTargets::default()
         };
         more.keys.extend(key.map(|key| (terms.sink, key)));
@@ -242,14 +235,12 @@ fn dead_properties(
 
 /// A message's properties without those of a dead letter.
 pub(super) fn without_dead_properties(raw: &[u8]) -> Vec<u8> {
-    let is_dead = |property: &Property<'_>| {
-        matches!(property, Property::UserProperty(key, _) if DEAD_PROPERTIES.contains(key))
-    };
+    let is_dead = |property: &Property<'_>| matches!(property, Property::UserProperty(key, _) if DEAD_PROPERTIES.contains(key));
     let properties = Properties::trusted(raw);
     if !properties.iter().any(|property| is_dead(&property)) {
         return raw.to_vec();
     }
-    let kept: Vec<Property<'_>> =
-        properties.iter().filter(|property| !is_dead(property)).collect();
-    PropertyBlock::of(&kept).map_or_else(|_| raw.to_vec(), |block| block.properties().raw().to_vec())
+    let kept: Vec<Property<'_>> = properties.iter().filter(|property| !is_dead(property)).collect();
+    PropertyBlock::of(&kept)
+        .map_or_else(|_| raw.to_vec(), |block| block.properties().raw().to_vec())
 }

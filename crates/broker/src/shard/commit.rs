@@ -47,7 +47,7 @@ impl Shard {
 
     /// Bodies that somebody asked for.
     fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
-        if let Some(sink) = Hosting::burial_of(token).filter(|_| token >> 33 == 0) {
+        if let Some(sink) = Hosting::burial_of(token) {
             self.dying_read(sink, records);
         } else if let Some(number) = reader_of(token) {
             self.inbox_read(number, records, out);
@@ -89,12 +89,7 @@ impl Shard {
     }
 
     /// Applies what a message changes.
-    fn apply<O: Outbox>(
-        &mut self,
-        record: &CommittedRecord,
-        publish: &PublishRecord,
-        out: &mut O,
-    ) {
+    fn apply<O: Outbox>(&mut self, record: &CommittedRecord, publish: &PublishRecord, out: &mut O) {
         match publish.more() {
             Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
             Ok(Some(more)) => {

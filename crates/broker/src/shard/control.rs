@@ -48,7 +48,7 @@ impl Control {
 /// What a request comes to before anything is written.
 enum Check {
     /// Write this definition.
-    Define(DefinitionRecord),
+    Define(Box<DefinitionRecord>),
     /// Write that the queue is gone.
     Delete(Arc<QueueDefinition>),
     /// Nothing to write: the answer is known.
@@ -114,14 +114,14 @@ impl Shard {
                 let keyless = !known.properties.config.needs_keys();
                 let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
                 let same = known.topic_filter.as_deref().map(str::to_owned);
-                Check::Define(DefinitionRecord {
+                Check::Define(Box::new(DefinitionRecord {
                     sink: known.sink,
                     name: known.name.to_string(),
                     topic_filter: change.topic_filter.clone().unwrap_or(same),
                     created_at_ms: known.created_at_ms,
                     properties,
                     key_seed,
-                })
+                }))
             }
             (ControlRequest::Delete { .. }, Some(known)) => Check::Delete(known),
             (ControlRequest::Change { name, .. } | ControlRequest::Delete { name, .. }, None) => {
@@ -137,14 +137,14 @@ impl Shard {
         }
         let sink = SinkId(self.control.next_sink);
         self.control.next_sink += 1;
-        Check::Define(DefinitionRecord {
+        Check::Define(Box::new(DefinitionRecord {
             sink,
             name: queue.name.clone(),
             topic_filter: queue.topic_filter.clone(),
             created_at_ms: self.turn.unix_ms,
             properties: queue.properties.clone(),
             key_seed: self.shared.key_seed,
-        })
+        }))
     }
 
     /// A definition is committed: it holds from here on.
@@ -217,9 +217,7 @@ impl Shard {
     fn control_done(&mut self, token: u64, result: Result<Arc<QueueDefinition>, ControlError>) {
         let key = usize::try_from(token & !CONTROL_TOKEN).unwrap_or(usize::MAX);
         let Some(request) = self.control.under_way.try_remove(key) else { return };
-        if result.is_err()
-            && request.is_new()
-        {
+        if result.is_err() && request.is_new() {
             self.control.creating = self.control.creating.saturating_sub(1);
         }
         let waiting = self.control.waiting.remove(request.name()).unwrap_or_default();

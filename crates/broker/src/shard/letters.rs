@@ -44,7 +44,7 @@ impl Shard {
             }
             Letter::Gone { consumer, offsets } => self.leases_gone(consumer, &offsets, out),
             Letter::QueueGone { consumer } => self.queue_gone(consumer, out),
-            Letter::Control(request) => self.control_request(request),
+            Letter::Control(request) => self.control_request(*request),
             Letter::Ensured { subscribe, filter, result } => {
                 self.ensured(subscribe, filter, result, out)
             }

@@ -1,7 +1,7 @@
 //! Why PUBLISH packets were refused whose acknowledgement has others to wait for. It must not know the reasons.
 
 use hashbrown::HashMap;
-use mqtt_types::{PacketId, ReasonCode};
+use mqtt_types::{Message, PacketId, ReasonCode};
 
 use super::Shard;
 use super::agree::Disagreement;
@@ -14,6 +14,14 @@ use crate::timers::Timer;
 
 /// How often it is looked for room for held messages.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Why a message is not taken.
+pub(super) enum Refusal {
+    /// By the log, or for memory.
+    Storage(ReasonCode),
+    /// By a queue.
+    Queues(Box<Disagreement>),
+}
 
 /// The texts that refusals are to bear.
 #[derive(Default)]
@@ -43,15 +51,21 @@ impl Refusals {
 }
 
 impl Shard {
-    /// Says no to the publisher of a message that a queue does not take, or holds it for room (contract, promise 1).
-    pub(super) fn refuse_disagreed<O: Outbox>(
+    /// Says no to the publisher of a message, or holds it for room (contract, promise 1).
+    pub(super) fn refuse_for<O: Outbox>(
         &mut self,
         publisher: Publisher,
         packet_id: PacketId,
         live: &mut Live<'_>,
-        disagreement: &Disagreement,
+        refusal: &Refusal,
         out: &mut O,
     ) {
+        let disagreement = match refusal {
+            Refusal::Storage(reason) => {
+                return self.refuse_or_hold(publisher, packet_id, live, (*reason, None), out);
+            }
+            Refusal::Queues(disagreement) => disagreement,
+        };
         let conn = publisher.conn;
         let reason = disagreement.reason_code();
         if !is_outside(conn) {
@@ -65,11 +79,7 @@ impl Shard {
     }
 
     /// Why a held message cannot be taken yet, when that is for a queue to say. It is looked at again.
-    pub(super) fn queue_refusal(
-        &mut self,
-        conn: ConnId,
-        held: &mqtt_types::Message,
-    ) -> Option<ReasonCode> {
+    pub(super) fn queue_refusal(&mut self, conn: ConnId, held: &Message) -> Option<ReasonCode> {
         if !self.queues_full_for(held) {
             return None;
         }

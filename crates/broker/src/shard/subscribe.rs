@@ -39,7 +39,7 @@ impl Verdict {
 enum Outcome {
     Known(Verdict),
     /// The queue has to be created first.
-    Create(NewQueue),
+    Create(Box<NewQueue>),
 }
 
 /// A queue that a subscription names.
@@ -101,8 +101,9 @@ impl Shard {
         }
         let key = self.subscribes.insert(PendingSubscribe { session: id, suback, open });
         for (filter, queue) in create {
+            let queue = *queue;
             let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
-            self.turn.mail(CONTROL_SHARD, Letter::Control(request));
+            self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
         }
     }
 
@@ -213,11 +214,11 @@ impl Shard {
                 wanted.name
             ));
         }
-        Outcome::Create(NewQueue {
+        Outcome::Create(Box::new(NewQueue {
             name: wanted.name.to_owned(),
             topic_filter: Some(filter.as_str().to_owned()),
             properties: self.shared.config.queue_defaults.clone(),
-        })
+        }))
     }
 
     /// A queue's dead letters, also before there are any.
@@ -242,13 +243,19 @@ impl Shard {
         };
         let wanted = Wanted { name: &target, filter: None };
         if let Some(definition) = self.shared.directory.get(&target) {
-            return Outcome::Known(self.consume_existing(id, address, &wanted, record, &definition));
+            return Outcome::Known(self.consume_existing(
+                id,
+                address,
+                &wanted,
+                record,
+                &definition,
+            ));
         }
         match dying {
             None => refused(format!("there is no queue '{name}'")),
             Some(_) => {
                 let defaults = &self.shared.config.queue_defaults;
-                Outcome::Create(new_dead_letter_queue(&target, defaults))
+                Outcome::Create(Box::new(new_dead_letter_queue(&target, defaults)))
             }
         }
     }
