@@ -257,8 +257,8 @@ d subscribe 1 $dead/jobs,1
 fn a_checkpoint_has_what_is_on_its_way_to_the_dead_letters() {
     check(
         r#"
-create jobs work dead_letter=own
-create dead2 -
+create morgue - max_messages=1
+create jobs work dead_letter=morgue
 a connect
   a connack 00
 a subscribe 1 $queue/jobs,1
@@ -271,17 +271,28 @@ p publish 1 work one id=1
 p publish 1 work two id=2
   a publish 1 id=2 work two
   p puback 2 00
-log hold
 a puback 1 99
-ledger jobs
-  enqueued=2 in_flight=1 dead_lettered=1
+a puback 2 99
 checkpoint
-log commit
 crash
 ledger jobs
-  enqueued=2 ready=1 dead_lettered=1
-ledger dead:jobs
-  enqueued=1 ready=1
+  enqueued=2 dead_lettered=2
+d connect
+  d connack 00
+d subscribe 1 $queue/morgue,1
+  d suback 1 01
+  d publish 1 id=1 work one dead-reason:rejected dead-attempts:1 dead-queue:jobs dead-offset:0
+d puback 1
+wait 1000
+  d publish 1 id=2 work two dead-reason:rejected dead-attempts:1 dead-queue:jobs dead-offset:1
+d puback 2
+ledger morgue
+  enqueued=2 settled=2
+crash
+ledger jobs
+  enqueued=2 dead_lettered=2
+ledger morgue
+  enqueued=2 settled=1 ready=1
 "#,
     );
 }
