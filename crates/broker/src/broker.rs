@@ -66,7 +66,7 @@ pub fn open(
         }
         terms.push(Arc::clone(&definition));
         directory.insert(Arc::clone(&definition));
-        queues.push((definition, queue.engine, queue.dying));
+        queues.push((definition, queue.engine, queue.leaving));
     }
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
@@ -98,9 +98,9 @@ pub fn open(
             Shard::new(ShardId(n), Arc::clone(&shared), next)
         })
         .collect();
-    for (definition, engine, dying) in queues {
+    for (definition, engine, leaving) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
-            shard.host(definition, engine, dying);
+            shard.host(definition, engine, leaving);
         }
     }
     for shard in &mut built {

@@ -1,7 +1,7 @@
 //! The queues that a shard owns: applies what the log commits, answers consumers, writes settlements and checkpoints.
 //! It must not know sessions, connections or packets.
 
-mod burial;
+mod moves;
 mod queue;
 
 use std::cmp::Reverse;
@@ -19,11 +19,11 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
-use crate::record::{Dying, Left, MoreTargets, Moved, PublishRecord, SettleRecord, ranges};
+use crate::record::{Leaving, Left, MoreTargets, Moved, PublishRecord, SettleRecord, ranges};
 use crate::terms::Room;
 use crate::turn::Turn;
 
-pub(crate) use burial::Burial;
+pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
 
 /// The token of records whose commit nobody waits for.
@@ -33,7 +33,9 @@ pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 /// The token of records by which a message leaves one queue for another.
 pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
 /// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
-const BURIAL_READ: u64 = 1 << 32;
+const MOVE_READ: u64 = 1 << 32;
+/// Tells reads of bodies of messages that are sent back; below it is the page.
+const REDRIVE_READ: u64 = 1 << 33;
 /// What the wall clock may differ from what engines derived before they are told.
 const CLOCK_DRIFT_MS: u64 = 5;
 /// How long it may take to notice that the wall clock was set, when something waits for it.
@@ -51,7 +53,7 @@ pub(crate) struct Hosting {
     /// Queues with settlements that wait for a record.
     unlogged: Vec<SinkId>,
     /// Queues with messages on their way to the dead letters.
-    mourning: Vec<SinkId>,
+    moving: Vec<SinkId>,
     /// When the engines were told the time, and what it was.
     told: Option<(Instant, u64)>,
     /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
@@ -67,7 +69,7 @@ impl Hosting {
             early: HashMap::new(),
             newest: None,
             unlogged: Vec::new(),
-            mourning: Vec::new(),
+            moving: Vec::new(),
             told: None,
             deadlines: BinaryHeap::new(),
         }
@@ -103,9 +105,9 @@ impl Hosting {
     /// Lets a queue go, with all that is in it. Its consumers are told.
     pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
         let Some(queue) = self.queues.remove(&sink) else { return };
-        let dying = queue.burial.dying().values().map(|dying| dying.at);
+        let leaving = queue.moves.leaving().values().map(|leaving| leaving.at);
         let here = queue.engine.stored().chain(queue.engine.kept());
-        for at in here.map(|(_, at)| at).chain(dying) {
+        for at in here.map(|(_, at)| at).chain(leaving) {
             turn.release(Position::from_u64(at.0));
         }
         for (consumer, shard) in queue.consumers {
@@ -241,9 +243,9 @@ impl Hosting {
             queue.is_listed = true;
             self.unlogged.push(sink);
         }
-        if !queue.is_mourning && queue.burial.is_waiting() {
-            queue.is_mourning = true;
-            self.mourning.push(sink);
+        if !queue.is_moving && queue.moves.is_waiting() {
+            queue.is_moving = true;
+            self.moving.push(sink);
         }
         if let Some(deadline) = queue.engine.next_deadline()
             && queue.timer.is_none_or(|timer| deadline < timer)
@@ -306,31 +308,31 @@ impl Hosting {
     }
 
     /// Takes in what was on its way to the dead letters before a restart.
-    pub(crate) fn mourn(&mut self, sink: SinkId, dying: BTreeMap<Offset, Dying>) {
+    pub(crate) fn take_in_leaving(&mut self, sink: SinkId, leaving: BTreeMap<Offset, Leaving>) {
         if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.burial = Burial::of(dying);
+            queue.moves = Moves::of(leaving);
             self.note(sink);
         }
     }
 
     /// Whether queues have messages that wait to be stored as dead letters.
-    pub(crate) fn is_mourning(&self) -> bool {
-        !self.mourning.is_empty()
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.moving.is_empty()
     }
 
     /// Queues with messages that wait to be read and stored as dead letters.
-    pub(crate) fn take_mourning(&mut self) -> Vec<SinkId> {
-        let sinks = std::mem::take(&mut self.mourning);
+    pub(crate) fn take_moving(&mut self) -> Vec<SinkId> {
+        let sinks = std::mem::take(&mut self.moving);
         for sink in &sinks {
             if let Some(queue) = self.queues.get_mut(sink) {
-                queue.is_mourning = false;
+                queue.is_moving = false;
             }
         }
         sinks
     }
 
-    /// A queue's dying messages are to be looked at again.
-    pub(crate) fn mourn_again(&mut self, sink: SinkId) {
+    /// A queue's leaving messages are to be looked at again.
+    pub(crate) fn move_on(&mut self, sink: SinkId) {
         self.note(sink);
     }
 
@@ -338,25 +340,25 @@ impl Hosting {
         self.queues.get_mut(&sink)
     }
 
-    /// Asks the log for the bodies of dying messages.
-    pub(crate) fn read_dying(&mut self, sink: SinkId, turn: &mut Turn) {
+    /// Asks the log for the bodies of leaving messages.
+    pub(crate) fn read_leaving(&mut self, sink: SinkId, turn: &mut Turn) {
         if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.burial.read(BURIAL_READ | u64::from(sink.0), turn);
+            queue.moves.read(MOVE_READ | u64::from(sink.0), turn);
         }
     }
 
     /// A message has left a queue here for another one, which has it.
     fn moved(&mut self, moved: Moved, turn: &mut Turn) {
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
-        if let Some(dying) = queue.burial.is_done(moved.offset) {
-            turn.release(Position::from_u64(dying.at.0));
+        if let Some(leaving) = queue.moves.is_done(moved.offset) {
+            turn.release(Position::from_u64(leaving.at.0));
         }
     }
 
     /// A record by which one should have left was not stored.
     pub(crate) fn not_moved(&mut self, moved: Moved) {
         if let Some(queue) = self.queues.get_mut(&moved.from) {
-            queue.burial.not_written(moved.offset);
+            queue.moves.not_written(moved.offset);
         }
     }
 
@@ -378,10 +380,21 @@ impl Hosting {
         }
     }
 
-    /// The queue whose dying messages were read, if it was that.
-    pub(crate) fn burial_of(token: u64) -> Option<SinkId> {
-        let sink = token.checked_sub(BURIAL_READ)?;
+    /// The queue whose leaving messages were read, if it was that.
+    pub(crate) fn moves_of(token: u64) -> Option<SinkId> {
+        let sink = token.checked_sub(MOVE_READ)?;
         u32::try_from(sink).ok().map(SinkId)
+    }
+
+    /// The token of reads for a page of messages that are sent back.
+    pub(crate) const fn redrive_token(page: usize) -> u64 {
+        REDRIVE_READ | page as u64
+    }
+
+    /// The page whose messages were read, if it was that.
+    pub(crate) fn redrive_of(token: u64) -> Option<usize> {
+        let page = token.checked_sub(REDRIVE_READ)?;
+        u32::try_from(page).ok().map(|page| page as usize)
     }
 
     /// All queues' numbers.
@@ -424,7 +437,7 @@ impl Hosting {
         let part = |queue: &HostedQueue| QueuePart {
             definition: (*queue.definition).clone(),
             snapshot: queue.engine.snapshot(),
-            dying: queue.burial.dying().clone(),
+            leaving: queue.moves.leaving().clone(),
         };
         self.queues.values().map(part).collect()
     }

@@ -13,6 +13,7 @@ use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List};
+use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
 
 /// A letter to a shard. Letters of one sender arrive in order.
@@ -72,6 +73,8 @@ pub(crate) enum Letter {
     CancelDelayed { id: DelayedId, reply: Reply<Result<(), DelayedError>> },
     /// A client is to go, and perhaps its session with it.
     EndClient { client_id: String, ends_session: bool, reply: Reply<Result<(), ClientError>> },
+    /// A page of dead letters is to be sent back, to their queue's owner.
+    Redrive { request: RedriveRequest, reply: Reply<Result<RedrivePage, RedriveError>> },
     /// A message of the operator's.
     Publish { message: Message, reply: Reply<ReasonCode> },
     /// Ends all connections, flushes settlements, then answers.

@@ -4,7 +4,6 @@
 mod acknowledge;
 mod agree;
 mod alarms;
-mod burial;
 #[cfg(any(test, feature = "testing"))]
 mod checks;
 mod commit;
@@ -12,6 +11,7 @@ mod connect;
 mod connect_limits;
 mod consume;
 mod control;
+mod dead_letters;
 mod delayed;
 mod disconnect;
 mod hold;
@@ -22,9 +22,11 @@ mod listing;
 mod live;
 mod loans;
 mod members;
+mod moves;
 mod outside;
 mod pick;
 mod publish;
+mod redrive;
 mod refusals;
 mod relics;
 mod replay;
@@ -59,7 +61,7 @@ use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::Dying;
+use crate::record::Leaving;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
 use crate::stats::Counts;
@@ -74,6 +76,7 @@ use inbox::UnloggedInboxes;
 use listing::Looks;
 use loans::{LendJob, Lent};
 use outside::Outside;
+use redrive::Redrives;
 use refusals::Refusals;
 use retain::RetainedWork;
 use session_log::Waiting;
@@ -132,6 +135,7 @@ pub struct Shard {
     counts: Counts,
     refusals: Refusals,
     key_scratch: KeyScratch,
+    redrives: Redrives,
 }
 
 impl Shard {
@@ -191,6 +195,7 @@ impl Shard {
             counts: Counts::default(),
             refusals: Refusals::default(),
             key_scratch: KeyScratch::default(),
+            redrives: Redrives::default(),
             shared,
         }
     }
@@ -205,12 +210,12 @@ impl Shard {
         &mut self,
         definition: Arc<QueueDefinition>,
         engine: Queue,
-        dying: BTreeMap<Offset, Dying>,
+        leaving: BTreeMap<Offset, Leaving>,
     ) {
         let sink = definition.sink;
         let room = self.shared.routes.room(definition.sink);
         self.hosting.define(definition, Some(engine), room, &mut self.turn);
-        self.hosting.mourn(sink, dying);
+        self.hosting.take_in_leaving(sink, leaving);
     }
 
     /// The shard's number.
@@ -287,10 +292,10 @@ impl Shard {
             while let Some(letter) = self.turn.next_local() {
                 self.letter(letter, out);
             }
-            if !self.hosting.is_mourning() {
+            if !self.hosting.is_moving() {
                 break;
             }
-            self.bury();
+            self.move_messages();
         }
         if self.has_unlogged() && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use key_expression::{Facts, KeyExpression, KeySeed, Scratch};
+use mqtt_codec::Properties;
 use mqtt_router::SinkId;
+use mqtt_types::Message;
 use queue_engine::Overflow;
 
 use crate::directory::{QueueDefinition, QueueProperties};
@@ -129,6 +131,17 @@ impl Terms {
         let (load, taken) = (Load::of_one(size), self.room.taken());
         let next = Load { messages: taken.messages + 1, bytes: taken.bytes + load.bytes };
         self.limits.as_ref().is_some_and(|limits| limits.check(load, next).is_err())
+    }
+
+    /// The number of the key of a message whose publisher is not known any more.
+    pub(crate) fn key_of_message(&self, message: &Message, scratch: &mut Scratch) -> Option<u64> {
+        let properties = message.properties();
+        let facts = Facts {
+            user_property: &|name| Properties::trusted(properties).user_property(name),
+            payload: message.payload(),
+            ..Facts::of_topic(message.topic())
+        };
+        self.key_of(&facts, scratch).map(|(key, _)| key)
     }
 
     /// Whether the queue has to do with keys.

@@ -6,7 +6,9 @@ use log_api::Position;
 use queue_engine::{Offset, Snapshot};
 
 use crate::queue::QueueDefinition;
-use crate::record::{DefinitionRecord, Delayed, Dying, Lying, Reader, RecordError, StoredSession};
+use crate::record::{
+    DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession,
+};
 use crate::retained::StoredRetained;
 
 const VERSION: u8 = 6;
@@ -18,14 +20,14 @@ pub struct QueuePart {
     /// What its engine knows: which messages wait, and how often each was tried.
     pub snapshot: Snapshot,
     /// Messages that the engine has given up and that have not been stored as dead letters.
-    pub dying: BTreeMap<Offset, Dying>,
+    pub leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// What a shard answers to a checkpoint.
 ///
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
-/// | queues u32 | { definition_len u32 | definition record | state_len u64 | state | dying u32 | dying ... } ...
+/// | queues u32 | { definition_len u32 | definition record | state_len u64 | state | leaving u32 | leaving ... } ...
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
 /// | retained messages, see RetainedPart
 /// ```
@@ -49,7 +51,7 @@ pub struct ShardPart {
 pub(crate) struct StoredQueue {
     pub(crate) definition: DefinitionRecord,
     pub(crate) snapshot: Snapshot,
-    pub(crate) dying: BTreeMap<Offset, Dying>,
+    pub(crate) leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// A part as read back.
@@ -79,8 +81,8 @@ impl ShardPart {
             out.extend_from_slice(&definition);
             out.extend_from_slice(&(state.len() as u64).to_le_bytes());
             out.extend_from_slice(&state);
-            out.extend_from_slice(&(queue.dying.len() as u32).to_le_bytes());
-            queue.dying.iter().for_each(|(offset, dying)| dying.encode(*offset, &mut out));
+            out.extend_from_slice(&(queue.leaving.len() as u32).to_le_bytes());
+            queue.leaving.iter().for_each(|(offset, leaving)| leaving.encode(*offset, &mut out));
         }
         out.extend_from_slice(&(self.sessions.len() as u32).to_le_bytes());
         for session in &self.sessions {
@@ -128,18 +130,18 @@ impl StoredPart {
     }
 }
 
-fn queue(reader: &mut Reader<'_>, has_dying: bool) -> Result<StoredQueue, RecordError> {
+fn queue(reader: &mut Reader<'_>, has_leaving: bool) -> Result<StoredQueue, RecordError> {
     let len = reader.u32()? as usize;
     let definition = DefinitionRecord::decode(reader.bytes(len)?)?;
     let len = usize::try_from(reader.u64()?).map_err(|_| reader.error("a length is too large"))?;
     let snapshot = Snapshot::decode(reader.bytes(len)?)
         .map_err(|_| reader.error("a queue's state is not legal"))?;
-    let mut dying = BTreeMap::new();
-    for _ in 0..if has_dying { reader.u32()? } else { 0 } {
-        let (offset, one) = Dying::decode(reader)?;
-        dying.insert(offset, one);
+    let mut leaving = BTreeMap::new();
+    for _ in 0..if has_leaving { reader.u32()? } else { 0 } {
+        let (offset, one) = Leaving::decode(reader)?;
+        leaving.insert(offset, one);
     }
-    Ok(StoredQueue { definition, snapshot, dying })
+    Ok(StoredQueue { definition, snapshot, leaving })
 }
 
 #[cfg(test)]

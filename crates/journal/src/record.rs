@@ -2,7 +2,7 @@
 
 mod codec;
 mod definition;
-mod dying;
+mod leaving;
 mod publish;
 mod session;
 mod session_parts;
@@ -11,7 +11,7 @@ mod targets;
 
 pub(crate) use codec::{Reader, put_varint};
 pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub use dying::Dying;
+pub use leaving::{Leaving, Why};
 pub use publish::{Kept, PublishRecord, Targets, encode_publish};
 pub use session::{SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, StoredSession, StoredSubscription};

@@ -13,7 +13,7 @@ use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
 use crate::record::{
-    DefinitionRecord, Delayed, Dying, Lying, Moved, PublishRecord, RecordError, SessionEvent,
+    DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
     SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
@@ -27,7 +27,7 @@ pub struct RecoveredQueue {
     /// Its engine, as the log left it.
     pub engine: Queue,
     /// Messages that the engine has given up and that have not been stored as dead letters.
-    pub dying: BTreeMap<Offset, Dying>,
+    pub leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -111,12 +111,12 @@ impl Recovery {
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
             let part = StoredPart::decode(part)?;
             recovery.next_sink = recovery.next_sink.max(part.next_sink);
-            for StoredQueue { definition, snapshot, dying } in part.queues {
+            for StoredQueue { definition, snapshot, leaving } in part.queues {
                 let seed = u64::from(definition.sink.0);
                 let engine = Queue::restore(definition.properties.config.clone(), seed, snapshot);
                 recovery
                     .queues
-                    .insert(definition.sink, RecoveredQueue { definition, engine, dying });
+                    .insert(definition.sink, RecoveredQueue { definition, engine, leaving });
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
@@ -145,9 +145,9 @@ impl Recovery {
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
             RecordKind::QueueDeleted => {
                 if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
-                    let dying = queue.dying.values().map(|dying| dying.at);
+                    let leaving = queue.leaving.values().map(|leaving| leaving.at);
                     let here = queue.engine.stored().chain(queue.engine.kept());
-                    for at in here.map(|(_, at)| at).chain(dying) {
+                    for at in here.map(|(_, at)| at).chain(leaving) {
                         self.released.add(Position::from_u64(at.0));
                     }
                 }
@@ -208,8 +208,8 @@ impl Recovery {
     /// A message has left a queue for another.
     fn moved(&mut self, moved: Moved) {
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
-        let dying = queue.dying.remove(&moved.offset).map(|dying| dying.at);
-        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(dying) {
+        let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
+        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
             self.released.add(Position::from_u64(at.0));
         }
     }
@@ -244,8 +244,8 @@ impl Recovery {
             None => {
                 let engine =
                     Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
-                let dying = BTreeMap::new();
-                self.queues.insert(definition.sink, RecoveredQueue { definition, engine, dying });
+                let leaving = BTreeMap::new();
+                self.queues.insert(definition.sink, RecoveredQueue { definition, engine, leaving });
             }
         }
     }

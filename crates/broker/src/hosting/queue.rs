@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use log_api::{Position, ShardId};
+use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{Action, ConsumerId, Input, NewMessage, Offset, Queue, QueueConfig, StoredAt};
 use stdx::{Instant, UnixMillis};
 
-use super::burial::Burial;
+use super::moves::Moves;
 use crate::budget::Budget;
 use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use crate::record::{Dying, Left};
+use crate::record::{Leaving, Left, Why};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
 
@@ -71,9 +72,9 @@ pub(crate) struct HostedQueue {
     /// Messages the engine has given up in this input, of a queue that keeps no dead letters.
     dead: Vec<Offset>,
     /// Messages on their way to the dead letters.
-    pub(crate) burial: Burial,
+    pub(crate) moves: Moves,
     /// Whether the host has it on its list of queues with such messages.
-    pub(crate) is_mourning: bool,
+    pub(crate) is_moving: bool,
     room: Arc<Room>,
     /// What the room was told of the engine.
     counted: Load,
@@ -93,8 +94,8 @@ impl HostedQueue {
         Self {
             definition,
             logged_dispatched_to: engine.dispatched_to(),
-            burial: Burial::default(),
-            is_mourning: false,
+            moves: Moves::default(),
+            is_moving: false,
             room,
             counted,
             engine,
@@ -178,6 +179,27 @@ impl HostedQueue {
         self.handle(Input::Clock(UnixMillis(unix_ms)), turn);
     }
 
+    /// Lets a waiting message go to another queue. False when it does not wait any more.
+    pub(crate) fn redrive(&mut self, offset: Offset, to: SinkId, turn: &mut Turn) -> bool {
+        let Some((at, ..)) = self.engine.message(offset) else { return false };
+        let mut actions = std::mem::take(&mut self.actions);
+        let taken = self.engine.handle(turn.now, Input::Redriven(offset), &mut actions).is_ok();
+        if taken {
+            self.forget(offset);
+            self.moves.add(offset, Leaving { at, why: Why::Redriven { to } });
+        }
+        for action in actions.drain(..) {
+            // The record by which it arrives elsewhere says that it has left.
+            if !matches!(action, Action::Settled { offset: gone, .. } if gone == offset) {
+                self.perform(action, turn);
+            }
+        }
+        self.actions = actions;
+        self.count_room(Load::default());
+        self.grant(turn);
+        taken
+    }
+
     /// Other properties. They do not make a damaged queue deliver.
     pub(crate) fn reconfigure(&mut self, definition: Arc<QueueDefinition>, turn: &mut Turn) {
         let config = definition.properties.config.clone();
@@ -230,7 +252,7 @@ impl HostedQueue {
                     self.leaves(Left::Dropped, offset, at, turn);
                 } else {
                     self.forget(offset);
-                    self.burial.add(offset, Dying { at, reason, attempts });
+                    self.moves.add(offset, Leaving { at, why: Why::Dead { reason, attempts } });
                 }
             }
             Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
@@ -405,7 +427,7 @@ impl HostedQueue {
     /// Bodies in the log that are needed here.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
-        self.engine.stored().count() + self.engine.kept().count() + self.burial.dying().len()
+        self.engine.stored().count() + self.engine.kept().count() + self.moves.leaving().len()
     }
 
     /// Checks the engine, the account, and that each body at hand is of a message that is here.

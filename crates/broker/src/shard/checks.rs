@@ -97,5 +97,6 @@ impl Shard {
             + self.looks.len()
             + self.outside.len()
             + self.delayed.open_ends()
+            + self.redrives.open_ends()
     }
 }

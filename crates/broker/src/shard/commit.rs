@@ -47,8 +47,10 @@ impl Shard {
 
     /// Bodies that somebody asked for.
     fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
-        if let Some(sink) = Hosting::burial_of(token) {
-            self.dying_read(sink, records);
+        if let Some(sink) = Hosting::moves_of(token) {
+            self.leaving_read(sink, records);
+        } else if let Some(page) = Hosting::redrive_of(token) {
+            self.redrive_read(page, records);
         } else if let Some(number) = reader_of(token) {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
@@ -94,6 +96,9 @@ impl Shard {
             Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
             Ok(Some(more)) => {
                 self.hosting.apply_publish(record, publish, Some(&more), &mut self.turn);
+                if let Some(moved) = more.moved {
+                    self.redriven(moved);
+                }
                 if let Some(delayed) = more.delayed {
                     let size = publish.counted_bytes();
                     self.delayed_stored(delayed, Lying { at: record.position, size });

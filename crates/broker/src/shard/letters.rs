@@ -58,6 +58,7 @@ impl Shard {
             Letter::EndClient { client_id, ends_session, reply } => {
                 self.end_client(&client_id, ends_session, reply, out);
             }
+            Letter::Redrive { request, reply } => self.redrive(request, reply),
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
             Letter::Drain(reply) => {
                 self.drain(out);

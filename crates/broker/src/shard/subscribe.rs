@@ -8,7 +8,7 @@ use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
-use super::burial::{DEAD, dead_letter_queue, new_dead_letter_queue};
+use super::dead_letters::{DEAD, dead_letter_queue, new_dead_letter_queue};
 use super::restore::options_of;
 use super::session_log::{Granted, SubAckToSend, Waiting};
 use super::state::PendingSubscribe;

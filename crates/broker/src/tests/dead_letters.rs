@@ -403,3 +403,139 @@ ledger morgue
 "#,
     );
 }
+
+#[test]
+fn dead_letters_are_sent_back() {
+    check(
+        r#"
+create jobs work dead_letter=own
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work one id=1 up=k:v
+  a publish 1 id=1 work one k:v queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+p publish 1 work two id=2
+  a publish 1 id=2 work two queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+  p puback 2 00
+a puback 1 99
+a puback 2 99
+redrive dead:jobs
+  a publish 1 id=3 work one k:v queue:jobs offset:2 attempt:1 publish-ts:1700000000000
+  a publish 1 id=4 work two queue:jobs offset:3 attempt:1 publish-ts:1700000000000
+  redriven 2
+ledger dead:jobs
+  enqueued=2 settled=2
+ledger jobs
+  enqueued=4 in_flight=2 dead_lettered=2
+a puback 3 99
+crash
+ledger dead:jobs
+  enqueued=3 settled=2 ready=1
+ledger jobs
+  enqueued=4 ready=1 dead_lettered=3
+"#,
+    );
+}
+
+#[test]
+fn dead_letters_are_sent_back_from_a_queue_of_many_or_elsewhere() {
+    check(
+        r#"
+create morgue -
+create one t/1 dead_letter=morgue
+create two t/2 dead_letter=morgue
+create other - max_messages=1
+a connect
+  a connack 00
+a subscribe 1 $queue/one,1 $queue/two,1
+  a suback 1 01 01
+p connect
+  p connack 00
+p publish 1 t/1 a id=1
+  a publish 1 id=1 t/1 a
+  p puback 1 00
+p publish 1 t/2 b id=2
+  a publish 1 id=2 t/2 b
+  p puback 2 00
+p publish 1 t/1 c id=3
+  a publish 1 id=3 t/1 c
+  p puback 3 00
+a puback 1 99
+a puback 2 99
+a puback 3 99
+a unsubscribe 2 $queue/one $queue/two
+  a unsuback 2 00 00
+redrive morgue only=two
+  redriven 1
+redrive morgue to=none
+  redriven 0, then: there is no queue 'none'
+redrive morgue to=morgue
+  redriven 0, then: queue 'morgue' is the one that the messages are in
+redrive morgue to=other
+  redriven 1, then: queue 'other' is full
+ledger other
+  enqueued=1 ready=1
+ledger morgue
+  enqueued=3 settled=2 ready=1
+delete one
+redrive morgue
+  redriven 0, then: there is no queue 'one'
+ledger two
+  enqueued=2 ready=1 dead_lettered=1
+"#,
+    );
+}
+
+#[test]
+fn a_redrive_is_answered_when_it_is_durable() {
+    check(
+        r#"
+create jobs work dead_letter=own
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work one id=1
+  a publish 1 id=1 work one
+  p puback 1 00
+a puback 1 99
+a unsubscribe 2 $queue/jobs
+  a unsuback 2 00
+log hold
+redrive dead:jobs
+crash
+ledger dead:jobs
+  enqueued=1 ready=1
+ledger jobs
+  enqueued=1 dead_lettered=1
+log full
+redrive dead:jobs
+  the log takes no messages now
+log well
+log hold
+redrive dead:jobs
+log fails
+log commit
+  the log takes no messages now
+ledger dead:jobs
+  enqueued=1 settled=1
+ledger jobs
+  enqueued=1 dead_lettered=1
+log well
+wait 1000
+ledger jobs
+  enqueued=2 ready=1 dead_lettered=1
+crash
+ledger dead:jobs
+  enqueued=1 settled=1
+ledger jobs
+  enqueued=2 ready=1 dead_lettered=1
+"#,
+    );
+}

@@ -25,6 +25,7 @@ enum Step {
     Lose { consumer: usize },
     Wait { milliseconds: u64 },
     Log(&'static str),
+    Redrive { queue: usize },
     Checkpoint,
     Crash,
 }
@@ -47,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|milliseconds| Step::Wait { milliseconds }),
         3 => prop::sample::select(vec!["hold", "commit", "commit", "full", "well", "well"])
             .prop_map(Step::Log),
+        2 => (0..QUEUES.len()).prop_map(|queue| Step::Redrive { queue }),
         1 => Just(Step::Checkpoint),
         1 => Just(Step::Crash),
     ]
@@ -126,6 +128,9 @@ impl Twin {
 
     fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().collect();
+        if !PUBLISHERS.contains(&words[0]) && !CONSUMERS.contains(&words[0]) {
+            return;
+        }
         let name = words[0].to_owned();
         match words[1] {
             "puback" | "pubrec" => {
@@ -186,6 +191,7 @@ impl Twin {
             }
             Step::Wait { milliseconds } => self.command(&format!("wait {milliseconds}")),
             Step::Log(word) => self.command(&format!("log {word}")),
+            Step::Redrive { queue } => self.command(&format!("redrive {}", QUEUES[queue].1)),
             Step::Checkpoint => self.command("checkpoint"),
             Step::Crash => self.crash(),
         }
@@ -239,7 +245,8 @@ impl Twin {
         for _ in 0..50 {
             for (queue, dead) in QUEUES {
                 let dead_address = if dead == "morgue" { "$queue/morgue" } else { "$dead/one" };
-                for (from, address) in [(dead, dead_address), (queue, &*format!("$queue/{queue}"))] {
+                for (from, address) in [(dead, dead_address), (queue, &*format!("$queue/{queue}"))]
+                {
                     for message in self.drain(from, address) {
                         *found.entry((queue.to_owned(), message)).or_default() += 1;
                     }

@@ -11,6 +11,7 @@ use super::client::Words;
 use super::world::World;
 use crate::control::{NewQueue, QueueChange};
 use crate::directory::{DeadLetter, QueueProperties};
+use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 
 impl World {
     pub(super) fn create(&mut self, words: &Words<'_>) -> Vec<String> {
@@ -36,6 +37,33 @@ impl World {
         let change = QueueChange { properties: Some(properties), topic_filter };
         let name = words.at(1).to_owned();
         self.ask(|handle, reply| handle.change_queue(name, change, Box::new(reply)))
+    }
+
+    /// `redrive <queue> [only=] [to=]`: one page.
+    pub(super) fn redrive(&mut self, words: &Words<'_>) -> Vec<String> {
+        let Some(queue) = self.handle.queue(words.at(1)) else {
+            return vec!["no such queue".to_owned()];
+        };
+        let request = RedriveRequest {
+            from: queue.sink,
+            offset: queue_engine::Offset(0),
+            max: 64,
+            only: words.value("only").map(Box::from),
+            to: words.value("to").map(Box::from),
+        };
+        let answers = Arc::clone(&self.answers);
+        let reply = move |page: Result<RedrivePage, RedriveError>| {
+            let line = match page {
+                Ok(RedrivePage { redriven, stopped: None, .. }) => format!("redriven {redriven}"),
+                Ok(RedrivePage { redriven, stopped: Some(why), .. }) => {
+                    format!("redriven {redriven}, then: {why}")
+                }
+                Err(error) => error.to_string(),
+            };
+            answers.lock().expect("not poisoned").push(line);
+        };
+        self.handle.redrive(request, Box::new(reply));
+        self.settle()
     }
 
     fn ask<T, E: ToString>(

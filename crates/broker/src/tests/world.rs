@@ -137,6 +137,7 @@ impl World {
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
             "change" => return self.change(&words),
+            "redrive" => return self.redrive(&words),
             "delete" => return self.delete(words.at(1)),
             "held" => return self.held_line(),
             "segments_left" => {

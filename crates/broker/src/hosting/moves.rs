@@ -1,54 +1,60 @@
-//! Messages that a queue here has given up, until they are stored as dead letters. It must not know what a dead letter
-//! looks like.
+//! Messages that leave a queue here for another, until they are stored there. It must not know where they go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use log_api::Position;
 use queue_engine::Offset;
 
-use crate::record::Dying;
+use crate::record::{Leaving, Why};
 use crate::turn::Turn;
 
 /// Bodies that are read in one go.
 const READ_MESSAGES_MAX: usize = 64;
 
-/// Given up by the engine, and not yet a dead letter.
+/// Let go by the engine, and not yet elsewhere.
 ///
 /// ```text
-///   waiting ──── read ────▶ written ──── the record is committed ────▶ a dead letter
+///   waiting ──── read ────▶ written ──── the record is committed ────▶ in the other queue
 ///      ▲                       │
 ///      └──── not stored ───────┘
 /// ```
 /// All of them are in checkpoints, since the engine has forgotten them.
 #[derive(Default)]
-pub(crate) struct Burial {
-    dying: BTreeMap<Offset, Dying>,
+pub(crate) struct Moves {
+    leaving: BTreeMap<Offset, Leaving>,
     /// Of these, those whose body is being read, in the order of the answers.
     reading: Vec<Offset>,
     /// Of these, those whose record is on its way.
     written: BTreeSet<Offset>,
+    /// Nothing is tried until a timer, or somebody, says so.
+    pub(crate) rests: bool,
 }
 
-impl Burial {
-    pub(crate) fn of(dying: BTreeMap<Offset, Dying>) -> Self {
-        Self { dying, ..Self::default() }
+impl Moves {
+    pub(crate) fn of(leaving: BTreeMap<Offset, Leaving>) -> Self {
+        Self { leaving, ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, offset: Offset, dying: Dying) {
-        self.dying.insert(offset, dying);
+    pub(crate) fn add(&mut self, offset: Offset, leaving: Leaving) {
+        self.leaving.insert(offset, leaving);
     }
 
-    pub(crate) const fn dying(&self) -> &BTreeMap<Offset, Dying> {
-        &self.dying
+    pub(crate) const fn leaving(&self) -> &BTreeMap<Offset, Leaving> {
+        &self.leaving
     }
 
-    pub(crate) fn get(&self, offset: Offset) -> Option<Dying> {
-        self.dying.get(&offset).copied()
+    pub(crate) fn get(&self, offset: Offset) -> Option<Leaving> {
+        self.leaving.get(&offset).copied()
     }
 
     /// Whether some wait, and nothing is done about it.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.reading.is_empty() && self.dying.len() > self.written.len()
+        !self.rests && self.reading.is_empty() && self.leaving.len() > self.written.len()
+    }
+
+    /// Whether some are dead letters.
+    pub(crate) fn has_dead(&self) -> bool {
+        self.leaving.values().any(|leaving| matches!(leaving.why, Why::Dead { .. }))
     }
 
     /// Asks the log for bodies.
@@ -56,10 +62,10 @@ impl Burial {
         if !self.reading.is_empty() {
             return;
         }
-        let waiting = self.dying.iter().filter(|(offset, _)| !self.written.contains(offset));
+        let waiting = self.leaving.iter().filter(|(offset, _)| !self.written.contains(offset));
         let (offsets, positions): (Vec<_>, Vec<_>) = waiting
             .take(READ_MESSAGES_MAX)
-            .map(|(offset, dying)| (*offset, Position::from_u64(dying.at.0)))
+            .map(|(offset, leaving)| (*offset, Position::from_u64(leaving.at.0)))
             .unzip();
         if !positions.is_empty() {
             self.reading = offsets;
@@ -83,8 +89,8 @@ impl Burial {
     }
 
     /// That record is stored.
-    pub(crate) fn is_done(&mut self, offset: Offset) -> Option<Dying> {
+    pub(crate) fn is_done(&mut self, offset: Offset) -> Option<Leaving> {
         self.written.remove(&offset);
-        self.dying.remove(&offset)
+        self.leaving.remove(&offset)
     }
 }
