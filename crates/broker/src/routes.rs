@@ -74,6 +74,11 @@ impl Route {
         self.groups.iter().find(|group| group.mark == mark)
     }
 
+    /// Whether there are queues, and none that must have the message synced before it is acknowledged.
+    pub(crate) fn is_relaxed(&self) -> bool {
+        !self.terms.is_empty() && self.terms.iter().all(|terms| terms.relaxed)
+    }
+
     /// Whether anybody takes the message.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscribers.is_empty() && self.groups.is_empty() && self.sinks.is_empty()
