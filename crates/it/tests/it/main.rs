@@ -10,6 +10,7 @@ mod listeners;
 mod openapi;
 mod operator;
 mod overlap;
+mod pages;
 mod pairs;
 mod protection;
 mod retained;
