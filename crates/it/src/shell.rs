@@ -93,7 +93,8 @@ impl Shell {
     /// # Panics
     /// The places cannot be written.
     pub fn point_at(&self, weir: &Weir) {
-        let ports = [("mqtt", weir.mqtt.port().to_string()), ("http", weir.http.port().to_string())];
+        let ports =
+            [("mqtt", weir.mqtt.port().to_string()), ("http", weir.http.port().to_string())];
         for (name, text) in ports.into_iter().chain([("pid", weir.pid().to_string())]) {
             fs::write(self.directory.join("places").join(name), text).expect("written");
         }

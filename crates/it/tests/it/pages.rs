@@ -47,7 +47,11 @@ fn steps(page: &str) -> Vec<Step> {
         command.push_str(line);
         command.push('\n');
         if !line.ends_with('\\') && is_whole(&command) {
-            steps.push(Step { line: index + 1, command: std::mem::take(&mut command), printed: None });
+            steps.push(Step {
+                line: index + 1,
+                command: std::mem::take(&mut command),
+                printed: None,
+            });
         }
     }
     steps
@@ -61,7 +65,8 @@ fn is_whole(command: &str) -> bool {
 
 /// Whether it may be run again.
 fn only_looks(command: &str) -> bool {
-    let looks = ["weir queue show", "weir queue ls", "weir delayed ls", "weir alarms", "cat ", "grep "];
+    let looks =
+        ["weir queue show", "weir queue ls", "weir delayed ls", "weir alarms", "cat ", "grep "];
     looks.iter().any(|start| command.starts_with(start))
 }
 
@@ -84,7 +89,8 @@ fn fits(line: &str, wanted: &str) -> bool {
 fn is_as_wanted(step: &Step, code: i32, output: &str) -> bool {
     let Some(printed) = &step.printed else { return code == 0 };
     let lines: Vec<&str> = output.lines().collect();
-    lines.len() == printed.len() && lines.iter().zip(printed).all(|(line, wanted)| fits(line, wanted))
+    lines.len() == printed.len()
+        && lines.iter().zip(printed).all(|(line, wanted)| fits(line, wanted))
 }
 
 /// Types all of a page.
