@@ -40,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) subscribers: Box<[Match]>,
     pub(crate) groups: SmallVec<[RouteGroup; 1]>,
     pub(crate) sinks: SmallVec<[SinkId; 2]>,
+    /// Whether all of them are content with a message that is written and not synced.
+    pub(crate) is_relaxed: bool,
     /// What they ask of publishers, in the same order.
     pub(crate) terms: SmallVec<[Arc<Terms>; 2]>,
     /// The shards that have sessions in `subscribers`.
@@ -72,11 +74,6 @@ impl Route {
     /// The shared group of that mark.
     pub(crate) fn group(&self, mark: u32) -> Option<&RouteGroup> {
         self.groups.iter().find(|group| group.mark == mark)
-    }
-
-    /// Whether there are queues, and none that must have the message synced before it is acknowledged.
-    pub(crate) fn is_relaxed(&self) -> bool {
-        !self.terms.is_empty() && self.terms.iter().all(|terms| terms.relaxed)
     }
 
     /// Whether anybody takes the message.
@@ -199,6 +196,7 @@ impl RouteCache {
         Route {
             subscribers: self.matches.subscribers.as_slice().into(),
             groups: self.matches.groups.iter().map(group).collect(),
+            is_relaxed: !terms.is_empty() && terms.iter().all(|terms| terms.relaxed),
             sinks: terms.iter().map(|terms| terms.sink).collect(),
             terms,
             shards,
