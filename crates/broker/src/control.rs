@@ -31,6 +31,8 @@ pub struct NewQueue {
 pub struct QueueChange {
     /// The properties it shall have.
     pub config: Option<QueueConfig>,
+    /// Whether it shall deliver nothing, whatever the properties say.
+    pub paused: Option<bool>,
     /// Whether what is given up shall be dropped.
     pub drops_dead_letters: Option<bool>,
     /// What to bind it to from now on.

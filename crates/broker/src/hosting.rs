@@ -1,7 +1,9 @@
 //! The queues that a shard owns: applies what the log commits, answers consumers, writes settlements and checkpoints.
 //! It must not know sessions, connections or packets.
 
+pub(crate) mod operate;
 mod queue;
+pub(crate) mod watch;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
+use log_api::{CommittedRecord, Position, ReadError, ShardSet};
 use mqtt_router::SinkId;
 use queue_engine::{Input, NewMessage, Outcome, Queue, StoredAt};
 use stdx::{Instant, UnixMillis};
@@ -17,7 +19,7 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
-use crate::record::{Left, PublishRecord, SettleRecord, ranges};
+use crate::record::PublishRecord;
 use crate::turn::Turn;
 
 pub(crate) use queue::{HostedQueue, ReadAhead};
@@ -239,18 +241,9 @@ impl Hosting {
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;
-            let taken = queue.left.iter_mut().map(std::mem::take);
-            let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-            queue.logged_dispatched_to = queue.engine.dispatched_to();
-            let record = SettleRecord {
-                sink,
-                dispatched_to: queue.logged_dispatched_to,
-                left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-                attempts: std::mem::take(&mut queue.attempts),
-            };
-            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| {
-                record.encode(out)
-            });
+            if queue.has_unlogged() {
+                queue.log(None, ShardSet::EMPTY, SETTLE_TOKEN, turn);
+            }
         }
     }
 
@@ -278,12 +271,7 @@ impl Hosting {
 
     /// All queues' numbers.
     pub(crate) fn states(&self, now: UnixMillis) -> Vec<(SinkId, QueueState)> {
-        let state = |(sink, queue): (&SinkId, &HostedQueue)| {
-            let ledger = queue.engine.ledger();
-            let age = ledger.oldest_stored.map(|at| now.since(at)).unwrap_or_default();
-            let oldest_age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-            (*sink, QueueState { ledger, oldest_age_ms })
-        };
+        let state = |(sink, queue): (&SinkId, &HostedQueue)| (*sink, queue.state(now));
         self.queues.iter().map(state).collect()
     }
 
@@ -296,7 +284,10 @@ impl Hosting {
     /// Bodies in the log that the queues here need.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
-        self.queues.values().map(|queue| queue.engine.stored().count()).sum()
+        let needed = |queue: &HostedQueue| {
+            queue.engine.stored().count() + queue.engine.kept().count()
+        };
+        self.queues.values().map(needed).sum()
     }
 
     /// The account of a queue.

@@ -26,6 +26,17 @@ pub(crate) struct RecoveredQueue {
     pub(crate) engine: Queue,
 }
 
+impl RecoveredQueue {
+    /// A consumer accepted a message. Gives where its body is, if nobody needs that any more.
+    fn settled(&mut self, offset: Offset) -> Option<StoredAt> {
+        if self.definition.config.keep_settled.is_zero() {
+            return self.engine.replay_left(offset, Departure::Settled);
+        }
+        self.engine.replay_kept(offset);
+        None
+    }
+}
+
 /// Takes a checkpoint and replays records over it.
 #[derive(Default)]
 pub struct Recovery {
@@ -152,7 +163,7 @@ impl Recovery {
                 }
                 if let SessionEvent::LeaseReceived(lease) = &record.event
                     && let Some(queue) = self.queues.get_mut(&lease.sink)
-                    && let Some(at) = queue.engine.replay_left(lease.offset, Departure::Settled)
+                    && let Some(at) = queue.settled(lease.offset)
                 {
                     self.released.add(Position::from_u64(at.0));
                 }
@@ -199,6 +210,9 @@ impl Recovery {
 
     fn settle(&mut self, record: &SettleRecord) {
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
+        if let Some(to) = record.rewound {
+            queue.engine.replay_rewound(to);
+        }
         for (left, ranges) in &record.left {
             for offset in ranges.iter().cloned().flatten() {
                 if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {

@@ -89,5 +89,6 @@ impl Shard {
             + self.looks.len()
             + self.outside.len()
             + self.delayed.open_ends()
+            + self.operations.len()
     }
 }

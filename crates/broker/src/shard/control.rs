@@ -104,7 +104,8 @@ impl Shard {
                 self.define(queue)
             }
             (ControlRequest::Change { change, .. }, Some(known)) => {
-                let config = change.config.clone().unwrap_or_else(|| known.config.clone());
+                let mut config = change.config.clone().unwrap_or_else(|| known.config.clone());
+                config.paused = change.paused.unwrap_or(config.paused);
                 let same = known.topic_filter.as_deref().map(str::to_owned);
                 Check::Define(DefinitionRecord {
                     sink: known.sink,
@@ -196,6 +197,9 @@ impl Shard {
             self.bind(sink, definition.topic_filter.as_deref(), None);
             tracing::info!(queue = &*definition.name, "queue deleted");
             self.control_done(record.token, Ok(definition));
+        }
+        if let Some(name) = self.hosting.queue(sink).map(|queue| Arc::clone(&queue.definition.name)) {
+            self.forget_alarms_of(&name);
         }
         self.hosting.delete(sink, &mut self.turn);
     }

@@ -58,6 +58,7 @@ impl Shard {
                 self.end_client(&client_id, ends_session, reply, out);
             }
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
+            Letter::Queue(letter) => self.queue_letter(letter),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

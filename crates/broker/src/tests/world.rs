@@ -145,7 +145,7 @@ impl World {
             "ends" => return vec![self.open_ends().to_string()],
             "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
-            _ if self.operator_command(&words) => {}
+            _ if self.operator_command(&words) || self.queue_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()
@@ -443,6 +443,9 @@ impl World {
             ("delayed", ledger.delayed),
             ("expired", ledger.expired),
             ("dropped", ledger.dropped),
+            ("replaced", ledger.replaced),
+            ("dead_lettered", ledger.dead_lettered),
+            ("purged", ledger.purged),
         ];
         let terms = terms.iter().filter(|(_, n)| *n > 0).map(|(term, n)| format!("{term}={n}"));
         terms.collect::<Vec<_>>().join(" ")
