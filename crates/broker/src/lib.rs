@@ -4,7 +4,6 @@
 mod alarms;
 mod broker;
 mod budget;
-mod checkpoint;
 mod clocks;
 mod config;
 mod control;
@@ -20,9 +19,6 @@ mod operate;
 mod outbox;
 mod peer;
 mod post;
-mod record;
-mod recovery;
-mod retained;
 mod routes;
 mod shard;
 mod shared;
@@ -33,6 +29,8 @@ pub mod testing;
 mod tests;
 mod timers;
 mod turn;
+
+use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED, MEMORY,
@@ -46,6 +44,8 @@ pub use directory::QueueDefinition;
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
+pub use journal::record::RecordError;
+pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
     ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
     WalkCursor,
@@ -56,7 +56,5 @@ pub use operate::{Look, Looked, OperateError, QueueConsumer, QueueMessage, SeekT
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
-pub use record::RecordError;
-pub use recovery::{Recovered, RecoveredCounts, Recovery};
 pub use shard::Shard;
 pub use stats::Counts;
