@@ -9,6 +9,7 @@ mod mapping;
 mod memory;
 mod node;
 mod operator;
+mod queue_operations;
 mod serve;
 
 pub use serve::{Options, check, serve};
