@@ -7,7 +7,6 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
-
 use tokio::time::timeout;
 
 use crate::failure::Failure;
