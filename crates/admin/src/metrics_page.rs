@@ -81,9 +81,10 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
             numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
         );
     }
-    let losses = numbers.queues.iter().filter_map(|queue| {
-        Some((queue.name.as_str(), queue.stats.time_to_data_loss_ms?))
-    });
+    let losses = numbers
+        .queues
+        .iter()
+        .filter_map(|queue| Some((queue.name.as_str(), queue.stats.time_to_data_loss_ms?)));
     page.labelled_seconds(Metric::QueueTimeToDataLoss, losses);
     page.finish()
 }

@@ -284,9 +284,8 @@ impl Hosting {
     /// Bodies in the log that the queues here need.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
-        let needed = |queue: &HostedQueue| {
-            queue.engine.stored().count() + queue.engine.kept().count()
-        };
+        let needed =
+            |queue: &HostedQueue| queue.engine.stored().count() + queue.engine.kept().count();
         self.queues.values().map(needed).sum()
     }
 

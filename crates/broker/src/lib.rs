@@ -33,8 +33,8 @@ mod turn;
 use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
-    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED, MEMORY,
-    QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW,
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED,
+    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
 pub use budget::Budget;

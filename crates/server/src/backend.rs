@@ -193,7 +193,8 @@ impl Backend for BrokerBackend {
         paused: bool,
     ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
         Box::pin(async move {
-            let changed = answer(|reply| self.handle.set_queue_paused(&name, paused, reply)).await?;
+            let changed =
+                answer(|reply| self.handle.set_queue_paused(&name, paused, reply)).await?;
             self.view_of(changed.map_err(api_error)?).await
         })
     }

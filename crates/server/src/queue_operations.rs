@@ -173,7 +173,10 @@ mod tests {
             content_type: Some("text/plain".to_owned()),
             response_topic: Some("reply".to_owned()),
             correlation_data: Some("AP8=".to_owned()),
-            user_properties: vec![("k".to_owned(), "1".to_owned()), ("k".to_owned(), "2".to_owned())],
+            user_properties: vec![
+                ("k".to_owned(), "1".to_owned()),
+                ("k".to_owned(), "2".to_owned()),
+            ],
         };
         assert_eq!(properties(&message), expected);
     }

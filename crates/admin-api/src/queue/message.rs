@@ -90,7 +90,9 @@ mod tests {
             (view(None), stands.clone()),
             (
                 view(body(b"hi")),
-                says(json!({"topic": "a/b", "payload": "aGk=", "text": "hi", "qos": 1, "properties": {}})),
+                says(
+                    json!({"topic": "a/b", "payload": "aGk=", "text": "hi", "qos": 1, "properties": {}}),
+                ),
             ),
             (
                 view(body(&[0, 255])),

@@ -55,11 +55,7 @@ impl Backend for Numbers {
         refused()
     }
 
-    fn purge_queue(
-        &self,
-        _: String,
-        _: PurgeBody,
-    ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+    fn purge_queue(&self, _: String, _: PurgeBody) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
         refused()
     }
 

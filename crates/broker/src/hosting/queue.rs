@@ -10,10 +10,10 @@ use queue_engine::Outcome;
 use queue_engine::{Action, ConsumerId, Input, Offset, Queue, QueueConfig, StoredAt};
 use stdx::Instant;
 
+use super::watch::Seen;
 use crate::budget::Budget;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use super::watch::Seen;
 use crate::record::{Left, SettleRecord, ranges};
 use crate::turn::Turn;
 

@@ -131,7 +131,14 @@ mod tests {
 
     #[test]
     fn an_account_balances_or_says_what_does_not() {
-        let sound = Ledger { enqueued: 5, settled: 2, ready: 1, delayed: 1, purged: 1, ..Ledger::default() };
+        let sound = Ledger {
+            enqueued: 5,
+            settled: 2,
+            ready: 1,
+            delayed: 1,
+            purged: 1,
+            ..Ledger::default()
+        };
         assert_eq!(imbalance(&sound), None);
         let lost = Ledger { ready: 0, ..sound };
         let said = imbalance(&lost).expect("one is missing");

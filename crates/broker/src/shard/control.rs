@@ -198,7 +198,8 @@ impl Shard {
             tracing::info!(queue = &*definition.name, "queue deleted");
             self.control_done(record.token, Ok(definition));
         }
-        if let Some(name) = self.hosting.queue(sink).map(|queue| Arc::clone(&queue.definition.name)) {
+        if let Some(name) = self.hosting.queue(sink).map(|queue| Arc::clone(&queue.definition.name))
+        {
             self.forget_alarms_of(&name);
         }
         self.hosting.delete(sink, &mut self.turn);

@@ -39,12 +39,20 @@ pub(super) const fn operation_of(token: u64) -> Option<usize> {
 
 /// The purge whose bodies were read, if they are one's.
 pub(super) const fn purge_of(read_token: u64) -> Option<usize> {
-    if read_token >> 59 == PURGE_READ >> 59 { Some((read_token & !PURGE_READ) as usize) } else { None }
+    if read_token >> 59 == PURGE_READ >> 59 {
+        Some((read_token & !PURGE_READ) as usize)
+    } else {
+        None
+    }
 }
 
 /// The look whose bodies were read, if they are one's.
 pub(super) const fn peek_of(read_token: u64) -> Option<usize> {
-    if read_token >> 58 == PEEK_READ >> 58 { Some((read_token & !PEEK_READ) as usize) } else { None }
+    if read_token >> 58 == PEEK_READ >> 58 {
+        Some((read_token & !PEEK_READ) as usize)
+    } else {
+        None
+    }
 }
 
 /// What is under way.
@@ -201,7 +209,8 @@ impl Shard {
         // The rest in another turn, behind whatever has come meanwhile.
         if let Some(job) = self.operations.jobs.get(key) {
             let (sink, name) = (job.sink, Arc::clone(&job.name));
-            let letter = QueueLetter::Operate { sink, name, operation: Operation::Continue { key } };
+            let letter =
+                QueueLetter::Operate { sink, name, operation: Operation::Continue { key } };
             self.shared.post.send(self.id, Mail(Letter::Queue(letter)));
         }
     }

@@ -71,10 +71,7 @@ impl World {
     }
 }
 
-fn told<T>(
-    result: Result<T, OperateError>,
-    lines: impl FnOnce(T) -> Vec<String>,
-) -> Vec<String> {
+fn told<T>(result: Result<T, OperateError>, lines: impl FnOnce(T) -> Vec<String>) -> Vec<String> {
     result.map_or_else(|error| vec![error.to_string()], lines)
 }
 
@@ -99,9 +96,12 @@ fn message_line(message: &QueueMessage) -> String {
 }
 
 fn consumer_line(consumer: &QueueConsumer) -> String {
-    let QueueConsumer { client_id, address, qos, in_flight, max_inflight, is_resting, .. } = consumer;
+    let QueueConsumer { client_id, address, qos, in_flight, max_inflight, is_resting, .. } =
+        consumer;
     let since = consumer.since.0 - EPOCH_MS;
     let rests = if *is_resting { " rests" } else { "" };
     let qos = qos.as_u8();
-    format!("{client_id} {address} qos={qos} in_flight={in_flight}/{max_inflight} since={since}{rests}")
+    format!(
+        "{client_id} {address} qos={qos} in_flight={in_flight}/{max_inflight} since={since}{rests}"
+    )
 }
