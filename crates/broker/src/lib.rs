@@ -19,10 +19,12 @@ mod operate;
 mod outbox;
 mod peer;
 mod post;
+mod redrive;
 mod routes;
 mod shard;
 mod shared;
 mod stats;
+mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -40,7 +42,7 @@ pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
-pub use directory::QueueDefinition;
+pub use directory::{DeadLetter, Durability, QueueDefinition, QueueProperties};
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
@@ -56,5 +58,6 @@ pub use operate::{Look, Looked, OperateError, QueueConsumer, QueueMessage, SeekT
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
+pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
 pub use shard::Shard;
 pub use stats::Counts;

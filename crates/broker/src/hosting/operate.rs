@@ -26,7 +26,7 @@ pub(crate) struct Found {
 
 impl Hosting {
     /// A queue that is hosted here.
-    pub(crate) fn queue(&self, sink: SinkId) -> Option<&HostedQueue> {
+    pub(crate) fn hosted(&self, sink: SinkId) -> Option<&HostedQueue> {
         self.queues.get(&sink)
     }
 
@@ -126,7 +126,7 @@ impl HostedQueue {
         let ledger = self.engine.ledger();
         let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let age = |since: Option<UnixMillis>| since.map_or(0, |at| milliseconds(now.since(at)));
-        let retention = self.definition.config.retention;
+        let retention = self.definition.properties.config.retention;
         let expires = ledger.oldest_stored.filter(|_| !retention.is_zero());
         QueueState {
             ledger,
@@ -138,7 +138,7 @@ impl HostedQueue {
 
     /// Whether it delivers nothing, for whatever reason of the broker's or the operator's.
     pub(crate) fn is_held(&self) -> bool {
-        self.definition.config.paused || self.damaged || self.is_seeking
+        self.definition.properties.config.paused || self.damaged || self.is_seeking
     }
 
     /// Messages from an offset on that stand as wanted, as many as may be read at once, and looks at no more than a turn

@@ -134,7 +134,7 @@ impl Shard {
         match operation {
             Operation::Look { look, reply } => self.look_at_messages(sink, &name, look, reply),
             Operation::Purge { filter, reply } => {
-                let Some(queue) = self.hosting.queue(sink) else {
+                let Some(queue) = self.hosting.hosted(sink) else {
                     return reply(Err(OperateError::NotFound(name.to_string())));
                 };
                 let end = queue.engine.next_offset();
@@ -157,7 +157,7 @@ impl Shard {
         to: SeekTo,
         reply: Reply<Result<Sought, OperateError>>,
     ) {
-        let Some(queue) = self.hosting.queue(sink) else {
+        let Some(queue) = self.hosting.hosted(sink) else {
             return reply(Err(OperateError::NotFound(name.to_string())));
         };
         if queue.is_seeking {
@@ -192,7 +192,7 @@ impl Shard {
     fn continue_job(&mut self, key: usize) {
         for _ in 0..EMPTY_STEPS_MAX {
             let Some(job) = self.operations.jobs.get(key) else { return };
-            if self.hosting.queue(job.sink).is_none() {
+            if self.hosting.hosted(job.sink).is_none() {
                 let error = OperateError::NotFound(job.name.to_string());
                 return self.end_job(key, Some(error));
             }
@@ -231,7 +231,7 @@ impl Shard {
                 restored
             }
             Stage::Purge { next, end, filter } => {
-                let Some(queue) = self.hosting.queue(job.sink) else { return Progress::Done };
+                let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
                 let from = queue.engine.first_here(*next).filter(|from| from < end);
                 let Some(from) = from else { return Progress::Done };
                 if filter.is_some() {
@@ -251,7 +251,7 @@ impl Shard {
     fn read_to_purge(&mut self, key: usize, from: Offset) -> Progress {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let Stage::Purge { next, end, .. } = &mut job.stage else { return Progress::Done };
-        let Some(queue) = self.hosting.queue(job.sink) else { return Progress::Done };
+        let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
         let is_idle = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
         let Found { mut messages, next: behind } = queue.find(from, usize::MAX, is_idle);
         messages.retain(|message| message.offset < *end);
@@ -319,7 +319,7 @@ impl Shard {
 
     /// Reads the next messages for somebody who looks.
     fn look_at_messages(&mut self, sink: SinkId, name: &str, look: Look, reply: Reply<Looked>) {
-        let Some(queue) = self.hosting.queue(sink) else {
+        let Some(queue) = self.hosting.hosted(sink) else {
             return reply(Err(OperateError::NotFound(name.to_owned())));
         };
         let wanted = |state| look.state.is_none_or(|wanted| wanted == state);
@@ -337,7 +337,7 @@ impl Shard {
     /// Bodies for somebody who looks.
     pub(super) fn peek_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
         let Some(peek) = self.operations.peeks.get_mut(key) else { return };
-        let queue = self.hosting.queue(peek.sink);
+        let queue = self.hosting.hosted(peek.sink);
         for record in records {
             let Some(peeked) = peek.open.pop() else { continue };
             // It may have left meanwhile, and its body with it.

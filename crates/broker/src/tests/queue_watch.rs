@@ -6,7 +6,7 @@ use crate::config::Config;
 #[test]
 fn a_queue_whose_consumers_are_always_too_busy_stalls() {
     let mut config = Config::default();
-    config.queue_defaults.retry_delay = std::time::Duration::from_secs(50);
+    config.queue_defaults.config.retry_delay = std::time::Duration::from_secs(50);
     check_with(
         &config,
         r#"
