@@ -28,9 +28,10 @@ pub use message::{
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
-    DeadLetter, DispatchStrategy, Durability, MessageState, Overflow, PROPERTY_NAMES, PeekQuery,
-    PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, Seek, SeekBody, SeekResult,
+    ConsumerView, DeadLetter, DispatchStrategy, Durability, LedgerView, MessageState, Overflow,
+    PROPERTY_NAMES, PeekQuery, PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd,
+    QueueMessageBody, QueueMessageView, QueuePatch, QueueProperties, QueueSpec, QueueStats,
+    QueueView, RedriveBody, RedriveResult, Seek, SeekBody, SeekResult,
 };
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;

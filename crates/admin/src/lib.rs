@@ -16,6 +16,7 @@ mod login;
 mod metrics_page;
 mod openapi;
 mod publish;
+mod queue_operations;
 mod queues;
 mod routes;
 mod secret;

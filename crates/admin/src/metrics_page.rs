@@ -81,6 +81,11 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
             numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
         );
     }
+    let losses = numbers
+        .queues
+        .iter()
+        .filter_map(|queue| Some((queue.name.as_str(), queue.stats.time_to_data_loss_ms?)));
+    page.labelled_seconds(Metric::QueueTimeToDataLoss, losses);
     page.finish()
 }
 
@@ -157,7 +162,8 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_catalogue_is_on_the_page() {
-        let queue = QueueMetrics { name: "billing".to_owned(), stats: QueueStats::default() };
+        let stats = QueueStats { time_to_data_loss_ms: Some(1_500), ..QueueStats::default() };
+        let queue = QueueMetrics { name: "billing".to_owned(), stats };
         let numbers = NodeMetrics {
             queues: vec![queue],
             connections_refused_total: vec![("connect_rate", 1)],
@@ -179,6 +185,8 @@ mod tests {
             };
             assert_eq!(samples.count(), expected, "{}", metric.name());
         }
+        let loss = "weir_queue_time_to_data_loss_seconds{queue=\"billing\"} 1.500\n";
+        assert!(page.contains(loss), "{page}");
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
     }
 }

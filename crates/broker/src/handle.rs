@@ -1,6 +1,7 @@
 //! What the outside may ask of a running broker. Cheap to clone; answers come by callback, on a shard's thread.
 
 mod listing;
+mod queues;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,9 @@
 //! It must not know sessions, connections or packets.
 
 mod moves;
+pub(crate) mod operate;
 mod queue;
+pub(crate) mod watch;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
+use log_api::{CommittedRecord, Position, ReadError, ShardSet};
 use mqtt_router::SinkId;
 use queue_engine::{Input, Offset, Queue};
 use stdx::{Instant, UnixMillis};
@@ -19,7 +21,7 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
-use crate::record::{Leaving, Left, MoreTargets, Moved, PublishRecord, SettleRecord, ranges};
+use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
@@ -285,18 +287,9 @@ impl Hosting {
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;
-            let taken = queue.left.iter_mut().map(std::mem::take);
-            let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-            queue.logged_dispatched_to = queue.engine.dispatched_to();
-            let record = SettleRecord {
-                sink,
-                dispatched_to: queue.logged_dispatched_to,
-                left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-                attempts: std::mem::take(&mut queue.attempts),
-            };
-            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| {
-                record.encode(out)
-            });
+            if queue.has_unlogged() {
+                queue.log(None, ShardSet::EMPTY, SETTLE_TOKEN, turn);
+            }
         }
     }
 
@@ -419,12 +412,7 @@ impl Hosting {
 
     /// All queues' numbers.
     pub(crate) fn states(&self, now: UnixMillis) -> Vec<(SinkId, QueueState)> {
-        let state = |(sink, queue): (&SinkId, &HostedQueue)| {
-            let ledger = queue.engine.ledger();
-            let age = ledger.oldest_stored.map(|at| now.since(at)).unwrap_or_default();
-            let oldest_age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-            (*sink, QueueState { ledger, oldest_age_ms })
-        };
+        let state = |(sink, queue): (&SinkId, &HostedQueue)| (*sink, queue.state(now));
         self.queues.iter().map(state).collect()
     }
 

@@ -13,6 +13,7 @@ use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List};
+use crate::operate::QueueLetter;
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
 
@@ -77,6 +78,8 @@ pub(crate) enum Letter {
     Redrive { request: RedriveRequest, reply: Reply<Result<RedrivePage, RedriveError>> },
     /// A message of the operator's.
     Publish { message: Message, reply: Reply<ReasonCode> },
+    /// What an operator asks of a queue.
+    Queue(QueueLetter),
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
 }
@@ -134,6 +137,10 @@ pub struct QueueState {
     pub ledger: Ledger,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.
     pub oldest_age_ms: u64,
+    /// How long the message that is next could have been delivered and was not, in milliseconds; 0 without one.
+    pub lag_ms: u64,
+    /// How long until the oldest message that is still here expires by retention, in milliseconds; none when it does not.
+    pub data_loss_ms: Option<u64>,
 }
 
 impl From<LogEvent> for Mail {

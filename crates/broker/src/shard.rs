@@ -23,6 +23,7 @@ mod live;
 mod loans;
 mod members;
 mod moves;
+mod operate;
 mod outside;
 mod pick;
 mod publish;
@@ -43,6 +44,7 @@ mod subscription_bytes;
 mod throttle;
 mod tick;
 mod unsettled;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,6 +77,7 @@ use delayed::DelayedMessages;
 use inbox::UnloggedInboxes;
 use listing::Looks;
 use loans::{LendJob, Lent};
+use operate::Operations;
 use outside::Outside;
 use redrive::Redrives;
 use refusals::Refusals;
@@ -83,6 +86,7 @@ use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 use status::Status;
+use watch::Watch;
 
 /// How often routes of topics that come no more are forgotten.
 const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -129,6 +133,8 @@ pub struct Shard {
     overflowing: Overflowing,
     looks: Looks,
     outside: Outside,
+    operations: Operations,
+    watch: Watch,
     /// The budgets that are nearly used up, as the control shard knows.
     tight: Tight,
     log_state: LogState,
@@ -152,6 +158,7 @@ impl Shard {
         };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        timers.set(Instant::ZERO, Timer::Watch);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
@@ -190,6 +197,8 @@ impl Shard {
             overflowing: Overflowing::default(),
             looks: Looks::default(),
             outside: Outside::default(),
+            operations: Operations::default(),
+            watch: Watch::default(),
             tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),

@@ -24,6 +24,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `Retained` | always, at the control shard | retained messages expire, or are worth being written anew |
 /// | `Overflow` | when the first session drops a message for room | sessions may have stopped to |
 /// | `Status` | always, at the control shard | the status under `$SYS/` is told |
+/// | `Watch` | always | queues are looked after: does anything stand still, does every account balance |
 /// | `RouteCache` | always | routes of topics that come no more are forgotten |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timer {
@@ -39,6 +40,7 @@ pub(crate) enum Timer {
     Retained,
     Overflow,
     Status,
+    Watch,
     RouteCache,
 }
 

@@ -22,9 +22,19 @@ pub struct Rest {
 impl Rest {
     /// A client for that address with that token.
     pub fn new(url: &str, token: &str) -> Self {
+        Self::with_timeout(url, token, Some(TIMEOUT))
+    }
+
+    /// One that waits for an answer as long as the broker takes.
+    pub fn patient(url: &str, token: &str) -> Self {
+        Self::with_timeout(url, token, None)
+    }
+
+    fn with_timeout(url: &str, token: &str, timeout: Option<Duration>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(timeout)
+            .timeout_connect(Some(TIMEOUT))
             // A proxy set for the web is not meant for the broker.
             .proxy(None);
         Self {

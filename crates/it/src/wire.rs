@@ -273,6 +273,15 @@ impl Client {
         self.send(&packet(0x40, &id.to_be_bytes()))
     }
 
+    /// Settles a message with a reason code; of 5.0 only.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn ack_with(&mut self, id: u16, reason: u8) -> io::Result<()> {
+        let [high, low] = id.to_be_bytes();
+        self.send(&packet(0x40, &[high, low, reason]))
+    }
+
     /// Comes back when the broker has taken all that was sent before.
     ///
     /// # Errors

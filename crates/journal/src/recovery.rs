@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
-use queue_engine::{Departure, Offset, Queue};
+use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
@@ -29,6 +29,17 @@ pub struct RecoveredQueue {
     pub engine: Queue,
     /// Messages that the engine has given up and that have not been stored as dead letters.
     pub leaving: BTreeMap<Offset, Leaving>,
+}
+
+impl RecoveredQueue {
+    /// A consumer accepted a message. Gives where its body is, if nobody needs that any more.
+    fn settled(&mut self, offset: Offset) -> Option<StoredAt> {
+        if self.definition.properties.config.keep_settled.is_zero() {
+            return self.engine.replay_left(offset, Departure::Settled);
+        }
+        self.engine.replay_kept(offset);
+        None
+    }
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -166,7 +177,7 @@ impl Recovery {
                 }
                 if let SessionEvent::LeaseReceived(lease) = &record.event
                     && let Some(queue) = self.queues.get_mut(&lease.sink)
-                    && let Some(at) = queue.engine.replay_left(lease.offset, Departure::Settled)
+                    && let Some(at) = queue.settled(lease.offset)
                 {
                     self.released.add(Position::from_u64(at.0));
                 }
@@ -222,6 +233,9 @@ impl Recovery {
 
     fn settle(&mut self, record: &SettleRecord) {
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
+        if let Some(to) = record.rewound {
+            queue.engine.replay_rewound(to);
+        }
         for (left, ranges) in &record.left {
             for offset in ranges.iter().cloned().flatten() {
                 if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {

@@ -44,5 +44,5 @@ pub use config::{DispatchStrategy, Overflow, QueueConfig};
 pub use ids::{ConsumerId, Key, MessageId, Offset, StoredAt};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope};
 pub use ledger::{Departure, Ledger};
-pub use queue::{Full, MessageState, Peeked, Queue, Stall};
+pub use queue::{ConsumerState, Full, MessageState, Peeked, Queue, Stall};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -4,6 +4,7 @@ mod arriving;
 mod checks;
 mod dispatching;
 mod expiring;
+mod inspecting;
 mod keeping;
 mod keyed;
 mod leaving;
@@ -39,6 +40,7 @@ use crate::prng::Prng;
 use crate::retry::Delayed;
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
 
+pub use inspecting::ConsumerState;
 pub use limits::Full;
 pub use peeking::{MessageState, Peeked};
 pub use stalling::Stall;

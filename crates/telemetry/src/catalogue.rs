@@ -118,5 +118,6 @@ metrics! {
     QueueBytes = Gauge "weir_queue_bytes" QUEUE, "Bytes of what is ready, in flight and delayed";
     QueueConsumers = Gauge "weir_queue_consumers" QUEUE, "Consumers connected";
     QueueOldestAge = Gauge "weir_queue_oldest_age_seconds" QUEUE, "Age of the oldest unsettled message";
-    QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next has waited";
+    QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next could have been delivered and was not";
+    QueueTimeToDataLoss = Gauge "weir_queue_time_to_data_loss_seconds" QUEUE, "How long until the oldest unsettled message expires by retention; absent when there is none, or it never does";
 }

@@ -3,8 +3,9 @@ mod fuzz;
 use std::net::SocketAddr;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
-    NodeMetrics, Page, PageRequest, PublishOutcome, QueuePatch, QueueSpec, QueueView,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
+    MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
+    PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, Seek, SeekResult,
     SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
@@ -43,6 +44,34 @@ impl Backend for Numbers {
     }
 
     fn delete_queue(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn peek_queue(
+        &self,
+        _: String,
+        _: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>> {
+        refused()
+    }
+
+    fn purge_queue(&self, _: String, _: PurgeBody) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        refused()
+    }
+
+    fn seek_queue(&self, _: String, _: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {
+        refused()
+    }
+
+    fn set_queue_paused(&self, _: String, _: bool) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        refused()
+    }
+
+    fn queue_consumers(
+        &self,
+        _: String,
+        _: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>> {
         refused()
     }
 

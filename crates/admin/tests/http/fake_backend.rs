@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
-    NodeMetrics, Page, PageRequest, PublishOutcome, QueueMetrics, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView, SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
+    MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
+    PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageBody, QueueMessageView,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, Seek, SeekResult,
+    SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -17,6 +19,7 @@ const SUPPORTED: &[&str] =
 pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
     pub alarms: Mutex<Vec<AlarmView>>,
+    pub consumers: Mutex<Vec<ConsumerView>>,
     pub delayed: Mutex<Vec<DelayedView>>,
     pub clients: Mutex<Vec<ClientView>>,
     pub subscriptions: Mutex<Vec<SubscriptionView>>,
@@ -58,6 +61,48 @@ impl FakeBackend {
         view.properties = properties;
         Ok(view.clone())
     }
+
+    /// Messages of a queue that has as many as it says are ready.
+    fn peek(&self, name: String, request: PeekRequest) -> Result<Page<QueueMessageView>, ApiError> {
+        let queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        let end = view.stats.ready.min(request.offset + request.limit as u64);
+        let message = |offset| QueueMessageView {
+            offset,
+            state: request.state.unwrap_or(MessageState::Ready),
+            attempts: 0,
+            publish_ts: Timestamp::default(),
+            body: Some(QueueMessageBody::new("a", b"x", 1, MessageProperties::default())),
+            key: None,
+        };
+        let next = (end < view.stats.ready).then(|| end.to_string());
+        Ok(Page { data: (request.offset..end).map(message).collect(), next })
+    }
+
+    fn purge(&self, name: String, body: &PurgeBody) -> Result<PurgeResult, ApiError> {
+        let mut queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get_mut(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        if body.key.is_some() {
+            return Err(ApiError::invalid("key", "the queue keeps no keys"));
+        }
+        let purged = std::mem::take(&mut view.stats.ready);
+        view.stats.purged += purged;
+        Ok(PurgeResult { purged })
+    }
+
+    fn seek(&self, name: String, seek: Seek) -> Result<SeekResult, ApiError> {
+        let queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        let offset = match seek {
+            Seek::Offset(13) => {
+                return Err(ApiError::Conflict { message: "a seek is under way".to_owned() });
+            }
+            Seek::Offset(offset) => offset.min(view.stats.enqueued),
+            Seek::Time(_) | Seek::End(QueueEnd::Earliest) => 0,
+            Seek::End(QueueEnd::Latest) => view.stats.enqueued,
+        };
+        Ok(SeekResult { offset, purged: 0, restored: 0 })
+    }
 }
 
 impl Backend for FakeBackend {
@@ -92,6 +137,51 @@ impl Backend for FakeBackend {
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
         let removed = self.queues.lock().expect("not poisoned").remove(&name);
         answer(removed.map(|_| ()).ok_or_else(|| ApiError::no_queue(name)))
+    }
+
+    fn peek_queue(
+        &self,
+        name: String,
+        request: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>> {
+        answer(self.peek(name, request))
+    }
+
+    fn purge_queue(
+        &self,
+        name: String,
+        body: PurgeBody,
+    ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        answer(self.purge(name, &body))
+    }
+
+    fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {
+        answer(self.seek(name, seek))
+    }
+
+    fn set_queue_paused(
+        &self,
+        name: String,
+        paused: bool,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        let mut queues = self.queues.lock().expect("not poisoned");
+        let Some(view) = queues.get_mut(&name) else {
+            return answer(Err(ApiError::no_queue(name)));
+        };
+        view.properties.paused = paused;
+        answer(Ok(view.clone()))
+    }
+
+    fn queue_consumers(
+        &self,
+        name: String,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>> {
+        if !self.queues.lock().expect("not poisoned").contains_key(&name) {
+            return answer(Err(ApiError::no_queue(name)));
+        }
+        let all = self.consumers.lock().expect("not poisoned").clone();
+        answer(page.cut(all, |consumer| &consumer.client_id))
     }
 
     fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {

@@ -97,6 +97,7 @@ impl Shard {
             + self.looks.len()
             + self.outside.len()
             + self.delayed.open_ends()
+            + self.operations.len()
             + self.redrives.open_ends()
     }
 }

@@ -16,6 +16,7 @@ use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
 use super::loans::lender_of;
+use super::operate::{operation_of, peek_of, purge_of};
 use super::outside::outside_of;
 use super::relics::{RELIC_READ, is_relic_token};
 use super::replay::replay_of;
@@ -55,6 +56,10 @@ impl Shard {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
             self.delayed_read(number, records, out);
+        } else if let Some(key) = purge_of(token) {
+            self.purge_read(key, records);
+        } else if let Some(key) = peek_of(token) {
+            self.peek_read(key, records);
         } else if let Some(key) = look_of(token) {
             self.look_read(key, records);
         } else if let Some(number) = lender_of(token) {
@@ -86,7 +91,8 @@ impl Shard {
             RecordKind::Delayed => self.delayed_done(record.token),
             RecordKind::QueueDefined => self.queue_defined(record),
             RecordKind::QueueDeleted => self.queue_deleted(record),
-            RecordKind::Settle | RecordKind::Attempt => {}
+            RecordKind::Settle => self.operation_stored(record.token),
+            RecordKind::Attempt => {}
         }
     }
 
@@ -184,6 +190,8 @@ impl Shard {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
                 self.delayed_not_done(token, error);
+            } else if let Some(key) = operation_of(token) {
+                self.operation_not_stored(key, error);
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {

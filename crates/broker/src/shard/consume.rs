@@ -43,6 +43,7 @@ impl Shard {
             address: address.into(),
             queue: Arc::clone(&definition.name),
             wants_metadata,
+            since_ms: self.turn.unix_ms,
         };
         let consumer = self.consumers.insert(consumer);
         // The queue's own limit holds besides, also when it changes.

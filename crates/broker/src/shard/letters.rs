@@ -60,6 +60,7 @@ impl Shard {
             }
             Letter::Redrive { request, reply } => self.redrive(request, reply),
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
+            Letter::Queue(letter) => self.queue_letter(letter),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

@@ -479,6 +479,8 @@ pub(crate) struct Consumer {
     pub(crate) queue: Arc<str>,
     /// Whether deliveries say where the message stands in the queue.
     pub(crate) wants_metadata: bool,
+    /// Since when it consumes, in milliseconds since 1970.
+    pub(crate) since_ms: u64,
 }
 
 /// Consumers whose session is at this shard.

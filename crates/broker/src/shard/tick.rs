@@ -37,6 +37,7 @@ impl Shard {
                 Timer::Retained => self.retained_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
+                Timer::Watch => self.watch_due(),
                 Timer::RouteCache => {
                     self.routes.clear();
                     self.timers.set(self.turn.now + ROUTE_CACHE_LIFE, Timer::RouteCache);

@@ -34,7 +34,8 @@ impl World {
         let mut properties = known.properties.clone();
         apply(&mut properties, words);
         let topic_filter = words.value("filter").map(|filter| Some(filter.to_owned()));
-        let change = QueueChange { properties: Some(properties), topic_filter };
+        let properties = Some(properties);
+        let change = QueueChange { properties, topic_filter, ..QueueChange::default() };
         let name = words.at(1).to_owned();
         self.ask(|handle, reply| handle.change_queue(name, change, Box::new(reply)))
     }

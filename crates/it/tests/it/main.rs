@@ -12,6 +12,7 @@ mod operator;
 mod overlap;
 mod pairs;
 mod protection;
+mod queue_operations;
 mod retained;
 mod sessions;
 mod shared_subscriptions;
