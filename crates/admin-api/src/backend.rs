@@ -6,7 +6,8 @@ use std::pin::Pin;
 use crate::{
     AlarmView, ApiError, ClientView, ConsumerView, DelayedView, MessageSpec, NodeMetrics, Page,
     PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueuePatch,
-    QueueSpec, QueueView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
+    QueueSpec, QueueView, RedriveBody, RedriveResult, Seek, SeekResult, SubscriptionView,
+    SubscriptionsWanted,
 };
 
 /// A boxed future that may move between threads.
@@ -61,6 +62,15 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// The error is [`ApiError::Conflict`] while another seek of the queue is under way.
     fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>>;
+
+    /// Sends a queue's dead letters back, durably. May take long.
+    ///
+    /// The error is [`ApiError::Conflict`] when none could be, for a reason that somebody can do something about.
+    fn redrive_queue(
+        &self,
+        name: String,
+        body: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>>;
 
     /// Lets a queue deliver nothing any more, or deliver again, durably.
     fn set_queue_paused(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admin_api::{
     ConsumerView, LedgerView, Page, PeekQuery, PurgeBody, PurgeResult, QueueMessageView, QueueView,
-    SeekBody, SeekResult,
+    RedriveBody, RedriveResult, SeekBody, SeekResult,
 };
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -36,6 +36,29 @@ pub async fn purge(
     let (filter, key) = (body.filter.clone(), body.key.clone());
     let result = shared.backend.purge_queue(name.clone(), body).await?;
     tracing::info!(queue = %name, filter, key, purged = result.purged, %by, "queue purged");
+    Ok(Json(result))
+}
+
+/// Sends a queue's dead letters back to its tail, or to another queue: tried anew, without what says why they died. What
+/// dies meanwhile stays. The answer may take long; when nobody waits for it, it ends early.
+#[utoipa::path(
+    post, path = "/api/v1/queues/{name}/redrive", tag = "queues", operation_id = "redrive_queue",
+    params(("name" = String, Path, description = "The queue that gave them up, or that has them (dead:…); percent-encoded.")),
+    request_body = RedriveBody,
+    responses((status = 200, body = RedriveResult, description = "They are back, for a restart too."), Refused, Wrong, Unknown, Taken),
+)]
+pub async fn redrive(
+    State(shared): State<Arc<Shared>>,
+    Extension(Identity(by)): Extension<Identity>,
+    name: Result<Path<String>, PathRejection>,
+    JsonBody(body): JsonBody<RedriveBody>,
+) -> Result<Json<RedriveResult>, Failure> {
+    let name = listing::name("name", name)?;
+    body.check()?;
+    let to = body.to.clone();
+    let result = shared.backend.redrive_queue(name.clone(), body).await?;
+    let RedriveResult { redriven, stopped } = &result;
+    tracing::info!(queue = %name, to, redriven, stopped, %by, "dead letters sent back");
     Ok(Json(result))
 }
 

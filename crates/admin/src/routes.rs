@@ -54,6 +54,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::patch, queues::delete))
         .routes(routes!(queue_operations::purge))
+        .routes(routes!(queue_operations::redrive))
         .routes(routes!(queue_operations::messages))
         .routes(routes!(queue_operations::seek))
         .routes(routes!(queue_operations::pause))
@@ -93,8 +94,8 @@ async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next
 
 /// How long a request may take: some walk over all messages of a queue.
 fn time_for(config: &Config, path: &str) -> Duration {
-    let is_long = path.starts_with("/api/v1/queues/")
-        && (path.ends_with("/purge") || path.ends_with("/seek"));
+    let walks = ["/purge", "/seek", "/redrive"].iter().any(|verb| path.ends_with(verb));
+    let is_long = path.starts_with("/api/v1/queues/") && walks;
     if is_long { config.walk_timeout } else { config.request_timeout }
 }
 

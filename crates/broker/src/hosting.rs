@@ -251,13 +251,13 @@ impl Hosting {
     }
 
     /// Sees to what queues have to be called for later that something has happened to: a settle record, a deadline.
-    pub(crate) fn look_after(&mut self) {
+    pub(crate) fn see_to_touched(&mut self) {
         while let Some(sink) = self.touched.pop() {
-            self.look_after_one(sink);
+            self.see_to_one(sink);
         }
     }
 
-    fn look_after_one(&mut self, sink: SinkId) {
+    fn see_to_one(&mut self, sink: SinkId) {
         let Some(queue) = self.queues.get_mut(&sink) else { return };
         queue.is_touched = false;
         if !queue.is_listed && queue.has_unlogged() {
@@ -283,7 +283,7 @@ impl Hosting {
 
     /// Writes what has been settled since the last time.
     pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
-        self.look_after();
+        self.see_to_touched();
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;

@@ -59,5 +59,5 @@ pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
 pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
-pub use shard::Shard;
+pub use shard::{DEAD as DEAD_LETTERS_PREFIX, Shard};
 pub use stats::Counts;

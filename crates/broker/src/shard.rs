@@ -73,6 +73,8 @@ use agree::KeyScratch;
 pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
+pub use dead_letters::DEAD;
+pub(crate) use dead_letters::dead_letter_queue;
 use delayed::DelayedMessages;
 use inbox::UnloggedInboxes;
 use listing::Looks;
@@ -301,7 +303,7 @@ impl Shard {
             while let Some(letter) = self.turn.next_local() {
                 self.letter(letter, out);
             }
-            self.hosting.look_after();
+            self.hosting.see_to_touched();
             if !self.hosting.is_moving() {
                 break;
             }

@@ -7,8 +7,8 @@ use admin_api::{
     AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
     ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
     PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
-    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, Seek, SeekResult,
-    SubscriptionView, SubscriptionsWanted, Timestamp,
+    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
+    Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
@@ -20,6 +20,7 @@ use crate::answer::{RETRY_AFTER, answer};
 use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
+use crate::queue_redrive;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -176,6 +177,14 @@ impl Backend for BrokerBackend {
         body: PurgeBody,
     ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
         Box::pin(queue_operations::purge(&self.handle, name, body))
+    }
+
+    fn redrive_queue(
+        &self,
+        name: String,
+        body: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
+        Box::pin(queue_redrive::redrive(&self.handle, name, body))
     }
 
     fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {

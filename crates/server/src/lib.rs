@@ -11,6 +11,7 @@ mod node;
 mod operator;
 mod queue_operations;
 mod queue_properties;
+mod queue_redrive;
 mod serve;
 
 pub use serve::{Options, check, serve};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
     MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
-    PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, Seek, SeekResult,
-    SubscriptionView, SubscriptionsWanted,
+    PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult,
+    Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -56,6 +56,14 @@ impl Backend for Numbers {
     }
 
     fn purge_queue(&self, _: String, _: PurgeBody) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        refused()
+    }
+
+    fn redrive_queue(
+        &self,
+        _: String,
+        _: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
         refused()
     }
 

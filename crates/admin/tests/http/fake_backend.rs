@@ -8,8 +8,8 @@ use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
     MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
     PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageBody, QueueMessageView,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, Seek, SeekResult,
-    SubscriptionView, SubscriptionsWanted, Timestamp,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
+    RedriveResult, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -153,6 +153,14 @@ impl Backend for FakeBackend {
         body: PurgeBody,
     ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
         answer(self.purge(name, &body))
+    }
+
+    fn redrive_queue(
+        &self,
+        _: String,
+        _: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
+        Box::pin(async { Ok(RedriveResult::default()) })
     }
 
     fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {

@@ -48,6 +48,7 @@ impl World {
         let request = RedriveRequest {
             from: queue.sink,
             offset: queue_engine::Offset(0),
+            until: None,
             max: 64,
             only: words.value("only").map(Box::from),
             to: words.value("to").map(Box::from),

@@ -5,6 +5,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod damage;
+mod dead_letters;
 mod full_disk;
 mod listeners;
 mod openapi;

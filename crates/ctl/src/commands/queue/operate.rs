@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use admin_api::{
-    ConsumerView, LedgerView, PurgeBody, PurgeResult, QueueEnd, QueueView, SeekBody, SeekResult,
-    Timestamp,
+    ConsumerView, LedgerView, PurgeBody, PurgeResult, QueueEnd, QueueView, RedriveBody,
+    RedriveResult, SeekBody, SeekResult, Timestamp,
 };
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,6 +29,20 @@ pub enum OperateVerb {
         /// Only messages with this key
         #[arg(short, long)]
         key: Option<String>,
+    },
+    /// Send a queue's dead letters back to its tail
+    Redrive {
+        /// The queue that gave them up, or `dead:<queue>`
+        name: String,
+        /// To this queue instead
+        #[arg(long)]
+        to: Option<String>,
+        /// Messages a second at most
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        rate: Option<u32>,
+        /// How many at most
+        #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+        limit: Option<u64>,
     },
     /// Look at messages without changing anything
     Peek {
@@ -127,6 +141,15 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
             let body = PurgeBody { filter: filter.clone(), key: key.clone() };
             let result: PurgeResult = progress::walk(args, name, "purge", &body)?;
             said(args, &result, || format!("queue '{name}': {} messages purged", result.purged))
+        }
+        OperateVerb::Redrive { name, to, rate, limit } => {
+            let body = RedriveBody { to: to.clone(), rate: *rate, limit: *limit };
+            let result: RedriveResult = progress::walk(args, name, "redrive", &body)?;
+            let stopped = result.stopped.as_deref();
+            let why = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
+            said(args, &result, || {
+                format!("queue '{name}': {} dead letters sent back{why}", result.redriven)
+            })
         }
         OperateVerb::Peek { name, offset, limit, state } => {
             messages::peek(&rest, name, *offset, *limit, *state, args.json)
