@@ -8,6 +8,8 @@ use crate::ApiError;
 
 /// The most messages a second that can be asked for.
 const RATE_MAX: u32 = 1_000_000;
+/// The most messages that can be asked for: what JSON's readers agree on.
+const LIMIT_MAX: u64 = i64::MAX as u64;
 
 /// The body of a redrive. `{}` sends all dead letters of the queue back to its tail, as fast as they are stored.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -50,8 +52,8 @@ impl RedriveBody {
         if self.rate.is_some_and(|rate| rate == 0 || rate > RATE_MAX) {
             return Err(ApiError::invalid("rate", "must be from 1 to 1000000 messages a second"));
         }
-        if self.limit == Some(0) {
-            return Err(ApiError::invalid("limit", "must be at least 1"));
+        if self.limit.is_some_and(|limit| limit == 0 || limit > LIMIT_MAX) {
+            return Err(ApiError::invalid("limit", "must be from 1 to 9223372036854775807"));
         }
         Ok(())
     }

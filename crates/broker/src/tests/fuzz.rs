@@ -61,8 +61,8 @@ fn queue_defaults(seed: u64) -> QueueProperties {
     config.max_inflight = 3;
     config.dispatch_strategy = DispatchStrategy::ALL[seed as usize % DispatchStrategy::ALL.len()];
     config.last_value = seed % 3 == 1;
-    config.max_messages = (seed % 4 > 0).then_some(12);
-    config.max_bytes = (seed % 7 == 0).then_some(4 << 10);
+    config.max_messages = (!seed.is_multiple_of(4)).then_some(12);
+    config.max_bytes = seed.is_multiple_of(7).then_some(4 << 10);
     if seed % 4 > 1 {
         config.overflow = Overflow::DropOldest;
     }

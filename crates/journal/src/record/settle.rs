@@ -185,7 +185,7 @@ mod tests {
         let record = SettleRecord {
             sink: SinkId(7),
             rewound: None,
-            left: vec![(Left::Purged, vec![2..5])],
+            left: vec![(Left::Purged, std::iter::once(2..5).collect())],
             dispatched_to: Offset(5),
             attempts: vec![],
         };
