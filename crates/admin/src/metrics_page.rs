@@ -138,6 +138,8 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::WillBytes, numbers.will_bytes),
         (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
+        (Metric::PublishesQueueFull, numbers.publishes_queue_full_total),
+        (Metric::KeysMissing, numbers.keys_missing_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),

@@ -321,6 +321,8 @@ impl Backend for BrokerBackend {
                 delayed_bytes: counts.delayed_bytes,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
+                publishes_queue_full_total: counts.publishes_queue_full_total,
+                keys_missing_total: counts.keys_missing_total,
                 connects_refused_total: connects_refused(&counts),
                 subscriptions_refused_total: subscriptions_refused(&counts),
                 connections_ended_total: connections_ended(&counts),
