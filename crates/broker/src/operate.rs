@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log_api::ShardId;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, QoS};
-use queue_engine::{ConsumerId, MessageState, Offset};
+use queue_engine::{ConsumerId, Key, MessageState, Offset};
 use stdx::UnixMillis;
 
 use crate::control::Reply;
@@ -36,6 +36,15 @@ pub struct Look {
     pub limit: usize,
     /// Only those that stand so.
     pub state: Option<MessageState>,
+}
+
+/// Which messages a purge means. All of it must hold; nothing means all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Meant {
+    /// Those whose topic matches this filter.
+    pub filter: Option<Arc<str>>,
+    /// Those that have this key.
+    pub key: Option<Key>,
 }
 
 /// Where a queue is to go on.
@@ -123,8 +132,8 @@ pub type Looked = Result<Page<QueueMessage, u64>, OperateError>;
 pub(crate) enum Operation {
     /// Messages, as many as a turn may look at.
     Look { look: Look, reply: Reply<Looked> },
-    /// Removes messages of these offsets, all or those whose topic matches.
-    Purge { filter: Option<Arc<str>>, reply: Reply<Result<u64, OperateError>> },
+    /// Removes messages, as far as they are meant.
+    Purge { meant: Meant, reply: Reply<Result<u64, OperateError>> },
     /// Goes on elsewhere.
     Seek { to: SeekTo, reply: Reply<Result<Sought, OperateError>> },
     /// Consumers behind that one.

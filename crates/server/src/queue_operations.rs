@@ -34,14 +34,13 @@ pub(crate) async fn purge(
     name: String,
     body: PurgeBody,
 ) -> Result<PurgeResult, ApiError> {
-    if body.key.is_some() {
-        if handle.queue(&name).is_none() {
-            return Err(ApiError::no_queue(name));
-        }
+    let known = handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
+    if body.key.is_some() && !known.properties.config.needs_keys() {
         let message = format!("queue '{name}' keeps no keys; purge by filter instead");
         return Err(ApiError::invalid("key", message));
     }
-    let purged = answer(|reply| handle.purge_queue(&name, body.filter.as_deref(), reply)).await?;
+    let meant = (body.filter.as_deref(), body.key.as_deref());
+    let purged = answer(|reply| handle.purge_queue(&name, meant, reply)).await?;
     Ok(PurgeResult { purged: purged.map_err(api_error)? })
 }
 

@@ -13,8 +13,8 @@ use crate::directory::QueueDefinition;
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
-    Attached, Look, Looked, OperateError, Operation, QueueConsumer, QueueLetter, QueueMessage,
-    SeekTo, Sought,
+    Attached, Look, Looked, Meant, OperateError, Operation, QueueConsumer, QueueLetter,
+    QueueMessage, SeekTo, Sought,
 };
 use crate::shared::Shared;
 
@@ -40,12 +40,15 @@ impl Handle {
     pub fn purge_queue(
         &self,
         name: &str,
-        filter: Option<&str>,
+        (filter, key): (Option<&str>, Option<&str>),
         reply: Reply<Result<u64, OperateError>>,
     ) {
-        let filter = filter.map(Arc::from);
         match self.queue(name) {
-            Some(queue) => operate(&self.shared, &queue, Operation::Purge { filter, reply }),
+            Some(queue) => {
+                let key = key.map(|key| queue.key_of(key));
+                let meant = Meant { filter: filter.map(Arc::from), key };
+                operate(&self.shared, &queue, Operation::Purge { meant, reply });
+            }
             None => reply(Err(OperateError::NotFound(name.to_owned()))),
         }
     }

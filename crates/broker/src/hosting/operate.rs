@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log_api::{Position, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, MessageState, Offset, Peeked, Scope};
+use queue_engine::{Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
 
 use super::{HostedQueue, Hosting};
@@ -30,15 +30,20 @@ impl Hosting {
         self.queues.get(&sink)
     }
 
-    /// Removes what waits of a range, and logs it if there was something. Gives how many left.
+    /// Removes what waits of a range, all or what has that key, and logs it if there was something. Gives how many left.
     pub(crate) fn purge(
         &mut self,
         sink: SinkId,
         range: Range<Offset>,
+        key: Option<Key>,
         token: u64,
         turn: &mut Turn,
     ) -> u64 {
-        self.purge_scope(sink, Scope::Range(range), token, turn)
+        let scope = match key {
+            Some(key) => Scope::Key(range, key),
+            None => Scope::Range(range),
+        };
+        self.purge_scope(sink, scope, token, turn)
     }
 
     /// The same for single messages.

@@ -18,8 +18,8 @@ use crate::hosting::operate::{Found, positions};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
-    Attached, Look, Looked, OFFSETS_MAX, OperateError, Operation, QueueConsumer, QueueLetter,
-    QueueMessage, SeekTo, Sought, step,
+    Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer,
+    QueueLetter, QueueMessage, SeekTo, Sought, step,
 };
 use crate::record::PublishRecord;
 
@@ -84,7 +84,7 @@ struct Job {
 /// ```
 enum Stage {
     Rewind { down_from: Offset },
-    Purge { next: Offset, end: Offset, filter: Option<Arc<str>> },
+    Purge { next: Offset, end: Offset, meant: Meant },
 }
 
 /// Who waits for a job.
@@ -133,12 +133,12 @@ impl Shard {
     fn operate(&mut self, sink: SinkId, name: Arc<str>, operation: Operation) {
         match operation {
             Operation::Look { look, reply } => self.look_at_messages(sink, &name, look, reply),
-            Operation::Purge { filter, reply } => {
+            Operation::Purge { meant, reply } => {
                 let Some(queue) = self.hosting.hosted(sink) else {
                     return reply(Err(OperateError::NotFound(name.to_string())));
                 };
                 let end = queue.engine.next_offset();
-                let stage = Stage::Purge { next: Offset(0), end, filter };
+                let stage = Stage::Purge { next: Offset(0), end, meant };
                 self.begin_job((sink, name), stage, end, Answer::Purge(reply));
             }
             Operation::Seek { to, reply } => self.seek(sink, name, to, reply),
@@ -220,7 +220,8 @@ impl Shard {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let done = match &mut job.stage {
             Stage::Rewind { down_from } if *down_from <= job.target => {
-                job.stage = Stage::Purge { next: Offset(0), end: job.target, filter: None };
+                job.stage =
+                    Stage::Purge { next: Offset(0), end: job.target, meant: Meant::default() };
                 return Progress::Idle;
             }
             Stage::Rewind { down_from } => {
@@ -230,16 +231,17 @@ impl Shard {
                 job.restored += restored;
                 restored
             }
-            Stage::Purge { next, end, filter } => {
+            Stage::Purge { next, end, meant } => {
                 let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
                 let from = queue.engine.first_here(*next).filter(|from| from < end);
                 let Some(from) = from else { return Progress::Done };
-                if filter.is_some() {
+                if meant.filter.is_some() {
                     return self.read_to_purge(key, from);
                 }
                 let range = step(from, *end);
                 *next = range.end;
-                let purged = self.hosting.purge(job.sink, range, token, &mut self.turn);
+                let key = meant.key;
+                let purged = self.hosting.purge(job.sink, range, key, token, &mut self.turn);
                 job.purged += purged;
                 purged
             }
@@ -250,11 +252,12 @@ impl Shard {
     /// Asks for bodies whose topics a purge has to know.
     fn read_to_purge(&mut self, key: usize, from: Offset) -> Progress {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
-        let Stage::Purge { next, end, .. } = &mut job.stage else { return Progress::Done };
+        let Stage::Purge { next, end, meant } = &mut job.stage else { return Progress::Done };
         let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
         let is_idle = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
         let Found { mut messages, next: behind } = queue.find(from, usize::MAX, is_idle);
-        messages.retain(|message| message.offset < *end);
+        let is_of_key = |key| meant.key.is_none_or(|wanted| wanted == key);
+        messages.retain(|message| message.offset < *end && is_of_key(message.key));
         *next = behind.unwrap_or(*end);
         if messages.is_empty() {
             return Progress::Idle;
@@ -267,7 +270,9 @@ impl Shard {
     /// Bodies for a purge by filter: what matches goes. One that cannot be read stays, since nobody knows its topic.
     pub(super) fn purge_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
         let Some(job) = self.operations.jobs.get_mut(key) else { return };
-        let Stage::Purge { filter: Some(filter), .. } = &job.stage else { return };
+        let Stage::Purge { meant: Meant { filter: Some(filter), .. }, .. } = &job.stage else {
+            return;
+        };
         let Ok(filter) = TopicFilter::new(filter) else { return };
         let is_meant = |record: &Result<Bytes, ReadError>| {
             let message = record.as_ref().ok().and_then(message_of);

@@ -331,3 +331,31 @@ consumers nothing
 "#,
     );
 }
+
+#[test]
+fn a_purge_may_mean_a_key() {
+    check(
+        r#"
+create jobs car/# strategy=4 key=level(2)
+p connect
+  p connack 00
+p publish 1 car/1/a 1 id=1
+  p puback 1 00
+p publish 1 car/2/a 2 id=2
+  p puback 2 00
+p publish 1 car/1/b 3 id=3
+  p puback 3 00
+purge jobs key=1 filter=car/+/b
+  purged 1
+purge jobs key=none
+  purged 0
+purge jobs key=2
+  purged 1
+crash
+peek jobs
+  0 Ready car/1/a 1 qos=1 at=0 attempts=0
+ledger jobs
+  enqueued=3 ready=1 purged=2
+"#,
+    );
+}

@@ -30,7 +30,8 @@ impl World {
                 let reply = Box::new(move |purged: Result<u64, OperateError>| {
                     say(told(purged, |purged| vec![format!("purged {purged}")]));
                 });
-                self.handle.purge_queue(words.at(1), words.value("filter"), reply);
+                let meant = (words.value("filter"), words.value("key"));
+                self.handle.purge_queue(words.at(1), meant, reply);
             }
             "seek" => {
                 let to = match (words.value("offset"), words.value("time")) {
