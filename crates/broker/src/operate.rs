@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log_api::ShardId;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, QoS};
-use queue_engine::{ConsumerId, MessageState, Offset};
+use queue_engine::{ConsumerId, Key, MessageState, Offset};
 use stdx::UnixMillis;
 
 use crate::control::Reply;
@@ -25,6 +25,8 @@ pub struct QueueMessage {
     pub stored: UnixMillis,
     /// The message; none when its body cannot be read unaltered.
     pub message: Option<Message>,
+    /// Its key, in a queue that keeps keys, where it can be told.
+    pub key: Option<String>,
 }
 
 /// Which messages to look at.
@@ -89,6 +91,9 @@ pub enum OperateError {
     /// There is no queue of that name, or there is none any more.
     #[error("there is no queue '{0}'")]
     NotFound(String),
+    /// The queue does not need keys, and so has none.
+    #[error("queue '{0}' keeps no keys: it is neither key_ordered nor last_value")]
+    NoKeys(String),
     /// Another seek of the queue has not ended.
     #[error("a seek of queue '{0}' is under way; ask again when it has ended")]
     Seeking(String),
@@ -104,6 +109,15 @@ pub enum OperateError {
         /// Messages that are ready again.
         restored: u64,
     },
+}
+
+/// Which messages a purge means: those of which both hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Meant {
+    /// Their topic matches this filter.
+    pub(crate) filter: Option<Arc<str>>,
+    /// They have this key.
+    pub(crate) key: Option<Key>,
 }
 
 /// What the owner of a queue says of a consumer: who it is in a queue, and where.
@@ -123,8 +137,8 @@ pub type Looked = Result<Page<QueueMessage, u64>, OperateError>;
 pub(crate) enum Operation {
     /// Messages, as many as a turn may look at.
     Look { look: Look, reply: Reply<Looked> },
-    /// Removes messages of these offsets, all or those whose topic matches.
-    Purge { filter: Option<Arc<str>>, reply: Reply<Result<u64, OperateError>> },
+    /// Removes all messages, or those that are meant.
+    Purge { meant: Meant, reply: Reply<Result<u64, OperateError>> },
     /// Goes on elsewhere.
     Seek { to: SeekTo, reply: Reply<Result<Sought, OperateError>> },
     /// Consumers behind that one.

@@ -34,14 +34,8 @@ pub(crate) async fn purge(
     name: String,
     body: PurgeBody,
 ) -> Result<PurgeResult, ApiError> {
-    if body.key.is_some() {
-        if handle.queue(&name).is_none() {
-            return Err(ApiError::no_queue(name));
-        }
-        let message = format!("queue '{name}' keeps no keys; purge by filter instead");
-        return Err(ApiError::invalid("key", message));
-    }
-    let purged = answer(|reply| handle.purge_queue(&name, body.filter.as_deref(), reply)).await?;
+    let meant = (body.filter.as_deref(), body.key.as_deref());
+    let purged = answer(|reply| handle.purge_queue(&name, meant, reply)).await?;
     Ok(PurgeResult { purged: purged.map_err(api_error)? })
 }
 
@@ -79,6 +73,7 @@ pub(crate) async fn consumers(
 fn api_error(error: OperateError) -> ApiError {
     match error {
         OperateError::NotFound(name) => ApiError::no_queue(name),
+        OperateError::NoKeys(_) => ApiError::invalid("key", error.to_string()),
         OperateError::Seeking(_) => ApiError::Conflict { message: error.to_string() },
         OperateError::NotStored { .. } => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
@@ -98,7 +93,7 @@ fn message_view(message: &QueueMessage) -> QueueMessageView {
         attempts: message.attempts,
         publish_ts: Timestamp(message.stored),
         body: message.message.as_ref().map(body),
-        key: None,
+        key: message.key.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use log_api::{AppendError, LogState, ReadError};
 use mqtt_router::SinkId;
 use mqtt_types::{Message, TopicFilter, TopicName};
-use queue_engine::{MessageState, Offset, Peeked};
+use queue_engine::{MessageState, Offset, Peeked, Scope};
 use slab::Slab;
 use stdx::UnixMillis;
 
@@ -18,10 +18,11 @@ use crate::hosting::operate::{Found, positions};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
-    Attached, Look, Looked, OFFSETS_MAX, OperateError, Operation, QueueConsumer, QueueLetter,
+    Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer, QueueLetter,
     QueueMessage, SeekTo, Sought, step,
 };
 use crate::record::PublishRecord;
+use crate::terms::key_text;
 
 /// Tells the tokens of records that somebody waits for here.
 const OPERATE_TOKEN: u64 = 1 << 58;
@@ -84,7 +85,7 @@ struct Job {
 /// ```
 enum Stage {
     Rewind { down_from: Offset },
-    Purge { next: Offset, end: Offset, filter: Option<Arc<str>> },
+    Purge { next: Offset, end: Offset, meant: Meant },
 }
 
 /// Who waits for a job.
@@ -133,12 +134,12 @@ impl Shard {
     fn operate(&mut self, sink: SinkId, name: Arc<str>, operation: Operation) {
         match operation {
             Operation::Look { look, reply } => self.look_at_messages(sink, &name, look, reply),
-            Operation::Purge { filter, reply } => {
+            Operation::Purge { meant, reply } => {
                 let Some(queue) = self.hosting.hosted(sink) else {
                     return reply(Err(OperateError::NotFound(name.to_string())));
                 };
                 let end = queue.engine.next_offset();
-                let stage = Stage::Purge { next: Offset(0), end, filter };
+                let stage = Stage::Purge { next: Offset(0), end, meant };
                 self.begin_job((sink, name), stage, end, Answer::Purge(reply));
             }
             Operation::Seek { to, reply } => self.seek(sink, name, to, reply),
@@ -220,7 +221,8 @@ impl Shard {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let done = match &mut job.stage {
             Stage::Rewind { down_from } if *down_from <= job.target => {
-                job.stage = Stage::Purge { next: Offset(0), end: job.target, filter: None };
+                let meant = Meant::default();
+                job.stage = Stage::Purge { next: Offset(0), end: job.target, meant };
                 return Progress::Idle;
             }
             Stage::Rewind { down_from } => {
@@ -230,16 +232,20 @@ impl Shard {
                 job.restored += restored;
                 restored
             }
-            Stage::Purge { next, end, filter } => {
+            Stage::Purge { next, end, meant } => {
                 let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
                 let from = queue.engine.first_here(*next).filter(|from| from < end);
                 let Some(from) = from else { return Progress::Done };
-                if filter.is_some() {
+                if meant.filter.is_some() {
                     return self.read_to_purge(key, from);
                 }
                 let range = step(from, *end);
                 *next = range.end;
-                let purged = self.hosting.purge(job.sink, range, token, &mut self.turn);
+                let scope = match meant.key {
+                    Some(key) => Scope::Key(range, key),
+                    None => Scope::Range(range),
+                };
+                let purged = self.hosting.purge(job.sink, scope, token, &mut self.turn);
                 job.purged += purged;
                 purged
             }
@@ -250,10 +256,13 @@ impl Shard {
     /// Asks for bodies whose topics a purge has to know.
     fn read_to_purge(&mut self, key: usize, from: Offset) -> Progress {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
-        let Stage::Purge { next, end, .. } = &mut job.stage else { return Progress::Done };
+        let Stage::Purge { next, end, meant } = &mut job.stage else { return Progress::Done };
         let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
-        let is_idle = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
-        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, is_idle);
+        let may_go = |message: &Peeked| {
+            matches!(message.state, MessageState::Ready | MessageState::Delayed)
+                && meant.key.is_none_or(|key| key == message.key)
+        };
+        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, may_go);
         messages.retain(|message| message.offset < *end);
         *next = behind.unwrap_or(*end);
         if messages.is_empty() {
@@ -267,7 +276,9 @@ impl Shard {
     /// Bodies for a purge by filter: what matches goes. One that cannot be read stays, since nobody knows its topic.
     pub(super) fn purge_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
         let Some(job) = self.operations.jobs.get_mut(key) else { return };
-        let Stage::Purge { filter: Some(filter), .. } = &job.stage else { return };
+        let Stage::Purge { meant: Meant { filter: Some(filter), .. }, .. } = &job.stage else {
+            return;
+        };
         let Ok(filter) = TopicFilter::new(filter) else { return };
         let is_meant = |record: &Result<Bytes, ReadError>| {
             let message = record.as_ref().ok().and_then(message_of);
@@ -281,7 +292,9 @@ impl Shard {
         let token = OPERATE_TOKEN | key as u64;
         let purged = match meant.is_empty() {
             true => 0,
-            false => self.hosting.purge_these(job.sink, meant, token, &mut self.turn),
+            false => {
+                self.hosting.purge(job.sink, Scope::Offsets(meant), token, &mut self.turn)
+            }
         };
         job.purged += purged;
         if purged == 0 {
@@ -322,7 +335,7 @@ impl Shard {
         let Some(queue) = self.hosting.hosted(sink) else {
             return reply(Err(OperateError::NotFound(name.to_owned())));
         };
-        let wanted = |state| look.state.is_none_or(|wanted| wanted == state);
+        let wanted = |message: &Peeked| look.state.is_none_or(|wanted| wanted == message.state);
         let Found { messages: mut open, next } = queue.find(Offset(look.from), look.limit, wanted);
         let page = Page { data: Vec::new(), next: next.map(|offset| offset.0) };
         if open.is_empty() {
@@ -380,12 +393,19 @@ fn seen(
     record: &Result<Bytes, ReadError>,
 ) -> Option<QueueMessage> {
     let state = queue.engine.state(peeked.offset)?;
+    let message = record.as_ref().ok().and_then(message_of);
+    let text = |message| key_text(&queue.definition, message, peeked.key);
     Some(QueueMessage {
+        key: message.as_ref().and_then(text),
         offset: peeked.offset.0,
         state,
-        attempts: queue.engine.attempts(peeked.offset),
+        // What a settled one had is over: it begins anew when it is wanted again.
+        attempts: match state {
+            MessageState::Settled => 0,
+            _ => queue.engine.attempts(peeked.offset),
+        },
         stored: peeked.stored,
-        message: record.as_ref().ok().and_then(message_of),
+        message,
     })
 }
 
