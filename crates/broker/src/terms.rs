@@ -166,7 +166,11 @@ pub(crate) fn key_of(seed: &KeySeed, key: &str) -> Key {
 }
 
 /// The text of a message's key, if it can be told from the message: what its publisher was is not known any more.
-pub(crate) fn key_text(definition: &QueueDefinition, message: &Message, key: Key) -> Option<String> {
+pub(crate) fn key_text(
+    definition: &QueueDefinition,
+    message: &Message,
+    key: Key,
+) -> Option<String> {
     if key == Key::NONE || !definition.properties.config.needs_keys() {
         return None;
     }

@@ -13,8 +13,8 @@ use crate::directory::QueueDefinition;
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
-    Attached, Look, Looked, Meant, OperateError, Operation, QueueConsumer, QueueLetter, QueueMessage,
-    SeekTo, Sought,
+    Attached, Look, Looked, Meant, OperateError, Operation, QueueConsumer, QueueLetter,
+    QueueMessage, SeekTo, Sought,
 };
 use crate::shared::Shared;
 use crate::terms::key_of;

@@ -47,7 +47,7 @@ impl Round {
 
 impl Hosting {
     /// Looks at the next queues of the round, or begins one.
-    pub(crate) fn look_after(
+    pub(crate) fn watch_over(
         &mut self,
         round: &mut Round,
         now: Instant,
@@ -88,7 +88,8 @@ impl HostedQueue {
 
     /// Why messages wait at this moment though there are consumers, credit, and nobody who wants it so.
     fn why_no_progress(&self) -> Option<String> {
-        if self.consumers.is_empty() || self.definition.properties.config.paused || self.is_seeking {
+        if self.consumers.is_empty() || self.definition.properties.config.paused || self.is_seeking
+        {
             return None;
         }
         if self.damaged {

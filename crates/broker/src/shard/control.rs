@@ -209,7 +209,8 @@ impl Shard {
             tracing::info!(queue = &*definition.name, "queue deleted");
             self.control_done(record.token, Ok(definition));
         }
-        if let Some(name) = self.hosting.hosted(sink).map(|queue| Arc::clone(&queue.definition.name))
+        if let Some(name) =
+            self.hosting.hosted(sink).map(|queue| Arc::clone(&queue.definition.name))
         {
             self.forget_alarms_of(&name);
         }

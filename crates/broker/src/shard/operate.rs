@@ -18,8 +18,8 @@ use crate::hosting::operate::{Found, positions};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
-    Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer, QueueLetter,
-    QueueMessage, SeekTo, Sought, step,
+    Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer,
+    QueueLetter, QueueMessage, SeekTo, Sought, step,
 };
 use crate::record::PublishRecord;
 use crate::terms::key_text;
@@ -292,9 +292,7 @@ impl Shard {
         let token = OPERATE_TOKEN | key as u64;
         let purged = match meant.is_empty() {
             true => 0,
-            false => {
-                self.hosting.purge(job.sink, Scope::Offsets(meant), token, &mut self.turn)
-            }
+            false => self.hosting.purge(job.sink, Scope::Offsets(meant), token, &mut self.turn),
         };
         job.purged += purged;
         if purged == 0 {

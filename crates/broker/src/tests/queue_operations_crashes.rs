@@ -47,7 +47,8 @@ struct Twin {
 impl Twin {
     fn new(shards: u16) -> Self {
         let mut world = World::new(Config { shards, ..Config::default() });
-        let properties = "keep_settled=3600000 max_attempts=0 max_inflight=3 strategy=4 key=level(2)";
+        let properties =
+            "keep_settled=3600000 max_attempts=0 max_inflight=3 strategy=4 key=level(2)";
         assert_eq!(world.command(&format!("create jobs t/# {properties}")), [""; 0]);
         let mut twin = Self { world, published: 0, leased: VecDeque::new(), is_hasty: false };
         twin.connect();
@@ -105,7 +106,10 @@ impl Twin {
         };
         let ledger = self.world.ledger("jobs").expect("it is there");
         assert!(ledger.balances(), "{ledger:?}");
-        (lines.into_iter().filter_map(state).collect(), [ledger.enqueued, ledger.settled, ledger.purged])
+        (
+            lines.into_iter().filter_map(state).collect(),
+            [ledger.enqueued, ledger.settled, ledger.purged],
+        )
     }
 
     fn crash(&mut self) {
