@@ -2,8 +2,7 @@
 
 use admin_api::{
     ApiError, ConsumerView, MessageProperties, MessageState, Page, PageRequest, PeekRequest,
-    PurgeBody, PurgeResult, QueueEnd, QueueMessageBody, QueueMessageView, Seek, SeekResult,
-    Timestamp,
+    PurgeBody, PurgeResult, QueueEnd, QueueMessageView, Seek, SeekResult, Timestamp,
 };
 use broker::{Handle, Look, OperateError, QueueConsumer, QueueMessage, SeekTo};
 use mqtt_codec::{Peer, Properties, PropertyOwner};
@@ -81,25 +80,18 @@ fn api_error(error: OperateError) -> ApiError {
     }
 }
 
-fn message_view(message: &QueueMessage) -> QueueMessageView {
-    QueueMessageView {
-        offset: message.offset,
-        state: match message.state {
-            queue_engine::MessageState::Ready => MessageState::Ready,
-            queue_engine::MessageState::InFlight => MessageState::InFlight,
-            queue_engine::MessageState::Delayed => MessageState::Delayed,
-            queue_engine::MessageState::Settled => MessageState::Settled,
-        },
-        attempts: message.attempts,
-        publish_ts: Timestamp(message.stored),
-        body: message.message.as_ref().map(body),
-        key: message.key.clone(),
-    }
-}
-
-fn body(message: &Message) -> QueueMessageBody {
+fn message_view(of: &QueueMessage) -> QueueMessageView {
+    let state = match of.state {
+        queue_engine::MessageState::Ready => MessageState::Ready,
+        queue_engine::MessageState::InFlight => MessageState::InFlight,
+        queue_engine::MessageState::Delayed => MessageState::Delayed,
+        queue_engine::MessageState::Settled => MessageState::Settled,
+    };
+    let view = QueueMessageView::new(of.offset, state, of.attempts, Timestamp(of.stored));
+    let Some(message) = &of.message else { return view };
     let qos = message.head().qos.as_u8();
-    QueueMessageBody::new(message.topic(), message.payload(), qos, properties(message))
+    let view = view.with_body(message.topic(), message.payload(), qos, properties(message));
+    QueueMessageView { key: of.key.clone(), ..view }
 }
 
 /// The properties as JSON has them; the expiry as it was published.
