@@ -30,8 +30,8 @@ pub use page::{Page, PageRequest};
 pub use queue::{
     ConsumerView, DeadLetter, DispatchStrategy, Durability, LedgerView, MessageState, Overflow,
     PROPERTY_NAMES, PeekQuery, PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd,
-    QueueMessageBody, QueueMessageView, QueuePatch, QueueProperties, QueueSpec, QueueStats,
-    QueueView, RedriveBody, RedriveResult, Seek, SeekBody, SeekResult,
+    QueueMessageView, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
+    RedriveResult, Seek, SeekBody, SeekResult,
 };
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;

@@ -20,7 +20,7 @@ mod tests;
 pub use body::QueueBody;
 pub use consumer::ConsumerView;
 pub use ledger::LedgerView;
-pub use message::{QueueMessageBody, QueueMessageView};
+pub use message::QueueMessageView;
 pub use peek::{MessageState, PeekQuery, PeekRequest};
 pub use properties::{PROPERTY_NAMES, QueueProperties};
 pub use purge::{PurgeBody, PurgeResult};

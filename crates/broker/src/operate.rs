@@ -25,6 +25,8 @@ pub struct QueueMessage {
     pub stored: UnixMillis,
     /// The message; none when its body cannot be read unaltered.
     pub message: Option<Message>,
+    /// Its key, in a queue that keeps keys, where it can be told.
+    pub key: Option<String>,
 }
 
 /// Which messages to look at.
@@ -36,15 +38,6 @@ pub struct Look {
     pub limit: usize,
     /// Only those that stand so.
     pub state: Option<MessageState>,
-}
-
-/// Which messages a purge means. All of it must hold; nothing means all.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Meant {
-    /// Those whose topic matches this filter.
-    pub filter: Option<Arc<str>>,
-    /// Those that have this key.
-    pub key: Option<Key>,
 }
 
 /// Where a queue is to go on.
@@ -98,6 +91,9 @@ pub enum OperateError {
     /// There is no queue of that name, or there is none any more.
     #[error("there is no queue '{0}'")]
     NotFound(String),
+    /// The queue does not need keys, and so has none.
+    #[error("queue '{0}' keeps no keys: it is neither key_ordered nor last_value")]
+    NoKeys(String),
     /// Another seek of the queue has not ended.
     #[error("a seek of queue '{0}' is under way; ask again when it has ended")]
     Seeking(String),
@@ -113,6 +109,15 @@ pub enum OperateError {
         /// Messages that are ready again.
         restored: u64,
     },
+}
+
+/// Which messages a purge means: those of which both hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Meant {
+    /// Their topic matches this filter.
+    pub(crate) filter: Option<Arc<str>>,
+    /// They have this key.
+    pub(crate) key: Option<Key>,
 }
 
 /// What the owner of a queue says of a consumer: who it is in a queue, and where.
@@ -132,7 +137,7 @@ pub type Looked = Result<Page<QueueMessage, u64>, OperateError>;
 pub(crate) enum Operation {
     /// Messages, as many as a turn may look at.
     Look { look: Look, reply: Reply<Looked> },
-    /// Removes messages, as far as they are meant.
+    /// Removes all messages, or those that are meant.
     Purge { meant: Meant, reply: Reply<Result<u64, OperateError>> },
     /// Goes on elsewhere.
     Seek { to: SeekTo, reply: Reply<Result<Sought, OperateError>> },

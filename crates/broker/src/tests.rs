@@ -24,6 +24,7 @@ mod protection;
 mod queue_limits;
 mod queue_once;
 mod queue_operations;
+mod queue_operations_crashes;
 mod queue_operator;
 mod queue_order;
 mod queue_watch;

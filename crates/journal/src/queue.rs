@@ -4,10 +4,9 @@ mod properties;
 
 use std::sync::Arc;
 
-use key_expression::{KeyHash, KeySeed};
+use key_expression::KeySeed;
 use log_api::ShardId;
 use mqtt_router::SinkId;
-use queue_engine::Key;
 
 pub use properties::{DeadLetter, Durability, QueueProperties};
 
@@ -28,14 +27,6 @@ pub struct QueueDefinition {
     pub properties: QueueProperties,
     /// What the hashes of its keys are made with.
     pub key_seed: KeySeed,
-}
-
-impl QueueDefinition {
-    /// What a key that is given as text is to the queue's engine.
-    #[must_use]
-    pub fn key_of(&self, key: &str) -> Key {
-        Key(KeyHash::of(&self.key_seed, key).get())
-    }
 }
 
 /// The shard that owns a queue.

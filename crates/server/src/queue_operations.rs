@@ -2,8 +2,7 @@
 
 use admin_api::{
     ApiError, ConsumerView, MessageProperties, MessageState, Page, PageRequest, PeekRequest,
-    PurgeBody, PurgeResult, QueueEnd, QueueMessageBody, QueueMessageView, Seek, SeekResult,
-    Timestamp,
+    PurgeBody, PurgeResult, QueueEnd, QueueMessageView, Seek, SeekResult, Timestamp,
 };
 use broker::{Handle, Look, OperateError, QueueConsumer, QueueMessage, SeekTo};
 use mqtt_codec::{Peer, Properties, PropertyOwner};
@@ -34,11 +33,6 @@ pub(crate) async fn purge(
     name: String,
     body: PurgeBody,
 ) -> Result<PurgeResult, ApiError> {
-    let known = handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
-    if body.key.is_some() && !known.properties.config.needs_keys() {
-        let message = format!("queue '{name}' keeps no keys; purge by filter instead");
-        return Err(ApiError::invalid("key", message));
-    }
     let meant = (body.filter.as_deref(), body.key.as_deref());
     let purged = answer(|reply| handle.purge_queue(&name, meant, reply)).await?;
     Ok(PurgeResult { purged: purged.map_err(api_error)? })
@@ -78,6 +72,7 @@ pub(crate) async fn consumers(
 fn api_error(error: OperateError) -> ApiError {
     match error {
         OperateError::NotFound(name) => ApiError::no_queue(name),
+        OperateError::NoKeys(_) => ApiError::invalid("key", error.to_string()),
         OperateError::Seeking(_) => ApiError::Conflict { message: error.to_string() },
         OperateError::NotStored { .. } => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
@@ -85,25 +80,18 @@ fn api_error(error: OperateError) -> ApiError {
     }
 }
 
-fn message_view(message: &QueueMessage) -> QueueMessageView {
-    QueueMessageView {
-        offset: message.offset,
-        state: match message.state {
-            queue_engine::MessageState::Ready => MessageState::Ready,
-            queue_engine::MessageState::InFlight => MessageState::InFlight,
-            queue_engine::MessageState::Delayed => MessageState::Delayed,
-            queue_engine::MessageState::Settled => MessageState::Settled,
-        },
-        attempts: message.attempts,
-        publish_ts: Timestamp(message.stored),
-        body: message.message.as_ref().map(body),
-        key: None,
-    }
-}
-
-fn body(message: &Message) -> QueueMessageBody {
+fn message_view(of: &QueueMessage) -> QueueMessageView {
+    let state = match of.state {
+        queue_engine::MessageState::Ready => MessageState::Ready,
+        queue_engine::MessageState::InFlight => MessageState::InFlight,
+        queue_engine::MessageState::Delayed => MessageState::Delayed,
+        queue_engine::MessageState::Settled => MessageState::Settled,
+    };
+    let view = QueueMessageView::new(of.offset, state, of.attempts, Timestamp(of.stored));
+    let Some(message) = &of.message else { return view };
     let qos = message.head().qos.as_u8();
-    QueueMessageBody::new(message.topic(), message.payload(), qos, properties(message))
+    let view = view.with_body(message.topic(), message.payload(), qos, properties(message));
+    QueueMessageView { key: of.key.clone(), ..view }
 }
 
 /// The properties as JSON has them; the expiry as it was published.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::MessageState;
 use crate::{MessageProperties, Timestamp};
 
-/// A message of a queue. What it says is left out when its body cannot be read unaltered.
+/// A message of a queue. What it says, from `topic` to `properties`, is left out when its body cannot be read unaltered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueueMessageView {
     /// Its place in the queue.
@@ -19,40 +19,65 @@ pub struct QueueMessageView {
     pub attempts: u32,
     /// When the broker took it.
     pub publish_ts: Timestamp,
-    /// What it says.
-    #[serde(flatten)]
-    pub body: Option<QueueMessageBody>,
+    /// Where it was published to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Its payload, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// The same as text, if it is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The QoS it was published with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<u8>,
+    /// Its properties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<MessageProperties>,
     /// Its key, in a queue that keeps keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
-/// What a message of a queue says.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct QueueMessageBody {
-    /// Where it was published to.
-    pub topic: String,
-    /// Its payload, in base64.
-    pub payload: String,
-    /// The same as text, if it is text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// The QoS it was published with.
-    pub qos: u8,
-    /// Its properties.
-    pub properties: MessageProperties,
-}
-
-impl QueueMessageBody {
-    /// A body with that payload.
+impl QueueMessageView {
+    /// One of which no more is known than where it stands.
     #[must_use]
-    pub fn new(topic: &str, payload: &[u8], qos: u8, properties: MessageProperties) -> Self {
+    pub const fn new(
+        offset: u64,
+        state: MessageState,
+        attempts: u32,
+        publish_ts: Timestamp,
+    ) -> Self {
         Self {
-            topic: topic.to_owned(),
-            payload: STANDARD.encode(payload),
+            offset,
+            state,
+            attempts,
+            publish_ts,
+            topic: None,
+            payload: None,
+            text: None,
+            qos: None,
+            properties: None,
+            key: None,
+        }
+    }
+
+    /// The same with what it says.
+    #[must_use]
+    pub fn with_body(
+        self,
+        topic: &str,
+        payload: &[u8],
+        qos: u8,
+        properties: MessageProperties,
+    ) -> Self {
+        Self {
+            topic: Some(topic.to_owned()),
+            payload: Some(STANDARD.encode(payload)),
             text: std::str::from_utf8(payload).ok().map(str::to_owned),
-            qos,
-            properties,
+            qos: Some(qos),
+            properties: Some(properties),
+            ..self
         }
     }
 }
@@ -65,17 +90,9 @@ mod tests {
 
     #[test]
     fn what_it_says_stands_beside_where_it_stands() {
-        let body = |payload: &[u8]| {
-            Some(QueueMessageBody::new("a/b", payload, 1, MessageProperties::default()))
-        };
-        let view = |body| QueueMessageView {
-            offset: 7,
-            state: MessageState::InFlight,
-            attempts: 2,
-            publish_ts: Timestamp::default(),
-            body,
-            key: None,
-        };
+        let bare = || QueueMessageView::new(7, MessageState::InFlight, 2, Timestamp::default());
+        let view =
+            |payload: &[u8]| bare().with_body("a/b", payload, 1, MessageProperties::default());
         let stands = json!({
             "offset": 7, "state": "in_flight", "attempts": 2, "publish_ts": "1970-01-01T00:00:00.000Z",
         });
@@ -87,15 +104,15 @@ mod tests {
             json
         };
         for (view, expected) in [
-            (view(None), stands.clone()),
+            (bare(), stands.clone()),
             (
-                view(body(b"hi")),
+                view(b"hi"),
                 says(
                     json!({"topic": "a/b", "payload": "aGk=", "text": "hi", "qos": 1, "properties": {}}),
                 ),
             ),
             (
-                view(body(&[0, 255])),
+                view(&[0, 255]),
                 says(json!({"topic": "a/b", "payload": "AP8=", "qos": 1, "properties": {}})),
             ),
         ] {

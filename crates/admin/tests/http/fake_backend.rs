@@ -7,9 +7,9 @@ use std::time::Duration;
 use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
     MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
-    PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageBody, QueueMessageView,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
-    RedriveResult, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics, QueuePatch,
+    QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, Seek,
+    SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -67,13 +67,14 @@ impl FakeBackend {
         let queues = self.queues.lock().expect("not poisoned");
         let view = queues.get(&name).ok_or_else(|| ApiError::no_queue(name))?;
         let end = view.stats.ready.min(request.offset + request.limit as u64);
-        let message = |offset| QueueMessageView {
-            offset,
-            state: request.state.unwrap_or(MessageState::Ready),
-            attempts: 0,
-            publish_ts: Timestamp::default(),
-            body: Some(QueueMessageBody::new("a", b"x", 1, MessageProperties::default())),
-            key: None,
+        let state = request.state.unwrap_or(MessageState::Ready);
+        let message = |offset| {
+            QueueMessageView::new(offset, state, 0, Timestamp::default()).with_body(
+                "a",
+                b"x",
+                1,
+                MessageProperties::default(),
+            )
         };
         let next = (end < view.stats.ready).then(|| end.to_string());
         Ok(Page { data: (request.offset..end).map(message).collect(), next })

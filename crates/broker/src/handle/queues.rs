@@ -17,6 +17,7 @@ use crate::operate::{
     QueueMessage, SeekTo, Sought,
 };
 use crate::shared::Shared;
+use crate::terms::key_of;
 
 /// Parts of a queue that are looked at for one page, however few messages of it stand as wanted.
 const PARTS_MAX: usize = 256;
@@ -35,22 +36,23 @@ impl Handle {
     }
 
     /// Removes what waits in a queue and is not in flight; only what was published to a topic that the filter matches, if
-    /// there is one, which must be legal. What comes meanwhile stays. The answer, how many left, comes when a restart does
-    /// not bring them back.
+    /// there is one, which must be legal; only what has the key, if there is one. What comes meanwhile stays. The answer,
+    /// how many left, comes when a restart does not bring them back.
     pub fn purge_queue(
         &self,
         name: &str,
         (filter, key): (Option<&str>, Option<&str>),
         reply: Reply<Result<u64, OperateError>>,
     ) {
-        match self.queue(name) {
-            Some(queue) => {
-                let key = key.map(|key| queue.key_of(key));
-                let meant = Meant { filter: filter.map(Arc::from), key };
-                operate(&self.shared, &queue, Operation::Purge { meant, reply });
-            }
-            None => reply(Err(OperateError::NotFound(name.to_owned()))),
+        let Some(queue) = self.queue(name) else {
+            return reply(Err(OperateError::NotFound(name.to_owned())));
+        };
+        if key.is_some() && !queue.properties.config.needs_keys() {
+            return reply(Err(OperateError::NoKeys(name.to_owned())));
         }
+        let key = key.map(|key| key_of(&queue.key_seed, key));
+        let meant = Meant { filter: filter.map(Arc::from), key };
+        operate(&self.shared, &queue, Operation::Purge { meant, reply });
     }
 
     /// Lets a queue go on elsewhere: what waits before is purged, what was settled from there on and is kept is ready

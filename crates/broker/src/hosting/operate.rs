@@ -1,11 +1,10 @@
 //! What operators do to a queue, a bounded part at a time. Whoever calls sees to the rest.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use log_api::{Position, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, Key, MessageState, Offset, Peeked, Scope};
+use queue_engine::{Input, Offset, Peeked, Scope};
 use stdx::UnixMillis;
 
 use super::{HostedQueue, Hosting};
@@ -30,34 +29,8 @@ impl Hosting {
         self.queues.get(&sink)
     }
 
-    /// Removes what waits of a range, all or what has that key, and logs it if there was something. Gives how many left.
-    pub(crate) fn purge(
-        &mut self,
-        sink: SinkId,
-        range: Range<Offset>,
-        key: Option<Key>,
-        token: u64,
-        turn: &mut Turn,
-    ) -> u64 {
-        let scope = match key {
-            Some(key) => Scope::Key(range, key),
-            None => Scope::Range(range),
-        };
-        self.purge_scope(sink, scope, token, turn)
-    }
-
-    /// The same for single messages.
-    pub(crate) fn purge_these(
-        &mut self,
-        sink: SinkId,
-        offsets: Vec<Offset>,
-        token: u64,
-        turn: &mut Turn,
-    ) -> u64 {
-        self.purge_scope(sink, Scope::Offsets(offsets), token, turn)
-    }
-
-    fn purge_scope(&mut self, sink: SinkId, scope: Scope, token: u64, turn: &mut Turn) -> u64 {
+    /// Removes what is meant and waits, and logs it if there was something. Gives how many left.
+    pub(crate) fn purge(&mut self, sink: SinkId, scope: Scope, token: u64, turn: &mut Turn) -> u64 {
         let Some(queue) = self.queues.get_mut(&sink) else { return 0 };
         let before = queue.engine.ledger().purged;
         queue.handle(Input::Purge { scope, max: usize::MAX }, turn);
@@ -146,13 +119,13 @@ impl HostedQueue {
         self.definition.properties.config.paused || self.damaged || self.is_seeking
     }
 
-    /// Messages from an offset on that stand as wanted, as many as may be read at once, and looks at no more than a turn
+    /// Messages from an offset on that are wanted, as many as may be read at once, and looks at no more than a turn
     /// may.
     pub(crate) fn find(
         &self,
         from: Offset,
         limit: usize,
-        wanted: impl Fn(MessageState) -> bool,
+        wanted: impl Fn(&Peeked) -> bool,
     ) -> Found {
         let mut messages = Vec::new();
         let mut bytes = 0;
@@ -162,7 +135,7 @@ impl HostedQueue {
             if is_full || looked as u64 >= OFFSETS_MAX {
                 return Found { messages, next: Some(message.offset) };
             }
-            if wanted(message.state) {
+            if wanted(&message) {
                 bytes += u64::from(message.size);
                 messages.push(message);
             }

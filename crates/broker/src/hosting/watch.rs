@@ -47,7 +47,7 @@ impl Round {
 
 impl Hosting {
     /// Looks at the next queues of the round, or begins one.
-    pub(crate) fn look_after(
+    pub(crate) fn watch_over(
         &mut self,
         round: &mut Round,
         now: Instant,

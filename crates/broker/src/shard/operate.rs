@@ -7,7 +7,7 @@ use bytes::Bytes;
 use log_api::{AppendError, LogState, ReadError};
 use mqtt_router::SinkId;
 use mqtt_types::{Message, TopicFilter, TopicName};
-use queue_engine::{MessageState, Offset, Peeked};
+use queue_engine::{MessageState, Offset, Peeked, Scope};
 use slab::Slab;
 use stdx::UnixMillis;
 
@@ -22,6 +22,7 @@ use crate::operate::{
     QueueLetter, QueueMessage, SeekTo, Sought, step,
 };
 use crate::record::PublishRecord;
+use crate::terms::key_text;
 
 /// Tells the tokens of records that somebody waits for here.
 const OPERATE_TOKEN: u64 = 1 << 58;
@@ -220,8 +221,8 @@ impl Shard {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let done = match &mut job.stage {
             Stage::Rewind { down_from } if *down_from <= job.target => {
-                job.stage =
-                    Stage::Purge { next: Offset(0), end: job.target, meant: Meant::default() };
+                let meant = Meant::default();
+                job.stage = Stage::Purge { next: Offset(0), end: job.target, meant };
                 return Progress::Idle;
             }
             Stage::Rewind { down_from } => {
@@ -240,8 +241,11 @@ impl Shard {
                 }
                 let range = step(from, *end);
                 *next = range.end;
-                let key = meant.key;
-                let purged = self.hosting.purge(job.sink, range, key, token, &mut self.turn);
+                let scope = match meant.key {
+                    Some(key) => Scope::Key(range, key),
+                    None => Scope::Range(range),
+                };
+                let purged = self.hosting.purge(job.sink, scope, token, &mut self.turn);
                 job.purged += purged;
                 purged
             }
@@ -254,10 +258,12 @@ impl Shard {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let Stage::Purge { next, end, meant } = &mut job.stage else { return Progress::Done };
         let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
-        let is_idle = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
-        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, is_idle);
-        let is_of_key = |key| meant.key.is_none_or(|wanted| wanted == key);
-        messages.retain(|message| message.offset < *end && is_of_key(message.key));
+        let may_go = |message: &Peeked| {
+            matches!(message.state, MessageState::Ready | MessageState::Delayed)
+                && meant.key.is_none_or(|key| key == message.key)
+        };
+        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, may_go);
+        messages.retain(|message| message.offset < *end);
         *next = behind.unwrap_or(*end);
         if messages.is_empty() {
             return Progress::Idle;
@@ -286,7 +292,7 @@ impl Shard {
         let token = OPERATE_TOKEN | key as u64;
         let purged = match meant.is_empty() {
             true => 0,
-            false => self.hosting.purge_these(job.sink, meant, token, &mut self.turn),
+            false => self.hosting.purge(job.sink, Scope::Offsets(meant), token, &mut self.turn),
         };
         job.purged += purged;
         if purged == 0 {
@@ -327,7 +333,7 @@ impl Shard {
         let Some(queue) = self.hosting.hosted(sink) else {
             return reply(Err(OperateError::NotFound(name.to_owned())));
         };
-        let wanted = |state| look.state.is_none_or(|wanted| wanted == state);
+        let wanted = |message: &Peeked| look.state.is_none_or(|wanted| wanted == message.state);
         let Found { messages: mut open, next } = queue.find(Offset(look.from), look.limit, wanted);
         let page = Page { data: Vec::new(), next: next.map(|offset| offset.0) };
         if open.is_empty() {
@@ -385,12 +391,19 @@ fn seen(
     record: &Result<Bytes, ReadError>,
 ) -> Option<QueueMessage> {
     let state = queue.engine.state(peeked.offset)?;
+    let message = record.as_ref().ok().and_then(message_of);
+    let text = |message| key_text(&queue.definition, message, peeked.key);
     Some(QueueMessage {
+        key: message.as_ref().and_then(text),
         offset: peeked.offset.0,
         state,
-        attempts: queue.engine.attempts(peeked.offset),
+        // What a settled one had is over: it begins anew when it is wanted again.
+        attempts: match state {
+            MessageState::Settled => 0,
+            _ => queue.engine.attempts(peeked.offset),
+        },
         stored: peeked.stored,
-        message: record.as_ref().ok().and_then(message_of),
+        message,
     })
 }
 

@@ -30,7 +30,7 @@ impl Shard {
     pub(super) fn watch_due(&mut self) {
         let stalled_after = self.shared.config.stall_alarm_after;
         let round = &mut self.watch.round;
-        let findings = self.hosting.look_after(round, self.turn.now, stalled_after);
+        let findings = self.hosting.watch_over(round, self.turn.now, stalled_after);
         let wait = if round.is_open() { PART_INTERVAL } else { interval(stalled_after) };
         self.timers.set(self.turn.now + wait, Timer::Watch);
         for Finding { queue, stalled, imbalance } in findings {

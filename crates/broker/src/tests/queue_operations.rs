@@ -333,29 +333,136 @@ consumers nothing
 }
 
 #[test]
-fn a_purge_may_mean_a_key() {
+fn a_purge_by_key_takes_what_has_the_key() {
     check(
         r#"
-create jobs car/# strategy=4 key=level(2)
+create jobs work/# strategy=4 key=level(2)
+create plain work/#
 p connect
   p connack 00
-p publish 1 car/1/a 1 id=1
+p publish 1 work/a 1 id=1
   p puback 1 00
-p publish 1 car/2/a 2 id=2
+p publish 1 work/b 2 id=2
   p puback 2 00
-p publish 1 car/1/b 3 id=3
+p publish 1 work/a/x 3 id=3
   p puback 3 00
-purge jobs key=1 filter=car/+/b
+peek jobs limit=2
+  0 Ready work/a 1 qos=1 at=0 attempts=0 key=a
+  1 Ready work/b 2 qos=1 at=0 attempts=0 key=b
+  next 2
+purge jobs key=a filter=work/+
   purged 1
-purge jobs key=none
+purge jobs key=c
   purged 0
-purge jobs key=2
+crash
+purge jobs key=a
   purged 1
 crash
 peek jobs
-  0 Ready car/1/a 1 qos=1 at=0 attempts=0
+  1 Ready work/b 2 qos=1 at=0 attempts=0 key=b
+purge plain key=a
+  queue 'plain' keeps no keys: it is neither key_ordered nor last_value
+"#,
+    );
+}
+
+#[test]
+fn a_seek_back_brings_again_what_was_settled_and_kept() {
+    check(
+        r#"
+create jobs work keep_settled=3600000 max_inflight=2
+p connect
+  p connack 00
+c connect
+  c connack 00
+c subscribe 1 $queue/jobs,1 metadata
+  c suback 1 01
+p publish 1 work 1 id=1
+  c publish 1 id=1 work 1 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+p publish 1 work 2 id=2
+  c publish 1 id=2 work 2 queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+  p puback 2 00
+p publish 1 work 3 id=3
+  p puback 3 00
+c puback 1
+  c publish 1 id=3 work 3 queue:jobs offset:2 attempt:1 publish-ts:1700000000000
+c puback 2
+# The settlements have no record yet: they come into the log before the rewind.
+seek jobs offset=1
+  c publish 1 id=4 work 2 queue:jobs offset:1 attempt:2 publish-ts:1700000000000
+  at 1 purged=0 restored=1
 ledger jobs
-  enqueued=3 ready=1 purged=2
+  enqueued=3 settled=1 in_flight=2
+crash
+ledger jobs
+  enqueued=3 settled=1 ready=2
+peek jobs
+  0 Settled work 1 qos=1 at=0 attempts=0
+  1 Ready work 2 qos=1 at=0 attempts=1
+  2 Ready work 3 qos=1 at=0 attempts=1
+c connect
+  c connack 00
+c subscribe 1 $queue/jobs,1
+  c suback 1 01
+  c publish 1 id=1 work 2
+  c publish 1 id=2 work 3
+c puback 1
+c puback 2
+wait 50
+seek jobs earliest
+  c publish 1 id=3 work 1
+  c publish 1 id=4 work 2
+  at 0 purged=0 restored=3
+c puback 3
+  c publish 1 id=5 work 3
+checkpoint
+crash
+ledger jobs
+  enqueued=3 settled=1 ready=2
+# A seek forward gives up what waits before, and leaves what is settled.
+seek jobs latest
+  at 3 purged=2 restored=0
+ledger jobs
+  enqueued=3 settled=1 purged=2
+seek jobs earliest
+  at 0 purged=0 restored=1
+purge jobs
+  purged 1
+ledger jobs
+  enqueued=3 purged=3
+"#,
+    );
+}
+
+#[test]
+fn the_answer_to_a_seek_back_waits_for_its_record() {
+    check(
+        r#"
+create jobs work keep_settled=3600000
+p connect
+  p connack 00
+p publish 1 work 1 id=1
+  p puback 1 00
+c connect
+  c connack 00
+c subscribe 1 $queue/jobs,1
+  c suback 1 01
+  c publish 1 id=1 work 1
+c puback 1
+wait 50
+log hold
+seek jobs earliest
+crash
+ledger jobs
+  enqueued=1 settled=1
+log hold
+seek jobs earliest
+log commit
+  at 0 purged=0 restored=1
+crash
+ledger jobs
+  enqueued=1 ready=1
 "#,
     );
 }

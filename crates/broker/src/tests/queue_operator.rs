@@ -87,13 +87,14 @@ fn state_of(word: &str) -> MessageState {
 }
 
 fn message_line(message: &QueueMessage) -> String {
-    let QueueMessage { offset, state, attempts, stored, message } = message;
+    let QueueMessage { offset, state, attempts, stored, message, key } = message;
     let body = message.as_ref().map_or("-".to_owned(), |message| {
         let payload = String::from_utf8_lossy(message.payload());
         format!("{} {payload} qos={}", message.topic(), message.head().qos.as_u8())
     });
     let at = stored.0 - EPOCH_MS;
-    format!("{offset} {state:?} {body} at={at} attempts={attempts}")
+    let key = key.as_ref().map(|key| format!(" key={key}")).unwrap_or_default();
+    format!("{offset} {state:?} {body} at={at} attempts={attempts}{key}")
 }
 
 fn consumer_line(consumer: &QueueConsumer) -> String {

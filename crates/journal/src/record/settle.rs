@@ -185,17 +185,17 @@ mod tests {
         let record = SettleRecord {
             sink: SinkId(7),
             rewound: None,
-            left: vec![(Left::Purged, std::iter::once(2..5).collect())],
+            left: vec![(Left::Purged, vec![2..3, 4..7])],
             dispatched_to: Offset(5),
             attempts: vec![],
         };
         let mut body = Vec::new();
         record.encode(&mut body);
-        assert_eq!(body, [1, 7, 0, 0, 0, 1, 6, 1, 2, 3, 5, 0]);
+        assert_eq!(body, [1, 7, 0, 0, 0, 1, 6, 2, 2, 1, 1, 3, 5, 0]);
         let rewound = SettleRecord { rewound: Some(Offset(300)), ..record };
         body.clear();
         rewound.encode(&mut body);
-        assert_eq!(body, [2, 7, 0, 0, 0, 0xAC, 2, 1, 6, 1, 2, 3, 5, 0]);
+        assert_eq!(body, [2, 7, 0, 0, 0, 0xAC, 2, 1, 6, 2, 2, 1, 1, 3, 5, 0]);
     }
 
     #[test]

@@ -62,3 +62,45 @@ impl Queue {
         oldest.into_iter().flatten().min().unwrap_or_else(|| self.next_offset())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DispatchStrategy, Input, Key, NewMessage, Outcome, QueueConfig, StoredAt};
+
+    fn check_lag(strategy: DispatchStrategy) {
+        let config = QueueConfig { dispatch_strategy: strategy, ..QueueConfig::default() };
+        let mut queue = Queue::new(config, 1);
+        let tell = |queue: &mut Queue, input| {
+            queue.handle(Instant::ZERO, input, &mut Vec::new()).expect("it fits");
+        };
+        assert_eq!((queue.next_since(), queue.earliest()), (None, Offset(0)));
+        for stored in [5, 7, 9] {
+            let message = NewMessage::new(StoredAt(stored), 1, UnixMillis(stored));
+            tell(&mut queue, Input::Enqueue(NewMessage { key: Key(1), ..message }));
+        }
+        assert_eq!(queue.next_since(), Some(UnixMillis(5)));
+        let consumer = ConsumerId(3);
+        tell(&mut queue, Input::Attach { consumer, max_inflight: 1 });
+        assert_eq!(queue.next_since(), Some(UnixMillis(7)), "the first one is in flight");
+        let state = queue.consumer(consumer).expect("it is attached");
+        assert_eq!((state.in_flight, state.max_inflight, state.rests_until), (1, 1, None));
+        let outcome = Outcome::Busy;
+        tell(&mut queue, Input::Settle { consumer, offset: Offset(0), outcome });
+        let state = queue.consumer(consumer).expect("it is attached");
+        assert!(state.in_flight == 0 && state.rests_until.is_some());
+        assert_eq!(queue.next_since(), Some(UnixMillis(5)), "it came back");
+        assert_eq!(queue.consumer(ConsumerId(4)), None);
+        assert_eq!(
+            (queue.first_here(Offset(1)), queue.first_kept(Offset(0))),
+            (Some(Offset(1)), None)
+        );
+    }
+
+    #[test]
+    fn the_lag_is_that_of_the_message_that_is_next() {
+        for strategy in [DispatchStrategy::RoundRobin, DispatchStrategy::KeyOrdered] {
+            check_lag(strategy);
+        }
+    }
+}

@@ -106,40 +106,36 @@ fn page(
 
 /// A message in one line: where it stands, then what it says.
 fn line(message: &QueueMessageView) -> String {
-    let QueueMessageView { offset, state, attempts, publish_ts, body, .. } = message;
+    let QueueMessageView { offset, state, attempts, publish_ts, .. } = message;
     let state = serde_json::to_value(state).expect("a state is JSON");
     let state = state.as_str().unwrap_or_default();
     let tried = if *attempts > 0 { format!(" attempts={attempts}") } else { String::new() };
-    let says = match body {
+    let payload = match (&message.text, &message.payload) {
+        (Some(text), _) => text.escape_debug().to_string(),
+        (None, payload) => format!("base64:{}", payload.as_deref().unwrap_or_default()),
+    };
+    let says = match &message.topic {
         None => "(cannot be read)".to_owned(),
-        Some(body) => {
-            let payload = match &body.text {
-                Some(text) => text.escape_debug().to_string(),
-                None => format!("base64:{}", body.payload),
-            };
-            format!("{} {payload}", body.topic)
-        }
+        Some(topic) => format!("{topic} {payload}"),
     };
     format!("{offset} {publish_ts} {state}{tried} {says}")
 }
 
 #[cfg(test)]
 mod tests {
-    use admin_api::{MessageProperties, MessageState, QueueMessageBody, Timestamp};
+    use admin_api::{MessageProperties, MessageState, Timestamp};
 
     use super::*;
 
     #[test]
     fn a_message_is_one_line_whatever_it_says() {
-        let view = |payload: Option<&[u8]>, attempts| QueueMessageView {
-            offset: 7,
-            state: MessageState::InFlight,
-            attempts,
-            publish_ts: Timestamp::default(),
-            body: payload.map(|payload| {
-                QueueMessageBody::new("a/b", payload, 1, MessageProperties::default())
-            }),
-            key: None,
+        let view = |payload: Option<&[u8]>, attempts| {
+            let state = MessageState::InFlight;
+            let view = QueueMessageView::new(7, state, attempts, Timestamp::default());
+            match payload {
+                Some(payload) => view.with_body("a/b", payload, 1, MessageProperties::default()),
+                None => view,
+            }
         };
         for (view, expected) in [
             (view(Some(b"hi"), 0), "7 1970-01-01T00:00:00.000Z in_flight a/b hi"),
