@@ -11,7 +11,7 @@ mod targets;
 pub(crate) use codec::{Reader, put_varint};
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
 pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
-pub(crate) use session::{SessionEvent, SessionRecord};
+pub(crate) use session::{ConnectedAs, SessionEvent, SessionRecord};
 pub(crate) use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};
 pub(crate) use targets::{

@@ -181,7 +181,7 @@ impl Recovery {
             }
         }
         if let Some(more) = record.more()? {
-            self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
+            self.sessions.publish(&more, position, record.counted_bytes());
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }
@@ -228,8 +228,8 @@ impl Recovery {
 
     /// Ends the replay.
     #[must_use]
-    pub fn finish(self) -> Recovered {
-        let (next_session, sessions) = self.sessions.finish();
+    pub fn finish(mut self) -> Recovered {
+        let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
         let delayed = self
             .delayed

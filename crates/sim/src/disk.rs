@@ -52,11 +52,13 @@ struct Inner {
     was_harmed: bool,
     /// The segment that records were synced to last.
     newest: Option<usize>,
+    /// Whether every operation is told.
+    is_traced: bool,
     said: Vec<String>,
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, is_traced: bool) -> Self {
         let inner = Inner {
             files: Vec::new(),
             names: Names::default(),
@@ -74,6 +76,7 @@ impl Machine {
             harms: Vec::new(),
             was_harmed: false,
             newest: None,
+            is_traced,
             said: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
@@ -161,13 +164,27 @@ impl Machine {
         self.inner.lock().heal();
     }
 
-    /// What the disk has done that it should not have, since the last time.
+    /// What the disk has done that it should not have, since the last time; all that it has done, if that is wanted.
     pub(crate) fn take_said(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.lock().said)
     }
 }
 
 impl Inner {
+    /// Tells of an operation, if that is wanted.
+    fn trace(&mut self, what: impl FnOnce(&Self) -> String) {
+        if self.is_traced {
+            let what = what(self);
+            self.said.push(what);
+        }
+    }
+
+    /// What a file is called, for whoever reads the trace.
+    fn name_of(&self, file: usize) -> String {
+        let path = self.names.iter().find(|(_, number)| *number == file).map(|(path, _)| path);
+        path.map_or_else(|| format!("file {file}"), |path| path.display().to_string())
+    }
+
     /// Bytes of all files that have a name.
     fn used(&self) -> u64 {
         self.names.iter().map(|(_, file)| self.files[file].cached.len() as u64).sum()

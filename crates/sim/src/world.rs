@@ -37,7 +37,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let machine = Machine::new(plan.seed);
+        let machine = Machine::new(plan.seed, is_traced());
         let mut config = Config { shards: plan.shards, ..Config::default() };
         config.queue_defaults.max_attempts = 0;
         config.queue_defaults.max_inflight = 5;
@@ -108,13 +108,13 @@ impl World {
     }
 
     pub(crate) fn say(&mut self, what: impl Into<String>) {
+        self.note_machine();
         self.trace.push(format!("    {}", what.into()));
     }
 
     fn note_machine(&mut self) {
-        for said in self.machine.take_said() {
-            self.say(format!("disk: {said}"));
-        }
+        let said = self.machine.take_said();
+        self.trace.extend(said.into_iter().map(|said| format!("    disk: {said}")));
     }
 
     /// Connects a client, unless it is connected.
@@ -163,4 +163,9 @@ impl World {
         let sessions = self.clients.iter().filter(is_session).enumerate();
         sessions.filter(|(_, client)| client.is_subscribed).map(|(n, _)| n).collect()
     }
+}
+
+/// Whether a trace shows every operation of the disk: `WEIR_SIM_TRACE=1`.
+fn is_traced() -> bool {
+    std::env::var_os("WEIR_SIM_TRACE").is_some_and(|wanted| wanted != "0")
 }

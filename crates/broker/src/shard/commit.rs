@@ -235,6 +235,7 @@ impl Shard {
         self.shared.log.request_checkpoint();
         let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
         for id in durable {
+            self.store_connected_again(id);
             self.store_received_again(id);
             self.store_leases_again(id);
         }

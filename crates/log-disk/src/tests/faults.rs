@@ -193,11 +193,26 @@ fn a_large_record_for_which_there_is_no_room_is_refused_alone() {
     let (directory, files) = (TempDir::new().unwrap(), FaultyFiles::default());
     files.set_room(Some(100 << 10));
     let (log, recorder, _) = start(config(directory.path()), &files);
-    log.append(ME, record(1, 1, 200 << 10));
+    // What came with it is stored.
+    let mut batch = record(1, 1, 200 << 10);
+    batch.push(RecordKind::Session, 0, 0, ShardSet::single(ME), 3, |out| out.extend([3; 100]));
+    log.append(ME, batch);
     log.append(ME, record(2, 1, 1000));
-    assert_eq!(recorder.committed(ME, 1)[0].token, 2);
+    let committed = recorder.committed(ME, 2);
+    assert_eq!(committed.iter().map(|record| record.token).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(committed[0].body, [3; 100][..]);
     assert_eq!(recorder.failed(ME, 1), [(1, AppendError::Full)]);
+    // Of small records alone there may be too many.
+    let mut batch = AppendBatch::new();
+    for token in 10..16 {
+        let bytes = vec![0; SMALL_BODY_BYTES_MAX];
+        let notify = ShardSet::single(ME);
+        batch.push(RecordKind::Session, 0, 0, notify, token, |out| out.extend(bytes));
+    }
+    log.append(ME, batch);
+    assert_eq!(recorder.failed(ME, 7).len(), 7);
     assert_eq!(log.state(), LogState::Writable);
+    assert_eq!(log.backlog_bytes(), 0);
     log.shutdown();
 }
 

@@ -89,13 +89,34 @@ impl Writer {
         let _ = self.preparer.settle();
         let number = self.current.segment.number + 1;
         let file_bytes = bytes as u64 + u64::from(SEGMENT_HEADER_BYTES);
-        let larger = self.workshop.make_reserved(number, file_bytes).map_err(|error| {
-            tracing::error!(%error, bytes, "no segment can be made for a large record");
-            AppendError::Full
-        })?;
+        let larger = match self.workshop.make_reserved(number, file_bytes) {
+            Ok(larger) => larger,
+            Err(error) => {
+                tracing::error!(%error, bytes, "no segment can be made for a large record");
+                return self.make_room_without_large();
+            }
+        };
         self.preparer.take();
         self.shared.segments.insert(Arc::clone(&larger.segment));
         self.switch_to(larger)
+    }
+
+    /// Refuses the records that make the first batch large, as a full log does, and stores what came with them: it may be what
+    /// later records are worth nothing without.
+    fn make_room_without_large(&mut self) -> Result<(), AppendError> {
+        let Some(first) = self.waiting.front_mut() else { return Ok(()) };
+        let refused = first.batch.keep_small();
+        if refused.is_empty() {
+            return Err(AppendError::Full);
+        }
+        refuse(&self.shared, first.from, refused, AppendError::Full);
+        if !first.batch.is_empty() {
+            return self.make_room();
+        }
+        if let Some(refused) = self.waiting.pop_front() {
+            self.shared.backlog_bytes.fetch_sub(refused.backlog_bytes, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn switch_to(&mut self, next: Writable) -> Result<(), AppendError> {
