@@ -72,6 +72,13 @@ impl Turn {
         }
     }
 
+    /// Hands over the records so far.
+    pub(crate) fn hand_over_batch(&mut self, log: &dyn Log) {
+        if !self.batch.is_empty() {
+            log.append(self.shard, std::mem::take(&mut self.batch));
+        }
+    }
+
     /// The next letter of the shard to itself.
     pub(crate) fn next_local(&mut self) -> Option<Letter> {
         self.local.pop_front()
@@ -100,9 +107,7 @@ impl Turn {
 
     /// Hands everything over.
     pub(crate) fn finish(&mut self, log: &dyn Log, post: &Post) {
-        if !self.batch.is_empty() {
-            log.append(self.shard, std::mem::take(&mut self.batch));
-        }
+        self.hand_over_batch(log);
         self.hand_over_releases(log);
         if !self.holds.is_empty() {
             log.hold_bodies(&self.holds);

@@ -229,6 +229,11 @@ impl Shard {
             let now = UnixMillis(self.turn.unix_ms);
             tell_log_state(&self.shared.alarms, now, &self.log_state);
         }
+        if self.log_state == LogState::Full {
+            // Before it: what this turn has taken for stored so far.
+            self.turn.hand_over_batch(&*self.shared.log);
+            self.shared.log.heard_full(self.id);
+        }
         if self.log_state != LogState::Writable {
             return;
         }

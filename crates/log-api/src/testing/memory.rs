@@ -395,6 +395,9 @@ impl Log for MemoryLog {
         }
     }
 
+    /// A test says when there is room.
+    fn heard_full(&self, _: ShardId) {}
+
     fn state(&self) -> LogState {
         self.turn.lock().state.clone()
     }

@@ -27,6 +27,7 @@ impl Writer {
         if self.is_full() {
             self.keep_small();
         }
+        self.split_first();
         let bytes = self.waiting.front().map_or(0, |waiting| waiting.batch.bytes());
         if bytes > SEGMENT_CONTENT_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes });
@@ -47,6 +48,21 @@ impl Writer {
                 self.make_room()
             }
         }
+    }
+
+    /// Splits the first batch that waits if it is larger than a segment: it is one large record that gets a segment of its
+    /// own, or is refused, not what came with it.
+    fn split_first(&mut self) {
+        let Some(mut first) = self.waiting.pop_front() else { return };
+        let content = (self.config.segment_bytes - SEGMENT_HEADER_BYTES) as usize;
+        if first.batch.bytes() > content
+            && let Some(rest) = first.batch.split_off(content)
+        {
+            let backlog_bytes = rest.bytes() as u64;
+            first.backlog_bytes = first.backlog_bytes.saturating_sub(backlog_bytes);
+            self.waiting.push_front(Waiting { from: first.from, batch: rest, backlog_bytes });
+        }
+        self.waiting.push_front(first);
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -89,34 +105,13 @@ impl Writer {
         let _ = self.preparer.settle();
         let number = self.current.segment.number + 1;
         let file_bytes = bytes as u64 + u64::from(SEGMENT_HEADER_BYTES);
-        let larger = match self.workshop.make_reserved(number, file_bytes) {
-            Ok(larger) => larger,
-            Err(error) => {
-                tracing::error!(%error, bytes, "no segment can be made for a large record");
-                return self.make_room_without_large();
-            }
-        };
+        let larger = self.workshop.make_reserved(number, file_bytes).map_err(|error| {
+            tracing::error!(%error, bytes, "no segment can be made for a large record");
+            AppendError::Full
+        })?;
         self.preparer.take();
         self.shared.segments.insert(Arc::clone(&larger.segment));
         self.switch_to(larger)
-    }
-
-    /// Refuses the records that make the first batch large, as a full log does, and stores what came with them: it may be what
-    /// later records are worth nothing without.
-    fn make_room_without_large(&mut self) -> Result<(), AppendError> {
-        let Some(first) = self.waiting.front_mut() else { return Ok(()) };
-        let refused = first.batch.keep_small();
-        if refused.is_empty() {
-            return Err(AppendError::Full);
-        }
-        refuse(&self.shared, first.from, refused, AppendError::Full);
-        if !first.batch.is_empty() {
-            return self.make_room();
-        }
-        if let Some(refused) = self.waiting.pop_front() {
-            self.shared.backlog_bytes.fetch_sub(refused.backlog_bytes, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     fn switch_to(&mut self, next: Writable) -> Result<(), AppendError> {
@@ -139,6 +134,7 @@ impl Writer {
     fn become_full(&mut self, error: &io::Error) {
         let what = if is_no_room(error) { "the disk is full" } else { "no segment can be made" };
         tracing::error!(%error, "{what}: messages are refused until there is room for a segment");
+        self.unaware_shards = self.shared.shards;
         self.shared.set_state(LogState::Full);
         self.checkpoints.request();
     }
@@ -148,7 +144,10 @@ impl Writer {
         if !self.is_full() {
             return;
         }
-        if let Some(Ok(())) = self.preparer.poll() {
+        let is_known = self.unaware_shards == 0;
+        if let Some(Ok(())) = self.preparer.poll()
+            && is_known
+        {
             tracing::info!("there is room again: messages are stored");
             self.shared.set_state(LogState::Writable);
         } else if self.host.now() >= self.preparer.asked_at() + ROOM_CHECK_INTERVAL {
@@ -167,7 +166,7 @@ impl Writer {
     }
 
     /// Refuses all that waits but small records without references.
-    fn keep_small(&mut self) {
+    pub(super) fn keep_small(&mut self) {
         let shared = &self.shared;
         self.waiting.retain_mut(|Waiting { from, batch, backlog_bytes }| {
             let refused = batch.keep_small();
