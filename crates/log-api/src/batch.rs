@@ -261,7 +261,10 @@ mod tests {
             let kept = ends.iter().filter(|end| **end <= bytes).count().max(1);
             assert_eq!(batch.bytes(), ends[kept - 1]);
             let all = batch.len() + rest.as_ref().map_or(0, AppendBatch::len);
-            assert_eq!((batch.len(), all, rest.is_none()), (kept, sizes.len(), kept == sizes.len()));
+            assert_eq!(
+                (batch.len(), all, rest.is_none()),
+                (kept, sizes.len(), kept == sizes.len())
+            );
             let mut token = 0;
             for part in [Some(batch), rest].into_iter().flatten() {
                 assert_eq!(part.bytes(), part.records().last().unwrap().frame_end());

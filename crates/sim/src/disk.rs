@@ -20,6 +20,9 @@ use names::Names;
 /// 1970 is so long ago when a simulation begins.
 pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 
+/// The wall clock is never set further from the truth. It is less than what messages are kept for.
+const CLOCK_ERROR_MAX_MS: i64 = 2 * 24 * 3600 * 1000;
+
 /// The simulated machine. A clone is another handle on the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -31,6 +34,8 @@ struct Inner {
     files: Vec<Inode>,
     names: Names,
     now: Duration,
+    /// By how much the wall clock was set.
+    set_by_ms: i64,
     salts: Dice,
     /// Counts the lives of the process: files that an earlier one had open are closed.
     life: u64,
@@ -44,6 +49,10 @@ struct Inner {
     is_off: bool,
     /// So many of the next syncs of segments fail.
     failing_syncs: usize,
+    /// So many of the next writes to segments fail, in the middle.
+    failing_writes: usize,
+    /// A write or a sync of a segment has failed, in this life of the process.
+    has_failed: bool,
     /// The next sync of a segment writes a sector to somewhere else.
     misdirects: Option<Dice>,
     /// Files, offsets, and what the sync that goes on leaves there.
@@ -63,6 +72,7 @@ impl Machine {
             files: Vec::new(),
             names: Names::default(),
             now: Duration::ZERO,
+            set_by_ms: 0,
             salts: Dice::new(seed),
             life: 0,
             locked: false,
@@ -71,6 +81,8 @@ impl Machine {
             loses_power: true,
             is_off: false,
             failing_syncs: 0,
+            failing_writes: 0,
+            has_failed: false,
             misdirects: None,
             stray: Vec::new(),
             harms: Vec::new(),
@@ -86,6 +98,21 @@ impl Machine {
         self.inner.lock().now.as_millis() as u64
     }
 
+    /// What the wall clock says.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        let set_by_ms = self.inner.lock().set_by_ms;
+        (EPOCH_MS + self.now_ms()).saturating_add_signed(set_by_ms)
+    }
+
+    /// Sets the wall clock by so much, unless it would be too far from the truth by then.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        let mut inner = self.inner.lock();
+        let set_by_ms = inner.set_by_ms + seconds * 1000;
+        if set_by_ms.abs() <= CLOCK_ERROR_MAX_MS {
+            inner.set_by_ms = set_by_ms;
+        }
+    }
+
     pub(crate) fn wait(&self, milliseconds: u64) {
         self.inner.lock().now += Duration::from_millis(milliseconds);
     }
@@ -94,7 +121,8 @@ impl Machine {
     pub(crate) fn kill(&self) {
         let mut inner = self.inner.lock();
         inner.life += 1;
-        (inner.locked, inner.failing_syncs, inner.misdirects) = (false, 0, None);
+        (inner.locked, inner.misdirects) = (false, None);
+        (inner.failing_syncs, inner.failing_writes, inner.has_failed) = (0, 0, false);
         (inner.operations_left, inner.is_off) = (None, false);
     }
 
@@ -131,6 +159,15 @@ impl Machine {
 
     pub(crate) fn fail_next_sync(&self) {
         self.inner.lock().failing_syncs = 1;
+    }
+
+    pub(crate) fn fail_next_write(&self) {
+        self.inner.lock().failing_writes = 1;
+    }
+
+    /// Whether a write or a sync of a segment has failed, in this life of the process.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.inner.lock().has_failed
     }
 
     pub(crate) fn misdirect_next_sync(&self, seed: u64) {

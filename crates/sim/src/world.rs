@@ -31,6 +31,8 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
+    /// So many messages had been published when the disk failed, in this life of the process.
+    failed_at: Option<u32>,
     crashes: u64,
     seed: u64,
 }
@@ -60,6 +62,7 @@ impl World {
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
+            failed_at: None,
             crashes: 0,
             seed: plan.seed,
         };
@@ -87,6 +90,7 @@ impl World {
         self.act(step);
         self.listen();
         self.note_machine();
+        self.note_failure();
         if self.machine.is_off() {
             // The machine dies, or the process only.
             let power = self.machine.has_lost_power();
@@ -110,6 +114,13 @@ impl World {
     pub(crate) fn say(&mut self, what: impl Into<String>) {
         self.note_machine();
         self.trace.push(format!("    {}", what.into()));
+    }
+
+    /// From the moment of a failure on, nothing that is sent can be stored.
+    fn note_failure(&mut self) {
+        if self.failed_at.is_none() && self.machine.has_failed() {
+            self.failed_at = Some(self.auditor.published());
+        }
     }
 
     fn note_machine(&mut self) {
@@ -157,8 +168,11 @@ impl World {
         self.clients[n].lose();
     }
 
-    /// Sessions that are subscribed for sure.
-    fn subscribed_sessions(&self) -> Vec<usize> {
+    /// Sessions that are subscribed to the topic for sure.
+    fn subscribed_sessions(&self, topic: &str) -> Vec<usize> {
+        if !crate::plan::leads_to(topic, "t/+") {
+            return Vec::new();
+        }
         let is_session = |client: &&Client| matches!(client.role, Role::Session { .. });
         let sessions = self.clients.iter().filter(is_session).enumerate();
         sessions.filter(|(_, client)| client.is_subscribed).map(|(n, _)| n).collect()

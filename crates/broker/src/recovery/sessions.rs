@@ -71,12 +71,7 @@ impl Sessions {
     }
 
     /// A message is stored for sessions.
-    pub(super) fn publish(
-        &mut self,
-        more: &MoreTargets,
-        position: Position,
-        size: u32,
-    ) {
+    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
         for (copy, target) in copies(&more.sessions) {
             self.of(target.number).inbox.push(Kept {
                 at: position.as_u64(),

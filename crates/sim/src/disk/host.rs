@@ -8,7 +8,7 @@ use std::time::Duration;
 use log_disk::host::{Access, Guard, Host, HostFile, Room};
 use parking_lot::Mutex;
 
-use super::{EPOCH_MS, Inner, Inode, Machine};
+use super::{Inner, Inode, Machine};
 
 /// The error of a disk that does not answer.
 fn no_answer() -> io::Error {
@@ -134,7 +134,7 @@ impl Host for Machine {
     }
 
     fn unix_ms(&self) -> u64 {
-        EPOCH_MS + self.now_ms()
+        Self::unix_ms(self)
     }
 
     fn salt(&self) -> u32 {
@@ -202,6 +202,12 @@ impl HostFile for SimulatedFile {
                 format!("write {offset}..{end} of {name}: {room:?}, {power:?}")
             });
             room?;
+            if inner.is_segment(self.file) && inner.failing_writes > 0 {
+                (inner.failing_writes, inner.has_failed) = (inner.failing_writes - 1, true);
+                inner.files[self.file].write(offset as usize, &bytes[..bytes.len() / 2]);
+                inner.said.push("the write fails".to_owned());
+                return Err(no_answer());
+            }
             inner.files[self.file].write(offset as usize, &bytes);
             power
         })
@@ -214,9 +220,9 @@ impl HostFile for SimulatedFile {
             power?;
             let is_segment = inner.is_segment(self.file);
             if is_segment && inner.failing_syncs > 0 {
-                inner.failing_syncs -= 1;
+                (inner.failing_syncs, inner.has_failed) = (inner.failing_syncs - 1, true);
                 inner.files[self.file].fail_sync();
-                inner.trace(|_| "the sync fails".to_owned());
+                inner.said.push("the sync fails".to_owned());
                 return Err(no_answer());
             }
             if is_segment && let Some(mut dice) = inner.misdirects.take() {

@@ -41,13 +41,8 @@ fn names_of_a_process_that_was_killed_survive_a_power_cut_of_the_next() {
 /// What came with a CONNECT is more than a full disk takes, and the CONNECT with it; the SUBSCRIBE that follows is not.
 #[test]
 fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
-    let publish = |publisher, topic, bytes| Step::Publish {
-        publisher,
-        topic,
-        qos: 2,
-        bytes,
-        retain: false,
-    };
+    let publish =
+        |publisher, topic, bytes| Step::Publish { publisher, topic, qos: 2, bytes, retain: false };
     let session = Step::Connect { client: crate::plan::LIVE - 1 };
     let many = [400, 100, 400, 3000, 10, 400, 3000, 3000];
     for shards in 1..=3 {

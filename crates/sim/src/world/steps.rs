@@ -53,6 +53,11 @@ impl World {
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
             Step::Room { bytes } => self.machine.set_room(bytes),
             Step::FailSync => self.machine.fail_next_sync(),
+            Step::FailWrite => self.machine.fail_next_write(),
+            Step::Clock { seconds } => {
+                self.machine.set_clock(seconds);
+                self.seen.note("clock set", 1);
+            }
             Step::Flip { seed } => self.machine.flip(seed),
             Step::Misdirect { seed } => self.machine.misdirect_next_sync(seed),
         }
@@ -71,7 +76,7 @@ impl World {
         if !client.is_greeted || client.open.len() >= OPEN_MAX {
             return None;
         }
-        let sessions = self.subscribed_sessions();
+        let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
@@ -180,7 +185,9 @@ impl World {
             && self.socket(publisher).is_some_and(|socket| {
                 !socket.is_paused && socket.input.is_empty() && socket.closed.is_none()
             });
-        if is_read
+        if is_read && self.node.log.state() == LogState::Full && self.probe_full(publisher, bytes) {
+            self.seen.note("message refused or held by a full log", 1);
+        } else if is_read
             && self.clients[live].is_subscribed
             && let Some(message) = self.publish(publisher, 1, (0, false), bytes)
         {
@@ -193,5 +200,22 @@ impl World {
             self.seen.note("message runs live while nothing is stored", 1);
         }
         self.is_slow = was_slow;
+    }
+
+    /// While the log is full, a message that would be stored takes neither road. Says whether one was tried.
+    fn probe_full(&mut self, publisher: usize, bytes: usize) -> bool {
+        let Some(message) = self.publish(publisher, 1, (1, false), bytes) else { return false };
+        self.run();
+        self.listen();
+        let is_v5 = self.clients[publisher].version.is_v5();
+        assert!(
+            !self.auditor.has_come_live(message),
+            "message {message} is not stored by a full log, and runs live"
+        );
+        assert!(
+            self.auditor.is_refused(message) == is_v5 && !self.auditor.is_taken(message),
+            "a 5.0 publisher must hear that the log is full, and one of 3.1.1 nothing: {message}"
+        );
+        true
     }
 }
