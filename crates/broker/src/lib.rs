@@ -4,7 +4,6 @@
 mod alarms;
 mod broker;
 mod budget;
-mod checkpoint;
 mod clocks;
 mod config;
 mod control;
@@ -19,19 +18,20 @@ mod new_message;
 mod outbox;
 mod peer;
 mod post;
-mod record;
-mod recovery;
-mod retained;
+mod redrive;
 mod routes;
 mod shard;
 mod shared;
 mod stats;
+mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
 mod turn;
+
+use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, RETAINED_FULL,
@@ -41,10 +41,12 @@ pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
-pub use directory::QueueDefinition;
+pub use directory::{DeadLetter, Durability, QueueDefinition, QueueProperties};
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
+pub use journal::record::RecordError;
+pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
     ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
     WalkCursor,
@@ -54,7 +56,6 @@ pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
-pub use record::RecordError;
-pub use recovery::{Recovered, RecoveredCounts, Recovery};
+pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
 pub use shard::Shard;
 pub use stats::Counts;

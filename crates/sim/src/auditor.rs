@@ -226,10 +226,20 @@ impl Auditor {
         self.queues[queue].accepted.entry(offset).or_insert(false);
     }
 
-    /// All that has been accepted is recorded by now.
-    pub(crate) fn recorded(&mut self) {
-        for queue in &mut self.queues {
-            queue.accepted.values_mut().for_each(|is_recorded| *is_recorded = true);
+    /// What has been accepted so far: queues and offsets.
+    pub(crate) fn accepted_by_now(&self) -> Vec<(usize, u64)> {
+        let of = |(n, queue): (usize, &Queue)| {
+            queue.accepted.keys().map(|offset| (n, *offset)).collect::<Vec<_>>()
+        };
+        self.queues.iter().enumerate().flat_map(of).collect()
+    }
+
+    /// That is recorded by now.
+    pub(crate) fn recorded(&mut self, accepted: &[(usize, u64)]) {
+        for (queue, offset) in accepted {
+            if let Some(is_recorded) = self.queues[*queue].accepted.get_mut(offset) {
+                *is_recorded = true;
+            }
         }
     }
 

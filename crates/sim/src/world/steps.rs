@@ -152,11 +152,13 @@ impl World {
     /// Lets pass what settlements need to be recorded.
     pub(super) fn calm(&mut self) {
         self.is_slow = false;
-        for _ in 0..3 {
-            self.run();
-            self.machine.wait(30);
-        }
         self.run();
+        // What comes later has not had its time.
+        let accepted = self.auditor.accepted_by_now();
+        for _ in 0..3 {
+            self.machine.wait(30);
+            self.run();
+        }
         if self.machine.is_off() || self.node.log.state() != LogState::Writable {
             return;
         }
@@ -168,7 +170,7 @@ impl World {
                 .is_none_or(|socket| socket.input.is_empty() && !socket.is_blocked)
         };
         if self.clients.iter().all(is_heard) {
-            self.auditor.recorded();
+            self.auditor.recorded(&accepted);
             let (held, counted) = self.node.references();
             assert_eq!(held, counted, "bodies that are needed, and references in the log");
             self.check_ledgers();

@@ -1,0 +1,24 @@
+//! What the bodies of the broker's log records mean: layouts, versions, readers. The log itself does not know.
+
+mod codec;
+mod definition;
+mod leaving;
+mod publish;
+mod session;
+mod session_parts;
+mod settle;
+mod targets;
+
+pub(crate) use codec::{Reader, put_varint};
+pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
+pub use leaving::{Leaving, Why};
+pub use publish::{Kept, PublishRecord, Targets, encode_publish};
+pub use session::{ConnectedAs, SessionEvent, SessionRecord};
+pub use session_parts::{KeptLease, StoredSession, StoredSubscription};
+pub use settle::{Left, SettleRecord, ranges};
+pub use targets::{
+    Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    encode_delayed_done,
+};
+
+pub use codec::RecordError;
