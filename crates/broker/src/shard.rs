@@ -9,6 +9,7 @@ mod checks;
 mod commit;
 mod connect;
 mod connect_limits;
+mod connected;
 mod consume;
 mod control;
 mod dead_letters;

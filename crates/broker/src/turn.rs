@@ -27,8 +27,6 @@ pub(crate) struct Turn {
     pub(crate) unix_ms: u64,
     /// Records to append. They go to the log as one batch.
     pub(crate) batch: AppendBatch,
-    /// Whether a durable session begins in the batch.
-    pub(crate) begins_session: bool,
     local: VecDeque<Letter>,
     letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
@@ -44,7 +42,6 @@ impl Turn {
             now: Instant::ZERO,
             unix_ms: 0,
             batch: AppendBatch::new(),
-            begins_session: false,
             local: VecDeque::new(),
             letters: (0..shards).map(|_| Letters::default()).collect(),
             reads: Vec::new(),
@@ -75,10 +72,9 @@ impl Turn {
         }
     }
 
-    /// Hands records over before other shards learn of a session that begins in them: a message for it that came into the
-    /// log first would be one for nobody after a restart, and every later one would bear another number than before.
-    pub(crate) fn hand_over_beginnings(&mut self, log: &dyn Log) {
-        if std::mem::take(&mut self.begins_session) && !self.batch.is_empty() {
+    /// Hands over the records so far.
+    pub(crate) fn hand_over_batch(&mut self, log: &dyn Log) {
+        if !self.batch.is_empty() {
             log.append(self.shard, std::mem::take(&mut self.batch));
         }
     }
@@ -111,10 +107,7 @@ impl Turn {
 
     /// Hands everything over.
     pub(crate) fn finish(&mut self, log: &dyn Log, post: &Post) {
-        self.begins_session = false;
-        if !self.batch.is_empty() {
-            log.append(self.shard, std::mem::take(&mut self.batch));
-        }
+        self.hand_over_batch(log);
         self.hand_over_releases(log);
         if !self.holds.is_empty() {
             log.hold_bodies(&self.holds);

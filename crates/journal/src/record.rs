@@ -13,7 +13,7 @@ pub(crate) use codec::{Reader, put_varint};
 pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
 pub use leaving::{Leaving, Why};
 pub use publish::{Kept, PublishRecord, Targets, encode_publish};
-pub use session::{SessionEvent, SessionRecord};
+pub use session::{ConnectedAs, SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
 pub use targets::{

@@ -206,7 +206,7 @@ impl Recovery {
             if let Some(moved) = more.moved {
                 self.moved(moved);
             }
-            self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
+            self.sessions.publish(&more, position, record.counted_bytes());
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }
@@ -284,7 +284,7 @@ impl Recovery {
     #[must_use]
     pub fn finish(mut self) -> Recovered {
         self.drop_what_was_in_memory();
-        let (next_session, sessions) = self.sessions.finish();
+        let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
         let delayed = self
             .delayed

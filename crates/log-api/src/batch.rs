@@ -172,6 +172,18 @@ impl AppendBatch {
         failed_records(buffer, &records)
     }
 
+    /// Takes off the records that do not fit into so many bytes, but keeps the first one. `None` when there are none.
+    #[must_use]
+    pub fn split_off(&mut self, bytes: usize) -> Option<Self> {
+        let fits = |record: &PendingRecord| record.frame_end() <= bytes;
+        let kept = self.records.partition_point(fits).max(1);
+        let at = self.records.get(kept)?.frame_start;
+        let buffer = self.buffer.split_off(at);
+        let mut records = self.records.split_off(kept);
+        records.iter_mut().for_each(|record| record.frame_start -= at);
+        Some(Self { buffer, records })
+    }
+
     /// All records, to be told that they are not stored.
     #[must_use]
     pub fn into_failed(self) -> Vec<FailedRecord> {
@@ -245,6 +257,42 @@ mod tests {
             assert!(zeros(record.frame_start..record.body_start()));
             assert!(zeros(record.body_start() + record.body_bytes..record.frame_end()));
         }
+    }
+
+    #[test]
+    fn a_batch_is_split_between_records() {
+        let sizes = [100, 0, 300, 5];
+        let whole = || {
+            let mut batch = AppendBatch::new();
+            for (token, bytes) in (0_u64..).zip(sizes) {
+                batch.push(RecordKind::Publish, 0, 1, ShardSet::EMPTY, token, |out| {
+                    out.resize(out.len() + bytes, token as u8);
+                });
+            }
+            batch
+        };
+        let ends: Vec<usize> = whole().records().iter().map(PendingRecord::frame_end).collect();
+        for bytes in 0..whole().bytes() + 10 {
+            let mut batch = whole();
+            let rest = batch.split_off(bytes);
+            let kept = ends.iter().filter(|end| **end <= bytes).count().max(1);
+            assert_eq!(batch.bytes(), ends[kept - 1]);
+            let all = batch.len() + rest.as_ref().map_or(0, AppendBatch::len);
+            assert_eq!(
+                (batch.len(), all, rest.is_none()),
+                (kept, sizes.len(), kept == sizes.len())
+            );
+            let mut token = 0;
+            for part in [Some(batch), rest].into_iter().flatten() {
+                assert_eq!(part.bytes(), part.records().last().unwrap().frame_end());
+                for record in part.records() {
+                    assert_eq!(record.token, token);
+                    assert_eq!(part.body(record), vec![token as u8; sizes[token as usize]]);
+                    token += 1;
+                }
+            }
+        }
+        assert!(AppendBatch::new().split_off(0).is_none());
     }
 
     #[test]

@@ -68,6 +68,12 @@ pub trait Log: Send + Sync + 'static {
     /// Asks for a checkpoint now. When one is being made, another follows it.
     fn request_checkpoint(&self);
 
+    /// The shard has been told that the log is full, and what it appends from here on it appends knowing that.
+    ///
+    /// A full log takes messages again only when every shard has said so. Otherwise it could take a message that was on its way
+    /// when an earlier one of the same publisher was refused, who then has that stored behind it.
+    fn heard_full(&self, shard: ShardId);
+
     /// Whether it takes records.
     fn state(&self) -> LogState;
 

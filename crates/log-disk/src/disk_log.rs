@@ -120,6 +120,7 @@ impl Ready {
             next_index: self.end.index,
             waiting: Default::default(),
             unsynced_since: None,
+            unaware_shards: 0,
             checkpoints,
         };
         let running = Mutex::new(None);
@@ -209,6 +210,10 @@ impl Log for DiskLog {
 
     fn request_checkpoint(&self) {
         let _ = self.writer.send(Command::RequestCheckpoint);
+    }
+
+    fn heard_full(&self, _: ShardId) {
+        let _ = self.writer.send(Command::HeardFull);
     }
 
     fn state(&self) -> LogState {

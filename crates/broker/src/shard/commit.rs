@@ -249,12 +249,18 @@ impl Shard {
             let now = UnixMillis(self.turn.unix_ms);
             tell_log_state(&self.shared.alarms, now, &self.log_state);
         }
+        if self.log_state == LogState::Full {
+            // Before it: what this turn has taken for stored so far.
+            self.turn.hand_over_batch(&*self.shared.log);
+            self.shared.log.heard_full(self.id);
+        }
         if self.log_state != LogState::Writable {
             return;
         }
         self.shared.log.request_checkpoint();
         let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
         for id in durable {
+            self.store_connected_again(id);
             self.store_received_again(id);
             self.store_leases_again(id);
         }

@@ -7,6 +7,7 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use super::connected::{connected_of, connected_token};
 use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::control::Reply;
@@ -47,6 +48,8 @@ pub(crate) struct SubAckToSend {
     pub(crate) reason: Option<String>,
     pub(crate) granted: Vec<Granted>,
     pub(crate) wants_metadata: bool,
+    /// Whether its record tells of the session's connection too.
+    pub(crate) tells_connection: bool,
 }
 
 /// Who waits for a session's record.
@@ -97,7 +100,17 @@ impl Shard {
                 (token, ShardSet::single(self.id))
             }
         };
-        let record = SessionRecord { number, event };
+        self.push_session_record(SessionRecord { number, event }, token, notify);
+    }
+
+    /// The same for a record of the session's connection, for which only the session's entry waits.
+    pub(super) fn log_unawaited(&mut self, id: SessionId, event: SessionEvent) {
+        let Some(number) = id.number() else { return };
+        let (token, notify) = (connected_token(number), ShardSet::single(self.id));
+        self.push_session_record(SessionRecord { number, event }, token, notify);
+    }
+
+    fn push_session_record(&mut self, record: SessionRecord, token: u64, notify: ShardSet) {
         self.turn.batch.push(RecordKind::Session, 0, 0, notify, token, |out| record.encode(out));
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
@@ -123,8 +136,15 @@ impl Shard {
                 wants_metadata,
             }));
         }
+        let is_known = self.sessions.get(id).is_none_or(|entry| entry.told.is_stored());
+        let connected = if is_known { None } else { self.connected_as(id) };
+        suback.tells_connection = connected.is_some();
+        let event = match connected {
+            Some(connected) => SessionEvent::ConnectedAndSubscribed(connected, stored),
+            None => SessionEvent::Subscribed(stored),
+        };
         let waiting = Waiting::SubAck { session: id, suback: Box::new(suback) };
-        self.log_session(id, SessionEvent::Subscribed(stored), waiting);
+        self.log_session(id, event, waiting);
     }
 
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
@@ -149,9 +169,13 @@ impl Shard {
 
     /// A session's record is stored.
     pub(super) fn session_stored<O: Outbox>(&mut self, token: u64, out: &mut O) {
+        if let Some(number) = connected_of(token) {
+            return self.connected_told(number, true);
+        }
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
             Some(Waiting::SubAck { session, suback }) => {
+                self.suback_told(session, &suback, true);
                 for granted in &suback.granted {
                     self.change_ends(session, &granted.address, Some(granted.stored), out);
                 }
@@ -184,6 +208,9 @@ impl Shard {
         error: &AppendError,
         out: &mut O,
     ) {
+        if let Some(number) = connected_of(token) {
+            return self.connected_told(number, false);
+        }
         let code = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
             _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
@@ -206,6 +233,7 @@ impl Shard {
                 }
             }
             Some(Waiting::SubAck { session, suback }) => {
+                self.suback_told(session, &suback, false);
                 self.take_back(session, *suback, code, error, out);
             }
             Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
@@ -219,6 +247,12 @@ impl Shard {
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
             }
+        }
+    }
+
+    fn suback_told(&mut self, id: SessionId, suback: &SubAckToSend, is_stored: bool) {
+        if let Some(number) = id.number().filter(|_| suback.tells_connection) {
+            self.connected_told(number, is_stored);
         }
     }
 

@@ -14,6 +14,7 @@ use mqtt_types::{PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
+use super::connected::Told;
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::leases::Leases;
@@ -135,6 +136,8 @@ pub(crate) struct SessionEntry {
     pub(crate) timer: Option<Instant>,
     /// What of its waiting messages the node's budget knows, beside their bytes.
     accounted: usize,
+    /// What the log knows of its connection, if it is a durable one.
+    pub(crate) told: Told,
     /// What few sessions have.
     pub(crate) extras: Option<Box<Extras>>,
 }
@@ -397,6 +400,7 @@ impl Sessions {
                 send_window,
                 timer: None,
                 accounted: 0,
+                told: Told::default(),
                 extras: None,
             });
         }

@@ -124,6 +124,7 @@ impl World {
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
+                "refuses" => self.log.refuse_next(),
                 "full" => self.log.set_state(LogState::Full),
                 "well" => self.log.set_state(LogState::Writable),
                 "fails" => self.log.set_state(LogState::Failed { reason: "a test".to_owned() }),

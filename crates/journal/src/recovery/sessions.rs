@@ -12,9 +12,13 @@ use stdx::UnixMillis;
 
 use super::Releases;
 use crate::ids::SessionNumber;
-use crate::record::{KeptLease, MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
+use crate::record::{
+    ConnectedAs, KeptLease, MoreTargets, SessionEvent, SessionRecord, StoredSession,
+    StoredSubscription, copies,
+};
 
-/// All sessions that have not ended.
+/// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
+/// the beginning of. An inbox counts from then on.
 #[derive(Default)]
 pub(super) struct Sessions {
     next: u64,
@@ -24,6 +28,8 @@ pub(super) struct Sessions {
 /// One session, as far as it is known.
 #[derive(Default)]
 struct Session {
+    /// Whether its beginning has been met.
+    has_begun: bool,
     client_id: Box<str>,
     owner: Option<Box<str>>,
     expiry_interval: u32,
@@ -48,44 +54,26 @@ impl Sessions {
     /// Something happened to a session.
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
-        match event {
-            SessionEvent::Connected { client_id, owner, expiry_interval, will } => {
-                self.next = self.next.max(number.count() + 1);
-                let session = self.sessions.entry(number).or_default();
-                session.client_id = client_id;
-                session.owner = owner;
-                session.expiry_interval = expiry_interval;
-                session.will = will.map(|will| *will);
-                session.disconnected_at = None;
+        if event == SessionEvent::Ended {
+            if let Some(session) = self.sessions.remove(&number) {
+                session.release(released);
             }
-            SessionEvent::Ended => {
-                if let Some(session) = self.sessions.remove(&number) {
-                    session.inbox.stored().for_each(|at| released.add(Position::from_u64(at)));
-                }
-            }
-            event => {
-                // A checkpoint can be ahead of its records: the session may have ended since.
-                if let Some(session) = self.sessions.get_mut(&number) {
-                    session.apply(event, released);
-                }
-            }
+            return;
         }
+        self.of(number).apply(event, released);
+    }
+
+    /// The session of that number; if it is not known it may be one that has ended, when a checkpoint is ahead of its records.
+    fn of(&mut self, number: SessionNumber) -> &mut Session {
+        // Even one that never comes to be has its number for itself: there are messages in the log that name it.
+        self.next = self.next.max(number.count() + 1);
+        self.sessions.entry(number).or_default()
     }
 
     /// A message is stored for sessions.
-    pub(super) fn publish(
-        &mut self,
-        more: &MoreTargets,
-        position: Position,
-        size: u32,
-        released: &mut Releases,
-    ) {
+    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
         for (copy, target) in copies(&more.sessions) {
-            let Some(session) = self.sessions.get_mut(&target.number) else {
-                released.add(position);
-                continue;
-            };
-            session.inbox.push(Kept {
+            self.of(target.number).inbox.push(Kept {
                 at: position.as_u64(),
                 size,
                 qos: target.qos,
@@ -95,17 +83,17 @@ impl Sessions {
                 is_shared: target.shared.is_some(),
             });
         }
-        if let Some((number, packet_id)) = more.publisher
-            && let Some(session) = self.sessions.get_mut(&number)
-        {
-            session.incoming_qos2.insert(packet_id);
+        if let Some((number, packet_id)) = more.publisher {
+            self.of(number).incoming_qos2.insert(packet_id);
         }
     }
 
-    /// The count of the next session's number, and all sessions.
-    pub(super) fn finish(self) -> (u64, Vec<StoredSession>) {
-        let sessions = self.sessions.into_iter();
-        (self.next, sessions.map(|(number, session)| session.stored(number)).collect())
+    /// The count of the next session's number, and all sessions that have begun.
+    pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
+        let (begun, never): (Vec<_>, Vec<_>) =
+            self.sessions.into_iter().partition(|(_, session)| session.has_begun);
+        never.into_iter().for_each(|(_, session)| session.release(released));
+        (self.next, begun.into_iter().map(|(number, session)| session.stored(number)).collect())
     }
 }
 
@@ -117,6 +105,7 @@ impl Session {
             (address, (record, wants_metadata))
         };
         Self {
+            has_begun: true,
             client_id: image.client_id,
             owner,
             expiry_interval: image.expiry_interval,
@@ -129,19 +118,38 @@ impl Session {
         }
     }
 
+    fn connect(&mut self, connected: ConnectedAs) {
+        let ConnectedAs { client_id, owner, expiry_interval, will } = connected;
+        self.has_begun = true;
+        (self.client_id, self.owner, self.expiry_interval) = (client_id, owner, expiry_interval);
+        self.will = will.map(|will| *will);
+        self.disconnected_at = None;
+    }
+
+    fn subscribe(&mut self, subscriptions: Vec<StoredSubscription>) {
+        let subscription =
+            |one: StoredSubscription| (one.address, (one.record, one.wants_metadata));
+        self.subscriptions.extend(subscriptions.into_iter().map(subscription));
+    }
+
+    /// Nobody needs what it has.
+    fn release(&self, released: &mut Releases) {
+        self.inbox.stored().for_each(|at| released.add(Position::from_u64(at)));
+    }
+
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
         match event {
+            SessionEvent::Connected(connected) => self.connect(connected),
+            SessionEvent::ConnectedAndSubscribed(connected, subscriptions) => {
+                self.connect(connected);
+                self.subscribe(subscriptions);
+            }
             SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);
             }
-            SessionEvent::Subscribed(subscriptions) => {
-                let subscription = subscriptions
-                    .into_iter()
-                    .map(|one| (one.address, (one.record, one.wants_metadata)));
-                self.subscriptions.extend(subscription);
-            }
+            SessionEvent::Subscribed(subscriptions) => self.subscribe(subscriptions),
             SessionEvent::Unsubscribed(addresses) => {
                 for address in &addresses {
                     self.subscriptions.remove(address);
@@ -172,9 +180,7 @@ impl Session {
                     self.leases.remove(packet_id);
                 }
             }
-            SessionEvent::Connected { .. }
-            | SessionEvent::Ended
-            | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::Ended | SessionEvent::LeaseReceived(_) => {}
         }
     }
 

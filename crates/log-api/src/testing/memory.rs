@@ -157,6 +157,7 @@ pub struct MemoryLog {
 #[derive(Default)]
 struct Turn {
     is_held: bool,
+    refuses_next: bool,
     waiting: Vec<(ShardId, AppendBatch)>,
     state: LogState,
     shut_down: bool,
@@ -189,6 +190,11 @@ impl MemoryLog {
         for (from, batch) in std::mem::take(&mut turn.waiting) {
             self.store_batch(turn, from, batch);
         }
+    }
+
+    /// Refuses the next batch whole, as a full disk refuses what does not fit into what is left, and takes what comes then.
+    pub fn refuse_next(&self) {
+        self.turn.lock().refuses_next = true;
     }
 
     /// Makes the disk full, or fail, or well again, and tells the shards.
@@ -224,7 +230,11 @@ impl MemoryLog {
     }
 
     fn store_batch(&self, turn: &mut Turn, from: ShardId, mut batch: AppendBatch) {
+        let refuses = std::mem::take(&mut turn.refuses_next);
         let failed = match &turn.state {
+            LogState::Writable | LogState::Full if refuses => {
+                Some((std::mem::take(&mut batch).into_failed(), AppendError::Full))
+            }
             LogState::Writable => None,
             LogState::Full => Some((batch.keep_small(), AppendError::Full)),
             LogState::Failed { reason } => {
@@ -390,6 +400,9 @@ impl Log for MemoryLog {
             self.begin_checkpoint(turn);
         }
     }
+
+    /// A test says when there is room.
+    fn heard_full(&self, _: ShardId) {}
 
     fn state(&self) -> LogState {
         self.turn.lock().state.clone()
