@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
-use crate::reader::{Reader, ReaderCommand, refuse_reads};
+use crate::reader::{BodyPart, Reader, ReaderCommand, refuse_reads};
 use crate::recovery::Ready;
 use crate::references::References;
 use crate::segments::Segments;
@@ -154,6 +154,15 @@ fn share(
     })
 }
 
+impl DiskLog {
+    fn ask(&self, command: ReaderCommand) {
+        let _ = self.reader.send(command);
+        if self.shared.reader_ended.load(Ordering::SeqCst) {
+            refuse_reads(&self.shared, &self.unread);
+        }
+    }
+}
+
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.expect("a log needs its threads, and cannot start without them")
@@ -177,10 +186,11 @@ impl Log for DiskLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        let _ = self.reader.send(ReaderCommand::Read { shard, token, positions });
-        if self.shared.reader_ended.load(Ordering::SeqCst) {
-            refuse_reads(&self.shared, &self.unread);
-        }
+        self.ask(ReaderCommand::Read { shard, token, positions, part: BodyPart::Whole });
+    }
+
+    fn read_heads(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
+        self.ask(ReaderCommand::Read { shard, token, positions, part: BodyPart::Head });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {

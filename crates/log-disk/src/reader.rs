@@ -14,10 +14,17 @@ use crate::host::Host;
 use crate::shared::Shared;
 use open_files::OpenFiles;
 
+/// How much is read of a body in two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BodyPart {
+    Whole,
+    Head,
+}
+
 /// What the thread is asked to do.
 pub(crate) enum ReaderCommand {
     /// Read the bodies at these positions.
-    Read { shard: ShardId, token: u64, positions: Vec<Position> },
+    Read { shard: ShardId, token: u64, positions: Vec<Position>, part: BodyPart },
     /// The segment has been trimmed.
     Forget { segment: u32 },
     /// Answer what came before, and end.
@@ -57,8 +64,8 @@ impl Reader {
     /// Does what is asked. False when that is the end.
     fn obey(&mut self, command: ReaderCommand) -> bool {
         match command {
-            ReaderCommand::Read { shard, token, positions } => {
-                let records = self.read(&positions);
+            ReaderCommand::Read { shard, token, positions, part } => {
+                let records = self.read(&positions, part);
                 self.shared.deliver(shard, LogEvent::Read { token, records });
             }
             ReaderCommand::Forget { segment } => self.files.forget(segment),
@@ -67,18 +74,18 @@ impl Reader {
         true
     }
 
-    fn read(&mut self, positions: &[Position]) -> Vec<Result<Bytes, ReadError>> {
+    fn read(&mut self, positions: &[Position], part: BodyPart) -> Vec<Result<Bytes, ReadError>> {
         let mut records = Vec::with_capacity(positions.len());
         let mut rest = positions;
         while let Some(first) = rest.first() {
-            let (some, others) = rest.split_at(run::length(rest));
+            let (some, others) = rest.split_at(run::length(rest, part));
             rest = others;
             match self.shared.segments.get(first.segment()) {
                 None => records.extend(
                     some.iter().map(|position| Err(ReadError::NotFound { position: *position })),
                 ),
                 Some(segment) => match self.files.get(&segment) {
-                    Ok(file) => run::read(file, &segment, some, &mut records),
+                    Ok(file) => run::read(file, &segment, some, part, &mut records),
                     Err(error) => run::refuse(&segment, some, &error, &mut records),
                 },
             }
@@ -97,7 +104,7 @@ impl Reader {
 /// Answers what has been sent to a reader that has ended.
 pub(crate) fn refuse_reads(shared: &Shared, commands: &Receiver<ReaderCommand>) {
     while let Ok(command) = commands.try_recv() {
-        if let ReaderCommand::Read { shard, token, positions } = command {
+        if let ReaderCommand::Read { shard, token, positions, .. } = command {
             let records = positions.iter().map(|_| Err(ReadError::ShutDown)).collect();
             shared.deliver(shard, LogEvent::Read { token, records });
         }

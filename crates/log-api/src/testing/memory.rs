@@ -66,6 +66,8 @@ struct Stored {
     kind: RecordKind,
     partition: u16,
     references: u32,
+    /// 0 when the body is one piece.
+    head_bytes: usize,
     body: Result<Bytes, ReadError>,
 }
 
@@ -244,13 +246,14 @@ impl MemoryLog {
         turn.stats.groups_total += 1;
         turn.stats.appended_bytes_total += buffer.len() as u64;
         for record in records {
-            let body = buffer.slice(record.body_start()..record.body_start() + record.body_bytes);
+            let body = buffer.slice(record.body());
             let position = kept.position();
             kept.advance();
             let stored = Stored {
                 kind: record.kind,
                 partition: record.partition,
                 references: record.references,
+                head_bytes: record.head_bytes,
                 body: Ok(body.clone()),
             };
             kept.records.insert(position, stored);
@@ -269,6 +272,25 @@ impl MemoryLog {
         {
             self.sink.deliver(shard, LogEvent::Committed(records));
         }
+    }
+
+    fn answer(
+        &self,
+        shard: ShardId,
+        token: u64,
+        positions: Vec<Position>,
+        part: impl Fn(&Stored) -> Result<Bytes, ReadError>,
+    ) {
+        let turn = &mut *self.turn.lock();
+        let kept = self.store.kept.lock();
+        let read = |position| match kept.records.get(&position) {
+            _ if turn.shut_down => Err(ReadError::ShutDown),
+            Some(stored) => part(stored),
+            None => Err(ReadError::NotFound { position }),
+        };
+        let records = positions.into_iter().map(read).collect::<Vec<_>>();
+        turn.stats.read_records_total += records.len() as u64;
+        self.sink.deliver(shard, LogEvent::Read { token, records });
     }
 
     fn begin_checkpoint(&self, turn: &mut Turn) {
@@ -305,16 +327,14 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        let turn = &mut *self.turn.lock();
-        let kept = self.store.kept.lock();
-        let read = |position| match kept.records.get(&position) {
-            _ if turn.shut_down => Err(ReadError::ShutDown),
-            Some(stored) => stored.body.clone(),
-            None => Err(ReadError::NotFound { position }),
-        };
-        let records = positions.into_iter().map(read).collect::<Vec<_>>();
-        turn.stats.read_records_total += records.len() as u64;
-        self.sink.deliver(shard, LogEvent::Read { token, records });
+        self.answer(shard, token, positions, |stored| stored.body.clone());
+    }
+
+    fn read_heads(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
+        self.answer(shard, token, positions, |stored| match stored.head_bytes {
+            0 => stored.body.clone(),
+            bytes => stored.body.as_ref().map(|body| body.slice(..bytes)).map_err(Clone::clone),
+        });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {

@@ -3,8 +3,9 @@
 use std::io;
 
 use bytes::Bytes;
-use log_api::{FRAME_HEADER_BYTES, Position, ReadError};
+use log_api::{Position, ReadError};
 
+use super::BodyPart;
 use crate::frame::FrameHeader;
 use crate::host::HostFile;
 use crate::segments::Segment;
@@ -18,14 +19,21 @@ const RUN_BYTES_MAX: u32 = 512 << 10;
 /// How much is read from the last frame's beginning on, at first.
 const LAST_FRAME_BYTES: u32 = 4 << 10;
 
+/// The same for heads, whose rests would be read with them: no more than is read for each alone.
+const HEADS_GAP_BYTES_MAX: u32 = LAST_FRAME_BYTES;
+
 /// How many of the positions form the first run: ascending, in one segment, near each other.
-pub(super) fn length(positions: &[Position]) -> usize {
+pub(super) fn length(positions: &[Position], part: BodyPart) -> usize {
     let Some(first) = positions.first() else { return 0 };
+    let gap_bytes_max = match part {
+        BodyPart::Whole => GAP_BYTES_MAX,
+        BodyPart::Head => HEADS_GAP_BYTES_MAX,
+    };
     let is_near = |pair: &&[Position]| {
         let (before, after) = (pair[0], pair[1]);
         after.segment() == first.segment()
             && after.offset() > before.offset()
-            && after.offset() - before.offset() <= GAP_BYTES_MAX
+            && after.offset() - before.offset() <= gap_bytes_max
             && after.offset() - first.offset() <= RUN_BYTES_MAX
     };
     1 + positions.windows(2).take_while(is_near).count()
@@ -36,6 +44,7 @@ pub(super) fn read(
     file: &dyn HostFile,
     segment: &Segment,
     run: &[Position],
+    part: BodyPart,
     records: &mut Vec<Result<Bytes, ReadError>>,
 ) {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
@@ -50,7 +59,7 @@ pub(super) fn read(
     for at in run {
         // The file may have been cut short.
         let ahead = bytes.slice(bytes.len().min((at.offset() - start) as usize)..);
-        let record = record(file, segment, *at, end, &ahead);
+        let record = record(file, segment, *at, end, &ahead, part);
         used += record.as_ref().map_or(0, Bytes::len);
         records.push(record);
     }
@@ -69,6 +78,7 @@ fn record(
     at: Position,
     end: u32,
     ahead: &Bytes,
+    part: BodyPart,
 ) -> Result<Bytes, ReadError> {
     if at.offset() >= end {
         return Err(ReadError::NotFound { position: at });
@@ -84,16 +94,25 @@ fn record(
     if header.frame_bytes() > u64::from(end - at.offset()) {
         return Err(damaged("a record longer than what was written"));
     }
-    let frame = if header.frame_bytes() > ahead.len() as u64 {
+    let is_head = part == BodyPart::Head && header.is_in_two();
+    let bytes = if is_head {
+        header.head(ahead).map_err(|fault| damaged(fault.what()))?.end as u64
+    } else {
+        header.frame_bytes()
+    };
+    let frame = if bytes > ahead.len() as u64 {
         // At most what is left of the segment, as has been checked.
-        let bytes = file.read_at(u64::from(at.offset()), header.frame_bytes() as usize);
+        let bytes = file.read_at(u64::from(at.offset()), bytes as usize);
         Bytes::from(bytes.map_err(|error| io_error(segment, at, &error))?)
     } else {
         ahead.clone()
     };
-    let header =
-        FrameHeader::check(segment.salt, at, &frame).map_err(|fault| damaged(fault.what()))?;
-    Ok(frame.slice(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes as usize))
+    let body = if is_head {
+        FrameHeader::check_head(segment.salt, at, &frame)
+    } else {
+        FrameHeader::check(segment.salt, at, &frame).map(|header| header.body())
+    };
+    Ok(frame.slice(body.map_err(|fault| damaged(fault.what()))?))
 }
 
 /// Answers a run that cannot be read.
@@ -133,9 +152,13 @@ mod tests {
             (&[at(1, 64), at(1, 64)], 1),
         ];
         for (positions, expected) in cases {
-            assert_eq!(length(positions), expected, "{positions:?}");
+            assert_eq!(length(positions, BodyPart::Whole), expected, "{positions:?}");
         }
+        let apart =
+            [at(1, 64), at(1, 64 + HEADS_GAP_BYTES_MAX), at(1, 72 + 2 * HEADS_GAP_BYTES_MAX)];
+        assert_eq!(length(&apart, BodyPart::Whole), 3);
+        assert_eq!(length(&apart, BodyPart::Head), 2);
         let dense = (0..10_000).map(|n| at(1, 64 + n * 288)).collect::<Vec<_>>();
-        assert_eq!(length(&dense), (RUN_BYTES_MAX / 288 + 1) as usize);
+        assert_eq!(length(&dense, BodyPart::Whole), (RUN_BYTES_MAX / 288 + 1) as usize);
     }
 }
