@@ -10,7 +10,9 @@ mod targets;
 
 pub(crate) use codec::{Reader, put_varint};
 pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
+pub(crate) use publish::{
+    Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
+};
 pub(crate) use session::{SessionEvent, SessionRecord};
 pub(crate) use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub(crate) use settle::{Left, SettleRecord, ranges};

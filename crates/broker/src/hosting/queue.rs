@@ -293,7 +293,7 @@ impl HostedQueue {
         }
         let asked = positions.len();
         if asked > 0 {
-            turn.read(u64::from(self.definition.sink.0), positions);
+            turn.read_heads(u64::from(self.definition.sink.0), positions);
         }
         asked
     }

@@ -168,7 +168,7 @@ impl Shard {
         places.sort_unstable();
         let positions = places.iter().map(|(at, _)| *at).collect();
         self.retained.reads.insert(Asked { session: id, places });
-        self.turn.read(RETAINED_READ | key as u64, positions);
+        self.turn.read_heads(RETAINED_READ | key as u64, positions);
     }
 
     /// Bodies that a replay asked for. It may have ended meanwhile.
@@ -196,7 +196,9 @@ impl Shard {
             }
             let message = record
                 .map_err(|error| error.to_string())
-                .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
+                .and_then(|body| {
+                    PublishRecord::decode_head(body).map_err(|error| error.to_string())
+                })
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
                 Ok(message) => {
