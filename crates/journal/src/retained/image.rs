@@ -28,11 +28,11 @@ const REMOVED: u8 = 3;
 /// A topic begins with so many bytes of the one before, and ends with the rest. Of each it has the newest change that was
 /// in the log when it was looked at, which may be newer than the checkpoint; and what lies in the log from there on
 /// brings any other that is newer still. A removal is there if an older change may come into the log after it.
-pub(crate) struct RetainedPart;
+pub struct RetainedPart;
 
 impl RetainedPart {
     /// Appends what the store has, and gives which bodies are held by that: by segment, how many.
-    pub(crate) fn put(out: &mut Vec<u8>, store: &RetainedStore) -> Vec<(u32, u32)> {
+    pub fn put(out: &mut Vec<u8>, store: &RetainedStore) -> Vec<(u32, u32)> {
         let version_at = out.len();
         out.extend_from_slice(&[0; 8]);
         let mut held = BTreeMap::<u32, u32>::new();

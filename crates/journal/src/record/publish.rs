@@ -31,11 +31,11 @@ const START_BYTES: usize = 20;
 
 /// Who takes a message, and what its commit changes.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Targets<'a> {
+pub struct Targets<'a> {
     /// The queues.
-    pub(crate) sinks: &'a [SinkId],
+    pub sinks: &'a [SinkId],
     /// What else there is, which is rare.
-    pub(crate) more: Option<&'a MoreTargets>,
+    pub more: Option<&'a MoreTargets>,
 }
 
 impl Targets<'_> {
@@ -45,7 +45,7 @@ impl Targets<'_> {
 
     /// Whether they are so many that each of those who read the message back should be spared the lists: else ten thousand
     /// sessions that drain would read ten thousand times ten thousand targets.
-    pub(crate) fn are_many(&self) -> bool {
+    pub fn are_many(&self) -> bool {
         self.sinks.len() + self.sessions().len() >= MANY_TARGETS
     }
 
@@ -62,13 +62,13 @@ impl Targets<'_> {
 
 /// What a record says about the retained message of its topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Kept {
+pub struct Kept {
     /// Where it lies; `None` when the topic's message was removed.
-    pub(crate) at: Option<Position>,
+    pub at: Option<Position>,
     /// Bytes of topic, properties and payload.
-    pub(crate) size: u32,
+    pub size: u32,
     /// When it expires, in milliseconds since 1970; 0 for never.
-    pub(crate) due_ms: u64,
+    pub due_ms: u64,
 }
 
 /// A stored message. Written once, however many queues and sessions take it.
@@ -81,7 +81,7 @@ pub(crate) struct Kept {
 ///                here the head of the record ends: | sinks u32 | sink u32 ... | more_len u32 | more
 /// ```
 /// `identifiers` counts the subscription identifiers that all sessions have which have some; 255 when they differ.
-pub(crate) struct PublishRecord<B = Bytes> {
+pub struct PublishRecord<B = Bytes> {
     body: B,
     sinks: Range<usize>,
     more: Range<usize>,
@@ -92,7 +92,10 @@ pub(crate) struct PublishRecord<B = Bytes> {
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// Takes a body of that kind.
-    pub(crate) fn decode(body: B) -> Result<Self, RecordError> {
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode(body: B) -> Result<Self, RecordError> {
         let record = Self::decode_head(body)?;
         if record.has_lists() {
             Ok(record)
@@ -102,7 +105,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// Takes a body of that kind, or its head alone: then it names no targets.
-    pub(crate) fn decode_head(body: B) -> Result<Self, RecordError> {
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode_head(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
         let version = reader.version(VERSION_IN_TWO)?;
@@ -150,7 +156,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// The queues that take the message.
-    pub(crate) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
+    pub fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
         let list = self.body.as_ref().get(self.sinks.clone()).unwrap_or_default();
         let (numbers, _) = list.as_chunks::<4>();
         numbers.iter().map(|number| SinkId(u32::from_le_bytes(*number)))
@@ -158,7 +164,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
     /// The subscription identifiers that go along to a session of which the record says that it has some. `None` when they
     /// are in the lists, and this is the head alone.
-    pub(crate) fn identifiers(
+    ///
+    /// # Errors
+    /// The lists are not legal.
+    pub fn identifiers(
         &self,
         number: SessionNumber,
         copy: u8,
@@ -172,7 +181,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// What else its commit changes.
-    pub(crate) fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
+    ///
+    /// # Errors
+    /// That block of the body is not legal.
+    pub fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
         match self.body.as_ref().get(self.more.clone()) {
             Some(block) if !block.is_empty() => MoreTargets::decode(block).map(Some),
             _ => Ok(None),
@@ -180,18 +192,18 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// What the message counts towards a queue's byte limit: payload, topic, properties and 64 (contract §3).
-    pub(crate) fn counted_bytes(&self) -> u32 {
+    pub fn counted_bytes(&self) -> u32 {
         u32::try_from(self.message.len() + 64).unwrap_or(u32::MAX)
     }
 
     /// When the broker took the message, in milliseconds since 1970.
-    pub(crate) fn received_at_ms(&self) -> u64 {
+    pub fn received_at_ms(&self) -> u64 {
         let bytes = self.body.as_ref().get(8..16).and_then(|bytes| bytes.try_into().ok());
         u64::from_le_bytes(bytes.unwrap_or_default())
     }
 
     /// What it says about the retained message of its topic.
-    pub(crate) fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
+    pub fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
         let message = self.body.as_ref().get(self.message.clone()).unwrap_or_default();
         let mut reader = Reader { record: "publish", rest: self.body.as_ref() };
         reader.u8()?;
@@ -234,7 +246,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
 impl PublishRecord<Bytes> {
     /// The message, sharing the record's bytes.
-    pub(crate) fn message(&self) -> Result<Message, RecordError> {
+    ///
+    /// # Errors
+    /// Its lengths, its QoS or its topic are not legal.
+    pub fn message(&self) -> Result<Message, RecordError> {
         self.message_of(self.body.slice(self.message.clone()))
     }
 }
@@ -261,7 +276,7 @@ fn take_list(
 }
 
 /// Appends the body of a record in one piece.
-pub(crate) fn encode_publish(
+pub fn encode_publish(
     out: &mut Vec<u8>,
     head: &MessageHead,
     targets: Targets<'_>,
@@ -284,7 +299,7 @@ pub(crate) fn encode_publish(
 }
 
 /// Appends the head of a record in two: the message, and what all sessions have in common.
-pub(crate) fn encode_publish_head(
+pub fn encode_publish_head(
     out: &mut Vec<u8>,
     head: &MessageHead,
     targets: Targets<'_>,
@@ -310,7 +325,7 @@ pub(crate) fn encode_publish_head(
 }
 
 /// Appends the rest of a record in two: who takes the message.
-pub(crate) fn encode_publish_lists(out: &mut Vec<u8>, targets: Targets<'_>) {
+pub fn encode_publish_lists(out: &mut Vec<u8>, targets: Targets<'_>) {
     out.extend_from_slice(&(targets.sinks.len() as u32).to_le_bytes());
     put_sinks(out, targets.sinks);
     match targets.more {

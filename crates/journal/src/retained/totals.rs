@@ -12,7 +12,7 @@ use super::entry::Weight;
 const RECORD_BYTES: usize = 36;
 
 /// Bodies that are held more, or fewer, by segment.
-pub(crate) type Holds = Vec<(u32, i32)>;
+pub type Holds = Vec<(u32, i32)>;
 
 /// Sums over all topics.
 #[derive(Default)]
