@@ -167,6 +167,7 @@ struct Turn {
     make_another: bool,
     live: Counts,
     held: Counts,
+    read_bytes: u64,
     stats: LogStats,
 }
 
@@ -217,6 +218,12 @@ impl MemoryLog {
     #[must_use]
     pub fn held(&self) -> i64 {
         self.turn.lock().held.values().sum()
+    }
+
+    /// Bytes of all bodies that were read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.turn.lock().read_bytes
     }
 
     fn store_batch(&self, turn: &mut Turn, from: ShardId, mut batch: AppendBatch) {
@@ -290,6 +297,7 @@ impl MemoryLog {
         };
         let records = positions.into_iter().map(read).collect::<Vec<_>>();
         turn.stats.read_records_total += records.len() as u64;
+        turn.read_bytes += records.iter().flatten().map(|body| body.len() as u64).sum::<u64>();
         self.sink.deliver(shard, LogEvent::Read { token, records });
     }
 
