@@ -32,7 +32,7 @@ pub(crate) struct Turn {
     local: VecDeque<Letter>,
     letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
-    head_reads: Vec<(u64, Vec<Position>)>,
+    head_reads: Vec<(u64, Vec<(Position, u32)>)>,
     released: Vec<(u32, u32)>,
     /// Retained messages that are held more, or fewer.
     pub(crate) holds: Holds,
@@ -95,9 +95,9 @@ impl Turn {
         self.reads.push((token, positions));
     }
 
-    /// Asks the log for bodies without the lists of those who take the message.
-    pub(crate) fn read_heads(&mut self, token: u64, positions: Vec<Position>) {
-        self.head_reads.push((token, positions));
+    /// Asks the log for messages without the lists of those who take them, each with what it counts.
+    pub(crate) fn read_heads(&mut self, token: u64, heads: Vec<(Position, u32)>) {
+        self.head_reads.push((token, heads));
     }
 
     /// Tells the log that a queue needs the body at that position no more.
@@ -130,8 +130,8 @@ impl Turn {
         for (token, positions) in self.reads.drain(..) {
             log.read(self.shard, token, positions);
         }
-        for (token, positions) in self.head_reads.drain(..) {
-            log.read_heads(self.shard, token, positions);
+        for (token, heads) in self.head_reads.drain(..) {
+            log.read_heads(self.shard, token, heads);
         }
         for (shard, letters) in self.letters.iter_mut().enumerate() {
             if !letters.mail.is_empty() {

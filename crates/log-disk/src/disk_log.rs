@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
-use crate::reader::{BodyPart, Reader, ReaderCommand, refuse_reads};
+use crate::reader::{Reader, ReaderCommand, Wanted, refuse_reads};
 use crate::recovery::Ready;
 use crate::references::References;
 use crate::segments::Segments;
@@ -186,11 +186,14 @@ impl Log for DiskLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        self.ask(ReaderCommand::Read { shard, token, positions, part: BodyPart::Whole });
+        let wanted = positions.into_iter().map(|at| Wanted { at, head_bytes: None });
+        self.ask(ReaderCommand::Read { shard, token, wanted: wanted.collect() });
     }
 
-    fn read_heads(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        self.ask(ReaderCommand::Read { shard, token, positions, part: BodyPart::Head });
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>) {
+        let head = |(at, bytes)| Wanted { at, head_bytes: Some(bytes) };
+        let wanted = heads.into_iter().map(head).collect();
+        self.ask(ReaderCommand::Read { shard, token, wanted });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {

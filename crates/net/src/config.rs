@@ -157,7 +157,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             read_buffer_bytes: 128 * 1024,
-            turn_deliveries_max: 1 << 16,
+            // Some milliseconds.
+            turn_deliveries_max: 1 << 14,
             max_connections: 1_000_000,
             // One packet as long as they may be, and twice what live messages may take.
             unwritten_bytes_max: 24 << 20,

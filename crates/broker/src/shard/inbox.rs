@@ -269,22 +269,26 @@ impl Shard {
         let with_lists = shelf.with_lists;
         shelf.clear();
         shelf.with_lists = with_lists;
-        let mut positions = Vec::new();
+        let mut heads = Vec::new();
         let bytes_max = shelf_bytes_max(&self.shared.budgets.memory);
         let mut bytes = 0;
         for next in inbox.upcoming(0, window) {
-            if !positions.is_empty() && bytes >= bytes_max {
+            if !heads.is_empty() && bytes >= bytes_max {
                 break;
             }
             bytes += next.kept.size as usize;
             let copy = next.kept.has_identifiers.then_some(next.kept.copy);
             shelf.asked.push_back(Asked { sequence: next.sequence, copy });
-            positions.push(Position::from_u64(next.kept.at));
+            heads.push((Position::from_u64(next.kept.at), next.kept.size));
         }
-        match (positions.is_empty(), with_lists) {
-            (true, _) => {}
-            (_, false) => self.turn.read_heads(read_token(number), positions),
-            (_, true) => self.turn.read(read_token(number), positions),
+        if heads.is_empty() {
+            return;
+        }
+        if with_lists {
+            let positions = heads.into_iter().map(|(position, _)| position).collect();
+            self.turn.read(read_token(number), positions);
+        } else {
+            self.turn.read_heads(read_token(number), heads);
         }
     }
 

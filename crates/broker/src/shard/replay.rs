@@ -162,13 +162,14 @@ impl Shard {
             if bytes > READ_BYTES_MAX && !places.is_empty() {
                 break;
             }
-            places.push((*at, place));
+            places.push((*at, place, *size));
         }
         replay.reading = Some(key);
         places.sort_unstable();
-        let positions = places.iter().map(|(at, _)| *at).collect();
+        let heads = places.iter().map(|(at, _, size)| (*at, *size)).collect();
+        let places = places.into_iter().map(|(at, place, _)| (at, place)).collect();
         self.retained.reads.insert(Asked { session: id, places });
-        self.turn.read_heads(RETAINED_READ | key as u64, positions);
+        self.turn.read_heads(RETAINED_READ | key as u64, heads);
     }
 
     /// Bodies that a replay asked for. It may have ended meanwhile.

@@ -189,10 +189,14 @@ fn heads_are_read_without_what_follows_them(subject: &mut impl Subject) {
     });
     let expected = expected.map(Ok).collect::<Vec<_>>();
     let positions = records.iter().map(|record| record.position).collect::<Vec<_>>();
-    log.read_heads(me, 1, positions.clone());
-    assert_eq!(recorder.read(me, 1), expected);
-    log.read_heads(me, 2, positions.iter().rev().copied().collect());
-    assert!(recorder.read(me, 2).iter().eq(expected.iter().rev()));
+    // Whatever is guessed of their lengths.
+    for (token, guess) in [(1, 0), (2, 1), (4, 100), (5, 10_000), (6, u32::MAX)] {
+        let heads = positions.iter().map(|position| (*position, guess));
+        log.read_heads(me, token, heads.collect());
+        assert_eq!(recorder.read(me, token), expected);
+    }
+    log.read_heads(me, 7, positions.iter().rev().map(|position| (*position, 100)).collect());
+    assert!(recorder.read(me, 7).iter().eq(expected.iter().rev()));
     log.read(me, 3, positions);
     let whole = records.iter().map(|record| Ok(record.body.clone())).collect::<Vec<_>>();
     assert_eq!(recorder.read(me, 3), whole);

@@ -338,7 +338,8 @@ impl Log for MemoryLog {
         self.answer(shard, token, positions, |stored| stored.body.clone());
     }
 
-    fn read_heads(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>) {
+        let positions = heads.into_iter().map(|(position, _)| position).collect();
         self.answer(shard, token, positions, |stored| match stored.head_bytes {
             0 => stored.body.clone(),
             bytes => stored.body.as_ref().map(|body| body.slice(..bytes)).map_err(Clone::clone),

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use log_api::{Position, ReadError};
 
-use super::BodyPart;
+use super::Wanted;
 use crate::frame::FrameHeader;
 use crate::host::HostFile;
 use crate::segments::Segment;
@@ -16,50 +16,56 @@ const GAP_BYTES_MAX: u32 = 16 << 10;
 /// The most that is read at once, but for a single longer frame.
 const RUN_BYTES_MAX: u32 = 512 << 10;
 
+/// Heads that lie no further apart than the first one's length and this are read at once, with what follows the first.
+const HEADS_GAP_BYTES_MAX: u32 = 4 << 10;
+
 /// How much is read from the last frame's beginning on, at first.
 const LAST_FRAME_BYTES: u32 = 4 << 10;
 
-/// The same for heads, whose rests would be read with them: no more than is read for each alone.
-const HEADS_GAP_BYTES_MAX: u32 = LAST_FRAME_BYTES;
+/// How much more than it is said to have is read of a head at first: the frame's header, and what is not counted.
+const LAST_HEAD_MORE_BYTES: u32 = 128;
 
 /// How many of the positions form the first run: ascending, in one segment, near each other.
-pub(super) fn length(positions: &[Position], part: BodyPart) -> usize {
-    let Some(first) = positions.first() else { return 0 };
-    let gap_bytes_max = match part {
-        BodyPart::Whole => GAP_BYTES_MAX,
-        BodyPart::Head => HEADS_GAP_BYTES_MAX,
-    };
-    let is_near = |pair: &&[Position]| {
-        let (before, after) = (pair[0], pair[1]);
+pub(super) fn length(wanted: &[Wanted]) -> usize {
+    let Some(first) = wanted.first().map(|first| first.at) else { return 0 };
+    let is_near = |pair: &&[Wanted]| {
+        let (before, after) = (pair[0], pair[1].at);
+        let gap_bytes_max = match before.head_bytes {
+            None => GAP_BYTES_MAX,
+            Some(bytes) => bytes.saturating_add(HEADS_GAP_BYTES_MAX),
+        };
         after.segment() == first.segment()
-            && after.offset() > before.offset()
-            && after.offset() - before.offset() <= gap_bytes_max
+            && after.offset() > before.at.offset()
+            && after.offset() - before.at.offset() <= gap_bytes_max
             && after.offset() - first.offset() <= RUN_BYTES_MAX
     };
-    1 + positions.windows(2).take_while(is_near).count()
+    1 + wanted.windows(2).take_while(is_near).count()
 }
 
 /// Reads a run of positions in that segment.
 pub(super) fn read(
     file: &dyn HostFile,
     segment: &Segment,
-    run: &[Position],
-    part: BodyPart,
+    run: &[Wanted],
     records: &mut Vec<Result<Bytes, ReadError>>,
 ) {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
-    let (start, end) = (first.offset(), segment.end());
-    let last_frame = last.offset().saturating_add(LAST_FRAME_BYTES).min(end);
+    let (start, end) = (first.at.offset(), segment.end());
+    let ahead_bytes = match last.head_bytes {
+        None => LAST_FRAME_BYTES,
+        Some(bytes) => bytes.min(RUN_BYTES_MAX) + LAST_HEAD_MORE_BYTES,
+    };
+    let last_frame = last.at.offset().saturating_add(ahead_bytes).min(end);
     let bytes = match file.read_at(u64::from(start), last_frame.saturating_sub(start) as usize) {
         Ok(bytes) => Bytes::from(bytes),
         Err(error) => return refuse(segment, run, &error, records),
     };
     let from = records.len();
     let mut used = 0;
-    for at in run {
+    for one in run {
         // The file may have been cut short.
-        let ahead = bytes.slice(bytes.len().min((at.offset() - start) as usize)..);
-        let record = record(file, segment, *at, end, &ahead, part);
+        let ahead = bytes.slice(bytes.len().min((one.at.offset() - start) as usize)..);
+        let record = record(file, segment, *one, end, &ahead);
         used += record.as_ref().map_or(0, Bytes::len);
         records.push(record);
     }
@@ -75,10 +81,9 @@ pub(super) fn read(
 fn record(
     file: &dyn HostFile,
     segment: &Segment,
-    at: Position,
+    Wanted { at, head_bytes }: Wanted,
     end: u32,
     ahead: &Bytes,
-    part: BodyPart,
 ) -> Result<Bytes, ReadError> {
     if at.offset() >= end {
         return Err(ReadError::NotFound { position: at });
@@ -94,7 +99,7 @@ fn record(
     if header.frame_bytes() > u64::from(end - at.offset()) {
         return Err(damaged("a record longer than what was written"));
     }
-    let is_head = part == BodyPart::Head && header.is_in_two();
+    let is_head = head_bytes.is_some() && header.is_in_two();
     let bytes = if is_head {
         header.head(ahead).map_err(|fault| damaged(fault.what()))?.end as u64
     } else {
@@ -118,11 +123,11 @@ fn record(
 /// Answers a run that cannot be read.
 pub(super) fn refuse(
     segment: &Segment,
-    run: &[Position],
+    run: &[Wanted],
     error: &io::Error,
     records: &mut Vec<Result<Bytes, ReadError>>,
 ) {
-    records.extend(run.iter().map(|at| Err(io_error(segment, *at, error))));
+    records.extend(run.iter().map(|one| Err(io_error(segment, one.at, error))));
 }
 
 fn io_error(segment: &Segment, at: Position, error: &io::Error) -> ReadError {
@@ -151,14 +156,24 @@ mod tests {
             (&[at(1, 64), at(1, far + 8)], 1),
             (&[at(1, 64), at(1, 64)], 1),
         ];
+        let whole = |positions: &[Position]| {
+            let wanted = positions.iter().map(|at| Wanted { at: *at, head_bytes: None });
+            length(&wanted.collect::<Vec<_>>())
+        };
         for (positions, expected) in cases {
-            assert_eq!(length(positions, BodyPart::Whole), expected, "{positions:?}");
+            assert_eq!(whole(positions), expected, "{positions:?}");
         }
-        let apart =
-            [at(1, 64), at(1, 64 + HEADS_GAP_BYTES_MAX), at(1, 72 + 2 * HEADS_GAP_BYTES_MAX)];
-        assert_eq!(length(&apart, BodyPart::Whole), 3);
-        assert_eq!(length(&apart, BodyPart::Head), 2);
         let dense = (0..10_000).map(|n| at(1, 64 + n * 288)).collect::<Vec<_>>();
-        assert_eq!(length(&dense, BodyPart::Whole), (RUN_BYTES_MAX / 288 + 1) as usize);
+        assert_eq!(whole(&dense), (RUN_BYTES_MAX / 288 + 1) as usize);
+    }
+
+    #[test]
+    fn heads_are_near_when_there_is_little_but_they() {
+        let head = |offset, bytes| Wanted { at: Position::new(1, offset), head_bytes: Some(bytes) };
+        let gap = 1000 + HEADS_GAP_BYTES_MAX;
+        assert_eq!(length(&[head(64, 1000), head(64 + gap, 0), head(128 + gap, 0)]), 3);
+        assert_eq!(length(&[head(64, 1000), head(72 + gap, 0)]), 1);
+        assert_eq!(length(&[head(64, u32::MAX), head(64 + RUN_BYTES_MAX, 0)]), 2);
+        assert_eq!(length(&[head(64, u32::MAX), head(72 + RUN_BYTES_MAX, 0)]), 1);
     }
 }

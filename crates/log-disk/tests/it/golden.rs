@@ -106,7 +106,7 @@ fn files_of_every_version_are_read_and_the_log_goes_on_behind_them() {
         let references = if version > 1 { 28 } else { 21 };
         assert_eq!(log.log.stats().live_references, 2 * references);
         if let Some(at) = in_two_at {
-            log.log.read_heads(ME, 1, vec![at]);
+            log.log.read_heads(ME, 1, vec![(at, 0)]);
             assert_eq!(log.recorder.read(ME, 1), [Ok(HEAD.to_vec().into())]);
         }
         let more = log.append(&[b"and more".to_vec()]);
