@@ -415,7 +415,7 @@ impl Twin {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
