@@ -52,6 +52,8 @@ pub struct PendingRecord {
     pub notify: ShardSet,
     /// The appender's own mark, given back with the commit or the failure.
     pub token: u64,
+    /// Whether it may be committed when it is written, and synced a little later. A power cut may lose it then.
+    pub relaxed: bool,
     /// Where its frame begins in the buffer of the batch.
     pub frame_start: usize,
     /// Length of the body.
@@ -141,6 +143,7 @@ impl AppendBatch {
             references,
             notify,
             token,
+            relaxed: false,
             frame_start,
             body_bytes,
             head_bytes: 0,
@@ -173,6 +176,7 @@ impl AppendBatch {
             references,
             notify,
             token,
+            relaxed: false,
             frame_start,
             body_bytes,
             head_bytes,
@@ -193,6 +197,14 @@ impl AppendBatch {
     fn end_frame(&mut self, record: PendingRecord) {
         self.buffer.resize(record.frame_end(), 0);
         self.records.push(record);
+    }
+
+    /// Lets the last record be committed when it is written, see [`PendingRecord::relaxed`]. Those written with it may need
+    /// more: then it is synced with them.
+    pub fn relax_last(&mut self) {
+        if let Some(record) = self.records.last_mut() {
+            record.relaxed = true;
+        }
     }
 
     /// The records in order.
