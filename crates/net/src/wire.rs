@@ -121,6 +121,17 @@ impl Wire {
         !self.is_paused && !self.is_held && !self.is_stuffed
     }
 
+    /// Keeps input that was not taken, where there is none yet.
+    #[inline]
+    pub(crate) fn keep_input(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(rest);
+            self.is_behind = !self.is_read();
+        }
+    }
+
     /// Bytes in the output that the socket has not taken.
     pub(crate) const fn unwritten(&self) -> usize {
         self.out.len() - self.sent

@@ -321,12 +321,7 @@ impl Worker {
             Taken::Bytes(taken) => {
                 let rest = data.get(taken..).unwrap_or_default();
                 if let Some(wire) = wires.wire_mut(id) {
-                    if rest.is_empty() {
-                        wire.partial = Vec::new();
-                    } else {
-                        wire.partial.extend_from_slice(rest);
-                        wire.is_behind = !wire.is_read();
-                    }
+                    wire.keep_input(rest);
                 }
                 self.keep_packet(id, wires);
             }
