@@ -223,7 +223,7 @@ impl Hosting {
                 continue;
             }
             let body = record.map_err(|error| error.to_string()).and_then(|body| {
-                PublishRecord::decode(body)
+                PublishRecord::decode_head(body)
                     .and_then(|record| record.message())
                     .map_err(|error| error.to_string())
             });

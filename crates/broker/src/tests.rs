@@ -17,6 +17,7 @@ mod durable_refusals;
 mod fuzz;
 mod listing;
 mod live;
+mod many_sessions;
 mod mqtt311;
 mod mqtt5;
 mod outside;

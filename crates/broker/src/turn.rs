@@ -30,6 +30,7 @@ pub(crate) struct Turn {
     local: VecDeque<Letter>,
     letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
+    head_reads: Vec<(u64, Vec<(Position, u32)>)>,
     released: Vec<(u32, u32)>,
     /// Retained messages that are held more, or fewer.
     pub(crate) holds: Holds,
@@ -45,6 +46,7 @@ impl Turn {
             local: VecDeque::new(),
             letters: (0..shards).map(|_| Letters::default()).collect(),
             reads: Vec::new(),
+            head_reads: Vec::new(),
             released: Vec::new(),
             holds: Holds::new(),
         }
@@ -89,6 +91,11 @@ impl Turn {
         self.reads.push((token, positions));
     }
 
+    /// Asks the log for messages without the lists of those who take them, each with what it counts.
+    pub(crate) fn read_heads(&mut self, token: u64, heads: Vec<(Position, u32)>) {
+        self.head_reads.push((token, heads));
+    }
+
     /// Tells the log that a queue needs the body at that position no more.
     pub(crate) fn release(&mut self, position: Position) {
         match self.released.last_mut() {
@@ -115,6 +122,9 @@ impl Turn {
         }
         for (token, positions) in self.reads.drain(..) {
             log.read(self.shard, token, positions);
+        }
+        for (token, heads) in self.head_reads.drain(..) {
+            log.read_heads(self.shard, token, heads);
         }
         for (shard, letters) in self.letters.iter_mut().enumerate() {
             if !letters.mail.is_empty() {

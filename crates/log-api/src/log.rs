@@ -43,6 +43,10 @@ pub trait Log: Send + Sync + 'static {
     /// Asks for bodies; they come as one [`LogEvent::Read`](crate::LogEvent::Read) to the shard. Ascending positions are fastest.
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>);
 
+    /// As [`Self::read`], but of records that were [pushed in two](AppendBatch::push_in_two) only the heads come. With each
+    /// position goes about how many bytes are wanted there: a guess that is too low costs a second look at the disk.
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>);
+
     /// Drops references that the shard held: pairs of a segment and how many of the bodies in it.
     ///
     /// What a shard releases before it answers a checkpoint must be gone from its part; what it releases afterwards is found

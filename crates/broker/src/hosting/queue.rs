@@ -383,14 +383,14 @@ impl HostedQueue {
             if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes() {
                 break;
             }
-            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size as usize);
-            self.reading.push_back((*offset, size));
-            self.reading_bytes += size;
-            positions.push(Position::from_u64(at.0));
+            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size);
+            self.reading.push_back((*offset, size as usize));
+            self.reading_bytes += size as usize;
+            positions.push((Position::from_u64(at.0), size));
         }
         let asked = positions.len();
         if asked > 0 {
-            turn.read(u64::from(self.definition.sink.0), positions);
+            turn.read_heads(u64::from(self.definition.sink.0), positions);
         }
         asked
     }

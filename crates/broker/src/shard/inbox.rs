@@ -50,6 +50,9 @@ pub(crate) struct Shelf {
     bytes: usize,
     /// What the log was asked for, in the order of the answers.
     asked: VecDeque<Asked>,
+    /// Bodies are read with the lists of all sessions that get the message: subscription identifiers of this client are
+    /// there alone.
+    with_lists: bool,
 }
 
 fn shelf_bytes_max(memory: &Budget) -> usize {
@@ -65,6 +68,7 @@ impl Shelf {
     pub(crate) fn clear(&mut self) {
         self.bodies = VecDeque::new();
         self.bytes = 0;
+        self.with_lists = false;
     }
 
     fn has_room(&self, memory: &Budget) -> bool {
@@ -262,21 +266,29 @@ impl Shard {
         let window = entry.session.inbox_window().min(SHELF_MESSAGES_MAX);
         let shelf = &mut entry.extras.get_or_insert_default().shelf;
         let Some(inbox) = entry.session.inbox().filter(|_| shelf.asked.is_empty()) else { return };
+        let with_lists = shelf.with_lists;
         shelf.clear();
-        let mut positions = Vec::new();
+        shelf.with_lists = with_lists;
+        let mut heads = Vec::new();
         let bytes_max = shelf_bytes_max(&self.shared.budgets.memory);
         let mut bytes = 0;
         for next in inbox.upcoming(0, window) {
-            if !positions.is_empty() && bytes >= bytes_max {
+            if !heads.is_empty() && bytes >= bytes_max {
                 break;
             }
             bytes += next.kept.size as usize;
             let copy = next.kept.has_identifiers.then_some(next.kept.copy);
             shelf.asked.push_back(Asked { sequence: next.sequence, copy });
-            positions.push(Position::from_u64(next.kept.at));
+            heads.push((Position::from_u64(next.kept.at), next.kept.size));
         }
-        if !positions.is_empty() {
+        if heads.is_empty() {
+            return;
+        }
+        if with_lists {
+            let positions = heads.into_iter().map(|(position, _)| position).collect();
             self.turn.read(read_token(number), positions);
+        } else {
+            self.turn.read_heads(read_token(number), heads);
         }
     }
 
@@ -296,9 +308,15 @@ impl Shard {
                 continue;
             }
             match body_of(number, asked, record) {
-                Ok(Body { sequence, message, identifiers }) => {
+                Ok(Some(Body { sequence, message, identifiers })) => {
                     let message = self.shared.budgets.memory.keep(&message);
                     extras.shelf.push(Body { sequence, message, identifiers });
+                }
+                Ok(None) => {
+                    // It is asked for again when those before it have been sent.
+                    extras.shelf.with_lists = true;
+                    extras.shelf.asked.clear();
+                    break;
                 }
                 Err(error) => {
                     tracing::error!(
@@ -502,22 +520,22 @@ fn received(sequence: u64) -> SessionEvent {
     SessionEvent::Inbox { left: Vec::new(), received: vec![one], sent_to: 0 }
 }
 
+/// What goes out of a record, or of its head. `None` when the head alone does not tell.
 fn body_of(
     number: SessionNumber,
     asked: Asked,
     record: Result<Bytes, ReadError>,
-) -> Result<Body, String> {
+) -> Result<Option<Body>, String> {
     let body = record.map_err(|error| error.to_string())?;
-    let publish = PublishRecord::decode(body).map_err(|error| error.to_string())?;
-    // A copy: what was read at once with it, a long list of targets perhaps, must not stay as long as it does.
+    let publish = PublishRecord::decode_head(body).map_err(|error| error.to_string())?;
+    let identifiers = match asked.copy {
+        Some(copy) => publish.identifiers(number, copy).map_err(|error| error.to_string())?,
+        None => Some(SmallVec::new()),
+    };
+    let Some(identifiers) = identifiers else { return Ok(None) };
+    // A copy: what was read at once with it, a list of targets perhaps, must not stay as long as it does.
     let message = publish.message().map_err(|error| error.to_string())?.detached();
-    let mut identifiers = SmallVec::new();
-    if let Some(copy) = asked.copy {
-        let more = publish.more().map_err(|error| error.to_string())?;
-        let target = more.as_ref().and_then(|more| more.session(number, copy));
-        identifiers = target.map(|target| target.identifiers.clone()).unwrap_or_default();
-    }
-    Ok(Body { sequence: asked.sequence, message, identifiers })
+    Ok(Some(Body { sequence: asked.sequence, message, identifiers }))
 }
 
 /// What waits for a record, by session.

@@ -162,13 +162,14 @@ impl Shard {
             if bytes > READ_BYTES_MAX && !places.is_empty() {
                 break;
             }
-            places.push((*at, place));
+            places.push((*at, place, *size));
         }
         replay.reading = Some(key);
         places.sort_unstable();
-        let positions = places.iter().map(|(at, _)| *at).collect();
+        let heads = places.iter().map(|(at, _, size)| (*at, *size)).collect();
+        let places = places.into_iter().map(|(at, place, _)| (at, place)).collect();
         self.retained.reads.insert(Asked { session: id, places });
-        self.turn.read(RETAINED_READ | key as u64, positions);
+        self.turn.read_heads(RETAINED_READ | key as u64, heads);
     }
 
     /// Bodies that a replay asked for. It may have ended meanwhile.
@@ -196,7 +197,9 @@ impl Shard {
             }
             let message = record
                 .map_err(|error| error.to_string())
-                .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
+                .and_then(|body| {
+                    PublishRecord::decode_head(body).map_err(|error| error.to_string())
+                })
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
                 Ok(message) => {
