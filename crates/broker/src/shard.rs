@@ -14,6 +14,7 @@ mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
+mod kept_replay;
 mod leases;
 mod letters;
 mod listing;

@@ -23,6 +23,7 @@ mod queue_once;
 mod queues;
 mod retained;
 mod retained_crashes;
+mod retained_sessions;
 mod sessions;
 mod settling;
 mod shards;

@@ -34,6 +34,14 @@ pub struct RetainedIndex<V> {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cursor(Option<Box<str>>);
 
+impl Cursor {
+    /// How far paging has come that has looked at that topic last.
+    #[must_use]
+    pub fn after(topic: TopicName<'_>) -> Self {
+        Self(Some(key_of(topic).into_boxed_str()))
+    }
+}
+
 impl<V> Default for RetainedIndex<V> {
     fn default() -> Self {
         Self::new()

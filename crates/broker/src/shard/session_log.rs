@@ -7,6 +7,7 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use super::kept_replay::{KeptPage, is_kept};
 use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::control::Reply;
@@ -78,6 +79,11 @@ pub(crate) enum Waiting {
         session: SessionId,
         packet_id: PacketId,
     },
+    /// Retained messages on their way to an inbox.
+    Retained {
+        session: SessionId,
+        page: Box<KeptPage>,
+    },
     /// The connection is the one that asked last: nobody else may be told.
     PubComp {
         conn: ConnId,
@@ -117,10 +123,12 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
+            let begins = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
                 address: granted.address.clone(),
                 record,
                 wants_metadata,
+                replay: begins.then(Box::default),
             }));
         }
         let waiting = Waiting::SubAck { session: id, suback: Box::new(suback) };
@@ -130,7 +138,7 @@ impl Shard {
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
         let SubAckToSend { conn, packet_id, codes, reason, granted, .. } = suback;
         self.send_suback(*conn, *packet_id, codes, reason.as_deref(), out);
-        if self.conns.get(*conn).is_none() {
+        if self.conns.get(*conn).is_none() && !id.is_durable() {
             return;
         }
         let mut replays = false;
@@ -164,6 +172,7 @@ impl Shard {
                 }
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
+            Some(Waiting::Retained { session, page }) => self.page_stored(session, *page, out),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
@@ -192,6 +201,7 @@ impl Shard {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
             None | Some(Waiting::Nobody) => {}
+            Some(Waiting::Retained { session, page }) => self.page_not_stored(session, *page),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_not_stored(session, sequence);
             }
@@ -232,6 +242,7 @@ impl Shard {
         out: &mut O,
     ) {
         for granted in suback.granted.drain(..) {
+            self.pause_replay(id, &granted.address, false);
             self.change_ends(id, &granted.address, None, out);
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {

@@ -113,18 +113,18 @@ s connect rm=1 expiry=100
   s connack 00
 s subscribe 1 r/+,2
   s suback 1 02
-  s publish 1 id=32768 retain r/a one
+  s publish 1 id=1 retain r/a one
 s lost
-p publish 0 r/c three-new retain
 s connect keep rm=1 expiry=100
   s connack 00 present
-  s publish 1 id=32768 dup retain r/a one
-s puback 32768
-  s publish 2 id=32769 retain r/b two
-  s publish 0 retain r/c three-new
-s pubrec 32769
-  s pubrel 32769 00
-s pubcomp 32769
+  s publish 1 id=1 dup retain r/a one
+s puback 1
+  s publish 2 id=2 retain r/b two
+s pubrec 2
+  s pubrel 2 00
+s pubcomp 2
+  s publish 1 id=3 retain r/c three
+s puback 3
 # One that ends takes its replay along.
 t connect rm=1
   t connack 00

@@ -398,7 +398,8 @@ impl World {
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
             let retained = self.shards.first().map_or(0, Shard::retained_held);
-            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
+            let held = self.shards.iter().map(Shard::held).sum::<usize>() + retained as usize;
+            assert_eq!(self.log.held(), held as i64, "retained bodies in the log");
         }
         let subscriptions: usize = self.shards.iter().map(Shard::subscription_bytes).sum();
         assert_eq!(self.handle.state().subscription_bytes, subscriptions, "bytes of subscriptions");
