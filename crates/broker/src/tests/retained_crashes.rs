@@ -78,8 +78,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A message of the twin, and when it expires.
-type Message = (String, Option<u64>);
+/// A message of the twin, when it expires, and its QoS.
+type Message = (String, Option<u64>, u8);
 
 struct Twin {
     world: World,
@@ -90,8 +90,6 @@ struct Twin {
     stored: Option<BTreeMap<u8, Message>>,
     numbers: u32,
     ids: u16,
-    /// Topics whose message came at QoS 0.
-    at_qos_0: BTreeSet<u8>,
     subscriber: Subscriber,
 }
 
@@ -99,6 +97,8 @@ struct Twin {
 #[derive(Default)]
 struct Subscriber {
     is_connected: bool,
+    /// Whether it has ever wanted any.
+    subscribed: bool,
     window: u16,
     /// What it was sent and has not heard.
     lines: Vec<String>,
@@ -120,7 +120,6 @@ impl Twin {
             stored: None,
             numbers: 0,
             ids: 0,
-            at_qos_0: BTreeSet::new(),
             subscriber: Subscriber { window: 1, ..Subscriber::default() },
         };
         twin.world.command("segments 5");
@@ -161,12 +160,10 @@ impl Twin {
                     (self.numbers.to_string(), self.numbers.to_string())
                 };
                 let due = expiry.map(|expiry| self.now_ms + u64::from(expiry) * 1000);
-                self.seen.insert(topic, (shown, due));
+                self.seen.insert(topic, (shown, due, qos));
                 if qos == 0 || due.is_some() {
                     self.subscriber.due.remove(&topic);
                 }
-                self.at_qos_0.remove(&topic);
-                self.at_qos_0.extend((qos == 0).then_some(topic));
                 let more = expiry.map(|expiry| format!("expiry={expiry}")).unwrap_or_default();
                 self.publish(PUBLISHERS[publisher], qos, &format!("r/{topic}"), &payload, &more);
             }
@@ -280,9 +277,10 @@ impl Twin {
         self.subscriber.window = window;
         self.hear();
         self.subscriber.once.clear();
+        self.subscriber.subscribed = true;
         self.command(&format!("u subscribe 1 r/#,{qos}"));
-        let stays = |(topic, (_, due)): (&u8, &Message)| {
-            (due.is_none() && !self.at_qos_0.contains(topic)).then_some(*topic)
+        let stays = |(topic, (_, due, qos)): (&u8, &Message)| {
+            (due.is_none() && *qos > 0).then_some(*topic)
         };
         self.subscriber.due = self.seen.iter().filter_map(stays).collect();
     }
@@ -312,8 +310,8 @@ impl Twin {
         let expected: BTreeMap<u8, String> = self
             .seen
             .iter()
-            .filter(|(_, (_, due))| is_left(due))
-            .map(|(topic, (payload, _))| (*topic, payload.clone()))
+            .filter(|(_, (_, due, _))| is_left(due))
+            .map(|(topic, (payload, ..))| (*topic, payload.clone()))
             .collect();
         assert_eq!(got, expected, "retained messages at {} ms", self.now_ms);
     }
@@ -339,7 +337,9 @@ impl Twin {
         self.step(&Step::Crash);
         self.look(2, 0);
         let held: BTreeSet<u32> = self.world.held_segments().into_iter().collect();
-        assert!(held.len() <= 1 + usize::from(TOPICS) / 2, "segments {held:?} are kept for little");
+        // Short records of a session leave more than half of a segment to what is retained.
+        let few = if self.subscriber.subscribed { TOPICS } else { 1 + TOPICS / 2 };
+        assert!(held.len() <= usize::from(few), "segments {held:?} are kept for little");
         self.world.check();
     }
 }
