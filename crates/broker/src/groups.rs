@@ -12,8 +12,9 @@ use std::time::Duration;
 use mqtt_router::{Member, SharedGroup};
 use mqtt_types::QoS;
 
-use crate::ids::{SessionId, fnv_1a};
+use crate::ids::SessionId;
 use choice::rank;
+pub(crate) use journal::ids::{GroupMark, key_of, mark_of};
 pub(crate) use presence::{Presence, free};
 
 /// How a shared subscription chooses the member that gets a message. Names are those of the queues' strategies where the
@@ -69,15 +70,6 @@ impl SharedSubscriptions {
     }
 }
 
-/// What a delivery remembers of the group it came by, so that another member can be chosen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct GroupMark {
-    /// The group, see [`mark_of`].
-    pub(crate) group: u32,
-    /// What a sticky strategy goes by.
-    pub(crate) key: u32,
-}
-
 /// A shared group of a route.
 #[derive(Debug)]
 pub(crate) struct RouteGroup {
@@ -124,21 +116,6 @@ impl RouteGroup {
 /// Whether messages for the member are stored.
 pub(crate) fn is_home(member: &Member) -> bool {
     SessionId::from(member.subscriber).is_durable() && member.options.qos > QoS::AtMostOnce
-}
-
-/// The mark of a group. It is on disk, and looked up among the groups that a topic reaches, so that two groups with the same
-/// mark do no harm but that one's messages may go to the other, which takes the topic too.
-pub(crate) fn mark_of(name: &str, filter: &str) -> u32 {
-    fold(fnv_1a(name.bytes().chain(*b"/").chain(filter.bytes())))
-}
-
-/// What stands for a topic or a client id.
-pub(crate) fn key_of(text: &str) -> u32 {
-    fold(fnv_1a(text.bytes()))
-}
-
-const fn fold(hash: u64) -> u32 {
-    (hash ^ hash >> 32) as u32
 }
 
 #[cfg(test)]

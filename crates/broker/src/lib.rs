@@ -4,7 +4,6 @@
 mod alarms;
 mod broker;
 mod budget;
-mod checkpoint;
 mod clocks;
 mod config;
 mod control;
@@ -19,9 +18,6 @@ mod new_message;
 mod outbox;
 mod peer;
 mod post;
-mod record;
-mod recovery;
-mod retained;
 mod routes;
 mod shard;
 mod shared;
@@ -32,6 +28,8 @@ pub mod testing;
 mod tests;
 mod timers;
 mod turn;
+
+use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, RETAINED_FULL,
@@ -45,6 +43,8 @@ pub use directory::QueueDefinition;
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
+pub use journal::record::RecordError;
+pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
     ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
     WalkCursor,
@@ -54,7 +54,5 @@ pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
-pub use record::RecordError;
-pub use recovery::{Recovered, RecoveredCounts, Recovery};
 pub use shard::Shard;
 pub use stats::Counts;

@@ -123,9 +123,7 @@ impl Shard {
         let Some(inbox) = entry.session.inbox() else { return false };
         let Some(buffer) = entry.conn.and_then(|conn| out.buffer(conn)) else { return false };
         let is_open = buffer.len() < OUTPUT_BYTES_MAX && self.shared.takes_more(buffer.len());
-        if !is_open
-            && let Some(conn) = entry.conn
-        {
+        if !is_open && let Some(conn) = entry.conn {
             out.notify_drained(conn);
         }
         if !is_open || inbox.has_more() || self.storage_refusal().is_some() {
@@ -280,8 +278,7 @@ impl Shard {
 
     /// The log takes records again.
     pub(super) fn replay_again<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
-        if self.sessions.get(id).is_some_and(|entry| entry.is_replaying() && entry.conn.is_some())
-        {
+        if self.sessions.get(id).is_some_and(|entry| entry.is_replaying() && entry.conn.is_some()) {
             self.pump(id, out);
         }
     }

@@ -98,12 +98,7 @@ impl Shard {
     }
 
     /// One turn's messages. Says whether there may be more at once.
-    fn replay_turn<O: Outbox>(
-        &mut self,
-        id: SessionId,
-        page: &mut KeptPage,
-        out: &mut O,
-    ) -> bool {
+    fn replay_turn<O: Outbox>(&mut self, id: SessionId, page: &mut KeptPage, out: &mut O) -> bool {
         for _ in 0..TURN_MESSAGES {
             let (version, message) = match self.next_retained(id) {
                 Next::Message(version, message) => (version, message),

@@ -7,7 +7,7 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
-use super::kept_replay::{KeptPage, is_kept};
+use super::kept_replay::KeptPage;
 use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::control::Reply;

@@ -279,9 +279,8 @@ impl Twin {
         self.subscriber.once.clear();
         self.subscriber.subscribed = true;
         self.command(&format!("u subscribe 1 r/#,{qos}"));
-        let stays = |(topic, (_, due, qos)): (&u8, &Message)| {
-            (due.is_none() && *qos > 0).then_some(*topic)
-        };
+        let stays =
+            |(topic, (_, due, qos)): (&u8, &Message)| (due.is_none() && *qos > 0).then_some(*topic);
         self.subscriber.due = self.seen.iter().filter_map(stays).collect();
     }
 

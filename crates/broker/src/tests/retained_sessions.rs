@@ -1,6 +1,6 @@
 //! Retained messages for durable sessions: what was on its way goes on, over lost connections and crashes.
 
-use super::{check, check_with, world::World};
+use super::{check, check_with};
 use crate::config::Config;
 
 /// Both ways: bodies at hand, and bodies read from the log.

@@ -168,10 +168,7 @@ fn answers_in_any_order_leave_no_room_taken() {
     // Every seventh is answered last.
     let (last, soon): (Vec<u16>, Vec<u16>) = ids.into_iter().partition(|id| id % 7 == 0);
     for (n, of) in soon.into_iter().chain(last).enumerate() {
-        assert_eq!(
-            inbox.puback(id(of)),
-            Ok(gone(u64::from(of) - 1, u64::from(of) - 1))
-        );
+        assert_eq!(inbox.puback(id(of)), Ok(gone(u64::from(of) - 1, u64::from(of) - 1)));
         assert!(inbox.line.places() <= 2 * inbox.messages() + 1024);
         if n % 500 == 0 {
             assert!(inbox.is_sound());

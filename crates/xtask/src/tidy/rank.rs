@@ -20,12 +20,13 @@ const RANKS: &[(u8, &[&str])] = &[
         ],
     ),
     (3, &["mqtt-session", "mqtt-client", "log-disk", "policy-backends", "connectors"]),
-    (4, &["broker", "cluster"]),
-    (5, &["net", "admin", "integrations", "ctl"]),
-    (6, &["settings"]),
-    (7, &["server"]),
-    (8, &["weir"]),
-    (9, &["sim", "it", "bench", "fuzz", "xtask"]),
+    (4, &["journal"]),
+    (5, &["broker", "cluster"]),
+    (6, &["net", "admin", "integrations", "ctl"]),
+    (7, &["settings"]),
+    (8, &["server"]),
+    (9, &["weir"]),
+    (10, &["sim", "it", "bench", "fuzz", "xtask"]),
 ];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
@@ -79,7 +80,7 @@ mod tests {
             &[
                 "crates/mqtt-router: `mqtt-router` of rank 2 depends on `mqtt-codec` of rank 2; arrows go to lower \
                  ranks only",
-                "crates/stdx: `stdx` of rank 0 depends on `broker` of rank 4; arrows go to lower ranks only",
+                "crates/stdx: `stdx` of rank 0 depends on `broker` of rank 5; arrows go to lower ranks only",
                 "crates/common: the crate `common` has no rank in crates/xtask/src/tidy/rank.rs",
             ],
         );

@@ -4,7 +4,7 @@ use log_api::Position;
 use mqtt_session::{InboxEntryImage, InboxImage};
 use queue_engine::Snapshot;
 
-use crate::directory::QueueDefinition;
+use crate::queue::QueueDefinition;
 use crate::record::{
     DefinitionRecord, Delayed, Lying, Reader, RecordError, StoredSession, put_positions,
 };
@@ -13,9 +13,11 @@ use crate::retained::StoredRetained;
 const VERSION: u8 = 6;
 
 /// One queue in a checkpoint.
-pub(crate) struct QueuePart {
-    pub(crate) definition: QueueDefinition,
-    pub(crate) snapshot: Snapshot,
+pub struct QueuePart {
+    /// What the queue is.
+    pub definition: QueueDefinition,
+    /// What its engine knows: which messages wait, and how often each was tried.
+    pub snapshot: Snapshot,
 }
 
 /// What a shard answers to a checkpoint.
@@ -29,16 +31,19 @@ pub(crate) struct QueuePart {
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
 /// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no retained
 /// messages on their way to sessions.
-pub(crate) struct ShardPart {
+pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
-    pub(crate) next_sink: u32,
+    pub next_sink: u32,
     /// The count of the next durable session's number.
-    pub(crate) next_session: u64,
-    pub(crate) queues: Vec<QueuePart>,
-    pub(crate) sessions: Vec<StoredSession>,
-    pub(crate) delayed: Vec<(Delayed, Lying)>,
+    pub next_session: u64,
+    /// The queues that the shard owns.
+    pub queues: Vec<QueuePart>,
+    /// Its durable sessions.
+    pub sessions: Vec<StoredSession>,
+    /// The messages that it is to publish later, and where they lie.
+    pub delayed: Vec<(Delayed, Lying)>,
     /// Bodies that are held for records which are on their way to the log.
-    pub(crate) holding: Vec<Position>,
+    pub holding: Vec<Position>,
 }
 
 /// A queue as read back.
@@ -60,7 +65,8 @@ pub(crate) struct StoredPart {
 }
 
 impl ShardPart {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The part's bytes, which [`RetainedPart::put`](crate::retained::RetainedPart::put) may add to.
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.next_sink.to_le_bytes());
         out.extend_from_slice(&self.next_session.to_le_bytes());
@@ -91,7 +97,7 @@ impl ShardPart {
     }
 
     /// The bodies that it holds beside the references of records.
-    pub(crate) fn held(&self) -> Vec<(u32, u32)> {
+    pub fn held(&self) -> Vec<(u32, u32)> {
         let inboxes = self.sessions.iter().flat_map(|session| held_in(&session.image.inbox));
         let all = inboxes.chain(self.holding.iter().copied());
         all.map(|at| (at.segment(), 1)).collect()

@@ -37,50 +37,58 @@ const HELD: u8 = 0b1000_0000;
 
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct StoredSubscription {
-    pub(crate) address: Box<str>,
-    pub(crate) record: SubscriptionRecord,
-    pub(crate) wants_metadata: bool,
+pub struct StoredSubscription {
+    /// What the client subscribed to: a topic filter, a shared one, or a queue.
+    pub address: Box<str>,
+    /// Its options.
+    pub record: SubscriptionRecord,
+    /// Whether a queue's deliveries bear metadata.
+    pub wants_metadata: bool,
     /// That retained messages are being sent for it, and the last topic whose message has got its turn; empty when none has.
-    pub(crate) replay: Option<Box<str>>,
+    pub replay: Option<Box<str>>,
 }
 
 /// Retained messages on their way to a durable session.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct RetainedPage {
+pub struct RetainedPage {
     /// The subscription that asked for them.
-    pub(crate) address: Box<str>,
+    pub address: Box<str>,
     /// The last topic whose message has got its turn.
-    pub(crate) through: Box<str>,
+    pub through: Box<str>,
     /// Whether it was the last of all.
-    pub(crate) is_last: bool,
+    pub is_last: bool,
     /// What goes into the inbox.
-    pub(crate) entries: Vec<Kept>,
+    pub entries: Vec<Kept>,
 }
 
 /// A durable session as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct StoredSession {
-    pub(crate) number: SessionNumber,
-    pub(crate) image: SessionImage,
+pub struct StoredSession {
+    /// What the log calls it.
+    pub number: SessionNumber,
+    /// What the session knows.
+    pub image: SessionImage,
     /// The user it belongs to.
-    pub(crate) owner: Option<Box<str>>,
+    pub owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
-    pub(crate) with_metadata: Vec<Box<str>>,
+    pub with_metadata: Vec<Box<str>>,
     /// Subscriptions whose retained messages have not all been sent, and the last topic that got its turn.
-    pub(crate) replays: Vec<(Box<str>, Box<str>)>,
+    pub replays: Vec<(Box<str>, Box<str>)>,
     /// Queues' deliveries at QoS 2 that its client may have.
-    pub(crate) leases: Vec<KeptLease>,
+    pub leases: Vec<KeptLease>,
     /// When it was so, as far as that is known.
-    pub(crate) as_of: UnixMillis,
+    pub as_of: UnixMillis,
 }
 
 /// A queue's message that a client may have under that packet id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct KeptLease {
-    pub(crate) packet_id: PacketId,
-    pub(crate) sink: SinkId,
-    pub(crate) offset: Offset,
+pub struct KeptLease {
+    /// The packet id that it went out under.
+    pub packet_id: PacketId,
+    /// The queue.
+    pub sink: SinkId,
+    /// Which of the queue's messages.
+    pub offset: Offset,
 }
 
 impl KeptLease {

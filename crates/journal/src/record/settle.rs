@@ -10,7 +10,7 @@ const VERSION: u8 = 1;
 /// How a message left its queue. The numbers are on disk and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub(crate) enum Left {
+pub enum Left {
     /// A consumer accepted it.
     Settled = 1,
     /// It went to a dead-letter queue.
@@ -31,7 +31,7 @@ pub(crate) enum Left {
 
 impl Left {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::Settled,
         Self::DeadLettered,
         Self::Dropped,
@@ -73,18 +73,19 @@ impl Left {
 /// ```
 /// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SettleRecord {
-    pub(crate) sink: SinkId,
+pub struct SettleRecord {
+    /// The queue.
+    pub sink: SinkId,
     /// Offsets that left, by how, as ranges in ascending order.
-    pub(crate) left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
+    pub left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
     /// Offsets below were handed to a consumer: after a crash that delivery counts, so that the next one says so.
-    pub(crate) dispatched_to: Offset,
+    pub dispatched_to: Offset,
     /// Deliveries counted of messages that stay.
-    pub(crate) attempts: Vec<(Offset, u32)>,
+    pub attempts: Vec<(Offset, u32)>,
 }
 
 /// Turns offsets in any order into ascending ranges.
-pub(crate) fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
+pub fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
     offsets.sort_unstable();
     offsets.dedup();
     let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
@@ -98,7 +99,8 @@ pub(crate) fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
 }
 
 impl SettleRecord {
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the body of the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(&self.sink.0.to_le_bytes());
         put_varint(out, self.left.len() as u64);

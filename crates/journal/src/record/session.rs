@@ -8,8 +8,8 @@ use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
-    KeptLease, RetainedPage, StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions,
-    take_owner, take_will,
+    KeptLease, RetainedPage, StoredSubscription, put_owner, put_subscriptions, put_will,
+    subscriptions, take_owner, take_will,
 };
 use crate::ids::SessionNumber;
 
@@ -22,24 +22,36 @@ const VERSION: u8 = 2;
 /// version u8 | number u64 | event u8 | what the event has
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SessionRecord {
-    pub(crate) number: SessionNumber,
-    pub(crate) event: SessionEvent,
+pub struct SessionRecord {
+    /// The session.
+    pub number: SessionNumber,
+    /// What happened to it.
+    pub event: SessionEvent,
 }
 
-/// The numbers on disk are in [`SessionRecord::encode`], fixed and never reused.
+/// Something that happened to a durable session. The numbers on disk are in [`SessionRecord::encode`], fixed and never reused.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum SessionEvent {
+pub enum SessionEvent {
     /// A client connected; the session may be new.
     Connected {
+        /// The client's id.
         client_id: Box<str>,
         /// The user it belongs to.
         owner: Option<Box<str>>,
+        /// Seconds that the session outlives its connection; `u32::MAX` is for ever.
         expiry_interval: u32,
+        /// The will of that connection.
         will: Option<Box<Will>>,
     },
     /// The connection ended. A will that is not kept has been published or forgotten.
-    Disconnected { at: UnixMillis, expiry_interval: u32, keeps_will: bool },
+    Disconnected {
+        /// When it ended.
+        at: UnixMillis,
+        /// Seconds that the session lives on; DISCONNECT may have changed it.
+        expiry_interval: u32,
+        /// Whether the will is still to be published.
+        keeps_will: bool,
+    },
     /// The session is over, with all that it had.
     Ended,
     /// Subscriptions were made or changed.
@@ -47,7 +59,14 @@ pub(crate) enum SessionEvent {
     /// Subscriptions were ended.
     Unsubscribed(Vec<Box<str>>),
     /// Messages left the inbox, or are the client's.
-    Inbox { left: Vec<Range<u64>>, received: Vec<Range<u64>>, sent_to: u64 },
+    Inbox {
+        /// Numbers of messages that left it, as ranges in ascending order.
+        left: Vec<Range<u64>>,
+        /// Numbers of those that the client has at QoS 2 and has not completed.
+        received: Vec<Range<u64>>,
+        /// Messages with numbers below may have been sent, so the next time says so.
+        sent_to: u64,
+    },
     /// PUBREL freed the packet id of an incoming message.
     Released(PacketId),
     /// A queue's message goes to the client at QoS 2.
@@ -61,7 +80,8 @@ pub(crate) enum SessionEvent {
 }
 
 impl SessionRecord {
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the body of the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(&self.number.0.to_le_bytes());
         match &self.event {

@@ -35,7 +35,7 @@ const FLAG_EXPIRY: u8 = 0b0000_1000;
 /// ```
 /// What subscribers see is the fresh one if there is one, else the log's.
 #[derive(Default, Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The newest change that the log has; 0 when it has none.
     pub(super) version: u64,
     /// Where it lies.

@@ -30,11 +30,11 @@ const REMOVED: u8 = 3;
 /// brings any other that is newer still. A removal is there if an older change may come into the log after it. What was held
 /// for sessions since the first shard answered is at the end, for those sessions may be in no part with it: before version 6 of
 /// the part nothing was.
-pub(crate) struct RetainedPart;
+pub struct RetainedPart;
 
 impl RetainedPart {
     /// Appends what the store has, and gives which bodies are held by that: by segment, how many.
-    pub(crate) fn put(out: &mut Vec<u8>, store: &RetainedStore) -> Vec<(u32, u32)> {
+    pub fn put(out: &mut Vec<u8>, store: &RetainedStore) -> Vec<(u32, u32)> {
         let version_at = out.len();
         out.extend_from_slice(&[0; 8]);
         let mut held = BTreeMap::<u32, u32>::new();

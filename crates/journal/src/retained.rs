@@ -13,42 +13,47 @@ use mqtt_router::{Cursor, RetainedIndex};
 use mqtt_types::{Message, TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
 
-pub(crate) use entry::Entry;
+pub use entry::Entry;
 use entry::{Body, Fresh, LEAST_MEMORY, Weight, message_bytes, new_memory};
-pub(crate) use image::{RetainedPart, StoredRetained};
+pub use image::RetainedPart;
+pub(crate) use image::StoredRetained;
 use totals::Totals;
-pub(crate) use totals::{Holds, note};
+pub use totals::{Holds, note};
 
 use crate::record::Kept;
 
 /// Whether a topic is one by which the broker tells its status: nobody else's, and not worth keeping.
-pub(crate) fn is_status(topic: &str) -> bool {
+pub fn is_status(topic: &str) -> bool {
     topic.starts_with("$SYS/")
 }
 
 /// How many retained messages there may be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RetainedLimits {
-    pub(crate) messages: usize,
+pub struct RetainedLimits {
+    /// Messages, without the broker's own status.
+    pub messages: usize,
     /// Bytes of topics, properties and payloads.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Memory of topics, and of messages that the log does not have yet.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Memory of bodies that the log has too.
-    pub(crate) bodies: u64,
+    pub bodies: u64,
 }
 
 /// Which limit another message would be beyond.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NoRoom {
+pub enum NoRoom {
+    /// There are as many as there may be.
     Messages,
+    /// They would be too many bytes.
     Bytes,
+    /// Their topics, and what the log does not have yet, would take too much memory.
     Memory,
 }
 
 impl NoRoom {
     /// The setting that says so.
-    pub(crate) const fn setting(self) -> &'static str {
+    pub const fn setting(self) -> &'static str {
         match self {
             Self::Messages => "mqtt.max_retained_messages",
             Self::Bytes => "mqtt.max_retained_bytes",
@@ -59,7 +64,7 @@ impl NoRoom {
 
 /// What is to become of a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Change {
+pub enum Change {
     /// It goes into the log.
     Logged,
     /// It does not, and is gone with the process.
@@ -68,19 +73,23 @@ pub(crate) enum Change {
 
 /// A topic's retained message.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Found {
+pub enum Found {
+    /// It is at hand.
     Message(Message),
     /// It is to be read from the log.
     Stored {
+        /// Its topic.
         topic: Box<str>,
+        /// Where it lies.
         at: Position,
+        /// Bytes of topic, properties and payload.
         size: u32,
     },
 }
 
 /// What the log can do for who wants a retained message to be kept for longer than its topic has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Holding {
+pub enum Holding {
     /// It is held where it lies, once more.
     Held(Position),
     /// Its record is on its way.
@@ -93,15 +102,19 @@ pub(crate) enum Holding {
 
 /// A retained message that is to be written anew, so that its segment can go.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Relic {
-    pub(crate) topic: Box<str>,
-    pub(crate) version: u64,
-    pub(crate) at: Position,
-    pub(crate) size: u32,
+pub struct Relic {
+    /// Its topic.
+    pub topic: Box<str>,
+    /// Which change of the topic it is.
+    pub version: u64,
+    /// Where it lies.
+    pub at: Position,
+    /// Bytes of topic, properties and payload.
+    pub size: u32,
 }
 
 /// The retained message of each topic.
-pub(crate) struct RetainedStore {
+pub struct RetainedStore {
     limits: RetainedLimits,
     /// Counts what subscribers may see differently.
     changes: AtomicU64,
@@ -128,15 +141,20 @@ struct Inner {
 
 /// Numbers of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct RetainedNumbers {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    pub(crate) disk_bytes: u64,
-    pub(crate) memory_bytes: u64,
+pub struct RetainedNumbers {
+    /// Messages that subscribers see.
+    pub messages: u64,
+    /// Bytes of their topics, properties and payloads.
+    pub bytes: u64,
+    /// Bytes that they take in the log, at least.
+    pub disk_bytes: u64,
+    /// Bytes of memory, with the bodies that are at hand.
+    pub memory_bytes: u64,
 }
 
 impl RetainedStore {
-    pub(crate) fn new(limits: RetainedLimits) -> Self {
+    /// A store without messages.
+    pub fn new(limits: RetainedLimits) -> Self {
         Self {
             limits,
             changes: AtomicU64::new(0),
@@ -146,7 +164,7 @@ impl RetainedStore {
     }
 
     /// Takes in what was recovered.
-    pub(crate) fn restore(&self, index: RetainedIndex<Entry>, version: u64) {
+    pub fn restore(&self, index: RetainedIndex<Entry>, version: u64) {
         let mut inner = self.inner.write();
         let Inner { totals, expiring, .. } = &mut *inner;
         let none = Weight::default();
@@ -170,7 +188,10 @@ impl RetainedStore {
     /// `None` when there was nothing to remove. `[MQTT-3.3.1-6]`
     ///
     /// A change that goes into the log must be followed by [`Self::stored`] or [`Self::not_stored`].
-    pub(crate) fn publish(&self, message: &Message, change: Change) -> Result<Option<u64>, NoRoom> {
+    ///
+    /// # Errors
+    /// The message would be beyond a limit, and changed nothing.
+    pub fn publish(&self, message: &Message, change: Change) -> Result<Option<u64>, NoRoom> {
         let text = message.topic();
         let Ok(topic) = TopicName::new(text) else { return Ok(None) };
         let is_removal = message.payload().is_empty();
@@ -198,7 +219,7 @@ impl RetainedStore {
     }
 
     /// Whether there is room for the message.
-    pub(crate) fn has_room(&self, message: &Message) -> bool {
+    pub fn has_room(&self, message: &Message) -> bool {
         let Ok(topic) = TopicName::new(message.topic()) else { return true };
         let inner = self.inner.read();
         let known = inner.index.get(topic).map(|entry| entry.weight(topic.as_str()));
@@ -206,7 +227,7 @@ impl RetainedStore {
     }
 
     /// A change is in the log; it may be one that was there before, and was written anew.
-    pub(crate) fn stored(&self, topic: TopicName<'_>, version: u64, kept: Kept, holds: &mut Holds) {
+    pub fn stored(&self, topic: TopicName<'_>, version: u64, kept: Kept, holds: &mut Holds) {
         let mut inner = self.inner.write();
         let room = self.limits.bodies.saturating_sub(inner.totals.bodies);
         inner.change(topic, holds, |entry| {
@@ -220,7 +241,7 @@ impl RetainedStore {
     }
 
     /// A change is not in the log, and will not be. What `keeps` says no to is undone.
-    pub(crate) fn not_stored(&self, topic: TopicName<'_>, version: u64, keeps: bool) {
+    pub fn not_stored(&self, topic: TopicName<'_>, version: u64, keeps: bool) {
         let mut inner = self.inner.write();
         inner.change(topic, &mut Holds::new(), |entry| {
             entry.on_the_way = entry.on_the_way.saturating_sub(1);
@@ -230,7 +251,7 @@ impl RetainedStore {
     }
 
     /// Removes what has expired, a number of messages at most. Says whether there may be more.
-    pub(crate) fn expire(&self, unix_ms: u64, limit: usize, holds: &mut Holds) -> bool {
+    pub fn expire(&self, unix_ms: u64, limit: usize, holds: &mut Holds) -> bool {
         if !self.inner.read().is_due(unix_ms) {
             return false;
         }
@@ -254,14 +275,14 @@ impl RetainedStore {
     }
 
     /// The message of a topic, with its version.
-    pub(crate) fn find(&self, topic: TopicName<'_>, unix_ms: u64) -> Option<(u64, Found)> {
+    pub fn find(&self, topic: TopicName<'_>, unix_ms: u64) -> Option<(u64, Found)> {
         let inner = self.inner.read();
         let entry = inner.index.get(topic)?;
         Some((entry.seen(unix_ms)?, found(topic, entry)?))
     }
 
     /// Visits messages that match the filter, a number at most, and returns where to go on; `None` when through.
-    pub(crate) fn page(
+    pub fn page(
         &self,
         filter: TopicFilter<'_>,
         from: &Cursor,
@@ -278,7 +299,7 @@ impl RetainedStore {
     }
 
     /// Keeps a body that was read from the log, if there is room.
-    pub(crate) fn offer(&self, version: u64, message: &Message) {
+    pub fn offer(&self, version: u64, message: &Message) {
         let Ok(topic) = TopicName::new(message.topic()) else { return };
         if self.inner.read().totals.bodies >= self.limits.bodies {
             return;
@@ -297,7 +318,7 @@ impl RetainedStore {
     /// and has it in each checkpoint until then.
     ///
     /// The log hears of it before the topic can have another message, and so before nobody needs the body any more.
-    pub(crate) fn hold(&self, topic: TopicName<'_>, version: u64, log: &dyn Log) -> Holding {
+    pub fn hold(&self, topic: TopicName<'_>, version: u64, log: &dyn Log) -> Holding {
         let mut inner = self.inner.write();
         let Some(entry) = inner.index.get(topic) else { return Holding::Replaced };
         let at = match (&entry.fresh, entry.at()) {
@@ -316,7 +337,7 @@ impl RetainedStore {
     }
 
     /// What subscribers see is the same as long as this is.
-    pub(crate) fn changes(&self) -> u64 {
+    pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
 
@@ -326,13 +347,13 @@ impl RetainedStore {
     }
 
     /// Segments whose retained messages are worth being written anew.
-    pub(crate) fn sparse(&self, segments: &[SegmentUse]) -> Vec<u32> {
+    pub fn sparse(&self, segments: &[SegmentUse]) -> Vec<u32> {
         self.inner.read().totals.sparse(segments)
     }
 
     /// Visits what lies in those segments, looking at a number of topics at most, and returns where to go on; `None` when
     /// through.
-    pub(crate) fn relics(
+    pub fn relics(
         &self,
         segments: &[u32],
         from: &Cursor,
@@ -352,7 +373,7 @@ impl RetainedStore {
 
     /// Whether the message still lies there. Then it is on its way to another place, and [`Self::stored`] or
     /// [`Self::not_stored`] must follow.
-    pub(crate) fn begin_copy(&self, relic: &Relic) -> bool {
+    pub fn begin_copy(&self, relic: &Relic) -> bool {
         let Ok(topic) = TopicName::new(&relic.topic) else { return false };
         let mut inner = self.inner.write();
         let known = inner.index.get_mut(topic);
@@ -364,11 +385,12 @@ impl RetainedStore {
     }
 
     /// A checkpoint begins: until it is gathered, what is removed is remembered.
-    pub(crate) fn begin_gathering(&self) {
+    pub fn begin_gathering(&self) {
         self.inner.write().gathering = true;
     }
 
-    pub(crate) fn numbers(&self) -> RetainedNumbers {
+    /// What all messages come to now.
+    pub fn numbers(&self) -> RetainedNumbers {
         let inner = self.inner.read();
         let Totals { messages, bytes, memory, bodies, .. } = inner.totals;
         let disk_bytes = inner.totals.disk_bytes();
@@ -376,7 +398,7 @@ impl RetainedStore {
     }
 
     /// How many messages were refused for want of room, and whether the next one would be, however short.
-    pub(crate) fn refusals(&self) -> (u64, bool) {
+    pub fn refusals(&self) -> (u64, bool) {
         let limits = &self.limits;
         let inner = self.inner.read();
         let is_full = inner.totals.limited >= limits.messages as u64
@@ -387,13 +409,13 @@ impl RetainedStore {
 
     /// Bodies in the log that are needed here.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn held(&self) -> u64 {
+    pub fn held(&self) -> u64 {
         self.inner.read().totals.held()
     }
 
     /// The segments that they lie in.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn segments(&self) -> Vec<u32> {
+    pub fn segments(&self) -> Vec<u32> {
         self.inner.read().totals.segments()
     }
 }

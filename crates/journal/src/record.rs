@@ -9,12 +9,12 @@ mod settle;
 mod targets;
 
 pub(crate) use codec::{Reader, put_positions, put_varint};
-pub(crate) use definition::{DefinitionRecord, decode_deleted, encode_deleted};
-pub(crate) use publish::{Kept, PublishRecord, Targets, encode_publish};
-pub(crate) use session::{SessionEvent, SessionRecord};
-pub(crate) use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscription};
-pub(crate) use settle::{Left, SettleRecord, ranges};
-pub(crate) use targets::{
+pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
+pub use publish::{Kept, PublishRecord, Targets, encode_publish};
+pub use session::{SessionEvent, SessionRecord};
+pub use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscription};
+pub use settle::{Left, SettleRecord, ranges};
+pub use targets::{
     Delayed, Lying, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
     encode_delayed_done,
 };

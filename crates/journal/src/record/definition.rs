@@ -6,7 +6,7 @@ use mqtt_router::SinkId;
 use queue_engine::{DispatchStrategy, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use crate::directory::{QueueDefinition, engine_config, owner_of};
+use crate::queue::{QueueDefinition, engine_config, owner_of};
 
 const VERSION: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
@@ -21,13 +21,19 @@ const FLAG_DROPS_DEAD_LETTERS: u8 = 4;
 /// | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
 /// ```
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct DefinitionRecord {
-    pub(crate) sink: SinkId,
-    pub(crate) name: String,
-    pub(crate) topic_filter: Option<String>,
-    pub(crate) created_at_ms: u64,
-    pub(crate) config: QueueConfig,
-    pub(crate) drops_dead_letters: bool,
+pub struct DefinitionRecord {
+    /// The queue's number in routes and records.
+    pub sink: SinkId,
+    /// Its name.
+    pub name: String,
+    /// What it is bound to; `None` is bound to nothing.
+    pub topic_filter: Option<String>,
+    /// When it was created, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// Its properties.
+    pub config: QueueConfig,
+    /// Whether a message that is given up is dropped and counted; else it is never given up.
+    pub drops_dead_letters: bool,
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -36,7 +42,7 @@ fn milliseconds(duration: Duration) -> u64 {
 
 impl DefinitionRecord {
     /// The record of a definition.
-    pub(crate) fn of(definition: &QueueDefinition) -> Self {
+    pub fn of(definition: &QueueDefinition) -> Self {
         Self {
             sink: definition.sink,
             name: definition.name.to_string(),
@@ -48,7 +54,7 @@ impl DefinitionRecord {
     }
 
     /// The definition, with the owner among so many shards.
-    pub(crate) fn into_definition(self, shards: u16) -> QueueDefinition {
+    pub fn into_definition(self, shards: u16) -> QueueDefinition {
         QueueDefinition {
             sink: self.sink,
             name: self.name.into(),
@@ -65,7 +71,8 @@ impl DefinitionRecord {
         engine_config(&self.config, self.drops_dead_letters)
     }
 
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the body of the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = if self.config.paused { FLAG_PAUSED } else { 0 };
         flags |= if self.topic_filter.is_some() { FLAG_BOUND } else { 0 };
         flags |= if self.drops_dead_letters { FLAG_DROPS_DEAD_LETTERS } else { 0 };
@@ -83,7 +90,11 @@ impl DefinitionRecord {
         put_text(out, self.topic_filter.as_deref().unwrap_or_default());
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Takes such a body.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
         reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
@@ -111,13 +122,16 @@ impl DefinitionRecord {
 }
 
 /// Appends the body of a record that deletes a queue: `version u8 | sink u32`.
-pub(crate) fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
+pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
     out.push(VERSION);
     out.extend_from_slice(&sink.0.to_le_bytes());
 }
 
 /// Takes a body of that kind.
-pub(crate) fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
+///
+/// # Errors
+/// It is not legal, or of a newer version.
+pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
     let mut reader = Reader { record: "queue deletion", rest: body };
     reader.version(VERSION)?;
     reader.u32().map(SinkId)

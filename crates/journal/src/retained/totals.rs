@@ -12,7 +12,7 @@ use super::entry::Weight;
 const RECORD_BYTES: usize = 36;
 
 /// Bodies that are held more, or fewer, by segment.
-pub(crate) type Holds = Vec<(u32, i32)>;
+pub type Holds = Vec<(u32, i32)>;
 
 /// Sums over all topics.
 #[derive(Default)]
@@ -91,7 +91,7 @@ fn on_disk(size: u32) -> u64 {
 }
 
 /// Notes that so many bodies more of a segment are held, or fewer.
-pub(crate) fn note(holds: &mut Holds, segment: u32, by: i32) {
+pub fn note(holds: &mut Holds, segment: u32, by: i32) {
     match holds.last_mut() {
         Some((last, more)) if *last == segment => *more += by,
         _ => holds.push((segment, by)),

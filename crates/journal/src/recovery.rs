@@ -22,9 +22,11 @@ use retained::Retained;
 use sessions::Sessions;
 
 /// A queue on its way back.
-pub(crate) struct RecoveredQueue {
-    pub(crate) definition: DefinitionRecord,
-    pub(crate) engine: Queue,
+pub struct RecoveredQueue {
+    /// What the queue is.
+    pub definition: DefinitionRecord,
+    /// Its engine, with the messages that wait.
+    pub engine: Queue,
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -45,21 +47,26 @@ pub struct Recovery {
 
 /// What a broker starts with.
 pub struct Recovered {
-    pub(crate) queues: Vec<RecoveredQueue>,
-    pub(crate) next_sink: u32,
-    pub(crate) sessions: Vec<StoredSession>,
+    /// The queues that were not deleted.
+    pub queues: Vec<RecoveredQueue>,
+    /// The number of the next queue.
+    pub next_sink: u32,
+    /// The durable sessions that have not ended.
+    pub sessions: Vec<StoredSession>,
     /// The count of the next durable session's number.
-    pub(crate) next_session: u64,
-    pub(crate) retained: RetainedIndex<Entry>,
+    pub next_session: u64,
+    /// Where the retained messages lie.
+    pub retained: RetainedIndex<Entry>,
     /// Retained messages that the log does not have: they are to be written.
-    pub(crate) whole_retained: Vec<Message>,
-    pub(crate) delayed: Vec<(Delayed, Lying)>,
+    pub whole_retained: Vec<Message>,
+    /// The messages that are to be published later, and where they lie.
+    pub delayed: Vec<(Delayed, Lying)>,
     /// The highest number of a delayed message.
-    pub(crate) newest_delayed: u64,
+    pub newest_delayed: u64,
     /// The newest moment that the log tells of: it is not earlier now.
-    pub(crate) newest: UnixMillis,
+    pub newest: UnixMillis,
     /// The version of the newest retained message.
-    pub(crate) retained_version: u64,
+    pub retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
     pub released: Vec<(u32, u32)>,
     /// Bodies that the log must hold: pairs of a segment and a count.

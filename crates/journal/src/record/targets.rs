@@ -8,8 +8,7 @@ use mqtt_types::{PacketId, QoS};
 use smallvec::SmallVec;
 
 use super::codec::{Reader, RecordError, put_varint};
-use crate::groups::GroupMark;
-use crate::ids::SessionNumber;
+use crate::ids::{GroupMark, SessionNumber};
 
 const HAS_RETAINED: u8 = 0b01;
 const HAS_PUBLISHER: u8 = 0b10;
@@ -23,47 +22,57 @@ const ANY_MEMBER: u8 = 0b10_0000;
 
 /// A durable session that gets a message, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SessionTarget {
-    pub(crate) number: SessionNumber,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    pub(crate) identifiers: SmallVec<[u32; 4]>,
+pub struct SessionTarget {
+    /// The session.
+    pub number: SessionNumber,
+    /// At which QoS it gets the message, 1 or 2.
+    pub qos: QoS,
+    /// RETAIN as the session gets it.
+    pub retain: bool,
+    /// The identifiers of its subscriptions that match.
+    pub identifiers: SmallVec<[u32; 4]>,
     /// By which shared group it comes, if it does.
-    pub(crate) shared: Option<SharedTarget>,
+    pub shared: Option<SharedTarget>,
 }
 
 /// What a session has to do with a message that comes by a shared group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct SharedTarget {
-    pub(crate) mark: GroupMark,
+pub struct SharedTarget {
+    /// The group, and what its strategy goes by.
+    pub mark: GroupMark,
     /// Whether the session only keeps the message, for whichever member the group's strategy chooses.
-    pub(crate) for_any: bool,
+    pub for_any: bool,
 }
 
 /// A message that is to be published later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Delayed {
+pub struct Delayed {
     /// What it is called; it says which shard owns it.
-    pub(crate) number: u64,
+    pub number: u64,
     /// When it is due, in milliseconds since 1970.
-    pub(crate) due_ms: u64,
+    pub due_ms: u64,
 }
 
 /// Where a delayed message lies in the log, and what it counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Lying {
-    pub(crate) at: Position,
-    pub(crate) size: u32,
+pub struct Lying {
+    /// Where it lies.
+    pub at: Position,
+    /// Bytes that it counts, see [`PublishRecord::counted_bytes`](super::PublishRecord::counted_bytes).
+    pub size: u32,
 }
 
 /// Appends the body of a record that a delayed message was published: `version u8 | number u64`.
-pub(crate) fn encode_delayed_done(out: &mut Vec<u8>, number: u64) {
+pub fn encode_delayed_done(out: &mut Vec<u8>, number: u64) {
     out.push(1);
     out.extend_from_slice(&number.to_le_bytes());
 }
 
 /// The number in such a body.
-pub(crate) fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
+///
+/// # Errors
+/// It is not legal, or of a newer version.
+pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     let mut reader = Reader { record: "delayed", rest: body };
     reader.version(1)?;
     reader.u64()
@@ -79,26 +88,27 @@ pub(crate) fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
 /// ```
 /// Sessions are in ascending order of their numbers; a gap counts from the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct MoreTargets {
+pub struct MoreTargets {
     /// The message is its topic's retained one; a later one has a higher number.
-    pub(crate) retained: Option<u64>,
+    pub retained: Option<u64>,
     /// The durable session that published it at QoS 2, and the packet id that it must not be taken under again.
-    pub(crate) publisher: Option<(SessionNumber, PacketId)>,
+    pub publisher: Option<(SessionNumber, PacketId)>,
     /// It takes no road yet: it is to be published later.
-    pub(crate) delayed: Option<Delayed>,
+    pub delayed: Option<Delayed>,
     /// The client that published it so.
-    pub(crate) delayed_by: Option<Box<str>>,
-    pub(crate) sessions: Vec<SessionTarget>,
+    pub delayed_by: Option<Box<str>>,
+    /// The durable sessions that get it, in ascending order of their numbers.
+    pub sessions: Vec<SessionTarget>,
 }
 
 impl MoreTargets {
     /// Whether anybody but the publisher would miss it.
-    pub(crate) fn changes_others(&self) -> bool {
+    pub fn changes_others(&self) -> bool {
         self.retained.is_some() || !self.sessions.is_empty()
     }
 
     /// How a session gets one of its copies of the message, see [`copies`].
-    pub(crate) fn session(&self, number: SessionNumber, copy: u8) -> Option<&SessionTarget> {
+    pub fn session(&self, number: SessionNumber, copy: u8) -> Option<&SessionTarget> {
         let first = self.sessions.partition_point(|target| target.number < number);
         let target = self.sessions.get(first + usize::from(copy))?;
         Some(target).filter(|target| target.number == number)
@@ -194,7 +204,7 @@ fn client_id(reader: &mut Reader<'_>) -> Result<Box<str>, RecordError> {
 
 /// Targets, each with which of its session's copies it is: a session gets one for its own subscriptions, and one for each
 /// shared group that picks it.
-pub(crate) fn copies<T: Borrow<SessionTarget>>(
+pub fn copies<T: Borrow<SessionTarget>>(
     targets: impl IntoIterator<Item = T>,
 ) -> impl Iterator<Item = (u8, T)> {
     let mut before = None;

@@ -20,22 +20,22 @@ const HEAD_BYTES: usize = 22;
 
 /// Who takes a message, and what its commit changes.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Targets<'a> {
+pub struct Targets<'a> {
     /// The queues.
-    pub(crate) sinks: &'a [SinkId],
+    pub sinks: &'a [SinkId],
     /// What else there is, which is rare.
-    pub(crate) more: Option<&'a MoreTargets>,
+    pub more: Option<&'a MoreTargets>,
 }
 
 /// What a record says about the retained message of its topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Kept {
+pub struct Kept {
     /// Where it lies; `None` when the topic's message was removed.
-    pub(crate) at: Option<Position>,
+    pub at: Option<Position>,
     /// Bytes of topic, properties and payload.
-    pub(crate) size: u32,
+    pub size: u32,
     /// When it expires, in milliseconds since 1970; 0 for never.
-    pub(crate) due_ms: u64,
+    pub due_ms: u64,
 }
 
 /// A stored message. Written once, however many queues and sessions take it.
@@ -45,7 +45,7 @@ pub(crate) struct Kept {
 /// | received_at_ms u64 | expiry_interval u32 | sinks u16 | sink u32 ...
 /// | version 2: more_len u32 | more | topic | properties | payload
 /// ```
-pub(crate) struct PublishRecord<B = Bytes> {
+pub struct PublishRecord<B = Bytes> {
     body: B,
     sinks: u16,
     more: Range<usize>,
@@ -55,7 +55,10 @@ pub(crate) struct PublishRecord<B = Bytes> {
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// Takes a body of that kind.
-    pub(crate) fn decode(body: B) -> Result<Self, RecordError> {
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
         let version = reader.version(VERSION_MORE)?;
@@ -70,7 +73,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// The queues that take the message.
-    pub(crate) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
+    pub fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
         let list = self.body.as_ref().get(HEAD_BYTES..).unwrap_or_default();
         let (numbers, _) = list.as_chunks::<4>();
         numbers
@@ -80,7 +83,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// What else its commit changes.
-    pub(crate) fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
+    ///
+    /// # Errors
+    /// That block of the body is not legal.
+    pub fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
         match self.body.as_ref().get(self.more.clone()) {
             Some(block) if !block.is_empty() => MoreTargets::decode(block).map(Some),
             _ => Ok(None),
@@ -88,19 +94,19 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     }
 
     /// What the message counts towards a queue's byte limit: payload, topic, properties and 64 (contract §3).
-    pub(crate) fn counted_bytes(&self) -> u32 {
+    pub fn counted_bytes(&self) -> u32 {
         let message = self.body.as_ref().len().saturating_sub(self.message_at);
         u32::try_from(message + 64).unwrap_or(u32::MAX)
     }
 
     /// When the broker took the message, in milliseconds since 1970.
-    pub(crate) fn received_at_ms(&self) -> u64 {
+    pub fn received_at_ms(&self) -> u64 {
         let bytes = self.body.as_ref().get(8..16).and_then(|bytes| bytes.try_into().ok());
         u64::from_le_bytes(bytes.unwrap_or_default())
     }
 
     /// What it says about the retained message of its topic.
-    pub(crate) fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
+    pub fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
         let message = self.body.as_ref().get(self.message_at..).unwrap_or_default();
         let mut reader = Reader { record: "publish", rest: self.body.as_ref() };
         reader.u8()?;
@@ -143,7 +149,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
 impl PublishRecord<Bytes> {
     /// The message, sharing the record's bytes.
-    pub(crate) fn message(&self) -> Result<Message, RecordError> {
+    ///
+    /// # Errors
+    /// Its lengths, its QoS or its topic are not legal.
+    pub fn message(&self) -> Result<Message, RecordError> {
         self.message_of(self.body.slice(self.message_at..))
     }
 }
@@ -158,7 +167,7 @@ impl PublishRecord<&[u8]> {
 }
 
 /// Appends the body of a record.
-pub(crate) fn encode_publish(
+pub fn encode_publish(
     out: &mut Vec<u8>,
     head: &MessageHead,
     targets: Targets<'_>,
