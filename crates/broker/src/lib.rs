@@ -18,10 +18,12 @@ mod new_message;
 mod outbox;
 mod peer;
 mod post;
+mod redrive;
 mod routes;
 mod shard;
 mod shared;
 mod stats;
+mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -39,20 +41,21 @@ pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
-pub use directory::QueueDefinition;
+pub use directory::{DeadLetter, Durability, QueueDefinition, QueueProperties};
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
 pub use journal::record::RecordError;
 pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
-    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
-    WalkCursor,
+    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, RemoveError,
+    SubscriptionState, WalkCursor,
 };
 pub use mail::{Mail, QueueState};
 pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
+pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
 pub use shard::Shard;
 pub use stats::Counts;

@@ -71,7 +71,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let backend = BrokerBackend {
         handle: handle.clone(),
         net: net.handle().clone(),
-        defaults: mapping::defaults(settings),
+        defaults: crate::queue_properties::defaults(settings),
         draining: Arc::clone(&draining),
     };
     let admin = if settings.http.enabled {

@@ -11,6 +11,7 @@ use mqtt_types::{Address, Message, QoS, TopicName};
 
 use super::Shard;
 use super::kept_replay::{KeptPage, is_kept};
+use super::retained_list::RetainedLook;
 use super::send::{Sent, put_delivery};
 use super::state::Replay;
 use crate::ids::SessionId;
@@ -27,7 +28,7 @@ const TURN_MESSAGES: usize = 256;
 /// Bytes that wait in the client's output before others are served.
 pub(super) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Tells reads for replays from others.
-const RETAINED_READ: u64 = 1 << 60;
+pub(super) const RETAINED_READ: u64 = 1 << 60;
 
 /// The replay whose bodies were read, if they were read for one.
 pub(super) const fn replay_of(read_token: u64) -> Option<usize> {
@@ -35,6 +36,12 @@ pub(super) const fn replay_of(read_token: u64) -> Option<usize> {
         true => Some((read_token & !RETAINED_READ) as usize),
         false => None,
     }
+}
+
+/// Bodies of retained messages that are being read.
+pub(crate) enum Reading {
+    Replay(Asked),
+    Look(RetainedLook),
 }
 
 /// Bodies that a replay waits for.
@@ -222,7 +229,7 @@ impl Shard {
         replay.reading = Some(key);
         places.sort_unstable();
         let positions = places.iter().map(|(at, _)| *at).collect();
-        self.retained.reads.insert(Asked { session: id, places });
+        self.retained.reads.insert(Reading::Replay(Asked { session: id, places }));
         self.turn.read(RETAINED_READ | key as u64, positions);
     }
 
@@ -233,7 +240,11 @@ impl Shard {
         records: Vec<Result<Bytes, ReadError>>,
         out: &mut O,
     ) {
-        let Some(Asked { session, places }) = self.retained.reads.try_remove(key) else { return };
+        let Asked { session, places } = match self.retained.reads.try_remove(key) {
+            Some(Reading::Replay(asked)) => asked,
+            Some(Reading::Look(look)) => return self.retained_look_read(look, records),
+            None => return,
+        };
         let shared = Arc::clone(&self.shared);
         let unix_ms = self.turn.unix_ms;
         let replay = self.first_replay(session).filter(|replay| replay.reading == Some(key));

@@ -28,7 +28,7 @@ const REMOVED: u8 = 3;
 /// A topic begins with so many bytes of the one before, and ends with the rest. Of each it has the newest change that was
 /// in the log when it was looked at, which may be newer than the checkpoint; and what lies in the log from there on
 /// brings any other that is newer still. A removal is there if an older change may come into the log after it. What was held
-/// for sessions since the first shard answered is at the end, for those sessions may be in no part with it: before version 6 of
+/// for sessions since the first shard answered is at the end, for those sessions may be in no part with it: before version 7 of
 /// the part nothing was.
 pub struct RetainedPart;
 
