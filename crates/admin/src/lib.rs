@@ -17,6 +17,7 @@ mod metrics_page;
 mod openapi;
 mod publish;
 mod queues;
+mod retained;
 mod routes;
 mod secret;
 mod server;

@@ -20,8 +20,8 @@ use crate::access::require_sign_in;
 use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
-    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queues, start_page,
-    users,
+    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queues, retained,
+    start_page, users,
 };
 
 /// All routes, behind the sign-in.
@@ -59,6 +59,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(publish::bulk))
         .routes(routes!(delayed::list))
         .routes(routes!(delayed::delete))
+        .routes(routes!(retained::list, retained::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))
 }

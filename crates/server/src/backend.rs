@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use admin_api::{
     AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
     DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest, PublishOutcome,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, SubscriptionView,
-    SubscriptionsWanted, Timestamp,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RetainedView,
+    SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
@@ -16,8 +16,8 @@ use broker::{
 use log_api::LogState;
 
 use crate::answer::{RETRY_AFTER, answer};
-use crate::operator;
 use crate::queue_properties::{of_definition, to_broker};
+use crate::{operator, retained};
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -162,6 +162,18 @@ impl Backend for BrokerBackend {
 
     fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
         Box::pin(operator::cancel_delayed(&self.handle, id))
+    }
+
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        Box::pin(retained::retained(&self.handle, page, filter))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        Box::pin(retained::remove(&self.handle, filter))
     }
 
     fn clients(

@@ -10,6 +10,7 @@ mod memory;
 mod node;
 mod operator;
 mod queue_properties;
+mod retained;
 mod serve;
 
 pub use serve::{Options, check, serve};

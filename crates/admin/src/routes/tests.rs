@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
-    NodeMetrics, Page, PageRequest, PublishOutcome, QueuePatch, QueueSpec, QueueView,
+    NodeMetrics, Page, PageRequest, PublishOutcome, QueuePatch, QueueSpec, QueueView, RetainedView,
     SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
@@ -51,6 +51,18 @@ impl Backend for Numbers {
     }
 
     fn cancel_delayed(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn retained(
+        &self,
+        _: PageRequest,
+        _: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        refused()
+    }
+
+    fn remove_retained(&self, _: String) -> BoxFuture<'_, Result<u64, ApiError>> {
         refused()
     }
 

@@ -26,7 +26,7 @@ const PAGE_MESSAGES: usize = 128;
 /// What a message counts beside topic, properties and payload (contract §3).
 const MESSAGE_BYTES_MORE: usize = 64;
 /// When to look again for a message whose record is on its way.
-const SOON: Duration = Duration::from_millis(1);
+const SOON: Duration = Duration::from_millis(10);
 
 /// A page on its way to the log.
 #[derive(Default)]
@@ -99,7 +99,7 @@ impl Shard {
                 Taken::Yes
             }
             Holding::NotYet => {
-                self.timers.set(self.turn.now + SOON, Timer::Replay(id));
+                self.look_again(id);
                 Taken::No
             }
             Holding::Replaced => Taken::Again,
@@ -108,6 +108,22 @@ impl Shard {
                 false => Taken::No,
             },
         }
+    }
+
+    fn look_again(&mut self, id: SessionId) {
+        let at = self.turn.now + SOON;
+        if let Some(replay) = self.first_replay(id).filter(|replay| !replay.has_timer) {
+            replay.has_timer = true;
+            self.timers.set(at, Timer::Replay(id));
+        }
+    }
+
+    /// What a replay waits for may be in the log.
+    pub(super) fn replay_due<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
+        if let Some(replay) = self.first_replay(id) {
+            replay.has_timer = false;
+        }
+        self.replay_again(id, out);
     }
 
     /// Whether one more message of the page could go out at once when it is stored.
@@ -276,7 +292,7 @@ impl Shard {
         }
     }
 
-    /// The log takes records again.
+    /// What a replay waited for may be over.
     pub(super) fn replay_again<O: Outbox>(&mut self, id: SessionId, out: &mut O) {
         if self.sessions.get(id).is_some_and(|entry| entry.is_replaying() && entry.conn.is_some()) {
             self.pump(id, out);

@@ -344,6 +344,7 @@ impl Replay {
             through: Box::default(),
             is_being_stored: false,
             is_paused: false,
+            has_timer: false,
             from: Some(Cursor::default()),
             page: Default::default(),
             as_of: 0,

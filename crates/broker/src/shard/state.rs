@@ -211,6 +211,8 @@ pub(crate) struct Replay {
     pub(crate) is_being_stored: bool,
     /// The subscription is being made again.
     pub(crate) is_paused: bool,
+    /// A timer stands for a message that is on its way to the log.
+    pub(crate) has_timer: bool,
     /// What was looked up and is not sent yet, by version; `None` for what is gone.
     pub(crate) page: VecDeque<Option<(u64, Found)>>,
     /// What the store had changed when it was looked up.

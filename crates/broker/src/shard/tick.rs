@@ -22,7 +22,7 @@ impl Shard {
                 Timer::KeepAlive(conn) => self.keep_alive_due(conn, out),
                 Timer::SignIn(conn) => self.sign_in_due(conn, out),
                 Timer::Session(id) => self.session_due(id, out),
-                Timer::Replay(id) => self.pump(id, out),
+                Timer::Replay(id) => self.replay_due(id, out),
                 Timer::Hold(conn) => self.end_hold(conn, out),
                 Timer::Settlements => {
                     self.settle_timer = false;

@@ -263,8 +263,8 @@ impl Twin {
         self.step(&Step::Log("commit"));
         for _ in 0..3 {
             self.hear();
-            self.command("wait 2");
-            self.now_ms += 2;
+            self.command("wait 10");
+            self.now_ms += 10;
         }
         self.hear();
         let due = &self.subscriber.due;
