@@ -250,6 +250,7 @@ impl Shard {
         }
         suback.reason = Some(format!("subscription not stored: {error}"));
         self.send_granted(id, &suback, out);
+        self.replay_again(id, out);
     }
 
     /// PUBREL freed a packet id that a restart would know: PUBCOMP waits until it would not.

@@ -212,13 +212,13 @@ retained #
   r/a/x qos=1 deep
 log full
 unretain #
-  0 were removed; the removal of others could not be stored: 0x97 (quota exceeded)
+  0 were removed; the removal of others could not be stored: quota exceeded (0x97)
 log well
 log hold
 unretain #
 log fails
 log commit
-  0 were removed; the removal of others could not be stored: 0x83 (implementation specific error)
+  0 were removed; the removal of others could not be stored: implementation specific error (0x83)
 retained #
   r/a/x qos=1 deep
 crash

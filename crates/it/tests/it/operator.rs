@@ -171,7 +171,10 @@ fn retained_messages_are_seen_and_stay_removed_over_kill() {
     assert_eq!(topics(&weir, ""), ["r/a", "r/b", "s/c"]);
     let page = weir.rest().get("/retained?filter=r/%2B&limit=1").body;
     let (one, next) = (&page["data"][0], page["next"].as_str().expect("there is more"));
-    assert_eq!((&one["payload"], &one["text"], &one["qos"]), (&json!("b24="), &json!("on"), &json!(1)));
+    assert_eq!(
+        (&one["payload"], &one["text"], &one["qos"]),
+        (&json!("b24="), &json!("on"), &json!(1))
+    );
     assert_eq!(one["properties"], properties);
     assert!(one["publish_ts"].as_str().is_some_and(|moment| moment.starts_with("20")), "{one}");
     let page = weir.rest().get(&format!("/retained?filter=r/%2B&cursor={next}")).body;
@@ -200,6 +203,9 @@ fn retained_messages_are_seen_and_stay_removed_over_kill() {
     let mut client = weir.connect(&Connect::new("late"));
     assert_eq!(client.subscribe("#", 1), 1);
     assert_eq!(client.message().0, "s/c");
-    assert_eq!(weir.command(&["retained", "rm", "#", "--json"], "").trim(), "{\n  \"removed\": 1\n}");
+    assert_eq!(
+        weir.command(&["retained", "rm", "#", "--json"], "").trim(),
+        "{\n  \"removed\": 1\n}"
+    );
     assert!(topics(&weir, "").is_empty());
 }
