@@ -7,7 +7,7 @@ use std::time::Duration;
 use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
     NodeMetrics, Page, PageRequest, PublishOutcome, QueueMetrics, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView, SubscriptionView, SubscriptionsWanted,
+    QueueSpec, QueueStats, QueueView, RetainedView, SubscriptionView, SubscriptionsWanted,
 };
 
 const SUPPORTED: &[&str] =
@@ -18,6 +18,7 @@ pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
     pub alarms: Mutex<Vec<AlarmView>>,
     pub delayed: Mutex<Vec<DelayedView>>,
+    pub retained: Mutex<Vec<RetainedView>>,
     pub clients: Mutex<Vec<ClientView>>,
     pub subscriptions: Mutex<Vec<SubscriptionView>>,
     pub published: Mutex<Vec<MessageSpec>>,
@@ -107,6 +108,24 @@ impl Backend for FakeBackend {
         answer(
             is_gone.then_some(()).ok_or(ApiError::NotFound { kind: "delayed message", name: id }),
         )
+    }
+
+    /// A filter is the beginning of topics, or `#`.
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned").clone();
+        all.retain(|message| filter == "#" || message.topic.starts_with(&filter));
+        answer(page.cut(all, |message| &message.topic))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned");
+        let before = all.len();
+        all.retain(|message| filter != "#" && !message.topic.starts_with(&filter));
+        answer(Ok((before - all.len()) as u64))
     }
 
     fn clients(
