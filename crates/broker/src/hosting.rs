@@ -52,6 +52,8 @@ pub(crate) struct Hosting {
     newest: Option<SinkId>,
     /// Queues with settlements that wait for a record.
     unlogged: Vec<SinkId>,
+    /// Queues that something has happened to in this turn.
+    touched: Vec<SinkId>,
     /// Queues with messages on their way to the dead letters.
     moving: Vec<SinkId>,
     /// When the engines were told the time, and what it was.
@@ -69,6 +71,7 @@ impl Hosting {
             early: HashMap::new(),
             newest: None,
             unlogged: Vec::new(),
+            touched: Vec::new(),
             moving: Vec::new(),
             told: None,
             deadlines: BinaryHeap::new(),
@@ -236,9 +239,25 @@ impl Hosting {
         self.note(sink);
     }
 
-    /// Sees to what a queue has to be called for later: a settle record, a deadline.
+    /// Something has happened to a queue: it is looked after before the turn ends.
     fn note(&mut self, sink: SinkId) {
+        if let Some(queue) = self.queues.get_mut(&sink)
+            && !std::mem::replace(&mut queue.is_touched, true)
+        {
+            self.touched.push(sink);
+        }
+    }
+
+    /// Sees to what queues have to be called for later that something has happened to: a settle record, a deadline.
+    pub(crate) fn look_after(&mut self) {
+        while let Some(sink) = self.touched.pop() {
+            self.look_after_one(sink);
+        }
+    }
+
+    fn look_after_one(&mut self, sink: SinkId) {
         let Some(queue) = self.queues.get_mut(&sink) else { return };
+        queue.is_touched = false;
         if !queue.is_listed && queue.has_unlogged() {
             queue.is_listed = true;
             self.unlogged.push(sink);
@@ -262,6 +281,7 @@ impl Hosting {
 
     /// Writes what has been settled since the last time.
     pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
+        self.look_after();
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;

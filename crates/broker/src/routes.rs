@@ -40,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) subscribers: Box<[Match]>,
     pub(crate) groups: SmallVec<[RouteGroup; 1]>,
     pub(crate) sinks: SmallVec<[SinkId; 2]>,
+    /// Whether all of them are content with a message that is written and not synced.
+    pub(crate) is_relaxed: bool,
     /// What they ask of publishers, in the same order.
     pub(crate) terms: SmallVec<[Arc<Terms>; 2]>,
     /// The shards that have sessions in `subscribers`.
@@ -194,6 +196,7 @@ impl RouteCache {
         Route {
             subscribers: self.matches.subscribers.as_slice().into(),
             groups: self.matches.groups.iter().map(group).collect(),
+            is_relaxed: !terms.is_empty() && terms.iter().all(|terms| terms.relaxed),
             sinks: terms.iter().map(|terms| terms.sink).collect(),
             terms,
             shards,

@@ -294,6 +294,7 @@ impl Shard {
             while let Some(letter) = self.turn.next_local() {
                 self.letter(letter, out);
             }
+            self.hosting.look_after();
             if !self.hosting.is_moving() {
                 break;
             }

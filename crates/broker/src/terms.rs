@@ -10,7 +10,7 @@ use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::Overflow;
 
-use crate::directory::{QueueDefinition, QueueProperties};
+use crate::directory::{Durability, QueueDefinition, QueueProperties};
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -91,11 +91,13 @@ pub(crate) struct Terms {
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
     key: Option<(KeyExpression, KeySeed)>,
+    /// Whether an acknowledgement may come before the message is synced.
+    pub(crate) relaxed: bool,
 }
 
 impl Terms {
     pub(crate) fn of(definition: &QueueDefinition, room: Arc<Room>) -> Self {
-        let QueueProperties { config, key_expression, .. } = &definition.properties;
+        let QueueProperties { config, key_expression, durability, .. } = &definition.properties;
         let is_limited = config.max_messages.is_some() || config.max_bytes.is_some();
         let limits = Limits {
             messages: config.max_messages,
@@ -109,6 +111,7 @@ impl Terms {
             room,
             limits: is_limited.then_some(limits),
             key: config.needs_keys().then(key),
+            relaxed: *durability != Durability::Sync,
         }
     }
 

@@ -13,6 +13,7 @@ use queue_engine::{Departure, Offset, Queue};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue, held_in};
+use crate::queue::Durability;
 use crate::record::{
     DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
     SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
@@ -252,9 +253,25 @@ impl Recovery {
         }
     }
 
+    /// What queues had that keep messages for as long as the process lives is gone with it.
+    fn drop_what_was_in_memory(&mut self) {
+        let in_memory = |queue: &&mut RecoveredQueue| {
+            queue.definition.properties.durability == Durability::Memory
+        };
+        for queue in self.queues.values_mut().filter(in_memory) {
+            let waiting: Vec<Offset> = queue.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in waiting {
+                if let Some(at) = queue.engine.replay_left(offset, Departure::Dropped) {
+                    self.released.add(Position::from_u64(at.0));
+                }
+            }
+        }
+    }
+
     /// Ends the replay.
     #[must_use]
-    pub fn finish(self) -> Recovered {
+    pub fn finish(mut self) -> Recovered {
+        self.drop_what_was_in_memory();
         let (next_session, sessions) = self.sessions.finish();
         let retained = self.retained.finish();
         let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));

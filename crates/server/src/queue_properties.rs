@@ -59,16 +59,14 @@ pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
 /// The properties as the broker has them.
 ///
 /// # Errors
-/// A property asks for what this version does not have.
+/// The key expression is not legal.
 pub(crate) fn to_broker(properties: &QueueProperties) -> Result<broker::QueueProperties, ApiError> {
     let key_expression = KeyExpression::parse(&properties.key_expression)
         .map_err(|error| ApiError::invalid("key_expression", error.to_string()))?;
     let durability = match properties.durability {
         Durability::Sync => broker::Durability::Sync,
-        Durability::Os | Durability::Memory => {
-            let message = "this version has sync only";
-            return Err(ApiError::unsupported("durability", message));
-        }
+        Durability::Os => broker::Durability::Os,
+        Durability::Memory => broker::Durability::Memory,
     };
     let dead_letter = match &properties.dead_letter {
         DeadLetter::Own => broker::DeadLetter::Own,
@@ -185,9 +183,10 @@ mod tests {
             dedup_window: Some(DurationText::from_secs(60)),
             keep_settled: DurationText::from_secs(5),
             paused: true,
-            ..QueueProperties::default()
+            durability: Durability::Memory,
         };
-        for properties in [QueueProperties::default(), unusual] {
+        let os = QueueProperties { durability: Durability::Os, ..QueueProperties::default() };
+        for properties in [QueueProperties::default(), unusual, os] {
             let definition = QueueDefinition {
                 sink: mqtt_router::SinkId(1),
                 name: Arc::from("jobs"),

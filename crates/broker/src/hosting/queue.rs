@@ -75,6 +75,8 @@ pub(crate) struct HostedQueue {
     pub(crate) moves: Moves,
     /// Whether the host has it on its list of queues with such messages.
     pub(crate) is_moving: bool,
+    /// Whether it is to be looked after before the turn ends.
+    pub(crate) is_touched: bool,
     room: Arc<Room>,
     /// What the room was told of the engine.
     counted: Load,
@@ -96,6 +98,7 @@ impl HostedQueue {
             logged_dispatched_to: engine.dispatched_to(),
             moves: Moves::default(),
             is_moving: false,
+            is_touched: false,
             room,
             counted,
             engine,
@@ -212,14 +215,13 @@ impl HostedQueue {
     /// A new message, with its body if somebody may want it now.
     pub(crate) fn enqueue(&mut self, new: NewMessage, message: Option<&Message>, turn: &mut Turn) {
         let offset = self.engine.next_offset();
-        if let Some(message) = message
-            && self.keeps(offset)
-        {
+        let kept = message.filter(|_| self.keeps(offset));
+        if let Some(message) = kept {
             self.keep(offset, self.ahead.memory.keep(message));
         }
         self.feed(Input::Enqueue(new), Load::of_one(new.size), turn);
         // It may have been known already, or gone at once.
-        if self.engine.message(offset).is_none() {
+        if kept.is_some() && self.engine.message(offset).is_none() {
             self.forget(offset);
         }
     }

@@ -363,6 +363,9 @@ impl Shard {
             let topic = live.topic.as_str();
             encode_publish(body, &live.head, targets, topic, live.properties, live.payload);
         });
+        if route.is_relaxed && more.as_ref().is_none_or(MoreTargets::is_for_queues) {
+            self.turn.batch.relax_last();
+        }
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
 

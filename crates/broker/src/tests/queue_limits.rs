@@ -346,3 +346,42 @@ wait 1000
 "#,
     );
 }
+
+#[test]
+fn a_queue_in_memory_is_empty_after_a_restart_and_counts_what_it_had() {
+    check(
+        r#"
+create jobs work durability=memory
+create kept work
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+p publish 1 work two id=2
+  p puback 2 00
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+  a publish 1 id=1 work one
+  a publish 1 id=2 work two
+a puback 1
+wait 100
+crash
+ledger jobs
+  enqueued=2 settled=1 dropped=1
+ledger kept
+  enqueued=2 ready=2
+p connect
+  p connack 00
+p publish 1 work three id=1
+  p puback 1 00
+checkpoint
+crash
+ledger jobs
+  enqueued=3 settled=1 dropped=2
+ledger kept
+  enqueued=3 ready=3
+"#,
+    );
+}

@@ -10,7 +10,7 @@ use queue_engine::{DispatchStrategy, Overflow};
 use super::client::Words;
 use super::world::World;
 use crate::control::{NewQueue, QueueChange};
-use crate::directory::{DeadLetter, QueueProperties};
+use crate::directory::{DeadLetter, Durability, QueueProperties};
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 
 impl World {
@@ -114,6 +114,12 @@ fn apply(properties: &mut QueueProperties, words: &Words<'_>) {
     }
     if let Some(key) = words.value("key") {
         properties.key_expression = KeyExpression::parse(key).expect("a key expression");
+    }
+    match words.value("durability") {
+        None => {}
+        Some("os") => properties.durability = Durability::Os,
+        Some("memory") => properties.durability = Durability::Memory,
+        Some(other) => panic!("unknown durability {other}"),
     }
     match words.value("dead_letter") {
         None => {}

@@ -136,6 +136,16 @@ impl MoreTargets {
         self.retained.is_some() || !self.sessions.is_empty()
     }
 
+    /// Whether nobody but queues has to do with the message.
+    #[must_use]
+    pub const fn is_for_queues(&self) -> bool {
+        self.retained.is_none()
+            && self.publisher.is_none()
+            && self.delayed.is_none()
+            && self.moved.is_none()
+            && self.sessions.is_empty()
+    }
+
     /// The hash of the message's key in a queue.
     pub fn key_of(&self, sink: SinkId) -> Option<u64> {
         self.keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
