@@ -6,8 +6,8 @@ use std::pin::Pin;
 use crate::{
     AlarmView, ApiError, ClientView, ConsumerView, DelayedView, MessageSpec, NodeMetrics, Page,
     PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueuePatch,
-    QueueSpec, QueueView, RedriveBody, RedriveResult, Seek, SeekResult, SubscriptionView,
-    SubscriptionsWanted,
+    QueueSpec, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult,
+    SubscriptionView, SubscriptionsWanted,
 };
 
 /// A boxed future that may move between threads.
@@ -91,6 +91,16 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Cancels one of them durably.
     fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Retained messages of topics that the filter matches, in the order of their topics.
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>>;
+
+    /// Removes retained messages of topics that the filter matches durably, and says how many.
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>>;
 
     /// Clients, all or those with a connection or those without.
     fn clients(

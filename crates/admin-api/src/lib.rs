@@ -11,6 +11,7 @@ mod message;
 mod metrics;
 mod page;
 mod queue;
+mod retained;
 mod text_schema;
 mod text_value;
 mod timestamp;
@@ -33,6 +34,7 @@ pub use queue::{
     QueueMessageView, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
     RedriveResult, Seek, SeekBody, SeekResult,
 };
+pub use retained::{RetainedRemoved, RetainedView};
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

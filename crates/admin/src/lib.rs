@@ -18,6 +18,7 @@ mod openapi;
 mod publish;
 mod queue_operations;
 mod queues;
+mod retained;
 mod routes;
 mod secret;
 mod server;

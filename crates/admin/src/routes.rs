@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
     alarms, clients, delayed, health, login, metrics_page, openapi, publish, queue_operations,
-    queues, start_page, users,
+    queues, retained, start_page, users,
 };
 
 /// All routes, behind the sign-in.
@@ -69,6 +69,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(publish::bulk))
         .routes(routes!(delayed::list))
         .routes(routes!(delayed::delete))
+        .routes(routes!(retained::list, retained::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))
 }

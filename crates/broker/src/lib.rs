@@ -49,8 +49,8 @@ pub use ids::{ConnId, SessionId, owner_of};
 pub use journal::record::RecordError;
 pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
-    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
-    WalkCursor,
+    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, RemoveError,
+    SubscriptionState, WalkCursor,
 };
 pub use mail::{Mail, QueueState};
 pub use new_message::{MessageError, NewMessage};

@@ -12,7 +12,7 @@ use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
-use crate::listing::{ClientError, DelayedError, DelayedId, List};
+use crate::listing::{ClientError, DelayedError, DelayedId, List, RemovedStep};
 use crate::operate::QueueLetter;
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
@@ -76,6 +76,8 @@ pub(crate) enum Letter {
     EndClient { client_id: String, ends_session: bool, reply: Reply<Result<(), ClientError>> },
     /// A page of dead letters is to be sent back, to their queue's owner.
     Redrive { request: RedriveRequest, reply: Reply<Result<RedrivePage, RedriveError>> },
+    /// Retained messages that the filter matches are to go, those behind that topic.
+    RemoveRetained { filter: String, after: Option<String>, reply: Reply<RemovedStep> },
     /// A message of the operator's.
     Publish { message: Message, reply: Reply<ReasonCode> },
     /// What an operator asks of a queue.

@@ -33,6 +33,7 @@ mod queue_words;
 mod queues;
 mod retained;
 mod retained_crashes;
+mod retained_sessions;
 mod sessions;
 mod settling;
 mod shards;

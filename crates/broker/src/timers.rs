@@ -16,6 +16,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `SignIn` | when a client's sign-in does not end at once | it has taken too long |
 /// | `Throttled` | when the first publisher is not read | others may have caught up |
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
+/// | `Replay` | when a retained message for a session is on its way to the log | it may be there |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
 /// | `Moves` | when a dead letter could not be stored | it is tried again |
@@ -31,6 +32,7 @@ pub(crate) enum Timer {
     KeepAlive(ConnId),
     SignIn(ConnId),
     Session(SessionId),
+    Replay(SessionId),
     Hold(ConnId),
     Settlements,
     Throttled,

@@ -88,6 +88,13 @@ impl Rest {
         self.request("DELETE", path, String::new()).map(|_| ())
     }
 
+    /// Deletes the things that the query leaves, and says what became of that.
+    pub fn remove<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T> {
+        let query: Vec<String> =
+            query.iter().map(|(key, value)| format!("{key}={}", segment(value))).collect();
+        read(&self.request("DELETE", &format!("{path}?{}", query.join("&")), String::new())?)
+    }
+
     fn request(&self, method: &str, path: &str, body: String) -> Result<String> {
         let request = Request::builder()
             .method(method)

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
+use mqtt_session::Gone;
 use mqtt_types::Message;
 use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
-use crate::checkpoint::{StoredPart, StoredQueue};
+use crate::checkpoint::{StoredPart, StoredQueue, held_in};
 use crate::queue::Durability;
 use crate::record::{
     DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
@@ -132,7 +133,8 @@ impl Recovery {
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
-            recovery.sessions.restore(part.next_session, part.sessions);
+            recovery.sessions.restore(part.next_session, part.sessions, &mut recovery.released);
+            part.holding.iter().for_each(|at| recovery.released.add(*at));
             recovery.retained.restore(part.retained, &mut recovery.released);
             for (delayed, lying) in part.delayed {
                 recovery.delay(delayed, lying);
@@ -286,6 +288,8 @@ impl Recovery {
         self.drop_what_was_in_memory();
         let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
+        let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));
+        let held = inboxes.map(|at| (at.segment(), 1)).chain(retained.held).collect();
         let delayed = self
             .delayed
             .into_iter()
@@ -300,7 +304,7 @@ impl Recovery {
             newest_delayed: self.newest_delayed,
             newest: self.newest,
             retained_version: retained.newest,
-            held: retained.held,
+            held,
             retained: retained.index,
             whole_retained: retained.whole,
             released: self.released.0.into_iter().collect(),
@@ -313,6 +317,13 @@ impl Recovery {
 struct Releases(BTreeMap<u32, u32>);
 
 impl Releases {
+    /// A message that left an inbox; one that is held is counted by nobody any more.
+    fn add_gone(&mut self, gone: Gone) {
+        if !gone.is_held {
+            self.add(Position::from_u64(gone.at));
+        }
+    }
+
     fn add(&mut self, position: Position) {
         *self.0.entry(position.segment()).or_default() += 1;
     }

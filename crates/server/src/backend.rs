@@ -8,7 +8,7 @@ use admin_api::{
     ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
     PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
     QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
-    Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
@@ -21,6 +21,7 @@ use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
 use crate::queue_redrive;
+use crate::retained;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -217,6 +218,18 @@ impl Backend for BrokerBackend {
 
     fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
         Box::pin(operator::cancel_delayed(&self.handle, id))
+    }
+
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        Box::pin(retained::retained(&self.handle, page, filter))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        Box::pin(retained::remove(&self.handle, filter))
     }
 
     fn clients(

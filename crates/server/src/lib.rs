@@ -12,6 +12,7 @@ mod operator;
 mod queue_operations;
 mod queue_properties;
 mod queue_redrive;
+mod retained;
 mod serve;
 
 pub use serve::{Options, check, serve};

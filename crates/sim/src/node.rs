@@ -112,7 +112,7 @@ impl Node {
 
     /// Bodies that queues, sessions and retained messages need, and references that the log counts.
     pub(crate) fn references(&self) -> (u64, u64) {
-        let held: usize = self.shards.iter().map(Shard::references).sum();
+        let held: usize = self.shards.iter().map(|shard| shard.references() + shard.held()).sum();
         (held as u64 + self.retained(), self.log.stats().live_references)
     }
 

@@ -6,7 +6,7 @@ use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
     MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
     PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult,
-    Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
+    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -88,6 +88,18 @@ impl Backend for Numbers {
     }
 
     fn cancel_delayed(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn retained(
+        &self,
+        _: PageRequest,
+        _: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        refused()
+    }
+
+    fn remove_retained(&self, _: String) -> BoxFuture<'_, Result<u64, ApiError>> {
         refused()
     }
 

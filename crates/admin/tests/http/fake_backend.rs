@@ -8,8 +8,8 @@ use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
     MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
     PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, Seek,
-    SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView,
+    Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -21,6 +21,7 @@ pub struct FakeBackend {
     pub alarms: Mutex<Vec<AlarmView>>,
     pub consumers: Mutex<Vec<ConsumerView>>,
     pub delayed: Mutex<Vec<DelayedView>>,
+    pub retained: Mutex<Vec<RetainedView>>,
     pub clients: Mutex<Vec<ClientView>>,
     pub subscriptions: Mutex<Vec<SubscriptionView>>,
     pub published: Mutex<Vec<MessageSpec>>,
@@ -206,6 +207,24 @@ impl Backend for FakeBackend {
         answer(
             is_gone.then_some(()).ok_or(ApiError::NotFound { kind: "delayed message", name: id }),
         )
+    }
+
+    /// A filter is the beginning of topics, or `#`.
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned").clone();
+        all.retain(|message| filter == "#" || message.topic.starts_with(&filter));
+        answer(page.cut(all, |message| &message.topic))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned");
+        let before = all.len();
+        all.retain(|message| filter != "#" && !message.topic.starts_with(&filter));
+        answer(Ok((before - all.len()) as u64))
     }
 
     fn clients(

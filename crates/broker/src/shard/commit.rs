@@ -263,6 +263,7 @@ impl Shard {
             self.store_connected_again(id);
             self.store_received_again(id);
             self.store_leases_again(id);
+            self.replay_again(id, out);
         }
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
@@ -279,6 +280,7 @@ impl Shard {
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
             as_of,
+            replays: self.replays_of(entry.id),
             leases: entry.extras.as_ref().map(|extras| extras.leases.kept()).unwrap_or_default(),
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
@@ -294,16 +296,19 @@ impl Shard {
             queues: self.hosting.parts(),
             sessions: self.sessions.durable().map(session).collect(),
             delayed: self.delayed.all(),
+            holding: self.holding(),
         };
-        let mut bytes = part.encode();
+        let (mut bytes, mut held) = (part.encode(), part.held());
         // This turn's releases are gone from the part: the log must hear of them first.
         self.turn.hand_over_releases(&*self.shared.log);
         // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
         self.shared.retained.begin_gathering();
         let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));
         let part = Box::new(move || {
-            let held = retained.map(|shared| RetainedPart::put(&mut bytes, &shared.retained));
-            Part { bytes, held: held.unwrap_or_default() }
+            if let Some(shared) = retained {
+                held.append(&mut RetainedPart::put(&mut bytes, &shared.retained));
+            }
+            Part { bytes, held }
         });
         self.shared.log.checkpoint_part(self.id, id, part);
     }

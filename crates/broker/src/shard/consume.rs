@@ -150,7 +150,7 @@ impl Shard {
     pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
         for one in overflow {
             match one.origin {
-                Origin::Live | Origin::Shared { .. } | Origin::Inbox { .. } => {
+                Origin::Live | Origin::Shared { .. } | Origin::Inbox(_) => {
                     self.count_overflow(id);
                 }
                 Origin::Lent { loan, .. } => self.loan_ends(loan, LoanOutcome::NoRoom),

@@ -2,6 +2,7 @@
 //! them. The inbox itself, a pure machine, is in `mqtt-session`; bodies lie in the log.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
+use crate::retained::note;
 
 /// Bodies that are kept at hand for one session.
 const SHELF_MESSAGES_MAX: usize = 256;
@@ -134,6 +136,8 @@ impl Shard {
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
                 is_shared: target.shared.is_some(),
+                is_held: false,
+                identifier: None,
             });
             if entry.conn.is_some() || target.shared.is_some() {
                 let message = message.get_or_insert_with(|| publish.message().ok());
@@ -167,7 +171,7 @@ impl Shard {
             return;
         }
         if !is_away {
-            self.offer(id, sequence, message, target, out);
+            self.offer(id, sequence, message, target.identifiers, out);
         }
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.tell_others();
@@ -176,12 +180,12 @@ impl Shard {
 
     /// A new message for a connected client: sent at once when it is its turn, else put on the shelf if it is the next
     /// one there.
-    fn offer<O: Outbox>(
+    pub(super) fn offer<O: Outbox>(
         &mut self,
         id: SessionId,
         sequence: u64,
         message: &Message,
-        target: SessionTarget,
+        identifiers: SmallVec<[u32; 4]>,
         out: &mut O,
     ) {
         let memory = &self.shared.budgets.memory;
@@ -197,7 +201,7 @@ impl Shard {
                 .and_then(|conn| out.buffer(conn))
                 .is_some_and(|buffer| self.shared.takes_more(buffer.len()))
         {
-            self.send_kept(id, &next, message, &target.identifiers, out);
+            self.send_kept(id, &next, message, &identifiers, out);
             return;
         }
         let shelf = &mut entry.extras.get_or_insert_default().shelf;
@@ -207,7 +211,7 @@ impl Shard {
         };
         if follows && shelf.asked.is_empty() && shelf.has_room(memory) {
             // A copy: the original lies in a buffer with all that was written with it.
-            let (message, identifiers) = (memory.keep(&message.detached()), target.identifiers);
+            let message = memory.keep(&message.detached());
             shelf.push(Body { sequence, message, identifiers });
         }
         if let Some(conn) = entry.conn {
@@ -368,6 +372,7 @@ impl Shard {
             }
             left => left.flatten(),
         };
+        let own = next.kept.identifier.map(NonZeroU32::get);
         let outgoing = Outgoing {
             dup: next.dup,
             qos: next.kept.qos,
@@ -375,7 +380,7 @@ impl Shard {
             packet_id: Some(next.packet_id),
             topic: message.topic(),
             expiry,
-            identifiers,
+            identifiers: if next.kept.is_held { own.as_slice() } else { identifiers },
             properties: message.properties(),
             added: &[],
             payload: message.payload(),
@@ -403,7 +408,7 @@ impl Shard {
         let inbox = entry.session.inbox_mut();
         if let Some(gone) = inbox.and_then(|inbox| inbox.replay_received(next.sequence)) {
             self.counts.live_dropped_total += 1;
-            self.turn.release(Position::from_u64(gone.at));
+            self.release_body(gone);
             self.log_session(id, received(gone.sequence), Waiting::Nobody);
             if let Some(conn) = conn {
                 self.send_ack(conn, AckKind::PubRel, next.packet_id, ReasonCode::SUCCESS, out);
@@ -414,7 +419,7 @@ impl Shard {
     /// PUBREC for a message of the inbox: that the client has it must be stored before PUBREL lets it forget the packet
     /// id, or a crash would make the message come twice.
     pub(super) fn received_from_inbox(&mut self, id: SessionId, gone: Gone) {
-        self.turn.release(Position::from_u64(gone.at));
+        self.release_body(gone);
         self.log_received(id, gone.sequence);
     }
 
@@ -452,7 +457,7 @@ impl Shard {
 
     /// A message has left an inbox; its record comes within the settle interval.
     pub(super) fn left_inbox(&mut self, id: SessionId, gone: Gone) {
-        self.turn.release(Position::from_u64(gone.at));
+        self.release_body(gone);
         self.forget_in_inbox(id, gone.sequence);
     }
 
@@ -480,6 +485,16 @@ impl Shard {
     fn note_unlogged(&mut self, id: SessionId) {
         if let Some(number) = id.number() {
             self.unlogged.entry(number).or_default();
+        }
+    }
+
+    /// An inbox needs a body no more.
+    pub(super) fn release_body(&mut self, gone: Gone) {
+        let at = Position::from_u64(gone.at);
+        if gone.is_held {
+            note(&mut self.turn.holds, at.segment(), -1);
+        } else {
+            self.turn.release(at);
         }
     }
 

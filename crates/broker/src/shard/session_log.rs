@@ -8,6 +8,7 @@ use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
 use super::connected::{connected_of, connected_token};
+use super::kept_replay::KeptPage;
 use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::control::Reply;
@@ -81,6 +82,11 @@ pub(crate) enum Waiting {
         session: SessionId,
         packet_id: PacketId,
     },
+    /// Retained messages on their way to an inbox.
+    Retained {
+        session: SessionId,
+        page: Box<KeptPage>,
+    },
     /// The connection is the one that asked last: nobody else may be told.
     PubComp {
         conn: ConnId,
@@ -130,10 +136,12 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
+            let begins = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
                 address: granted.address.clone(),
                 record,
                 wants_metadata,
+                replay: begins.then(Box::default),
             }));
         }
         let is_known = self.sessions.get(id).is_none_or(|entry| entry.told.is_stored());
@@ -150,7 +158,7 @@ impl Shard {
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
         let SubAckToSend { conn, packet_id, codes, reason, granted, .. } = suback;
         self.send_suback(*conn, *packet_id, codes, reason.as_deref(), out);
-        if self.conns.get(*conn).is_none() {
+        if self.conns.get(*conn).is_none() && !id.is_durable() {
             return;
         }
         let mut replays = false;
@@ -188,6 +196,7 @@ impl Shard {
                 }
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
+            Some(Waiting::Retained { session, page }) => self.page_stored(session, *page, out),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
@@ -219,6 +228,7 @@ impl Shard {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
             None | Some(Waiting::Nobody) => {}
+            Some(Waiting::Retained { session, page }) => self.page_not_stored(session, *page),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_not_stored(session, sequence);
             }
@@ -266,6 +276,7 @@ impl Shard {
         out: &mut O,
     ) {
         for granted in suback.granted.drain(..) {
+            self.pause_replay(id, &granted.address, false);
             self.change_ends(id, &granted.address, None, out);
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
@@ -273,6 +284,7 @@ impl Shard {
         }
         suback.reason = Some(format!("subscription not stored: {error}"));
         self.send_granted(id, &suback, out);
+        self.replay_again(id, out);
     }
 
     /// PUBREL freed a packet id that a restart would know: PUBCOMP waits until it would not.

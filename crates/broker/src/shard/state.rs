@@ -206,6 +206,16 @@ impl Default for Seat {
 pub(crate) struct Replay {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
+    /// Whether messages at QoS 1 and 2 go by the log into the inbox.
+    pub(crate) is_kept: bool,
+    /// The last topic whose message has got its turn, as far as that is stored; empty when none has.
+    pub(crate) through: Box<str>,
+    /// What was sent since is on its way to the log.
+    pub(crate) is_being_stored: bool,
+    /// The subscription is being made again.
+    pub(crate) is_paused: bool,
+    /// A timer stands for a message that is on its way to the log.
+    pub(crate) has_timer: bool,
     /// What was looked up and is not sent yet, by version; `None` for what is gone.
     pub(crate) page: VecDeque<Option<(u64, Found)>>,
     /// What the store had changed when it was looked up.

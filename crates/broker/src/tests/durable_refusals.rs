@@ -298,31 +298,6 @@ a connect keep expiry=1000
     }
 }
 
-/// What a new subscription brings is not kept for a session whose broker dies (docs/sessions.md, known edges): what was
-/// on its way then comes again when the client asks again.
-#[test]
-fn retained_messages_on_their_way_at_a_crash_come_by_a_new_subscribe() {
-    check(
-        r#"
-p connect
-  p connack 00
-p publish 2 t kept id=1 retain
-  p pubrec 1 10
-a connect expiry=1000
-  a connack 00
-a subscribe 1 t,2
-  a suback 1 02
-  a publish 2 id=32768 retain t kept
-crash
-a connect keep expiry=1000
-  a connack 00 present
-a subscribe 1 t,2
-  a suback 1 02
-  a publish 2 id=59392 retain t kept
-"#,
-    );
-}
-
 /// A full disk has room for a SUBSCRIBE and had none for what came with the CONNECT.
 #[test]
 fn a_subscription_is_granted_with_the_session_that_it_is_of() {

@@ -374,7 +374,8 @@ impl World {
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
             let retained = self.shards.first().map_or(0, Shard::retained_held);
-            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
+            let held = self.shards.iter().map(Shard::held).sum::<usize>() + retained as usize;
+            assert_eq!(self.log.held(), held as i64, "retained bodies in the log");
             if !self.log.is_waiting() {
                 // What is taken of a queue's room is what it has.
                 let checked = self.shards.iter().try_for_each(Shard::check_rooms);

@@ -8,12 +8,13 @@ use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
-    KeptLease, StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions,
-    take_owner, take_will,
+    KeptLease, RetainedPage, StoredSubscription, put_owner, put_subscriptions, put_will,
+    subscriptions, take_owner, take_will,
 };
 use crate::ids::SessionNumber;
 
-const VERSION: u8 = 1;
+/// Version 1 had no replays and no pages of retained messages.
+const VERSION: u8 = 2;
 
 /// What happened.
 ///
@@ -103,6 +104,8 @@ pub enum SessionEvent {
     LeaseReceived(KeptLease),
     /// Packet ids of such deliveries have come to their end.
     LeasesOver(Vec<PacketId>),
+    /// Retained messages that a subscription asked for enter the inbox. Their bodies lie in the log already.
+    Retained(RetainedPage),
 }
 
 impl SessionRecord {
@@ -161,6 +164,10 @@ impl SessionRecord {
                 connected.encode(out);
                 put_subscriptions(out, subscriptions);
             }
+            SessionEvent::Retained(page) => {
+                out.push(12);
+                page.encode(out);
+            }
         }
     }
 
@@ -205,6 +212,7 @@ impl SessionRecord {
                 let connected = ConnectedAs::decode(&mut reader)?;
                 SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
             }
+            12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })
@@ -213,8 +221,10 @@ impl SessionRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use mqtt_router::SinkId;
-    use mqtt_session::SubscriptionRecord;
+    use mqtt_session::{Kept, SubscriptionRecord};
     use mqtt_types::QoS;
     use queue_engine::Offset;
 
@@ -227,6 +237,25 @@ mod tests {
             address: "$share/g/a/+".into(),
             record: SubscriptionRecord::plain(QoS::AtLeastOnce),
             wants_metadata: true,
+            replay: None,
+        };
+        let replaying = StoredSubscription { replay: Some("".into()), ..subscription.clone() };
+        let kept = Kept {
+            at: 1 << 40,
+            size: 70,
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            has_identifiers: false,
+            copy: 0,
+            is_shared: false,
+            is_held: true,
+            identifier: None,
+        };
+        let page = RetainedPage {
+            address: "a/#".into(),
+            through: "a/b".into(),
+            is_last: false,
+            entries: vec![kept, Kept { identifier: NonZeroU32::new(7), ..kept }],
         };
         let lease =
             KeptLease { packet_id: PacketId::MIN, sink: SinkId(7), offset: Offset(u64::MAX) };
@@ -249,7 +278,10 @@ mod tests {
                 keeps_will: true,
             },
             SessionEvent::Ended,
-            SessionEvent::Subscribed(vec![subscription]),
+            SessionEvent::Subscribed(vec![subscription.clone()]),
+            SessionEvent::Subscribed(vec![replaying, subscription]),
+            SessionEvent::Retained(RetainedPage { is_last: true, ..RetainedPage::default() }),
+            SessionEvent::Retained(page),
             SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
             SessionEvent::Inbox {
                 left: vec![3..5, 9..10],
@@ -270,5 +302,21 @@ mod tests {
                 assert!(SessionRecord::decode(&body[..cut]).is_err(), "{record:?} cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_read() {
+        let subscription = StoredSubscription {
+            address: "a/+".into(),
+            record: SubscriptionRecord::plain(QoS::AtLeastOnce),
+            wants_metadata: false,
+            replay: None,
+        };
+        let mut body = vec![1];
+        body.extend_from_slice(&7_u64.to_le_bytes());
+        body.extend_from_slice(&[4, 1, 3, 0, b'a', b'/', b'+', 1, 0]);
+        let event = SessionEvent::Subscribed(vec![subscription]);
+        let record = SessionRecord { number: SessionNumber(7), event };
+        assert_eq!(SessionRecord::decode(&body), Ok(record));
     }
 }

@@ -11,9 +11,10 @@ use queue_engine::Offset;
 use stdx::UnixMillis;
 
 use super::Releases;
+use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptLease, MoreTargets, SessionEvent, SessionRecord, StoredSession,
+    ConnectedAs, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord, StoredSession,
     StoredSubscription, copies,
 };
 
@@ -40,13 +41,21 @@ struct Session {
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
+    /// Subscriptions whose retained messages are being sent, and the last topic that got its turn.
+    replays: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Sessions {
-    /// Takes in what a checkpoint has.
-    pub(super) fn restore(&mut self, next: u64, stored: Vec<StoredSession>) {
+    /// Takes in what a checkpoint has. Its references have what the inboxes hold; what they hold in the end is said anew.
+    pub(super) fn restore(
+        &mut self,
+        next: u64,
+        stored: Vec<StoredSession>,
+        released: &mut Releases,
+    ) {
         self.next = self.next.max(next);
         for session in stored {
+            held_in(&session.image.inbox).for_each(|at| released.add(at));
             self.sessions.insert(session.number, Session::of(session));
         }
     }
@@ -81,6 +90,8 @@ impl Sessions {
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
                 is_shared: target.shared.is_some(),
+                is_held: false,
+                identifier: None,
             });
         }
         if let Some((number, packet_id)) = more.publisher {
@@ -99,7 +110,7 @@ impl Sessions {
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, owner, with_metadata, leases, .. } = stored;
+        let StoredSession { image, owner, with_metadata, leases, replays, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
@@ -115,6 +126,7 @@ impl Session {
             will: image.will,
             disconnected_at: image.disconnected_at,
             leases: leases.iter().map(|one| (one.packet_id, (one.sink, one.offset))).collect(),
+            replays: replays.into_iter().collect(),
         }
     }
 
@@ -127,14 +139,16 @@ impl Session {
     }
 
     fn subscribe(&mut self, subscriptions: Vec<StoredSubscription>) {
-        let subscription =
-            |one: StoredSubscription| (one.address, (one.record, one.wants_metadata));
-        self.subscriptions.extend(subscriptions.into_iter().map(subscription));
+        for one in subscriptions {
+            let replay = one.replay.map(|from| (one.address.clone(), from));
+            self.replays.extend(replay);
+            self.subscriptions.insert(one.address, (one.record, one.wants_metadata));
+        }
     }
 
     /// Nobody needs what it has.
     fn release(&self, released: &mut Releases) {
-        self.inbox.stored().for_each(|at| released.add(Position::from_u64(at)));
+        self.inbox.stored().for_each(|gone| released.add_gone(gone));
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
@@ -153,17 +167,19 @@ impl Session {
             SessionEvent::Unsubscribed(addresses) => {
                 for address in &addresses {
                     self.subscriptions.remove(address);
+                    self.replays.remove(address);
                 }
             }
+            SessionEvent::Retained(page) => self.retained(page),
             SessionEvent::Inbox { left, received, sent_to } => {
                 let (oldest, end) = (self.inbox.oldest(), self.inbox.end());
                 let held = |range: Range<u64>| range.start.max(oldest)..range.end.min(end);
                 let left = left.into_iter().flat_map(held);
                 let left = left.filter_map(|n| self.inbox.replay_left(n));
-                left.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                left.for_each(|gone| released.add_gone(gone));
                 let received = received.into_iter().flat_map(held);
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
-                received.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                received.for_each(|gone| released.add_gone(gone));
                 self.inbox.replay_sent_to(sent_to);
             }
             SessionEvent::Released(packet_id) => {
@@ -184,6 +200,19 @@ impl Session {
         }
     }
 
+    fn retained(&mut self, page: RetainedPage) {
+        for kept in page.entries {
+            // It went out as soon as this was stored.
+            let sequence = self.inbox.push(kept);
+            self.inbox.replay_sent(sequence);
+        }
+        if page.is_last {
+            self.replays.remove(&page.address);
+        } else if let Some(through) = self.replays.get_mut(&page.address) {
+            *through = page.through;
+        }
+    }
+
     fn stored(self, number: SessionNumber) -> StoredSession {
         let with_metadata = self.subscriptions.iter().filter(|(_, (_, metadata))| *metadata);
         let with_metadata = with_metadata.map(|(address, _)| address.clone()).collect();
@@ -201,6 +230,7 @@ impl Session {
         let leases =
             leases.map(|(packet_id, (sink, offset))| KeptLease { packet_id, sink, offset });
         let (leases, as_of) = (leases.collect(), UnixMillis(0));
-        StoredSession { number, image, owner: self.owner, with_metadata, leases, as_of }
+        let replays = self.replays.into_iter().collect();
+        StoredSession { number, image, owner: self.owner, with_metadata, replays, leases, as_of }
     }
 }
