@@ -206,6 +206,10 @@ impl World {
 
     /// While the log is full, a message that would be stored takes neither road. Says whether one was tried.
     fn probe_full(&mut self, publisher: usize, bytes: usize) -> bool {
+        // Answers come in the order of publishing: one that waits for the disk keeps this one back.
+        if !self.clients[publisher].open.is_empty() {
+            return false;
+        }
         let Some(message) = self.publish(publisher, 1, (1, false), bytes) else { return false };
         self.run();
         self.listen();
