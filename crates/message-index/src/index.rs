@@ -240,6 +240,25 @@ impl Index {
         None
     }
 
+    /// How many messages at or after `from` are still here. Quick where nothing has left but from the front.
+    pub fn len_from(&self, from: Offset) -> u64 {
+        let first = self.first_from(Offset(0)).unwrap_or(self.next);
+        let all = self.next.0 - first.0;
+        if all == self.len {
+            return self.next.0.saturating_sub(from.0).min(all);
+        }
+        let (number, at) = split(from);
+        let skipped = number.saturating_sub(self.first);
+        let slots =
+            (self.first..).zip(&self.slots).skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let used = slots.filter_map(|(number, slot)| Some((number, slot.as_deref()?)));
+        let counts = used.map(|(chunk, slot)| match chunk == number {
+            true => slot.present.iter().filter(|here| *here >= at).count() as u64,
+            false => slot.present.len() as u64,
+        });
+        counts.sum()
+    }
+
     /// All messages that are still here, at or after `from`, in order.
     pub fn iter_from(&self, from: Offset) -> impl Iterator<Item = (Offset, Entry)> {
         let next = move |after: &Offset| self.first_from(after.next());

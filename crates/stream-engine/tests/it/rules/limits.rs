@@ -1,0 +1,95 @@
+//! Retention, limits, last values.
+
+use stream_engine::StreamConfig;
+
+use super::config;
+use crate::transcript::check;
+
+#[test]
+fn messages_expire_by_age_or_by_their_own_time() {
+    check(
+        StreamConfig { retention: std::time::Duration::from_secs(60), ..config() },
+        "append 1              ->
+         append 1 ttl=5s       ->
+         attach a x 1 earliest -> a0 x@0/1
+         deadline              -> none
+         wait 30s              ->
+         clock                 -> expired:1
+         append 1              ->
+         deadline              -> 30000ms
+         wait 30s              -> expired:0
+         ledger                -> kept=1 expired=2 bytes=100 readers=1 members=1
+         accept a 0            -> a2 x@2/3
+         set retention 20s     -> expired:2
+         set retention 0s      ->
+         append 1              ->
+         deadline              -> none
+         reader x              -> 2/3 a=1 waiting=0 lag=1 0ms
+         wait 7s               ->
+         reader x              -> 2/3 a=1 waiting=0 lag=1 7000ms",
+    );
+}
+
+#[test]
+fn the_oldest_go_first_when_there_are_too_many() {
+    check(
+        StreamConfig { max_messages: Some(3), ..config() },
+        "append 4              -> dropped:0
+         attach a x 2 earliest -> a1 a2 x@1/3
+         append 2              -> dropped:1 dropped:2
+         accept a 2            -> a3
+         accept a 1            -> a4 x@3/5
+         set max_messages 1    -> dropped:3 dropped:4
+         ledger                -> kept=1 dropped=5 bytes=100 readers=1 members=1",
+    );
+    check(
+        StreamConfig { max_bytes: Some(250), ..config() },
+        "append 2              ->
+         append 1              -> dropped:0
+         append 1 size=250     -> dropped:1 dropped:2
+         append 1 size=251     -> dropped:3 dropped:4
+         attach a x 1 latest   -> x@5/5
+         append 1 size=251     -> dropped:5
+         append 1              -> a6 x@6/7
+         ledger                -> kept=1 dropped=6 bytes=100 readers=1 members=1",
+    );
+}
+
+#[test]
+fn what_cannot_stay_is_said_before() {
+    use stream_engine::{Full, Stream};
+    let stream = |config| Stream::new(config);
+    assert_eq!(stream(config()).would_fit(u32::MAX), Ok(()));
+    let none = stream(StreamConfig { max_messages: Some(0), ..config() });
+    assert_eq!(none.would_fit(1), Err(Full::Messages));
+    let small = stream(StreamConfig { max_bytes: Some(100), ..config() });
+    assert_eq!(small.would_fit(100), Ok(()));
+    assert_eq!(small.would_fit(101), Err(Full::Bytes { max: 100 }));
+}
+
+#[test]
+fn only_the_newest_of_each_key_stays() {
+    check(
+        StreamConfig { last_value: true, ..config() },
+        "append 4 key=1,2,0,0  ->
+         append 1 key=1        -> replaced:0
+         peek 0                -> 1 2 3 4
+         attach a x 2 earliest -> a1 a2 x@1/3
+         append 1 key=2        -> replaced:1
+         accept a 1            -> a3 x@2/4
+         purge 4 5             -> purged:4
+         append 1 key=1        ->
+         accept a 2            -> a5 x@3/6
+         set last_value off    ->
+         append 1 key=1        ->
+         peek 0                -> 2 3 5 6 7
+         ledger                -> kept=5 replaced=2 purged=1 bytes=500 readers=1 members=1",
+    );
+    check(
+        StreamConfig { keyed: true, ..config() },
+        "append 5 key=1,2,1,2,3 ->
+         set last_value on      -> replaced:0 replaced:1
+         purge 0 9 3            -> purged:4
+         peek 0                 -> 2 3",
+    );
+}
