@@ -23,7 +23,7 @@ pub(crate) struct BusyKeys {
 
 impl BusyKeys {
     pub(crate) fn is_busy(&self, key: Key) -> bool {
-        self.keys.contains_key(&key)
+        !self.keys.is_empty() && self.keys.contains_key(&key)
     }
 
     /// A message of the key is unsettled.

@@ -50,6 +50,7 @@ mod reader;
 mod readers;
 mod snapshot;
 mod stream;
+mod window;
 
 pub use action::Action;
 pub use config::StreamConfig;

@@ -14,12 +14,13 @@ mod delivering;
 mod seeking;
 mod settling;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use message_index::{Index, Key, Offset};
 use stdx::Instant;
 
 use crate::busy_keys::BusyKeys;
+use crate::window::Window;
 use crate::{MemberId, Progress, ReaderName, StreamConfig};
 
 /// What a reader may look at.
@@ -79,7 +80,7 @@ pub(crate) struct Reader {
     from: Offset,
     /// What is below was delivered in an earlier life: an attempt counts for it.
     floor: Offset,
-    unsettled: BTreeMap<Offset, Unsettled>,
+    unsettled: Window<Unsettled>,
     ready: BTreeSet<Offset>,
     delayed: BTreeSet<(Instant, Offset)>,
     keys: BusyKeys,
@@ -102,7 +103,7 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
-            unsettled: BTreeMap::new(),
+            unsettled: Window::default(),
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             keys: BusyKeys::default(),
@@ -128,8 +129,8 @@ impl Reader {
 
     /// All messages below are settled or not wanted.
     pub(crate) fn position(&self) -> Offset {
-        let oldest = self.unsettled.range(self.from..).next();
-        oldest.map_or(self.cursor, |(offset, _)| self.cursor.min(*offset))
+        let oldest = self.unsettled.first_from(self.from);
+        oldest.map_or(self.cursor, |offset| self.cursor.min(offset))
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -171,7 +172,7 @@ impl Reader {
         while let Some((due, offset)) = self.delayed.first().copied().filter(|(due, _)| *due <= now)
         {
             self.delayed.remove(&(due, offset));
-            if let Some(message) = self.unsettled.get_mut(&offset) {
+            if let Some(message) = self.unsettled.get_mut(offset) {
                 message.state = State::Ready;
                 self.ready.insert(offset);
             }
@@ -197,13 +198,13 @@ impl Reader {
 
     /// Unsettled messages that are wanted, in order.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = Offset> {
-        self.unsettled.range(self.from..).map(|(offset, _)| *offset)
+        self.unsettled.iter_from(self.from).map(|(offset, _)| offset)
     }
 
     /// Unsettled messages that no member has.
     pub(crate) fn waiting(&self) -> usize {
-        let waits = |message: &&Unsettled| !matches!(message.state, State::InFlight(_));
-        self.unsettled.values().filter(waits).count()
+        let waits = |message: &Unsettled| !matches!(message.state, State::InFlight(_));
+        self.unsettled.iter().filter(|(_, message)| waits(message)).count()
     }
 
     pub(crate) const fn cursor(&self) -> Offset {

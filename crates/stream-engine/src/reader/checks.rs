@@ -36,21 +36,22 @@ impl Reader {
     fn check_places(&self, around: &Around<'_>) -> Result<(), String> {
         let mut keys: BTreeMap<Key, (u32, usize)> = BTreeMap::new();
         let (mut ready, mut delayed) = (0, 0);
-        for (offset, message) in &self.unsettled {
+        ensure(self.unsettled.is_sound(), "what is unsettled is kept in the wrong way")?;
+        for (offset, message) in self.unsettled.iter() {
             let is_in_flight = matches!(message.state, State::InFlight(_));
             ensure(
-                is_in_flight || *offset < self.cursor && *offset >= self.from,
+                is_in_flight || offset < self.cursor && offset >= self.from,
                 "what waits is not wanted",
             )?;
             let is_listed = match message.state {
                 State::InFlight(member) => self.members.iter().any(|known| known.id == member),
                 State::Ready => {
                     ready += 1;
-                    self.ready.contains(offset)
+                    self.ready.contains(&offset)
                 }
                 State::Delayed(due) => {
                     delayed += 1;
-                    self.delayed.contains(&(due, *offset)) && due > around.now
+                    self.delayed.contains(&(due, offset)) && due > around.now
                 }
                 State::PassedOver => message.key != Key::NONE,
             };
@@ -71,14 +72,15 @@ impl Reader {
             keys.len() == self.keys.len() && keys.iter().all(is_known),
             "keys are counted wrongly",
         )?;
-        let waits = |(offset, _): &(Offset, _)| self.unsettled.contains_key(offset);
+        let waits = |(offset, _): &(Offset, _)| self.unsettled.contains(*offset);
         ensure(self.barred.iter().all(waits), "what is settled is too large for a member")
     }
 
     fn check_members(&self, around: &Around<'_>) -> Result<(), String> {
         for member in &self.members {
-            let has = |message: &&super::Unsettled| message.state == State::InFlight(member.id);
-            let count = self.unsettled.values().filter(has).count();
+            let has = self.unsettled.iter();
+            let has = has.filter(|(_, message)| message.state == State::InFlight(member.id));
+            let count = has.count();
             ensure(count == member.in_flight as usize, "a member's messages are counted wrongly")?;
         }
         ensure(self.name.is_group() || self.members.len() < 2, "a client reads twice")?;

@@ -40,7 +40,11 @@ impl Reader {
             };
             if let Some(member) = self.pick(Some(offset), around.config) {
                 self.ready.remove(&offset);
-                self.send(offset, at, member, actions);
+                let Some(mut message) = self.unsettled.get(offset).copied() else { continue };
+                self.send(offset, at, &mut message, member, actions);
+                if let Some(known) = self.unsettled.get_mut(offset) {
+                    *known = message;
+                }
             }
         }
     }
@@ -52,23 +56,23 @@ impl Reader {
             let Some(member) = self.pick(None, around.config) else { return false };
             let Some(offset) = around.index.first_from(self.cursor) else { return true };
             self.cursor = offset.next();
-            let is_last = self.unsettled.last_key_value().is_none_or(|(last, _)| *last < offset);
-            if !is_last && self.unsettled.contains_key(&offset) {
+            if self.unsettled.contains(offset) {
                 // It went back, and a member still has this one.
                 continue;
             }
             let key =
                 if by_keys { around.index.key(offset).unwrap_or_default() } else { Key::NONE };
             let attempts = u32::from(offset < self.floor);
-            let message = Unsettled { attempts, key, state: State::PassedOver };
-            self.unsettled.insert(offset, message);
+            let mut message = Unsettled { attempts, key, state: State::PassedOver };
             if self.keys.is_busy(key) {
+                self.unsettled.insert(offset, message);
                 self.keys.wait(key, offset);
                 continue;
             }
-            self.keys.begin(key);
             let Some(at) = around.index.body(offset) else { continue };
-            self.send(offset, at, member, actions);
+            self.keys.begin(key);
+            self.send(offset, at, &mut message, member, actions);
+            self.unsettled.insert(offset, message);
         }
         false
     }
@@ -102,12 +106,15 @@ impl Reader {
         free.next()
     }
 
-    fn send(&mut self, offset: Offset, at: StoredAt, place: usize, actions: &mut Vec<Action>) {
-        let (Some(member), Some(message)) =
-            (self.members.get_mut(place), self.unsettled.get_mut(&offset))
-        else {
-            return;
-        };
+    fn send(
+        &mut self,
+        offset: Offset,
+        at: StoredAt,
+        message: &mut Unsettled,
+        place: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(member) = self.members.get_mut(place) else { return };
         member.in_flight += 1;
         message.state = State::InFlight(member.id);
         self.turn = place + 1;

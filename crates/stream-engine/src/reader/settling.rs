@@ -16,7 +16,7 @@ fn back_off(config: &StreamConfig, attempts: u32) -> Duration {
 impl Reader {
     /// Whether a member has that message.
     pub(crate) fn has(&self, member: MemberId, offset: Offset) -> bool {
-        let message = self.unsettled.get(&offset);
+        let message = self.unsettled.get(offset);
         message.is_some_and(|message| message.state == State::InFlight(member))
     }
 
@@ -50,7 +50,7 @@ impl Reader {
     }
 
     fn release(&mut self, offset: Offset, around: &Around<'_>) {
-        let Some(message) = self.unsettled.get_mut(&offset) else { return };
+        let Some(message) = self.unsettled.get_mut(offset) else { return };
         message.attempts = message.attempts.saturating_add(1);
         let delay = back_off(around.config, message.attempts);
         if delay.is_zero() || offset < self.from {
@@ -71,7 +71,7 @@ impl Reader {
             self.skipped += 1;
             return self.finish(offset);
         }
-        if let Some(message) = self.unsettled.get_mut(&offset) {
+        if let Some(message) = self.unsettled.get_mut(offset) {
             message.state = State::Ready;
             self.ready.insert(offset);
         }
@@ -79,7 +79,7 @@ impl Reader {
 
     /// A message is unsettled no more.
     pub(super) fn finish(&mut self, offset: Offset) {
-        let Some(message) = self.unsettled.remove(&offset) else { return };
+        let Some(message) = self.unsettled.remove(offset) else { return };
         match message.state {
             State::Ready => drop(self.ready.remove(&offset)),
             State::Delayed(due) => drop(self.delayed.remove(&(due, offset))),
@@ -92,7 +92,7 @@ impl Reader {
             return;
         }
         if let Some(next) = self.keys.end(message.key)
-            && let Some(message) = self.unsettled.get_mut(&next)
+            && let Some(message) = self.unsettled.get_mut(next)
         {
             message.state = State::Ready;
             self.ready.insert(next);
@@ -106,11 +106,11 @@ impl Reader {
         let mut written = written.to_vec();
         written.sort_unstable();
         let had = self.unsettled.iter().filter(|(_, message)| message.state == State::InFlight(id));
-        let had: Vec<Offset> = had.map(|(offset, _)| *offset).collect();
+        let had: Vec<Offset> = had.map(|(offset, _)| offset).collect();
         let barred: Vec<Offset> = self.barred.iter().map(|(offset, _)| *offset).collect();
         self.barred.retain(|(_, member)| *member != id);
         for offset in had {
-            if let Some(message) = self.unsettled.get_mut(&offset) {
+            if let Some(message) = self.unsettled.get_mut(offset) {
                 let counts = written.binary_search(&offset).is_ok();
                 message.attempts = message.attempts.saturating_add(u32::from(counts));
             }
