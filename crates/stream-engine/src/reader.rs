@@ -146,9 +146,10 @@ impl Reader {
     pub(crate) fn news(&mut self) -> Option<Progress> {
         let progress = self.progress();
         self.from = progress.position;
-        // Deliveries alone are logged with what comes after them.
+        // More deliveries alone are logged with what comes after them.
         let is_known = self.told.is_some_and(|told| {
-            Progress { delivered_to: progress.delivered_to, ..told } == progress
+            let delivered_to = progress.delivered_to;
+            told.delivered_to <= delivered_to && Progress { delivered_to, ..told } == progress
         });
         if is_known {
             return None;

@@ -50,10 +50,11 @@ impl Reader {
     }
 
     fn release(&mut self, offset: Offset, around: &Around<'_>) {
+        let comes_again = self.comes_again(offset);
         let Some(message) = self.unsettled.get_mut(offset) else { return };
         message.attempts = message.attempts.saturating_add(1);
         let delay = back_off(around.config, message.attempts);
-        if delay.is_zero() || offset < self.from {
+        if delay.is_zero() || !comes_again {
             return self.make_ready(offset);
         }
         let due = around.now + delay;
@@ -61,9 +62,15 @@ impl Reader {
         self.delayed.insert((due, offset));
     }
 
+    /// Whether a message that is given back has to come again: it is wanted, and it is not still to be read after the reader
+    /// went back.
+    fn comes_again(&self, offset: Offset) -> bool {
+        offset >= self.from && offset < self.cursor
+    }
+
     /// Lets a message come again at once, unless it is not wanted any more, or all members are too small for it.
     fn make_ready(&mut self, offset: Offset) {
-        if offset < self.from {
+        if !self.comes_again(offset) {
             return self.finish(offset);
         }
         let bars = self.barred.range((offset, MemberId(0))..=(offset, MemberId(u64::MAX))).count();

@@ -111,6 +111,20 @@ fn a_seek_leaves_what_is_in_flight_where_it_is() {
 }
 
 #[test]
+fn a_reader_that_goes_back_to_its_position_says_so() {
+    check(
+        config(),
+        "append 3              ->
+         attach a x 2 earliest -> a0 a1 x@0/2
+         accept a 0            -> a2 x@1/3
+         detach a              ->
+         seek x 1              -> x@1/1
+         seek x 1              ->
+         attach a x 1 next     -> a1",
+    );
+}
+
+#[test]
 fn a_released_message_comes_again_before_what_is_new() {
     check(
         config(),
