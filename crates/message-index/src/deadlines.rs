@@ -68,6 +68,11 @@ impl Deadlines {
         self.of_chunk.get(&chunk).copied()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_time.is_empty()
+    }
+
     /// Chunks with a deadline.
     pub fn len(&self) -> usize {
         self.by_time.len()

@@ -80,6 +80,11 @@ impl Index {
         self.next
     }
 
+    /// Whether no message is here.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Messages that are still here.
     pub const fn len(&self) -> u64 {
         self.len

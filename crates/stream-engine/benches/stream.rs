@@ -77,7 +77,7 @@ impl Load {
 }
 
 /// Appended, delivered and settled by so many clients, with 128 in flight at each. The millions before stay.
-#[divan::bench(args = [1, 10, 100], sample_count = 20, sample_size = 20_000)]
+#[divan::bench(args = [1, 10, 100], sample_count = 500, sample_size = 2000)]
 fn through(bencher: Bencher<'_, '_>, readers: u64) {
     let mut load = Load::new(StreamConfig::default());
     for reader in 0..readers {
@@ -91,7 +91,7 @@ fn through(bencher: Bencher<'_, '_>, readers: u64) {
 }
 
 /// Appended, delivered to a group of four and settled, with 128 in flight.
-#[divan::bench(args = [0, 1000, 1_000_000], sample_count = 20, sample_size = 100_000)]
+#[divan::bench(args = [0, 1000, 1_000_000], sample_count = 500, sample_size = 2000)]
 fn through_a_group(bencher: Bencher<'_, '_>, keys: u64) {
     let mut load = Load::new(StreamConfig { keyed: keys > 0, ..StreamConfig::default() });
     load.keys = keys;
@@ -104,7 +104,7 @@ fn through_a_group(bencher: Bencher<'_, '_>, keys: u64) {
 }
 
 /// Read from the start of a million messages by one client.
-#[divan::bench(sample_count = 5, sample_size = 200_000)]
+#[divan::bench(sample_count = 500, sample_size = 2000)]
 fn read_from_the_start(bencher: Bencher<'_, '_>) {
     let mut load = Load::new(StreamConfig::default());
     (0..1_200_000).for_each(|_| load.append());

@@ -21,9 +21,9 @@ impl Reader {
             self.deliver_again(around, actions);
         }
         let is_hungry = self.read_on(around, actions);
-        for action in actions.iter().skip(before) {
-            *redelivered += u64::from(matches!(action, Action::Deliver { attempt: 2.., .. }));
-        }
+        let again = actions.iter().skip(before);
+        let again = again.filter(|action| matches!(action, Action::Deliver { attempt: 2.., .. }));
+        *redelivered = redelivered.saturating_add(again.count() as u64);
         is_hungry
     }
 

@@ -32,8 +32,8 @@ impl Reader {
         member.in_flight -= 1;
         match outcome {
             Outcome::Accept => {}
-            Outcome::Reject => self.rejected += 1,
-            Outcome::Gone => self.skipped += 1,
+            Outcome::Reject => self.rejected = self.rejected.saturating_add(1),
+            Outcome::Gone => self.skipped = self.skipped.saturating_add(1),
             Outcome::Release => return self.release(offset, around),
             Outcome::Busy => {
                 if !around.config.retry_delay.is_zero() {
@@ -75,7 +75,7 @@ impl Reader {
         }
         let bars = self.barred.range((offset, MemberId(0))..=(offset, MemberId(u64::MAX))).count();
         if bars > 0 && bars >= self.members.len() && self.has_members() {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return self.finish(offset);
         }
         if let Some(message) = self.unsettled.get_mut(offset) {
