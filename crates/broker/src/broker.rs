@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
 use mqtt_types::TopicFilter;
@@ -55,6 +56,7 @@ pub fn open(
     let mut router = Router::new(seed);
     let directory = Directory::default();
     let mut queues = Vec::new();
+    let mut terms = Vec::new();
     for queue in recovered.queues {
         let definition = Arc::new(queue.definition.into_definition(shards));
         if let Some(filter) =
@@ -62,8 +64,9 @@ pub fn open(
         {
             router.bind(filter, definition.sink);
         }
+        terms.push(Arc::clone(&definition));
         directory.insert(Arc::clone(&definition));
-        queues.push((definition, queue.engine));
+        queues.push((definition, queue.engine, queue.leaving));
     }
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
@@ -74,12 +77,15 @@ pub fn open(
     retained.restore(recovered.retained, recovered.retained_version);
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
+    let routes = Routes::new(router);
+    terms.iter().for_each(|definition| routes.set_terms(definition));
     let shared = Arc::new(Shared {
         budgets: Budgets::new(&config),
-        routes: Routes::new(router),
+        routes,
         directory,
         retained,
         alarms,
+        key_seed: key_seed(seed),
         post,
         log,
         members_come: AtomicU64::new(0),
@@ -92,9 +98,9 @@ pub fn open(
             Shard::new(ShardId(n), Arc::clone(&shared), next)
         })
         .collect();
-    for (definition, engine) in queues {
+    for (definition, engine, leaving) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
-            shard.host(definition, engine);
+            shard.host(definition, engine, leaving);
         }
     }
     for shard in &mut built {
@@ -106,6 +112,12 @@ pub fn open(
     restore(&mut built, recovered.delayed, recovered.sessions, now);
     let memory = shared.budgets.memory.clone();
     Broker { handle: Handle::new(shared), shards: built, memory }
+}
+
+/// Another seed than that of the tables, but as hard to guess.
+fn key_seed(seed: [u64; 2]) -> KeySeed {
+    let [first, second] = seed.map(|half| !half.rotate_left(32));
+    KeySeed((u128::from(first) << 64 | u128::from(second)).to_le_bytes())
 }
 
 /// Gives each shard what is its.

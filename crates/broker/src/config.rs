@@ -6,8 +6,8 @@ use std::time::Duration;
 use mqtt_session::ServerLimits;
 use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
-use queue_engine::QueueConfig;
 
+use crate::directory::QueueProperties;
 use crate::groups::SharedSubscriptions;
 
 /// What a broker is built with.
@@ -30,9 +30,7 @@ pub struct Config {
     /// How many queues there may be.
     pub max_queues: usize,
     /// Properties of queues that do not say otherwise.
-    pub queue_defaults: QueueConfig,
-    /// Whether queues that do not say otherwise drop what they give up.
-    pub drops_dead_letters: bool,
+    pub queue_defaults: QueueProperties,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
     /// Bytes that all subscriptions may take, reckoned from their filters; one beyond is refused.
@@ -126,8 +124,7 @@ impl Default for Config {
             publisher_hold: Duration::from_secs(30),
             auto_create: true,
             max_queues: 10_000,
-            queue_defaults: QueueConfig::default(),
-            drops_dead_letters: false,
+            queue_defaults: QueueProperties::default(),
             max_subscriptions: 10_000,
             max_subscription_bytes: 1 << 30,
             max_sessions: 1_000_000,

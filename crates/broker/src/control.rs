@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use log_api::ShardId;
-use queue_engine::QueueConfig;
+use mqtt_router::SinkId;
 
 use crate::directory::QueueDefinition;
+use crate::directory::QueueProperties;
 
 /// The shard that serves control requests.
 pub(crate) const CONTROL_SHARD: ShardId = ShardId(0);
@@ -21,18 +22,14 @@ pub struct NewQueue {
     /// What to bind it to.
     pub topic_filter: Option<String>,
     /// Its properties.
-    pub config: QueueConfig,
-    /// Whether a message that is given up is dropped and counted; else it is never given up.
-    pub drops_dead_letters: bool,
+    pub properties: QueueProperties,
 }
 
 /// A change to a queue. What is `None` stays.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct QueueChange {
     /// The properties it shall have.
-    pub config: Option<QueueConfig>,
-    /// Whether what is given up shall be dropped.
-    pub drops_dead_letters: Option<bool>,
+    pub properties: Option<QueueProperties>,
     /// What to bind it to from now on.
     pub topic_filter: Option<Option<String>>,
 }
@@ -78,6 +75,12 @@ pub(crate) enum ControlRequest {
         subscribe: usize,
         filter: usize,
     },
+    /// A queue's that has dead letters: answers with the queue that exists, whatever it is bound to, or creates it.
+    EnsureDead {
+        queue: NewQueue,
+        shard: ShardId,
+        dying: SinkId,
+    },
     Change {
         name: String,
         change: QueueChange,
@@ -90,10 +93,17 @@ pub(crate) enum ControlRequest {
 }
 
 impl ControlRequest {
+    /// Whether it makes a queue.
+    pub(crate) const fn is_new(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Ensure { .. } | Self::EnsureDead { .. })
+    }
+
     /// The queue it is about.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Create { queue, .. } | Self::Ensure { queue, .. } => &queue.name,
+            Self::Create { queue, .. }
+            | Self::Ensure { queue, .. }
+            | Self::EnsureDead { queue, .. } => &queue.name,
             Self::Change { name, .. } | Self::Delete { name, .. } => name,
         }
     }

@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 use mqtt_router::SinkId;
 use parking_lot::RwLock;
 
-pub use journal::queue::QueueDefinition;
 pub(crate) use journal::queue::owner_of;
+pub use journal::queue::{DeadLetter, Durability, QueueDefinition, QueueProperties};
 
 /// All queues by name.
 #[derive(Default)]

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 
 use crate::alarms::Alarms;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue, QueueChange, Reply};
-use crate::directory::QueueDefinition;
+use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, Mail, QueueState};
+use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::shared::Shared;
 use crate::stats::Counts;
 
@@ -96,7 +97,17 @@ impl Handle {
     }
 
     fn control(&self, request: ControlRequest) {
-        self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(request)));
+        self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(Box::new(request))));
+    }
+
+    /// Sends a page of dead letters back, see [`RedriveRequest`].
+    pub fn redrive(
+        &self,
+        request: RedriveRequest,
+        reply: Reply<Result<RedrivePage, RedriveError>>,
+    ) {
+        let owner = owner_of(request.from, self.shared.config.shards);
+        self.shared.post.send(owner, Mail(Letter::Redrive { request, reply }));
     }
 
     /// The numbers of all queues.

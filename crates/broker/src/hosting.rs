@@ -1,31 +1,45 @@
 //! The queues that a shard owns: applies what the log commits, answers consumers, writes settlements and checkpoints.
 //! It must not know sessions, connections or packets.
 
+mod moves;
 mod queue;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, NewMessage, Outcome, Queue, StoredAt};
+use queue_engine::{Input, Offset, Queue};
 use stdx::{Instant, UnixMillis};
 
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
-use crate::record::{Left, PublishRecord, SettleRecord, ranges};
+use crate::record::{Leaving, Left, MoreTargets, Moved, PublishRecord, SettleRecord, ranges};
+use crate::terms::Room;
 use crate::turn::Turn;
 
+pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
 
 /// The token of records whose commit nobody waits for.
 pub(crate) const NO_TOKEN: u64 = u64::MAX;
 /// The token of settle records, whose failure is told from that of a message.
 pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
+/// The token of records by which a message leaves one queue for another.
+pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
+/// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
+const MOVE_READ: u64 = 1 << 32;
+/// Tells reads of bodies of messages that are sent back; below it is the page.
+const REDRIVE_READ: u64 = 1 << 33;
+/// What the wall clock may differ from what engines derived before they are told.
+const CLOCK_DRIFT_MS: u64 = 5;
+/// How long it may take to notice that the wall clock was set, when something waits for it.
+const CLOCK_LOOK: Duration = Duration::from_secs(60);
 
 /// A shard's queues.
 pub(crate) struct Hosting {
@@ -38,6 +52,12 @@ pub(crate) struct Hosting {
     newest: Option<SinkId>,
     /// Queues with settlements that wait for a record.
     unlogged: Vec<SinkId>,
+    /// Queues that something has happened to in this turn.
+    touched: Vec<SinkId>,
+    /// Queues with messages on their way to the dead letters.
+    moving: Vec<SinkId>,
+    /// When the engines were told the time, and what it was.
+    told: Option<(Instant, u64)>,
     /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
     deadlines: BinaryHeap<Reverse<(Instant, SinkId)>>,
 }
@@ -51,6 +71,9 @@ impl Hosting {
             early: HashMap::new(),
             newest: None,
             unlogged: Vec::new(),
+            touched: Vec::new(),
+            moving: Vec::new(),
+            told: None,
             deadlines: BinaryHeap::new(),
         }
     }
@@ -60,6 +83,7 @@ impl Hosting {
         &mut self,
         definition: Arc<QueueDefinition>,
         engine: Option<Queue>,
+        room: Arc<Room>,
         turn: &mut Turn,
     ) {
         let sink = definition.sink;
@@ -67,9 +91,13 @@ impl Hosting {
         if let Some(queue) = self.queues.get_mut(&sink) {
             queue.reconfigure(definition, turn);
         } else {
-            let engine =
-                engine.unwrap_or_else(|| Queue::new(definition.engine_config(), u64::from(sink.0)));
-            self.queues.insert(sink, HostedQueue::new(definition, engine, self.ahead.clone()));
+            let config = &definition.properties.config;
+            let engine = engine.unwrap_or_else(|| Queue::new(config.clone(), u64::from(sink.0)));
+            let mut queue = HostedQueue::new(definition, engine, room, self.ahead.clone());
+            if self.told.is_some() {
+                queue.tell_clock(turn.unix_ms, turn);
+            }
+            self.queues.insert(sink, queue);
         }
         for letter in self.early.remove(&sink).unwrap_or_default() {
             self.letter(letter, turn);
@@ -80,7 +108,9 @@ impl Hosting {
     /// Lets a queue go, with all that is in it. Its consumers are told.
     pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
         let Some(queue) = self.queues.remove(&sink) else { return };
-        for (_, at) in queue.engine.stored().chain(queue.engine.kept()) {
+        let leaving = queue.moves.leaving().values().map(|leaving| leaving.at);
+        let here = queue.engine.stored().chain(queue.engine.kept());
+        for at in here.map(|(_, at)| at).chain(leaving) {
             turn.release(Position::from_u64(at.0));
         }
         for (consumer, shard) in queue.consumers {
@@ -93,8 +123,12 @@ impl Hosting {
         &mut self,
         record: &CommittedRecord,
         publish: &PublishRecord,
+        more: Option<&MoreTargets>,
         turn: &mut Turn,
     ) {
+        if let Some(moved) = more.and_then(|more| more.moved) {
+            self.moved(moved, turn);
+        }
         let mut message = None;
         for sink in publish.sinks() {
             let Some(queue) = self.queues.get_mut(&sink) else {
@@ -104,16 +138,12 @@ impl Hosting {
                 }
                 continue;
             };
-            let input = Input::Enqueue(NewMessage::new(
-                StoredAt(record.position.as_u64()),
-                publish.counted_bytes(),
-                UnixMillis(publish.received_at_ms()),
-            ));
+            let new = publish.new_message(record.position, sink, more);
             let is_wanted = !queue.consumers.is_empty();
             if is_wanted && message.is_none() {
                 message = publish.message().ok();
             }
-            queue.enqueue(input, message.as_ref().filter(|_| is_wanted), turn);
+            queue.enqueue(new, message.as_ref().filter(|_| is_wanted), turn);
             self.note(sink);
         }
     }
@@ -149,15 +179,10 @@ impl Hosting {
                 queue.trim();
             }
             Letter::Settle { consumer, offset, outcome, .. } => {
-                let outcome = queue.kept(outcome);
                 queue.handle(Input::Settle { consumer, offset, outcome }, turn);
             }
-            Letter::TooLarge { consumer, offset, .. } if queue.definition.drops_dead_letters => {
-                queue.handle(Input::TooLarge { consumer, offset }, turn);
-            }
             Letter::TooLarge { consumer, offset, .. } => {
-                // It stays, for a consumer that takes more.
-                queue.handle(Input::Settle { consumer, offset, outcome: Outcome::Busy }, turn);
+                queue.handle(Input::TooLarge { consumer, offset }, turn);
             }
             _ => {}
         }
@@ -214,12 +239,32 @@ impl Hosting {
         self.note(sink);
     }
 
-    /// Sees to what a queue has to be called for later: a settle record, a deadline.
+    /// Something has happened to a queue: it is looked after before the turn ends.
     fn note(&mut self, sink: SinkId) {
+        if let Some(queue) = self.queues.get_mut(&sink)
+            && !std::mem::replace(&mut queue.is_touched, true)
+        {
+            self.touched.push(sink);
+        }
+    }
+
+    /// Sees to what queues have to be called for later that something has happened to: a settle record, a deadline.
+    pub(crate) fn look_after(&mut self) {
+        while let Some(sink) = self.touched.pop() {
+            self.look_after_one(sink);
+        }
+    }
+
+    fn look_after_one(&mut self, sink: SinkId) {
         let Some(queue) = self.queues.get_mut(&sink) else { return };
+        queue.is_touched = false;
         if !queue.is_listed && queue.has_unlogged() {
             queue.is_listed = true;
             self.unlogged.push(sink);
+        }
+        if !queue.is_moving && queue.moves.is_waiting() {
+            queue.is_moving = true;
+            self.moving.push(sink);
         }
         if let Some(deadline) = queue.engine.next_deadline()
             && queue.timer.is_none_or(|timer| deadline < timer)
@@ -236,6 +281,7 @@ impl Hosting {
 
     /// Writes what has been settled since the last time.
     pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
+        self.look_after();
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;
@@ -256,11 +302,89 @@ impl Hosting {
 
     /// The soonest moment at which an engine has something to do by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((at, _))| *at)
+        let Reverse((at, _)) = self.deadlines.peek()?;
+        let look = self.told.map(|(told, _)| told + CLOCK_LOOK);
+        Some(look.map_or(*at, |look| look.min(*at)))
+    }
+
+    /// Tells the engines the time, if it is not what they think.
+    fn tell_clock(&mut self, turn: &mut Turn) {
+        if let Some((told, unix_ms)) = self.told {
+            let passed_ms = u64::try_from(turn.now.since(told).as_millis()).unwrap_or(u64::MAX);
+            let derived = unix_ms.saturating_add(passed_ms);
+            if derived.abs_diff(turn.unix_ms) <= CLOCK_DRIFT_MS {
+                self.told = Some((turn.now, turn.unix_ms));
+                return;
+            }
+        }
+        self.told = Some((turn.now, turn.unix_ms));
+        let sinks: Vec<SinkId> = self.queues.keys().copied().collect();
+        for sink in sinks {
+            if let Some(queue) = self.queues.get_mut(&sink) {
+                queue.tell_clock(turn.unix_ms, turn);
+            }
+            self.note(sink);
+        }
+    }
+
+    /// Takes in what was on its way to the dead letters before a restart.
+    pub(crate) fn take_in_leaving(&mut self, sink: SinkId, leaving: BTreeMap<Offset, Leaving>) {
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.moves = Moves::of(leaving);
+            self.note(sink);
+        }
+    }
+
+    /// Whether queues have messages that wait to be stored as dead letters.
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.moving.is_empty()
+    }
+
+    /// Queues with messages that wait to be read and stored as dead letters.
+    pub(crate) fn take_moving(&mut self) -> Vec<SinkId> {
+        let sinks = std::mem::take(&mut self.moving);
+        for sink in &sinks {
+            if let Some(queue) = self.queues.get_mut(sink) {
+                queue.is_moving = false;
+            }
+        }
+        sinks
+    }
+
+    /// A queue's leaving messages are to be looked at again.
+    pub(crate) fn move_on(&mut self, sink: SinkId) {
+        self.note(sink);
+    }
+
+    pub(crate) fn queue(&mut self, sink: SinkId) -> Option<&mut HostedQueue> {
+        self.queues.get_mut(&sink)
+    }
+
+    /// Asks the log for the bodies of leaving messages.
+    pub(crate) fn read_leaving(&mut self, sink: SinkId, turn: &mut Turn) {
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.moves.read(MOVE_READ | u64::from(sink.0), turn);
+        }
+    }
+
+    /// A message has left a queue here for another one, which has it.
+    fn moved(&mut self, moved: Moved, turn: &mut Turn) {
+        let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        if let Some(leaving) = queue.moves.is_done(moved.offset) {
+            turn.release(Position::from_u64(leaving.at.0));
+        }
+    }
+
+    /// A record by which one should have left was not stored.
+    pub(crate) fn not_moved(&mut self, moved: Moved) {
+        if let Some(queue) = self.queues.get_mut(&moved.from) {
+            queue.moves.not_written(moved.offset);
+        }
     }
 
     /// Lets the engines do what is due.
     pub(crate) fn tick(&mut self, turn: &mut Turn) {
+        self.tell_clock(turn);
         while let Some(&Reverse((at, sink))) = self.deadlines.peek() {
             if at > turn.now {
                 return;
@@ -274,6 +398,23 @@ impl Hosting {
             queue.handle(Input::Tick, turn);
             self.note(sink);
         }
+    }
+
+    /// The queue whose leaving messages were read, if it was that.
+    pub(crate) fn moves_of(token: u64) -> Option<SinkId> {
+        let sink = token.checked_sub(MOVE_READ)?;
+        u32::try_from(sink).ok().map(SinkId)
+    }
+
+    /// The token of reads for a page of messages that are sent back.
+    pub(crate) const fn redrive_token(page: usize) -> u64 {
+        REDRIVE_READ | page as u64
+    }
+
+    /// The page whose messages were read, if it was that.
+    pub(crate) fn redrive_of(token: u64) -> Option<usize> {
+        let page = token.checked_sub(REDRIVE_READ)?;
+        u32::try_from(page).ok().map(|page| page as usize)
     }
 
     /// All queues' numbers.
@@ -293,10 +434,16 @@ impl Hosting {
         self.queues.values().try_for_each(HostedQueue::check)
     }
 
+    /// Checks that what is taken of rooms is what is there; when nothing is on its way.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn check_rooms(&self) -> Result<(), String> {
+        self.queues.values().try_for_each(HostedQueue::check_room)
+    }
+
     /// Bodies in the log that the queues here need.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
-        self.queues.values().map(|queue| queue.engine.stored().count()).sum()
+        self.queues.values().map(HostedQueue::references).sum()
     }
 
     /// The account of a queue.
@@ -310,6 +457,7 @@ impl Hosting {
         let part = |queue: &HostedQueue| QueuePart {
             definition: (*queue.definition).clone(),
             snapshot: queue.engine.snapshot(),
+            leaving: queue.moves.leaving().clone(),
         };
         self.queues.values().map(part).collect()
     }

@@ -18,10 +18,12 @@ mod new_message;
 mod outbox;
 mod peer;
 mod post;
+mod redrive;
 mod routes;
 mod shard;
 mod shared;
 mod stats;
+mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -39,7 +41,7 @@ pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, QueueChange, Reply};
-pub use directory::QueueDefinition;
+pub use directory::{DeadLetter, Durability, QueueDefinition, QueueProperties};
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
@@ -54,5 +56,6 @@ pub use new_message::{MessageError, NewMessage};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
+pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
 pub use shard::Shard;
 pub use stats::Counts;

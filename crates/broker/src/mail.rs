@@ -13,6 +13,7 @@ use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List};
+use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
 
 /// A letter to a shard. Letters of one sender arrive in order.
@@ -53,9 +54,11 @@ pub(crate) enum Letter {
     /// The queue is no more, to the consumer's shard.
     QueueGone { consumer: ConsumerId },
     /// A request to define, change or delete a queue, to the control shard.
-    Control(ControlRequest),
+    Control(Box<ControlRequest>),
     /// The answer to a subscription that had to create its queue.
     Ensured { subscribe: usize, filter: usize, result: Result<Arc<QueueDefinition>, ControlError> },
+    /// The answer to a queue with messages for a dead-letter queue that had to be created.
+    DeadEnsured { dying: SinkId, result: Result<Arc<QueueDefinition>, ControlError> },
     /// What the log did.
     Log(LogEvent),
     /// The ledgers of all queues here.
@@ -70,6 +73,8 @@ pub(crate) enum Letter {
     CancelDelayed { id: DelayedId, reply: Reply<Result<(), DelayedError>> },
     /// A client is to go, and perhaps its session with it.
     EndClient { client_id: String, ends_session: bool, reply: Reply<Result<(), ClientError>> },
+    /// A page of dead letters is to be sent back, to their queue's owner.
+    Redrive { request: RedriveRequest, reply: Reply<Result<RedrivePage, RedriveError>> },
     /// A message of the operator's.
     Publish { message: Message, reply: Reply<ReasonCode> },
     /// Ends all connections, flushes settlements, then answers.

@@ -11,8 +11,11 @@ use mqtt_types::TopicName;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
+use crate::directory::QueueDefinition;
 use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::ids::SessionId;
+use crate::record::PublishRecord;
+use crate::terms::{Load, Room, Terms};
 
 /// Subscribers that a shard remembers, for each topic that it may remember.
 const WEIGHT_PER_TOPIC: usize = 8;
@@ -24,6 +27,10 @@ const BYTES_PER_WEIGHT: usize = 64;
 pub(crate) struct Routes {
     epoch: AtomicU64,
     router: RwLock<Router>,
+    /// What bound queues ask of publishers.
+    terms: RwLock<HashMap<SinkId, Arc<Terms>>>,
+    /// One for each queue, whoever asks for it first.
+    rooms: RwLock<HashMap<SinkId, Arc<Room>>>,
 }
 
 /// Everyone who takes a topic's messages. Immutable, shared by reference.
@@ -33,6 +40,10 @@ pub(crate) struct Route {
     pub(crate) subscribers: Box<[Match]>,
     pub(crate) groups: SmallVec<[RouteGroup; 1]>,
     pub(crate) sinks: SmallVec<[SinkId; 2]>,
+    /// Whether all of them are content with a message that is written and not synced.
+    pub(crate) is_relaxed: bool,
+    /// What they ask of publishers, in the same order.
+    pub(crate) terms: SmallVec<[Arc<Terms>; 2]>,
     /// The shards that have sessions in `subscribers`.
     pub(crate) shards: ShardSet,
     /// Whether durable sessions are in `subscribers`.
@@ -73,7 +84,55 @@ impl Route {
 
 impl Routes {
     pub(crate) fn new(router: Router) -> Self {
-        Self { epoch: AtomicU64::new(1), router: RwLock::new(router) }
+        Self {
+            epoch: AtomicU64::new(1),
+            router: RwLock::new(router),
+            terms: RwLock::default(),
+            rooms: RwLock::default(),
+        }
+    }
+
+    /// The room of a queue.
+    pub(crate) fn room(&self, sink: SinkId) -> Arc<Room> {
+        if let Some(room) = self.rooms.read().get(&sink) {
+            return Arc::clone(room);
+        }
+        Arc::clone(self.rooms.write().entry(sink).or_default())
+    }
+
+    /// The terms of a queue as it is defined now. To be set before it is bound.
+    pub(crate) fn set_terms(&self, definition: &QueueDefinition) {
+        let terms = Terms::of(definition, self.room(definition.sink));
+        self.terms.write().insert(definition.sink, Arc::new(terms));
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets a queue that is bound no more.
+    pub(crate) fn remove_terms(&self, sink: SinkId) {
+        self.terms.write().remove(&sink);
+        self.rooms.write().remove(&sink);
+    }
+
+    /// The terms of a queue.
+    pub(crate) fn terms(&self, sink: SinkId) -> Option<Arc<Terms>> {
+        self.terms.read().get(&sink).cloned()
+    }
+
+    /// Gives back the room of a message that was not stored.
+    pub(crate) fn not_stored(&self, record: &PublishRecord) {
+        let rooms = self.rooms.read();
+        for room in record.sinks().filter_map(|sink| rooms.get(&sink)) {
+            room.give_back(Load::of_one(record.counted_bytes()));
+        }
+    }
+
+    /// The terms of queues; what is not there any more takes no message.
+    fn terms_of(&self, sinks: &[SinkId]) -> SmallVec<[Arc<Terms>; 2]> {
+        if sinks.is_empty() {
+            return SmallVec::new();
+        }
+        let terms = self.terms.read();
+        sinks.iter().filter_map(|sink| terms.get(sink).cloned()).collect()
     }
 
     /// Changes the router. What was remembered before is stale when this returns.
@@ -133,10 +192,13 @@ impl RouteCache {
             has_durable |= session.is_durable();
         }
         let group = |group| RouteGroup::new(group, &self.shared_subscriptions);
+        let terms = routes.terms_of(&self.matches.sinks);
         Route {
             subscribers: self.matches.subscribers.as_slice().into(),
             groups: self.matches.groups.iter().map(group).collect(),
-            sinks: self.matches.sinks.iter().copied().collect(),
+            is_relaxed: !terms.is_empty() && terms.iter().all(|terms| terms.relaxed),
+            sinks: terms.iter().map(|terms| terms.sink).collect(),
+            terms,
             shards,
             has_durable,
         }

@@ -2,6 +2,7 @@
 //! one verb each.
 
 mod acknowledge;
+mod agree;
 mod alarms;
 #[cfg(any(test, feature = "testing"))]
 mod checks;
@@ -10,6 +11,7 @@ mod connect;
 mod connect_limits;
 mod consume;
 mod control;
+mod dead_letters;
 mod delayed;
 mod disconnect;
 mod hold;
@@ -20,9 +22,12 @@ mod listing;
 mod live;
 mod loans;
 mod members;
+mod moves;
 mod outside;
 mod pick;
 mod publish;
+mod redrive;
+mod refusals;
 mod relics;
 mod replay;
 mod resend;
@@ -39,13 +44,14 @@ mod throttle;
 mod tick;
 mod unsettled;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use log_api::{LogState, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
-use queue_engine::Queue;
+use queue_engine::{Offset, Queue};
 use slab::Slab;
 use stdx::Instant;
 
@@ -55,11 +61,13 @@ use crate::directory::QueueDefinition;
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
+use crate::record::Leaving;
 use crate::routes::RouteCache;
 use crate::shared::Shared;
 use crate::stats::Counts;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
+use agree::KeyScratch;
 pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
@@ -68,6 +76,8 @@ use inbox::UnloggedInboxes;
 use listing::Looks;
 use loans::{LendJob, Lent};
 use outside::Outside;
+use redrive::Redrives;
+use refusals::Refusals;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -123,6 +133,9 @@ pub struct Shard {
     tight: Tight,
     log_state: LogState,
     counts: Counts,
+    refusals: Refusals,
+    key_scratch: KeyScratch,
+    redrives: Redrives,
 }
 
 impl Shard {
@@ -180,6 +193,9 @@ impl Shard {
             tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
+            refusals: Refusals::default(),
+            key_scratch: KeyScratch::default(),
+            redrives: Redrives::default(),
             shared,
         }
     }
@@ -190,8 +206,16 @@ impl Shard {
     }
 
     /// Takes in a queue that was recovered.
-    pub(crate) fn host(&mut self, definition: Arc<QueueDefinition>, engine: Queue) {
-        self.hosting.define(definition, Some(engine), &mut self.turn);
+    pub(crate) fn host(
+        &mut self,
+        definition: Arc<QueueDefinition>,
+        engine: Queue,
+        leaving: BTreeMap<Offset, Leaving>,
+    ) {
+        let sink = definition.sink;
+        let room = self.shared.routes.room(definition.sink);
+        self.hosting.define(definition, Some(engine), room, &mut self.turn);
+        self.hosting.take_in_leaving(sink, leaving);
     }
 
     /// The shard's number.
@@ -264,8 +288,15 @@ impl Shard {
 
     /// Ends a turn: letters to itself are read, records, letters and reads leave.
     pub fn end<O: Outbox>(&mut self, out: &mut O) {
-        while let Some(letter) = self.turn.next_local() {
-            self.letter(letter, out);
+        loop {
+            while let Some(letter) = self.turn.next_local() {
+                self.letter(letter, out);
+            }
+            self.hosting.look_after();
+            if !self.hosting.is_moving() {
+                break;
+            }
+            self.move_messages();
         }
         if self.has_unlogged() && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_session::Room;
 
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
     pub(crate) alarms: Alarms,
+    /// What the hashes of the keys of queues to come are made with.
+    pub(crate) key_seed: KeySeed,
     pub(crate) post: Post,
     pub(crate) log: Arc<dyn Log>,
     /// How often a member of a shared group has come, or come back.

@@ -109,6 +109,10 @@ counters! {
     ended_slow_total,
     /// Connections ended by the broker for any other reason.
     ended_other_total,
+    /// Messages refused because a queue that takes them is full.
+    publishes_queue_full_total,
+    /// Messages whose key expression had no value, so that their topic was their key.
+    keys_missing_total,
     /// Retained messages not kept because there are as many as may be.
     retained_refused_total,
 }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use mqtt_router::SinkId;
 use stdx::Instant;
 
 use crate::ids::{ConnId, SessionId};
@@ -17,6 +18,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
+/// | `Moves` | when a dead letter could not be stored | it is tried again |
 /// | `Delayed` | with the first delayed message | the next one is due, or the clock may have jumped |
 /// | `Members` | with the first member of a shared subscription | members may stall, or be able to take what waits |
 /// | `Retained` | always, at the control shard | retained messages expire, or are worth being written anew |
@@ -31,6 +33,7 @@ pub(crate) enum Timer {
     Hold(ConnId),
     Settlements,
     Throttled,
+    Moves(SinkId),
     Delayed,
     Members,
     Retained,

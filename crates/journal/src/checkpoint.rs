@@ -1,13 +1,17 @@
 //! A shard's part of a checkpoint: its queues, its durable sessions; and with the control shard's the retained messages.
 
+use std::collections::BTreeMap;
+
 use log_api::Position;
-use queue_engine::Snapshot;
+use queue_engine::{Offset, Snapshot};
 
 use crate::queue::QueueDefinition;
-use crate::record::{DefinitionRecord, Delayed, Lying, Reader, RecordError, StoredSession};
+use crate::record::{
+    DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession,
+};
 use crate::retained::StoredRetained;
 
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
@@ -15,18 +19,21 @@ pub struct QueuePart {
     pub definition: QueueDefinition,
     /// What its engine knows: which messages wait, and how often each was tried.
     pub snapshot: Snapshot,
+    /// Messages that the engine has given up and that have not been stored as dead letters.
+    pub leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// What a shard answers to a checkpoint.
 ///
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
-/// | queues u32 | { definition_len u32 | definition record | state_len u64 | state } ...
+/// | queues u32 | { definition_len u32 | definition record | state_len u64 | state | leaving u32 | leaving ... } ...
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
 /// | retained messages, see RetainedPart
 /// ```
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
-/// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing.
+/// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no messages on
+/// their way to the dead letters.
 pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub next_sink: u32,
@@ -44,6 +51,7 @@ pub struct ShardPart {
 pub(crate) struct StoredQueue {
     pub(crate) definition: DefinitionRecord,
     pub(crate) snapshot: Snapshot,
+    pub(crate) leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// A part as read back.
@@ -73,6 +81,8 @@ impl ShardPart {
             out.extend_from_slice(&definition);
             out.extend_from_slice(&(state.len() as u64).to_le_bytes());
             out.extend_from_slice(&state);
+            out.extend_from_slice(&(queue.leaving.len() as u32).to_le_bytes());
+            queue.leaving.iter().for_each(|(offset, leaving)| leaving.encode(*offset, &mut out));
         }
         out.extend_from_slice(&(self.sessions.len() as u32).to_le_bytes());
         for session in &self.sessions {
@@ -99,7 +109,7 @@ impl StoredPart {
             part.next_session = reader.u64()?;
         }
         for _ in 0..reader.u32()? {
-            part.queues.push(queue(&mut reader)?);
+            part.queues.push(queue(&mut reader, version > 5)?);
         }
         if version > 1 {
             for _ in 0..reader.u32()? {
@@ -120,13 +130,18 @@ impl StoredPart {
     }
 }
 
-fn queue(reader: &mut Reader<'_>) -> Result<StoredQueue, RecordError> {
+fn queue(reader: &mut Reader<'_>, has_leaving: bool) -> Result<StoredQueue, RecordError> {
     let len = reader.u32()? as usize;
     let definition = DefinitionRecord::decode(reader.bytes(len)?)?;
     let len = usize::try_from(reader.u64()?).map_err(|_| reader.error("a length is too large"))?;
     let snapshot = Snapshot::decode(reader.bytes(len)?)
         .map_err(|_| reader.error("a queue's state is not legal"))?;
-    Ok(StoredQueue { definition, snapshot })
+    let mut leaving = BTreeMap::new();
+    for _ in 0..if has_leaving { reader.u32()? } else { 0 } {
+        let (offset, one) = Leaving::decode(reader)?;
+        leaving.insert(offset, one);
+    }
+    Ok(StoredQueue { definition, snapshot, leaving })
 }
 
 #[cfg(test)]

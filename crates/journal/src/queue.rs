@@ -1,10 +1,14 @@
 //! What is known of a queue apart from its messages. It must not know records.
 
+mod properties;
+
 use std::sync::Arc;
 
+use key_expression::KeySeed;
 use log_api::ShardId;
 use mqtt_router::SinkId;
-use queue_engine::QueueConfig;
+
+pub use properties::{DeadLetter, Durability, QueueProperties};
 
 /// A queue's definition as everyone may see it. It is replaced, never altered.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,23 +24,9 @@ pub struct QueueDefinition {
     /// When it was created, in milliseconds since 1970.
     pub created_at_ms: u64,
     /// Its properties.
-    pub config: QueueConfig,
-    /// Whether a message that is given up is dropped and counted; else it is never given up.
-    pub drops_dead_letters: bool,
-}
-
-impl QueueDefinition {
-    /// What the queue's engine goes by.
-    pub fn engine_config(&self) -> QueueConfig {
-        engine_config(&self.config, self.drops_dead_letters)
-    }
-}
-
-/// Dead-letter queues are not in this version. Unless a queue is told to drop, nothing is given up: there is no last
-/// attempt.
-pub(crate) fn engine_config(config: &QueueConfig, drops_dead_letters: bool) -> QueueConfig {
-    let max_attempts = if drops_dead_letters { config.max_attempts } else { 0 };
-    QueueConfig { max_attempts, ..config.clone() }
+    pub properties: QueueProperties,
+    /// What the hashes of its keys are made with.
+    pub key_seed: KeySeed,
 }
 
 /// The shard that owns a queue.

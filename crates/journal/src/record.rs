@@ -2,6 +2,7 @@
 
 mod codec;
 mod definition;
+mod leaving;
 mod publish;
 mod session;
 mod session_parts;
@@ -10,12 +11,13 @@ mod targets;
 
 pub(crate) use codec::{Reader, put_varint};
 pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
+pub use leaving::{Leaving, Why};
 pub use publish::{Kept, PublishRecord, Targets, encode_publish};
 pub use session::{SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
 pub use targets::{
-    Delayed, Lying, MoreTargets, SessionTarget, SharedTarget, copies, decode_delayed_done,
+    Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,
     encode_delayed_done,
 };
 

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
 use mqtt_types::Message;
-use queue_engine::{Departure, NewMessage, Offset, Queue, StoredAt};
+use queue_engine::{Departure, Offset, Queue};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue};
+use crate::queue::Durability;
 use crate::record::{
-    DefinitionRecord, Delayed, Lying, PublishRecord, RecordError, SessionEvent, SessionRecord,
-    SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
+    DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
+    SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
 use retained::Retained;
@@ -24,8 +25,10 @@ use sessions::Sessions;
 pub struct RecoveredQueue {
     /// What the queue is.
     pub definition: DefinitionRecord,
-    /// Its engine, with the messages that wait.
+    /// Its engine, as the log left it.
     pub engine: Queue,
+    /// Messages that the engine has given up and that have not been stored as dead letters.
+    pub leaving: BTreeMap<Offset, Leaving>,
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -109,10 +112,12 @@ impl Recovery {
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
             let part = StoredPart::decode(part)?;
             recovery.next_sink = recovery.next_sink.max(part.next_sink);
-            for StoredQueue { definition, snapshot } in part.queues {
+            for StoredQueue { definition, snapshot, leaving } in part.queues {
                 let seed = u64::from(definition.sink.0);
-                let engine = Queue::restore(definition.engine_config(), seed, snapshot);
-                recovery.queues.insert(definition.sink, RecoveredQueue { definition, engine });
+                let engine = Queue::restore(definition.properties.config.clone(), seed, snapshot);
+                recovery
+                    .queues
+                    .insert(definition.sink, RecoveredQueue { definition, engine, leaving });
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
@@ -141,7 +146,9 @@ impl Recovery {
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
             RecordKind::QueueDeleted => {
                 if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
-                    for (_, at) in queue.engine.stored().chain(queue.engine.kept()) {
+                    let leaving = queue.leaving.values().map(|leaving| leaving.at);
+                    let here = queue.engine.stored().chain(queue.engine.kept());
+                    for at in here.map(|(_, at)| at).chain(leaving) {
                         self.released.add(Position::from_u64(at.0));
                     }
                 }
@@ -172,14 +179,11 @@ impl Recovery {
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
+        let more = record.more()?;
         for sink in record.sinks() {
             match self.queues.get_mut(&sink) {
                 Some(queue) => {
-                    let message = NewMessage::new(
-                        StoredAt(position.as_u64()),
-                        record.counted_bytes(),
-                        UnixMillis(record.received_at_ms()),
-                    );
+                    let message = record.new_message(position, sink, more.as_ref());
                     if queue.engine.replay_enqueue(&message).is_none() {
                         self.released.add(position);
                     }
@@ -187,7 +191,10 @@ impl Recovery {
                 None => self.released.add(position),
             }
         }
-        if let Some(more) = record.more()? {
+        if let Some(more) = more {
+            if let Some(moved) = more.moved {
+                self.moved(moved);
+            }
             self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
@@ -197,6 +204,15 @@ impl Recovery {
             }
         }
         Ok(())
+    }
+
+    /// A message has left a queue for another.
+    fn moved(&mut self, moved: Moved) {
+        let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
+        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
+            self.released.add(Position::from_u64(at.0));
+        }
     }
 
     fn delay(&mut self, delayed: Delayed, lying: Lying) {
@@ -223,19 +239,37 @@ impl Recovery {
         self.next_sink = self.next_sink.max(definition.sink.0 + 1);
         match self.queues.get_mut(&definition.sink) {
             Some(queue) => {
-                queue.engine.replay_reconfigure(definition.engine_config());
+                queue.engine.replay_reconfigure(definition.properties.config.clone());
                 queue.definition = definition;
             }
             None => {
-                let engine = Queue::new(definition.engine_config(), u64::from(definition.sink.0));
-                self.queues.insert(definition.sink, RecoveredQueue { definition, engine });
+                let engine =
+                    Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
+                let leaving = BTreeMap::new();
+                self.queues.insert(definition.sink, RecoveredQueue { definition, engine, leaving });
+            }
+        }
+    }
+
+    /// What queues had that keep messages for as long as the process lives is gone with it.
+    fn drop_what_was_in_memory(&mut self) {
+        let in_memory = |queue: &&mut RecoveredQueue| {
+            queue.definition.properties.durability == Durability::Memory
+        };
+        for queue in self.queues.values_mut().filter(in_memory) {
+            let waiting: Vec<Offset> = queue.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in waiting {
+                if let Some(at) = queue.engine.replay_left(offset, Departure::Dropped) {
+                    self.released.add(Position::from_u64(at.0));
+                }
             }
         }
     }
 
     /// Ends the replay.
     #[must_use]
-    pub fn finish(self) -> Recovered {
+    pub fn finish(mut self) -> Recovered {
+        self.drop_what_was_in_memory();
         let (next_session, sessions) = self.sessions.finish();
         let retained = self.retained.finish();
         let delayed = self

@@ -48,6 +48,8 @@ pub struct PendingRecord {
     pub notify: ShardSet,
     /// The appender's own mark, given back with the commit or the failure.
     pub token: u64,
+    /// Whether it may be committed when it is written, and synced a little later. A power cut may lose it then.
+    pub relaxed: bool,
     /// Where its frame begins in the buffer of the batch.
     pub frame_start: usize,
     /// Length of the body, which begins [`FRAME_HEADER_BYTES`] after the frame.
@@ -120,9 +122,24 @@ impl AppendBatch {
         let body_bytes =
             self.buffer.len().checked_sub(body_start).expect("write_body only extends the buffer");
         self.buffer.resize(frame_start + frame_bytes(body_bytes), 0);
-        let record =
-            PendingRecord { kind, partition, references, notify, token, frame_start, body_bytes };
-        self.records.push(record);
+        self.records.push(PendingRecord {
+            kind,
+            partition,
+            references,
+            notify,
+            token,
+            relaxed: false,
+            frame_start,
+            body_bytes,
+        });
+    }
+
+    /// Lets the last record be committed when it is written, see [`PendingRecord::relaxed`]. Those written with it may need
+    /// more: then it is synced with them.
+    pub fn relax_last(&mut self) {
+        if let Some(record) = self.records.last_mut() {
+            record.relaxed = true;
+        }
     }
 
     /// The records in order.

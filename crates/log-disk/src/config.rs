@@ -26,6 +26,8 @@ pub struct Config {
     pub group_bytes_max: u32,
     /// When what is written counts as stored.
     pub sync: SyncMode,
+    /// How long records that need not be synced before they are committed may wait for it.
+    pub relaxed_sync_interval: Duration,
     /// A checkpoint is made whenever so much has been appended, or so much could be trimmed.
     pub checkpoint_every_bytes: u64,
     /// Room kept for settlements on a full disk; 0 keeps none.
@@ -44,6 +46,7 @@ impl Config {
             segment_bytes: 64 << 20,
             group_bytes_max: 4 << 20,
             sync: SyncMode::Always,
+            relaxed_sync_interval: Duration::from_millis(100),
             checkpoint_every_bytes: 128 << 20,
             reserve_bytes: 4 << 20,
             verify_all: false,

@@ -138,12 +138,8 @@ impl Writer {
 
     /// How long there is nothing to do but to wait for commands.
     fn patience(&self) -> Option<Duration> {
-        let sync = match (self.config.sync, self.unsynced_since) {
-            (SyncMode::Within(interval), Some(since)) => {
-                Some((since + interval).saturating_sub(self.host.now()))
-            }
-            _ => None,
-        };
+        let left = |since: Duration| (since + self.sync_interval()).saturating_sub(self.host.now());
+        let sync = self.unsynced_since.map(left);
         let room = self.is_full().then_some(ROOM_CHECK_INTERVAL);
         sync.into_iter().chain(room).min()
     }
@@ -157,15 +153,19 @@ impl Writer {
         }
     }
 
+    /// How long what was committed when it was written may wait to be synced.
+    const fn sync_interval(&self) -> Duration {
+        match self.config.sync {
+            SyncMode::Always => self.config.relaxed_sync_interval,
+            SyncMode::Within(interval) => interval,
+        }
+    }
+
     /// Syncs what was written, when its time has come.
     fn sync_when_due(&mut self, stop: bool) {
-        let is_due = match (self.config.sync, self.unsynced_since) {
-            (_, None) => false,
-            (SyncMode::Always, Some(_)) => true,
-            (SyncMode::Within(interval), Some(since)) => {
-                stop || self.host.now() >= since + interval
-            }
-        };
+        let is_due = self
+            .unsynced_since
+            .is_some_and(|since| stop || self.host.now() >= since + self.sync_interval());
         if is_due && let Err(error) = self.sync() {
             self.fail("sync", &error);
         }

@@ -53,8 +53,10 @@ impl<'a> Properties<'a> {
         if version.is_v5() { writer::property_block(out, self.raw) } else { Ok(()) }
     }
 
-    /// A block that was built from properties or checked before.
-    pub(crate) const fn trusted(raw: &'a [u8]) -> Self {
+    /// A block that was built from properties or checked before. Of any other the properties end where the first illegal one
+    /// is.
+    #[must_use]
+    pub const fn trusted(raw: &'a [u8]) -> Self {
         Self { raw }
     }
 

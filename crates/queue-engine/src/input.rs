@@ -59,7 +59,8 @@ pub enum Input {
     /// An operator wants what was settled again: what is still kept from this offset on is ready, and counts as settled no
     /// more. What was settled must be logged before.
     Rewind(Offset),
-    /// The caller has stored a waiting message elsewhere, durably: it counts as settled here.
+    /// The caller stores a waiting message elsewhere, by a record that takes it out here: it counts as settled, and is not
+    /// kept.
     Redriven(Offset),
     /// Deliver nothing more.
     Pause,

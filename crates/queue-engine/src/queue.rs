@@ -234,6 +234,12 @@ impl Queue {
         }
     }
 
+    /// How many messages are ready, in flight and delayed, and their bytes.
+    #[must_use]
+    pub const fn waiting(&self) -> (u64, u64) {
+        (self.index.len(), self.index.bytes())
+    }
+
     /// The offset that the next message gets.
     #[must_use]
     pub const fn next_offset(&self) -> Offset {

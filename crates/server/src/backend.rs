@@ -16,8 +16,8 @@ use broker::{
 use log_api::LogState;
 
 use crate::answer::{RETRY_AFTER, answer};
-use crate::mapping::{drops_dead_letters, engine_config, properties};
 use crate::operator;
+use crate::queue_properties::{of_definition, to_broker};
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -64,7 +64,7 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
     QueueView {
         name: definition.name.to_string(),
         topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
-        properties: properties(definition),
+        properties: of_definition(definition),
         stats: stats(state),
     }
 }
@@ -116,8 +116,7 @@ impl Backend for BrokerBackend {
             let queue = NewQueue {
                 name: spec.name().to_owned(),
                 topic_filter: spec.topic_filter().map(str::to_owned),
-                config: engine_config(&properties)?,
-                drops_dead_letters: drops_dead_letters(&properties),
+                properties: to_broker(&properties)?,
             };
             let created = answer(|reply| self.handle.create_queue(queue, reply)).await?;
             self.view_of(created.map_err(api_error)?).await
@@ -131,8 +130,8 @@ impl Backend for BrokerBackend {
     ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
         Box::pin(async move {
             let known = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
-            let changed = patch.properties(&properties(&known))?;
-            let config = engine_config(&changed)?;
+            let changed = patch.properties(&of_definition(&known))?;
+            let properties = to_broker(&changed)?;
             let topic_filter = patch.topic_filter().map(|filter| filter.map(str::to_owned));
             let is_filter_named = known.topic_filter.as_deref() == Some(&*known.name);
             if is_filter_named
@@ -145,11 +144,7 @@ impl Backend for BrokerBackend {
                     "cannot change: the queue is named by it",
                 ));
             }
-            let change = QueueChange {
-                config: Some(config),
-                drops_dead_letters: Some(drops_dead_letters(&changed)),
-                topic_filter,
-            };
+            let change = QueueChange { properties: Some(properties), topic_filter };
             let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
             self.view_of(changed.map_err(api_error)?).await
         })

@@ -9,6 +9,7 @@ mod mapping;
 mod memory;
 mod node;
 mod operator;
+mod queue_properties;
 mod serve;
 
 pub use serve::{Options, check, serve};

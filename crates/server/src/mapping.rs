@@ -1,34 +1,19 @@
-//! Settings to the configurations of the components, and queue properties between the edge and the engine.
+//! Settings to the configurations of the components.
 
 mod listeners;
 
-use std::time::Duration;
-
 use crate::limits::usable_memory;
-use admin_api::{ApiError, DeadLetter, DispatchStrategy, DurationText, QueueProperties};
+use crate::queue_properties::{defaults, to_broker};
 use anyhow::{Result, anyhow, ensure};
-use broker::{Budget, QueueDefinition, ServerReference};
+use broker::{Budget, ServerReference};
 use log_api::SHARDS_MAX;
 use mqtt_codec::Limits;
 use mqtt_session::ServerLimits;
 use mqtt_types::QoS;
 use policy::{Anonymous, FailureLimits, Rules};
-use queue_engine::QueueConfig;
 use settings::{
     AnonymousAccess, ListenerIdentity, Settings, SharedStrategy, SharedSubscriptionSettings,
 };
-
-/// The properties that this version gives effect to. Any other must have its default.
-const SUPPORTED: [&str; 8] = [
-    "dispatch_strategy",
-    "max_inflight",
-    "ack_timeout",
-    "max_attempts",
-    "retry_delay",
-    "retry_delay_max",
-    "paused",
-    "dead_letter",
-];
 
 /// Number of shards; when nothing is said a core each, but one for the log and the operator's side.
 fn shards(settings: &Settings) -> Result<u16> {
@@ -81,9 +66,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         enhanced_authentication: true,
         ..ServerLimits::default()
     };
-    let defaults = defaults(settings);
     Ok(broker::Config {
-        drops_dead_letters: drops_dead_letters(&defaults),
         shards: shards(settings)?,
         limits,
         sign_in_timeout: settings.auth.timeout,
@@ -94,7 +77,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
         max_queues: settings.queues.auto_create.max_queues as usize,
-        queue_defaults: engine_config(&defaults)
+        queue_defaults: to_broker(&defaults(settings))
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
         max_topic_length: usize::from(mqtt.max_topic_length),
@@ -193,110 +176,4 @@ pub(crate) fn net(settings: &Settings) -> Result<net::Config> {
         dead_peer_probe: settings.mqtt.dead_peer_probe,
         ..net::Config::default()
     })
-}
-
-/// The properties a queue has that says nothing, as the edge shows them.
-pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
-    use ::settings as from;
-    use admin_api::{Durability, Overflow, SizeText};
-    let of = &settings.queues.defaults;
-    QueueProperties {
-        dispatch_strategy: match of.dispatch_strategy {
-            from::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
-            from::DispatchStrategy::Random => DispatchStrategy::Random,
-            from::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
-            from::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
-            from::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
-        },
-        key_expression: of.key_expression.clone(),
-        key_inflight: of.key_inflight,
-        last_value: of.last_value,
-        durability: match of.durability {
-            from::Durability::Sync => Durability::Sync,
-            from::Durability::Os => Durability::Os,
-            from::Durability::Memory => Durability::Memory,
-        },
-        retention: DurationText(of.retention.unwrap_or(Duration::ZERO)),
-        max_messages: of.max_messages,
-        max_bytes: of.max_bytes.map(SizeText),
-        overflow: match of.overflow {
-            from::Overflow::RejectPublish => Overflow::RejectPublish,
-            from::Overflow::DropOldest => Overflow::DropOldest,
-        },
-        max_inflight: of.max_inflight,
-        ack_timeout: DurationText(of.ack_timeout),
-        max_attempts: of.max_attempts.unwrap_or(0),
-        retry_delay: DurationText(of.retry_delay),
-        retry_delay_max: DurationText(of.retry_delay_max),
-        dead_letter: match &of.dead_letter {
-            from::DeadLetter::Own => DeadLetter::Own,
-            from::DeadLetter::None => DeadLetter::None,
-            from::DeadLetter::Queue(name) => DeadLetter::Queue(name.clone()),
-        },
-        dead_letter_expired: of.dead_letter_expired,
-        dead_letter_dropped: of.dead_letter_dropped,
-        dedup_window: of.dedup_window.map(DurationText),
-        keep_settled: DurationText(of.keep_settled),
-        paused: of.paused,
-    }
-}
-
-/// Whether a queue with these properties drops what it gives up.
-pub(crate) fn drops_dead_letters(properties: &QueueProperties) -> bool {
-    properties.dead_letter == DeadLetter::None
-}
-
-/// The engine's configuration of a queue with these properties.
-///
-/// # Errors
-/// A property asks for what this version does not have.
-pub(crate) fn engine_config(properties: &QueueProperties) -> Result<QueueConfig, ApiError> {
-    properties.refuse_unsupported(&SUPPORTED)?;
-    if matches!(properties.dead_letter, DeadLetter::Queue(_)) {
-        let message =
-            "this version has no dead-letter queues: own keeps a message for ever, none drops it";
-        return Err(ApiError::unsupported("dead_letter", message));
-    }
-    let dispatch_strategy = match properties.dispatch_strategy {
-        DispatchStrategy::RoundRobin => queue_engine::DispatchStrategy::RoundRobin,
-        DispatchStrategy::Random => queue_engine::DispatchStrategy::Random,
-        DispatchStrategy::LeastInflight => queue_engine::DispatchStrategy::LeastInflight,
-        DispatchStrategy::KeyOrdered | DispatchStrategy::SingleActive => {
-            let message = "this version has round_robin, random and least_inflight";
-            return Err(ApiError::unsupported("dispatch_strategy", message));
-        }
-    };
-    Ok(QueueConfig {
-        dispatch_strategy,
-        max_inflight: u32::from(properties.max_inflight),
-        ack_timeout: properties.ack_timeout.0,
-        max_attempts: properties.max_attempts,
-        retry_delay: properties.retry_delay.0,
-        retry_delay_max: properties.retry_delay_max.0,
-        paused: properties.paused,
-        ..QueueConfig::default()
-    })
-}
-
-/// A queue's properties as the edge shows them.
-pub(crate) fn properties(definition: &QueueDefinition) -> QueueProperties {
-    let config = &definition.config;
-    let dispatch_strategy = match config.dispatch_strategy {
-        queue_engine::DispatchStrategy::RoundRobin => DispatchStrategy::RoundRobin,
-        queue_engine::DispatchStrategy::Random => DispatchStrategy::Random,
-        queue_engine::DispatchStrategy::LeastInflight => DispatchStrategy::LeastInflight,
-        queue_engine::DispatchStrategy::KeyOrdered => DispatchStrategy::KeyOrdered,
-        queue_engine::DispatchStrategy::SingleActive => DispatchStrategy::SingleActive,
-    };
-    QueueProperties {
-        dispatch_strategy,
-        max_inflight: u16::try_from(config.max_inflight).unwrap_or(u16::MAX),
-        ack_timeout: DurationText(config.ack_timeout),
-        max_attempts: config.max_attempts,
-        retry_delay: DurationText(config.retry_delay),
-        retry_delay_max: DurationText(config.retry_delay_max),
-        paused: config.paused,
-        dead_letter: if definition.drops_dead_letters { DeadLetter::None } else { DeadLetter::Own },
-        ..QueueProperties::default()
-    }
 }

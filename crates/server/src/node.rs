@@ -71,7 +71,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let backend = BrokerBackend {
         handle: handle.clone(),
         net: net.handle().clone(),
-        defaults: mapping::defaults(settings),
+        defaults: crate::queue_properties::defaults(settings),
         draining: Arc::clone(&draining),
     };
     let admin = if settings.http.enabled {
@@ -135,6 +135,7 @@ fn log_config(settings: &Settings, shards: u16) -> log_disk::Config {
     log_disk::Config {
         segment_bytes: u32::try_from(settings.log.segment_size).unwrap_or(u32::MAX),
         checkpoint_every_bytes: settings.log.checkpoint_every,
+        relaxed_sync_interval: settings.log.sync_interval,
         reserve_bytes: u32::try_from(settings.log.reserve).unwrap_or(u32::MAX),
         ..log_disk::Config::new(&settings.data_dir, shards)
     }

@@ -39,9 +39,9 @@ impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
         let machine = Machine::new(plan.seed);
         let mut config = Config { shards: plan.shards, ..Config::default() };
-        config.queue_defaults.max_attempts = 0;
-        config.queue_defaults.max_inflight = 5;
-        config.queue_defaults.ack_timeout = std::time::Duration::from_secs(1_000_000);
+        config.queue_defaults.config.max_attempts = 0;
+        config.queue_defaults.config.max_inflight = 5;
+        config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(1_000_000);
         let limits = Limits {
             max_packet_size: config.limits.maximum_packet_size,
             check_filters: false,
@@ -72,8 +72,7 @@ impl World {
             let queue = broker::NewQueue {
                 name: name.to_owned(),
                 topic_filter: Some(filter.to_owned()),
-                config: self.config.queue_defaults.clone(),
-                drops_dead_letters: false,
+                properties: self.config.queue_defaults.clone(),
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }

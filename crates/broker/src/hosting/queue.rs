@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use log_api::{Position, ShardId};
+use mqtt_router::SinkId;
 use mqtt_types::Message;
-use queue_engine::Outcome;
-use queue_engine::{Action, ConsumerId, Input, Offset, Queue, QueueConfig, StoredAt};
-use stdx::Instant;
+use queue_engine::{Action, ConsumerId, Input, NewMessage, Offset, Queue, QueueConfig, StoredAt};
+use stdx::{Instant, UnixMillis};
 
+use super::moves::Moves;
 use crate::budget::Budget;
+use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use crate::record::Left;
+use crate::record::{Leaving, Left, Why};
+use crate::terms::{Load, Room};
 use crate::turn::Turn;
 
 /// What may be kept in memory ahead of the consumers.
@@ -66,17 +69,38 @@ pub(crate) struct HostedQueue {
     awaited: Option<Offset>,
     /// The newest offset whose body was kept or asked for.
     fetched_to: Option<Offset>,
-    /// Messages the engine has given up in this input.
+    /// Messages the engine has given up in this input, of a queue that keeps no dead letters.
     dead: Vec<Offset>,
+    /// Messages on their way to the dead letters.
+    pub(crate) moves: Moves,
+    /// Whether the host has it on its list of queues with such messages.
+    pub(crate) is_moving: bool,
+    /// Whether it is to be looked after before the turn ends.
+    pub(crate) is_touched: bool,
+    room: Arc<Room>,
+    /// What the room was told of the engine.
+    counted: Load,
     actions: Vec<Action>,
     upcoming: Vec<(Offset, StoredAt)>,
 }
 
 impl HostedQueue {
-    pub(crate) fn new(definition: Arc<QueueDefinition>, engine: Queue, ahead: ReadAhead) -> Self {
+    pub(crate) fn new(
+        definition: Arc<QueueDefinition>,
+        engine: Queue,
+        room: Arc<Room>,
+        ahead: ReadAhead,
+    ) -> Self {
+        let counted = load_of(&engine);
+        room.take(counted);
         Self {
             definition,
             logged_dispatched_to: engine.dispatched_to(),
+            moves: Moves::default(),
+            is_moving: false,
+            is_touched: false,
+            room,
+            counted,
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
@@ -105,16 +129,13 @@ impl HostedQueue {
             || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
-    /// The verdict as this version can carry it out: a rejected message that is not to be dropped is tried again.
-    pub(crate) fn kept(&self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Reject if !self.definition.drops_dead_letters => Outcome::Release,
-            other => other,
-        }
-    }
-
     /// Feeds the engine and performs what it asks for.
     pub(crate) fn handle(&mut self, input: Input, turn: &mut Turn) {
+        self.feed(input, Load::default(), turn);
+    }
+
+    /// The same, when room for what comes was taken before.
+    fn feed(&mut self, input: Input, reserved: Load, turn: &mut Turn) {
         let mut actions = std::mem::take(&mut self.actions);
         // An input can be out of date, such as a verdict on a lease that has run out meanwhile.
         if let Err(error) = self.engine.handle(turn.now, input, &mut actions) {
@@ -124,7 +145,6 @@ impl HostedQueue {
             self.perform(action, turn);
         }
         for offset in std::mem::take(&mut self.dead) {
-            // Dead-letter queues are not in this version: what would go there is dropped, and counted so.
             if let Err(error) =
                 self.engine.handle(turn.now, Input::DeadLetterDropped { offset }, &mut actions)
             {
@@ -135,13 +155,57 @@ impl HostedQueue {
             self.perform(action, turn);
         }
         self.actions = actions;
+        self.count_room(reserved);
         self.grant(turn);
         self.read_ahead(turn);
     }
 
+    /// Tells the room what has come and gone.
+    fn count_room(&mut self, reserved: Load) {
+        let (before, now) = (self.counted, load_of(&self.engine));
+        let before = Load {
+            messages: before.messages + reserved.messages,
+            bytes: before.bytes + reserved.bytes,
+        };
+        if now != before {
+            // Wraps around zero and back, as differences do.
+            self.room.give_back(Load {
+                messages: before.messages.wrapping_sub(now.messages),
+                bytes: before.bytes.wrapping_sub(now.bytes),
+            });
+        }
+        self.counted = now;
+    }
+
+    /// The wall clock shows this.
+    pub(crate) fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {
+        self.handle(Input::Clock(UnixMillis(unix_ms)), turn);
+    }
+
+    /// Lets a waiting message go to another queue. False when it does not wait any more.
+    pub(crate) fn redrive(&mut self, offset: Offset, to: SinkId, turn: &mut Turn) -> bool {
+        let Some((at, ..)) = self.engine.message(offset) else { return false };
+        let mut actions = std::mem::take(&mut self.actions);
+        let taken = self.engine.handle(turn.now, Input::Redriven(offset), &mut actions).is_ok();
+        if taken {
+            self.forget(offset);
+            self.moves.add(offset, Leaving { at, why: Why::Redriven { to } });
+        }
+        for action in actions.drain(..) {
+            // The record by which it arrives elsewhere says that it has left.
+            if !matches!(action, Action::Settled { offset: gone, .. } if gone == offset) {
+                self.perform(action, turn);
+            }
+        }
+        self.actions = actions;
+        self.count_room(Load::default());
+        self.grant(turn);
+        taken
+    }
+
     /// Other properties. They do not make a damaged queue deliver.
     pub(crate) fn reconfigure(&mut self, definition: Arc<QueueDefinition>, turn: &mut Turn) {
-        let config = definition.config.clone();
+        let config = definition.properties.config.clone();
         self.definition = definition;
         let paused = config.paused || self.damaged;
         let config = Box::new(QueueConfig { paused, ..config });
@@ -149,14 +213,17 @@ impl HostedQueue {
     }
 
     /// A new message, with its body if somebody may want it now.
-    pub(crate) fn enqueue(&mut self, input: Input, message: Option<&Message>, turn: &mut Turn) {
+    pub(crate) fn enqueue(&mut self, new: NewMessage, message: Option<&Message>, turn: &mut Turn) {
         let offset = self.engine.next_offset();
-        if let Some(message) = message
-            && self.keeps(offset)
-        {
+        let kept = message.filter(|_| self.keeps(offset));
+        if let Some(message) = kept {
             self.keep(offset, self.ahead.memory.keep(message));
         }
-        self.handle(input, turn);
+        self.feed(Input::Enqueue(new), Load::of_one(new.size), turn);
+        // It may have been known already, or gone at once.
+        if kept.is_some() && self.engine.message(offset).is_none() {
+            self.forget(offset);
+        }
     }
 
     /// Whether the body of a new message is worth keeping: no gap before it, and room.
@@ -182,15 +249,13 @@ impl HostedQueue {
             Action::Settled { offset, at } => self.leaves(Left::Settled, offset, at, turn),
             Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
             Action::DeadLetter { offset, at, reason, attempts } => {
-                tracing::warn!(
-                    queue = &*self.definition.name,
-                    offset = offset.0,
-                    ?reason,
-                    attempts,
-                    "message dropped"
-                );
-                self.dead.push(offset);
-                self.leaves(Left::Dropped, offset, at, turn);
+                if self.definition.properties.dead_letter == DeadLetter::None {
+                    self.dead.push(offset);
+                    self.leaves(Left::Dropped, offset, at, turn);
+                } else {
+                    self.forget(offset);
+                    self.moves.add(offset, Leaving { at, why: Why::Dead { reason, attempts } });
+                }
             }
             Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
             Action::Dropped { offset, at } => self.leaves(Left::Dropped, offset, at, turn),
@@ -313,9 +378,7 @@ impl HostedQueue {
     pub(crate) fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
         let Some(offset) = self.answered() else { return };
         let Some(message) = message else {
-            self.damaged = true;
-            self.handle(Input::Pause, turn);
-            return;
+            return self.damage(turn);
         };
         // It may have left while its body was on the way, or all consumers have.
         if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
@@ -323,6 +386,12 @@ impl HostedQueue {
             self.body_bytes += message.bytes().len();
             self.bodies.insert(offset, self.ahead.memory.keep(&message));
         }
+    }
+
+    /// A body is not what it was: the queue stops.
+    pub(crate) fn damage(&mut self, turn: &mut Turn) {
+        self.damaged = true;
+        self.handle(Input::Pause, turn);
     }
 
     /// All asked-for bodies of one answer have come.
@@ -344,6 +413,23 @@ impl HostedQueue {
             self.awaited = None;
             self.fetched_to = None;
         }
+    }
+
+    /// What is taken of the room, and what the engine has.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn check_room(&self) -> Result<(), String> {
+        let (taken, here) = (self.room.taken(), load_of(&self.engine));
+        let name = &self.definition.name;
+        if taken == here {
+            return Ok(());
+        }
+        Err(format!("queue {name} has {here:?}, but {taken:?} is taken of its room"))
+    }
+
+    /// Bodies in the log that are needed here.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn references(&self) -> usize {
+        self.engine.stored().count() + self.engine.kept().count() + self.moves.leaving().len()
     }
 
     /// Checks the engine, the account, and that each body at hand is of a message that is here.
@@ -368,4 +454,9 @@ impl HostedQueue {
         }
         Ok(())
     }
+}
+
+fn load_of(engine: &Queue) -> Load {
+    let (messages, bytes) = engine.waiting();
+    Load { messages, bytes }
 }

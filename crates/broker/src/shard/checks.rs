@@ -41,6 +41,14 @@ impl Shard {
         Ok(())
     }
 
+    /// Checks that what is taken of queues' rooms is what is there; when nothing is on its way.
+    ///
+    /// # Errors
+    /// Says which is not.
+    pub fn check_rooms(&self) -> Result<(), String> {
+        self.hosting.check_rooms()
+    }
+
     /// Bodies in the log that queues, sessions and delays here need.
     #[must_use]
     pub fn references(&self) -> usize {
@@ -89,5 +97,6 @@ impl Shard {
             + self.looks.len()
             + self.outside.len()
             + self.delayed.open_ends()
+            + self.redrives.open_ends()
     }
 }

@@ -23,7 +23,7 @@ use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
-use crate::hosting::{NO_TOKEN, SETTLE_TOKEN};
+use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, PublishRecord, StoredSession};
@@ -47,7 +47,11 @@ impl Shard {
 
     /// Bodies that somebody asked for.
     fn read<O: Outbox>(&mut self, token: u64, records: Vec<Result<Bytes, ReadError>>, out: &mut O) {
-        if let Some(number) = reader_of(token) {
+        if let Some(sink) = Hosting::moves_of(token) {
+            self.leaving_read(sink, records);
+        } else if let Some(page) = Hosting::redrive_of(token) {
+            self.redrive_read(page, records);
+        } else if let Some(number) = reader_of(token) {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
             self.delayed_read(number, records, out);
@@ -68,16 +72,13 @@ impl Shard {
         match record.kind {
             RecordKind::Publish => {
                 match PublishRecord::decode(record.body.clone()) {
-                    Ok(publish) => {
-                        self.hosting.apply_publish(record, &publish, &mut self.turn);
-                        self.apply_more(record, &publish, out);
-                    }
+                    Ok(publish) => self.apply(record, &publish, out),
                     Err(error) => {
                         let position = record.position.as_u64();
                         tracing::error!(%error, position, "a record of this process is not legal");
                     }
                 }
-                if record.from == self.id && record.token != NO_TOKEN {
+                if record.from == self.id && !is_nobodys(record.token) {
                     self.answer_commit(record.token, None, out);
                 }
             }
@@ -89,16 +90,15 @@ impl Shard {
         }
     }
 
-    /// Applies what a message changes beside queues.
-    fn apply_more<O: Outbox>(
-        &mut self,
-        record: &CommittedRecord,
-        publish: &PublishRecord,
-        out: &mut O,
-    ) {
+    /// Applies what a message changes.
+    fn apply<O: Outbox>(&mut self, record: &CommittedRecord, publish: &PublishRecord, out: &mut O) {
         match publish.more() {
-            Ok(None) => {}
+            Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
             Ok(Some(more)) => {
+                self.hosting.apply_publish(record, publish, Some(&more), &mut self.turn);
+                if let Some(moved) = more.moved {
+                    self.redriven(moved);
+                }
                 if let Some(delayed) = more.delayed {
                     let size = publish.counted_bytes();
                     self.delayed_stored(delayed, Lying { at: record.position, size });
@@ -169,9 +169,12 @@ impl Shard {
             AppendError::ShutDown => ReasonCode::UNSPECIFIED_ERROR,
         };
         for record in records {
+            self.give_back_room(&record);
             let token = record.token;
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
+            } else if token == MOVE_TOKEN {
+                self.move_not_stored(&record);
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
                 self.retained_not_stored(&record);
@@ -190,6 +193,15 @@ impl Shard {
             }
         }
         self.resume_throttled(out);
+    }
+
+    /// What was taken of queues' rooms for a message that they will not get.
+    fn give_back_room(&self, record: &FailedRecord) {
+        if record.kind == RecordKind::Publish
+            && let Ok(publish) = PublishRecord::decode(record.body.clone())
+        {
+            self.shared.routes.not_stored(&publish);
+        }
     }
 
     /// Holds a 3.x publisher whose message failed on its way to the disk: there may be room again (contract, promise
@@ -309,4 +321,9 @@ impl Shard {
             _ => None,
         }
     }
+}
+
+/// Whether nobody waits for a record with that token.
+const fn is_nobodys(token: u64) -> bool {
+    matches!(token, NO_TOKEN | MOVE_TOKEN)
 }

@@ -48,7 +48,7 @@ impl Control {
 /// What a request comes to before anything is written.
 enum Check {
     /// Write this definition.
-    Define(DefinitionRecord),
+    Define(Box<DefinitionRecord>),
     /// Write that the queue is gone.
     Delete(Arc<QueueDefinition>),
     /// Nothing to write: the answer is known.
@@ -97,25 +97,31 @@ impl Shard {
                 let same = known.topic_filter.as_deref() == queue.topic_filter.as_deref();
                 Check::Answer(if same { Ok(known) } else { Err(bound_elsewhere(&known)) })
             }
+            (ControlRequest::EnsureDead { .. }, Some(known)) => Check::Answer(Ok(known)),
             (ControlRequest::Create { queue, .. }, Some(_)) => {
                 Check::Answer(Err(ControlError::Exists(queue.name.clone())))
             }
-            (ControlRequest::Create { queue, .. } | ControlRequest::Ensure { queue, .. }, None) => {
-                self.define(queue)
-            }
+            (
+                ControlRequest::Create { queue, .. }
+                | ControlRequest::Ensure { queue, .. }
+                | ControlRequest::EnsureDead { queue, .. },
+                None,
+            ) => self.define(queue),
             (ControlRequest::Change { change, .. }, Some(known)) => {
-                let config = change.config.clone().unwrap_or_else(|| known.config.clone());
+                let properties =
+                    change.properties.clone().unwrap_or_else(|| known.properties.clone());
+                // Hashes that are kept must stay what they are; before the first one any seed will do.
+                let keyless = !known.properties.config.needs_keys();
+                let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
                 let same = known.topic_filter.as_deref().map(str::to_owned);
-                Check::Define(DefinitionRecord {
+                Check::Define(Box::new(DefinitionRecord {
                     sink: known.sink,
                     name: known.name.to_string(),
                     topic_filter: change.topic_filter.clone().unwrap_or(same),
                     created_at_ms: known.created_at_ms,
-                    config,
-                    drops_dead_letters: change
-                        .drops_dead_letters
-                        .unwrap_or(known.drops_dead_letters),
-                })
+                    properties,
+                    key_seed,
+                }))
             }
             (ControlRequest::Delete { .. }, Some(known)) => Check::Delete(known),
             (ControlRequest::Change { name, .. } | ControlRequest::Delete { name, .. }, None) => {
@@ -131,14 +137,14 @@ impl Shard {
         }
         let sink = SinkId(self.control.next_sink);
         self.control.next_sink += 1;
-        Check::Define(DefinitionRecord {
+        Check::Define(Box::new(DefinitionRecord {
             sink,
             name: queue.name.clone(),
             topic_filter: queue.topic_filter.clone(),
             created_at_ms: self.turn.unix_ms,
-            config: queue.config.clone(),
-            drops_dead_letters: queue.drops_dead_letters,
-        })
+            properties: queue.properties.clone(),
+            key_seed: self.shared.key_seed,
+        }))
     }
 
     /// A definition is committed: it holds from here on.
@@ -152,12 +158,14 @@ impl Shard {
             }
         };
         if definition.owner == self.id {
-            self.hosting.define(Arc::clone(&definition), None, &mut self.turn);
+            let room = self.shared.routes.room(definition.sink);
+            self.hosting.define(Arc::clone(&definition), None, room, &mut self.turn);
         }
         if self.id != CONTROL_SHARD {
             return;
         }
         let old = self.shared.directory.insert(Arc::clone(&definition));
+        self.shared.routes.set_terms(&definition);
         let old_filter = old.as_ref().and_then(|old| old.topic_filter.clone());
         if old_filter != definition.topic_filter {
             self.bind(definition.sink, old_filter.as_deref(), definition.topic_filter.as_deref());
@@ -194,6 +202,7 @@ impl Shard {
         {
             self.shared.directory.remove(&definition.name);
             self.bind(sink, definition.topic_filter.as_deref(), None);
+            self.shared.routes.remove_terms(sink);
             tracing::info!(queue = &*definition.name, "queue deleted");
             self.control_done(record.token, Ok(definition));
         }
@@ -208,9 +217,7 @@ impl Shard {
     fn control_done(&mut self, token: u64, result: Result<Arc<QueueDefinition>, ControlError>) {
         let key = usize::try_from(token & !CONTROL_TOKEN).unwrap_or(usize::MAX);
         let Some(request) = self.control.under_way.try_remove(key) else { return };
-        if result.is_err()
-            && matches!(request, ControlRequest::Create { .. } | ControlRequest::Ensure { .. })
-        {
+        if result.is_err() && request.is_new() {
             self.control.creating = self.control.creating.saturating_sub(1);
         }
         let waiting = self.control.waiting.remove(request.name()).unwrap_or_default();
@@ -230,6 +237,9 @@ impl Shard {
                 reply(result)
             }
             ControlRequest::Delete { reply, .. } => reply(result.map(|_| ())),
+            ControlRequest::EnsureDead { shard, dying, .. } => {
+                self.turn.mail(shard, Letter::DeadEnsured { dying, result });
+            }
             ControlRequest::Ensure { shard, subscribe, filter, .. } => {
                 self.turn.mail(shard, Letter::Ensured { subscribe, filter, result });
             }

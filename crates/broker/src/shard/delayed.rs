@@ -103,6 +103,13 @@ impl DelayedMessages {
         Some(lying)
     }
 
+    /// One that was to be published waits again.
+    fn put_off(&mut self, number: u64, due_ms: u64) {
+        if let Some((_, lying)) = self.leaving.remove(&number) {
+            self.waiting.insert((due_ms, number), lying);
+        }
+    }
+
     /// One has left for good.
     fn left(&mut self, number: u64) -> Option<Lying> {
         let (_, lying) = self.leaving.remove(&number)?;
@@ -276,6 +283,13 @@ impl Shard {
                 .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
+                // It is kept, for a time when there is room.
+                Ok(message) if self.queues_full_for(&message) => {
+                    let retry_ms = RETRY.as_millis() as u64;
+                    self.delayed.put_off(number, self.turn.unix_ms.saturating_add(retry_ms));
+                    self.watch_delayed();
+                    continue;
+                }
                 Ok(message) => {
                     if let Some(message) = published_now(&message, self.turn.unix_ms) {
                         self.publish_message(&message, None, out);

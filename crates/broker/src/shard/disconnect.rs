@@ -69,7 +69,7 @@ impl Shard {
         let now = UnixMillis(self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
-        self.forget_refusals(conn);
+        self.refusals.forget(conn);
         for (topic, version) in state.held.retained() {
             self.shared.retained.not_stored(topic, version, false);
         }

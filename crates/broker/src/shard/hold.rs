@@ -142,8 +142,11 @@ impl Shard {
     pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
         while let Some(held) = self.conns.get(conn).and_then(|state| state.held.first()) {
             let is_new = held.place.is_none() && held.due_ms.is_none();
-            let message = is_new.then(|| held.message.clone());
-            let no_room = message.and_then(|message| self.retained_refusal(conn, &message));
+            let is_published_now = held.due_ms.is_none();
+            let message = held.message.clone();
+            let no_room = is_new.then(|| self.retained_refusal(conn, &message)).flatten();
+            let full = is_published_now.then(|| self.queue_refusal(conn, &message)).flatten();
+            let no_room = no_room.or(full);
             let refusal = self.storage_refusal().or(no_room);
             let Some(state) = self.conns.get_mut(conn) else { return };
             match (refusal, state.held.is_over(self.turn.now)) {
@@ -198,6 +201,12 @@ impl Shard {
             // Those who wanted it are gone meanwhile.
             self.answer_commit(token, None, out);
         } else {
+            if let Some(agreed) = self.agree_again(&route, &live) {
+                let MoreTargets { keys, not_before_ms, message_id, .. } = agreed;
+                let more = more.get_or_insert_default();
+                (more.keys, more.not_before_ms) = (keys, not_before_ms);
+                more.message_id = message_id;
+            }
             self.store(&route, &live, more, token);
         }
     }

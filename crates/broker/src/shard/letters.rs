@@ -44,10 +44,11 @@ impl Shard {
             }
             Letter::Gone { consumer, offsets } => self.leases_gone(consumer, &offsets, out),
             Letter::QueueGone { consumer } => self.queue_gone(consumer, out),
-            Letter::Control(request) => self.control_request(request),
+            Letter::Control(request) => self.control_request(*request),
             Letter::Ensured { subscribe, filter, result } => {
                 self.ensured(subscribe, filter, result, out)
             }
+            Letter::DeadEnsured { dying, result } => self.dead_letter_queue_ensured(dying, result),
             Letter::Log(event) => self.log_event(event, out),
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
             Letter::SignedIn { conn, verdict } => self.signed_in(conn, verdict, out),
@@ -57,6 +58,7 @@ impl Shard {
             Letter::EndClient { client_id, ends_session, reply } => {
                 self.end_client(&client_id, ends_session, reply, out);
             }
+            Letter::Redrive { request, reply } => self.redrive(request, reply),
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
             Letter::Drain(reply) => {
                 self.drain(out);

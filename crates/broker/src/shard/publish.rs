@@ -11,6 +11,7 @@ use super::delayed;
 use super::live::{Live, is_stored_for, match_for};
 use super::outside::is_outside;
 use super::pick::{Pick, Picks, member_match};
+use super::refusals::Refusal;
 use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
@@ -191,16 +192,16 @@ impl Shard {
         let route = self.routes.route(&self.shared.routes, live.topic);
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
-        let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
-        let refusal = self.refusal(publisher.is_some(), wants_storage);
-        if let Some(reason) = refusal
-            && let Some(publisher) = publisher
-            && let Some(packet_id) = publisher.packet_id
-        {
-            self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
-            return;
-        }
         let waits = publisher.and_then(|publisher| Some((publisher, publisher.packet_id?)));
+        let refusal = match self.admit(&route, live, &mut more, publisher.is_some()) {
+            Ok(()) => None,
+            Err(refusal) => match waits {
+                Some((publisher, packet_id)) => {
+                    return self.refuse_for(publisher, packet_id, live, &refusal, out);
+                }
+                None => Some(refusal),
+            },
+        };
         let is_unlogged = live.head.retain && refusal.is_some();
         if live.head.retain {
             let change = if is_unlogged { Change::Unlogged } else { Change::Logged };
@@ -208,6 +209,7 @@ impl Shard {
                 (Ok(None), _) => {}
                 (Ok(version), _) => more.get_or_insert_default().retained = version,
                 (Err(no_room), Some((publisher, packet_id))) => {
+                    self.part(&route, live);
                     self.refuse_retained(publisher, packet_id, live, no_room, out);
                     return;
                 }
@@ -245,6 +247,22 @@ impl Shard {
                     self.throttle(publisher.conn, out);
                 }
             }
+        }
+    }
+
+    /// Whether a message can be taken, by the log and by all queues on its route.
+    #[inline]
+    fn admit(
+        &mut self,
+        route: &Route,
+        live: &Live<'_>,
+        more: &mut Option<MoreTargets>,
+        is_clients: bool,
+    ) -> Result<(), Refusal> {
+        let wants_storage = !route.sinks.is_empty() || more.is_some() || live.head.retain;
+        match self.refusal(is_clients, wants_storage) {
+            Some(reason) => Err(Refusal::Storage(reason)),
+            None => self.agree(route, live, more).map_err(Refusal::Queues),
         }
     }
 
@@ -345,6 +363,9 @@ impl Shard {
             let topic = live.topic.as_str();
             encode_publish(body, &live.head, targets, topic, live.properties, live.payload);
         });
+        if route.is_relaxed && more.as_ref().is_none_or(MoreTargets::is_for_queues) {
+            self.turn.batch.relax_last();
+        }
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
 

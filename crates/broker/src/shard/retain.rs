@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use log_api::{CommittedRecord, FailedRecord, RecordKind};
 use mqtt_types::{Message, PacketId, ReasonCode, TopicName};
 use slab::Slab;
@@ -37,8 +36,6 @@ const EXPIRE_MAX: usize = 1024;
 /// What a shard has under way about retained messages.
 #[derive(Default)]
 pub(crate) struct RetainedWork {
-    /// Which limit PUBLISH packets were refused for that are not acknowledged yet.
-    no_room: HashMap<(ConnId, PacketId), NoRoom>,
     /// Bodies that replays wait for.
     pub(super) reads: Slab<Asked>,
     /// What is being written anew, at the control shard.
@@ -81,7 +78,9 @@ impl Shard {
     ) {
         let conn = publisher.conn;
         if self.conns.get(conn).is_some_and(|state| state.connection.version().is_v5()) {
-            self.retained.no_room.insert((conn, packet_id), no_room);
+            let setting = no_room.setting();
+            let text = format!("retained message not kept: {setting} is reached");
+            self.refusals.note(conn, packet_id, text);
         } else {
             self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
         }
@@ -95,22 +94,6 @@ impl Shard {
         }
         self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
         Some(ReasonCode::QUOTA_EXCEEDED)
-    }
-
-    /// What to tell a publisher whose retained message was refused.
-    pub(super) fn retained_reason(&mut self, conn: ConnId, packet_id: PacketId) -> Option<String> {
-        if self.retained.no_room.is_empty() {
-            return None;
-        }
-        let setting = self.retained.no_room.remove(&(conn, packet_id))?.setting();
-        Some(format!("retained message not kept: {setting} is reached"))
-    }
-
-    /// Nobody of that connection is told anything any more.
-    pub(super) fn forget_refusals(&mut self, conn: ConnId) {
-        if !self.retained.no_room.is_empty() {
-            self.retained.no_room.retain(|(of, _), _| *of != conn);
-        }
     }
 
     /// A change of a retained message that came from here is in the log.

@@ -240,7 +240,7 @@ impl Shard {
             return;
         };
         let text = if reason.is_error() {
-            self.retained_reason(conn, ack.packet_id).or_else(|| self.storage_reason(reason))
+            self.refusals.take(conn, ack.packet_id).or_else(|| self.storage_reason(reason))
         } else {
             None
         };

@@ -8,6 +8,7 @@ use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
+use super::dead_letters::{DEAD, dead_letter_queue, new_dead_letter_queue};
 use super::restore::options_of;
 use super::session_log::{Granted, SubAckToSend, Waiting};
 use super::state::PendingSubscribe;
@@ -38,7 +39,7 @@ impl Verdict {
 enum Outcome {
     Known(Verdict),
     /// The queue has to be created first.
-    Create(NewQueue),
+    Create(Box<NewQueue>),
 }
 
 /// A queue that a subscription names.
@@ -100,8 +101,9 @@ impl Shard {
         }
         let key = self.subscribes.insert(PendingSubscribe { session: id, suback, open });
         for (filter, queue) in create {
+            let queue = *queue;
             let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
-            self.turn.mail(CONTROL_SHARD, Letter::Control(request));
+            self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
         }
     }
 
@@ -145,8 +147,9 @@ impl Shard {
             }
             Address::FilterQueue(filter) => Wanted { name: filter.as_str(), filter: Some(filter) },
             Address::Queue { name, filter } => Wanted { name: name.as_str(), filter },
-            Address::Dead(_) | Address::Stream { .. } | Address::FilterStream { .. } => {
-                let reason = "dead letters and streams are not in this version";
+            Address::Dead(name) => return self.subscribe_dead(id, address, name, record),
+            Address::Stream { .. } | Address::FilterStream { .. } => {
+                let reason = "streams are not in this version";
                 let code = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
                 return Outcome::Known(Verdict::refused(code, reason));
             }
@@ -211,12 +214,50 @@ impl Shard {
                 wanted.name
             ));
         }
-        Outcome::Create(NewQueue {
+        Outcome::Create(Box::new(NewQueue {
             name: wanted.name.to_owned(),
             topic_filter: Some(filter.as_str().to_owned()),
-            config: self.shared.config.queue_defaults.clone(),
-            drops_dead_letters: self.shared.config.drops_dead_letters,
-        })
+            properties: self.shared.config.queue_defaults.clone(),
+        }))
+    }
+
+    /// A queue's dead letters, also before there are any.
+    fn subscribe_dead(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        name: &str,
+        record: SubscriptionRecord,
+    ) -> Outcome {
+        let refused = |reason: String| {
+            Outcome::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
+        };
+        let dying = self.shared.directory.get(name);
+        let target = match &dying {
+            Some(dying) => match dead_letter_queue(dying) {
+                Some(target) => target,
+                None => return refused(format!("queue '{name}' keeps no dead letters")),
+            },
+            // It may have been deleted, and its dead letters be there still.
+            None => format!("{DEAD}{name}").into(),
+        };
+        let wanted = Wanted { name: &target, filter: None };
+        if let Some(definition) = self.shared.directory.get(&target) {
+            return Outcome::Known(self.consume_existing(
+                id,
+                address,
+                &wanted,
+                record,
+                &definition,
+            ));
+        }
+        match dying {
+            None => refused(format!("there is no queue '{name}'")),
+            Some(_) => {
+                let defaults = &self.shared.config.queue_defaults;
+                Outcome::Create(Box::new(new_dead_letter_queue(&target, defaults)))
+            }
+        }
     }
 
     fn consume_existing(

@@ -31,6 +31,7 @@ impl Shard {
                     self.throttle_timer = false;
                     self.resume_throttled(out);
                 }
+                Timer::Moves(sink) => self.moves_due(sink),
                 Timer::Delayed => self.delayed_due(),
                 Timer::Members => self.members_due(),
                 Timer::Retained => self.retained_due(),

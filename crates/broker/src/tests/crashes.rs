@@ -73,8 +73,8 @@ struct Twin {
 impl Twin {
     fn new(shards: u16) -> Self {
         let mut config = Config { shards, ..Config::default() };
-        config.queue_defaults.max_attempts = 0;
-        config.queue_defaults.max_inflight = 3;
+        config.queue_defaults.config.max_attempts = 0;
+        config.queue_defaults.config.max_inflight = 3;
         let mut world = World::new(config);
         for (name, filter) in QUEUES {
             assert_eq!(world.command(&format!("create {name} {filter}")), [""; 0]);

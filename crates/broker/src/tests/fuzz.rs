@@ -47,7 +47,7 @@ fn config(shards: u16) -> Config {
     config.limits.topic_alias_maximum = 3;
     config.limits.outgoing_topic_aliases_max = 2;
     config.limits.maximum_packet_size = 8 << 10;
-    config.queue_defaults.max_inflight = 3;
+    config.queue_defaults.config.max_inflight = 3;
     config
 }
 

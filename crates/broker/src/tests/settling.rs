@@ -105,7 +105,7 @@ ledger jobs
 #[test]
 fn a_lease_that_runs_out_goes_to_another() {
     let mut config = Config::default();
-    config.queue_defaults.ack_timeout = std::time::Duration::from_secs(5);
+    config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);
     check_with(
         &config,
         r#"
@@ -139,7 +139,7 @@ ledger jobs
 #[test]
 fn busy_without_a_delay_comes_to_rest() {
     let mut config = Config { max_output_buffer_bytes: 50, ..Config::default() };
-    config.queue_defaults.retry_delay = std::time::Duration::ZERO;
+    config.queue_defaults.config.retry_delay = std::time::Duration::ZERO;
     config.limits.max_pending_bytes = 100;
     check_with(
         &config,
@@ -166,32 +166,6 @@ a puback 1
 a puback 2
 ledger jobs
   enqueued=3 settled=2 in_flight=1
-"#,
-    );
-}
-
-/// Dead-letter queues are not in this version: unless a queue is told to drop, it gives nothing up.
-#[test]
-fn nothing_is_given_up_unless_the_queue_is_told_to_drop() {
-    check(
-        r#"
-create jobs work dead_letter=own
-a connect mps=100
-  a connack 00
-a subscribe 1 $queue/jobs,1 metadata
-  a suback 1 01
-p connect
-  p connack 00
-p publish 1 work reject id=1
-  a publish 1 id=1 work reject queue:jobs offset:0 attempt:1 publish-ts:1700000000000
-  p puback 1 00
-a puback 1 99
-ledger jobs
-  enqueued=1 delayed=1
-p publish 1 work - id=2 size=200
-  p puback 2 00
-ledger jobs
-  enqueued=2 ready=1 delayed=1
 "#,
     );
 }

@@ -31,7 +31,11 @@ a subscribe 9 $q/$SYS/#,1
 a subscribe 10 $queue/jobs,2 $q/new/+,1 $queue/fresh/new/+,0
   a suback 10 02 01 00
 a subscribe 11 $dead/jobs,1
-  a suback 11 83 "dead letters and streams are not in this version"
+  a suback 11 83 "queue 'jobs' keeps no dead letters"
+a subscribe 13 $dead/none,1
+  a suback 13 83 "there is no queue 'none'"
+a subscribe 14 $s/earliest/t,1
+  a suback 14 83 "streams are not in this version"
 a unsubscribe 12 t/# nothing $queue/jobs
   a unsuback 12 00 11 00
 b connect v=3.1.1

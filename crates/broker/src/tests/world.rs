@@ -12,7 +12,7 @@ use stdx::{Instant, UnixMillis};
 
 use super::client::{Words, connect, heard, packet, version};
 use crate::config::Config;
-use crate::control::NewQueue;
+use crate::directory::QueueProperties;
 use crate::handle::Handle;
 use crate::ids::{ConnId, owner_of};
 use crate::mail::Mail;
@@ -136,6 +136,8 @@ impl World {
             "alarms" => return self.alarm_lines(),
             "drain" => self.handle.drain(|| ()),
             "create" => return self.create(&words),
+            "change" => return self.change(&words),
+            "redrive" => return self.redrive(&words),
             "delete" => return self.delete(words.at(1)),
             "held" => return self.held_line(),
             "segments_left" => {
@@ -269,35 +271,8 @@ impl World {
         shard.end(sockets);
     }
 
-    fn create(&mut self, words: &Words<'_>) -> Vec<String> {
-        let mut config = self.config.queue_defaults.clone();
-        if let Some(n) = words.value("max_inflight") {
-            config.max_inflight = n.parse().expect("a number");
-        }
-        if let Some(n) = words.value("strategy") {
-            let number = n.parse().expect("a number");
-            config.dispatch_strategy =
-                queue_engine::DispatchStrategy::from_number(number).expect("a strategy");
-        }
-        let queue = NewQueue {
-            name: words.at(1).to_owned(),
-            topic_filter: Some(words.at(2).to_owned()),
-            config,
-            drops_dead_letters: words.value("dead_letter") != Some("own"),
-        };
-        let answer = Arc::new(Mutex::new(None));
-        let keep = Arc::clone(&answer);
-        let reply = move |result: Result<_, _>| {
-            *keep.lock().expect("not poisoned") = Some(result.map(|_| ()));
-        };
-        self.handle.create_queue(queue, Box::new(reply));
-        let mut said = self.settle();
-        match answer.lock().expect("not poisoned").take() {
-            Some(Ok(())) => {}
-            Some(Err(error)) => said.push(error.to_string()),
-            None => said.push("no answer yet".to_owned()),
-        }
-        said
+    pub(super) fn queue_defaults(&self) -> QueueProperties {
+        self.config.queue_defaults.clone()
     }
 
     /// The counts of shared subscriptions that are not 0.
@@ -399,6 +374,11 @@ impl World {
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
             let retained = self.shards.first().map_or(0, Shard::retained_held);
             assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
+            if !self.log.is_waiting() {
+                // What is taken of a queue's room is what it has.
+                let checked = self.shards.iter().try_for_each(Shard::check_rooms);
+                checked.unwrap_or_else(|broken| panic!("{broken}"));
+            }
         }
         let subscriptions: usize = self.shards.iter().map(Shard::subscription_bytes).sum();
         assert_eq!(self.handle.state().subscription_bytes, subscriptions, "bytes of subscriptions");
@@ -443,6 +423,9 @@ impl World {
             ("delayed", ledger.delayed),
             ("expired", ledger.expired),
             ("dropped", ledger.dropped),
+            ("replaced", ledger.replaced),
+            ("dead_lettered", ledger.dead_lettered),
+            ("purged", ledger.purged),
         ];
         let terms = terms.iter().filter(|(_, n)| *n > 0).map(|(term, n)| format!("{term}={n}"));
         terms.collect::<Vec<_>>().join(" ")

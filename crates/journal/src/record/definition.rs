@@ -2,24 +2,38 @@
 
 use std::time::Duration;
 
+use key_expression::{KeyExpression, KeySeed};
 use mqtt_router::SinkId;
-use queue_engine::{DispatchStrategy, QueueConfig};
+use queue_engine::{DispatchStrategy, Overflow, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use crate::queue::{QueueDefinition, engine_config, owner_of};
+use crate::queue::{DeadLetter, Durability, QueueDefinition, QueueProperties, owner_of};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_DELETED: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
 const FLAG_BOUND: u8 = 2;
 const FLAG_DROPS_DEAD_LETTERS: u8 = 4;
+const FLAG_LAST_VALUE: u8 = 8;
+const FLAG_DEAD_LETTER_EXPIRED: u8 = 16;
+const FLAG_DEAD_LETTER_DROPPED: u8 = 32;
+const FLAG_DEAD_LETTER_NAMED: u8 = 64;
+
+/// Stands for a limit that there is not.
+const NO_LIMIT: u64 = u64::MAX;
 
 /// A queue as it is defined. A later record of the same sink replaces an earlier one.
 ///
 /// ```text
-/// version u8 | sink u32 | flags u8 (paused 0, bound 1, drops dead letters 2) | strategy u8 | max_inflight u32 | max_attempts u32
-/// | ack_timeout_ms u64 | retry_delay_ms u64 | retry_delay_max_ms u64 | created_at_ms u64
-/// | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
+/// version u8 | sink u32
+/// | flags u8 (paused 0, bound 1, drops dead letters 2, last value 3, dead letters: expired 4, dropped 5, named 6)
+/// | strategy u8 | max_inflight u32 | max_attempts u32 | ack_timeout_ms u64 | retry_delay_ms u64 | retry_delay_max_ms u64
+/// | created_at_ms u64 | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
+/// | version 2: key_seed 16 bytes | key expression (u16 + bytes) | key_inflight u32 | durability u8 | overflow u8
+///   | retention_ms u64 | max_messages u64 | max_bytes u64 (both u64::MAX when there is none) | dedup_window_ms u64
+///   | keep_settled_ms u64 | dead letters' queue (u16 + bytes, empty when not named)
 /// ```
+/// What version 1 does not say has its default.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DefinitionRecord {
     /// The queue's number in routes and records.
@@ -31,9 +45,9 @@ pub struct DefinitionRecord {
     /// When it was created, in milliseconds since 1970.
     pub created_at_ms: u64,
     /// Its properties.
-    pub config: QueueConfig,
-    /// Whether a message that is given up is dropped and counted; else it is never given up.
-    pub drops_dead_letters: bool,
+    pub properties: QueueProperties,
+    /// What the hashes of its keys are made with.
+    pub key_seed: KeySeed,
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -48,8 +62,8 @@ impl DefinitionRecord {
             name: definition.name.to_string(),
             topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
             created_at_ms: definition.created_at_ms,
-            config: definition.config.clone(),
-            drops_dead_letters: definition.drops_dead_letters,
+            properties: definition.properties.clone(),
+            key_seed: definition.key_seed,
         }
     }
 
@@ -61,33 +75,50 @@ impl DefinitionRecord {
             topic_filter: self.topic_filter.map(Into::into),
             owner: owner_of(self.sink, shards),
             created_at_ms: self.created_at_ms,
-            config: self.config,
-            drops_dead_letters: self.drops_dead_letters,
+            properties: self.properties,
+            key_seed: self.key_seed,
         }
-    }
-
-    /// What the queue's engine goes by.
-    pub(crate) fn engine_config(&self) -> QueueConfig {
-        engine_config(&self.config, self.drops_dead_letters)
     }
 
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut flags = if self.config.paused { FLAG_PAUSED } else { 0 };
-        flags |= if self.topic_filter.is_some() { FLAG_BOUND } else { 0 };
-        flags |= if self.drops_dead_letters { FLAG_DROPS_DEAD_LETTERS } else { 0 };
+        let QueueProperties { config, key_expression, durability, dead_letter } = &self.properties;
+        let flags = [
+            (config.paused, FLAG_PAUSED),
+            (self.topic_filter.is_some(), FLAG_BOUND),
+            (*dead_letter == DeadLetter::None, FLAG_DROPS_DEAD_LETTERS),
+            (config.last_value, FLAG_LAST_VALUE),
+            (config.dead_letter_expired, FLAG_DEAD_LETTER_EXPIRED),
+            (config.dead_letter_dropped, FLAG_DEAD_LETTER_DROPPED),
+            (matches!(dead_letter, DeadLetter::Queue(_)), FLAG_DEAD_LETTER_NAMED),
+        ];
         out.push(VERSION);
         out.extend_from_slice(&self.sink.0.to_le_bytes());
-        out.push(flags);
-        out.push(self.config.dispatch_strategy.number());
-        out.extend_from_slice(&self.config.max_inflight.to_le_bytes());
-        out.extend_from_slice(&self.config.max_attempts.to_le_bytes());
-        out.extend_from_slice(&milliseconds(self.config.ack_timeout).to_le_bytes());
-        out.extend_from_slice(&milliseconds(self.config.retry_delay).to_le_bytes());
-        out.extend_from_slice(&milliseconds(self.config.retry_delay_max).to_le_bytes());
+        out.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag));
+        out.push(config.dispatch_strategy.number());
+        out.extend_from_slice(&config.max_inflight.to_le_bytes());
+        out.extend_from_slice(&config.max_attempts.to_le_bytes());
+        out.extend_from_slice(&milliseconds(config.ack_timeout).to_le_bytes());
+        out.extend_from_slice(&milliseconds(config.retry_delay).to_le_bytes());
+        out.extend_from_slice(&milliseconds(config.retry_delay_max).to_le_bytes());
         out.extend_from_slice(&self.created_at_ms.to_le_bytes());
         put_text(out, &self.name);
         put_text(out, self.topic_filter.as_deref().unwrap_or_default());
+        out.extend_from_slice(&self.key_seed.0);
+        put_text(out, key_expression.as_str());
+        out.extend_from_slice(&config.key_inflight.to_le_bytes());
+        out.push(*durability as u8);
+        out.push(config.overflow.number());
+        out.extend_from_slice(&milliseconds(config.retention).to_le_bytes());
+        out.extend_from_slice(&config.max_messages.unwrap_or(NO_LIMIT).to_le_bytes());
+        out.extend_from_slice(&config.max_bytes.unwrap_or(NO_LIMIT).to_le_bytes());
+        out.extend_from_slice(&milliseconds(config.dedup_window).to_le_bytes());
+        out.extend_from_slice(&milliseconds(config.keep_settled).to_le_bytes());
+        let named = match dead_letter {
+            DeadLetter::Queue(name) => name,
+            DeadLetter::Own | DeadLetter::None => "",
+        };
+        put_text(out, named);
     }
 
     /// Takes such a body.
@@ -96,34 +127,69 @@ impl DefinitionRecord {
     /// It is not legal, or of a newer version.
     pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
-        reader.version(VERSION)?;
+        let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
         let flags = reader.u8()?;
+        let is_set = |flag| flags & flag != 0;
         let strategy = reader.u8()?;
         let dispatch_strategy = DispatchStrategy::from_number(strategy)
             .ok_or_else(|| reader.error("its dispatch strategy is unknown"))?;
         let config = QueueConfig {
             dispatch_strategy,
-            paused: flags & FLAG_PAUSED != 0,
+            paused: is_set(FLAG_PAUSED),
             max_inflight: reader.u32()?,
             max_attempts: reader.u32()?,
             ack_timeout: Duration::from_millis(reader.u64()?),
             retry_delay: Duration::from_millis(reader.u64()?),
             retry_delay_max: Duration::from_millis(reader.u64()?),
+            last_value: is_set(FLAG_LAST_VALUE),
+            dead_letter_expired: is_set(FLAG_DEAD_LETTER_EXPIRED),
+            dead_letter_dropped: is_set(FLAG_DEAD_LETTER_DROPPED),
             ..QueueConfig::default()
         };
         let created_at_ms = reader.u64()?;
         let name = reader.text()?.to_owned();
         let filter = reader.text()?.to_owned();
-        let topic_filter = (flags & FLAG_BOUND != 0).then_some(filter);
-        let drops_dead_letters = flags & FLAG_DROPS_DEAD_LETTERS != 0;
-        Ok(Self { sink, name, topic_filter, created_at_ms, config, drops_dead_letters })
+        let topic_filter = is_set(FLAG_BOUND).then_some(filter);
+        let dead_letter =
+            if is_set(FLAG_DROPS_DEAD_LETTERS) { DeadLetter::None } else { DeadLetter::Own };
+        let properties = QueueProperties { config, dead_letter, ..QueueProperties::default() };
+        let key_seed = KeySeed::default();
+        let mut record = Self { sink, name, topic_filter, created_at_ms, properties, key_seed };
+        if version > 1 {
+            record.decode_more(&mut reader, is_set(FLAG_DEAD_LETTER_NAMED))?;
+        }
+        Ok(record)
+    }
+
+    fn decode_more(&mut self, reader: &mut Reader<'_>, is_named: bool) -> Result<(), RecordError> {
+        let seed = reader.bytes(16)?.first_chunk();
+        self.key_seed = KeySeed(seed.copied().unwrap_or_default());
+        let QueueProperties { config, key_expression, durability, dead_letter } =
+            &mut self.properties;
+        *key_expression = KeyExpression::parse(reader.text()?)
+            .map_err(|_| reader.error("its key expression is not legal"))?;
+        config.key_inflight = reader.u32()?;
+        *durability = Durability::from_number(reader.u8()?)
+            .ok_or_else(|| reader.error("its durability is unknown"))?;
+        config.overflow = Overflow::from_number(reader.u8()?)
+            .ok_or_else(|| reader.error("its overflow is unknown"))?;
+        config.retention = Duration::from_millis(reader.u64()?);
+        config.max_messages = Some(reader.u64()?).filter(|max| *max != NO_LIMIT);
+        config.max_bytes = Some(reader.u64()?).filter(|max| *max != NO_LIMIT);
+        config.dedup_window = Duration::from_millis(reader.u64()?);
+        config.keep_settled = Duration::from_millis(reader.u64()?);
+        let named = reader.text()?;
+        if is_named {
+            *dead_letter = DeadLetter::Queue(named.into());
+        }
+        Ok(())
     }
 }
 
 /// Appends the body of a record that deletes a queue: `version u8 | sink u32`.
 pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
-    out.push(VERSION);
+    out.push(VERSION_DELETED);
     out.extend_from_slice(&sink.0.to_le_bytes());
 }
 
@@ -133,7 +199,7 @@ pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
 /// It is not legal, or of a newer version.
 pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
     let mut reader = Reader { record: "queue deletion", rest: body };
-    reader.version(VERSION)?;
+    reader.version(VERSION_DELETED)?;
     reader.u32().map(SinkId)
 }
 
@@ -141,17 +207,46 @@ pub fn decode_deleted(body: &[u8]) -> Result<SinkId, RecordError> {
 mod tests {
     use super::*;
 
+    fn record(topic_filter: Option<String>) -> DefinitionRecord {
+        DefinitionRecord {
+            sink: SinkId(5),
+            name: "billing".to_owned(),
+            topic_filter,
+            created_at_ms: 99,
+            properties: QueueProperties {
+                config: QueueConfig { paused: true, max_inflight: 3, ..QueueConfig::default() },
+                dead_letter: DeadLetter::None,
+                ..QueueProperties::default()
+            },
+            key_seed: KeySeed::default(),
+        }
+    }
+
     #[test]
     fn a_definition_comes_out_as_it_went_in() {
-        for topic_filter in [None, Some("sensor/+/data".to_owned())] {
-            let record = DefinitionRecord {
-                sink: SinkId(5),
-                name: "billing".to_owned(),
-                topic_filter,
-                created_at_ms: 99,
-                config: QueueConfig { paused: true, max_inflight: 3, ..QueueConfig::default() },
-                drops_dead_letters: true,
-            };
+        let plain = record(Some("sensor/+/data".to_owned()));
+        let mut full = record(None);
+        full.key_seed = KeySeed([7; 16]);
+        full.properties = QueueProperties {
+            config: QueueConfig {
+                dispatch_strategy: DispatchStrategy::KeyOrdered,
+                key_inflight: 9,
+                last_value: true,
+                retention: Duration::ZERO,
+                max_messages: Some(10),
+                max_bytes: Some(1 << 40),
+                overflow: Overflow::DropOldest,
+                dead_letter_expired: true,
+                dead_letter_dropped: true,
+                dedup_window: Duration::from_secs(60),
+                keep_settled: Duration::from_secs(3600),
+                ..QueueConfig::default()
+            },
+            key_expression: KeyExpression::parse("level(2)").expect("legal"),
+            durability: Durability::Memory,
+            dead_letter: DeadLetter::Queue("morgue".into()),
+        };
+        for record in [plain, full] {
             let mut body = Vec::new();
             record.encode(&mut body);
             assert_eq!(DefinitionRecord::decode(&body), Ok(record));
@@ -159,6 +254,17 @@ mod tests {
                 assert!(DefinitionRecord::decode(&body[..cut]).is_err(), "cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn a_definition_of_version_1_has_defaults_for_the_rest() {
+        let record = record(None);
+        let mut body = Vec::new();
+        record.encode(&mut body);
+        let more = 16 + 2 + "topic".len() + 4 + 1 + 1 + 5 * 8 + 2;
+        body.truncate(body.len() - more);
+        body[0] = 1;
+        assert_eq!(DefinitionRecord::decode(&body), Ok(record));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use log_api::Position;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, MessageHead, QoS, TopicName};
+use queue_engine::{NewMessage, StoredAt};
+use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError};
 use super::targets::MoreTargets;
@@ -97,6 +99,31 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub fn counted_bytes(&self) -> u32 {
         let message = self.body.as_ref().len().saturating_sub(self.message_at);
         u32::try_from(message + 64).unwrap_or(u32::MAX)
+    }
+
+    /// When its own time runs out, in milliseconds since 1970.
+    fn expires_ms(&self) -> Option<u64> {
+        let body = self.body.as_ref();
+        let expires = body.get(1).is_some_and(|flags| flags & FLAG_EXPIRY != 0);
+        let interval = body.get(16..20).and_then(|bytes| bytes.try_into().ok());
+        let seconds = u32::from_le_bytes(interval.filter(|_| expires)?);
+        Some(self.received_at_ms().saturating_add(u64::from(seconds) * 1000))
+    }
+
+    /// What a queue is told of the message.
+    pub fn new_message(
+        &self,
+        at: Position,
+        sink: SinkId,
+        more: Option<&MoreTargets>,
+    ) -> NewMessage {
+        let (size, stored) = (self.counted_bytes(), UnixMillis(self.received_at_ms()));
+        let mut message = NewMessage::new(StoredAt(at.as_u64()), size, stored);
+        message.expires = self.expires_ms().map(UnixMillis);
+        if let Some(more) = more {
+            more.describe(sink, &mut message);
+        }
+        message
     }
 
     /// When the broker took the message, in milliseconds since 1970.

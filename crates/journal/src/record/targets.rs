@@ -4,8 +4,11 @@
 use std::borrow::Borrow;
 
 use log_api::Position;
+use mqtt_router::SinkId;
 use mqtt_types::{PacketId, QoS};
+use queue_engine::{Departure, Key, MessageId, NewMessage, Offset};
 use smallvec::SmallVec;
+use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_varint};
 use crate::ids::{GroupMark, SessionNumber};
@@ -13,7 +16,11 @@ use crate::ids::{GroupMark, SessionNumber};
 const HAS_RETAINED: u8 = 0b01;
 const HAS_PUBLISHER: u8 = 0b10;
 const HAS_DELAYED: u8 = 0b100;
+const HAS_KEYS: u8 = 0b1000;
 const HAS_DELAYED_BY: u8 = 0b1_0000;
+const HAS_NOT_BEFORE: u8 = 0b10_0000;
+const HAS_MESSAGE_ID: u8 = 0b100_0000;
+const HAS_MOVED: u8 = 0b1000_0000;
 const QOS: u8 = 0b0011;
 const RETAIN: u8 = 0b0100;
 const IDENTIFIERS: u8 = 0b1000;
@@ -78,11 +85,25 @@ pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     reader.u64()
 }
 
-/// Targets that are no queues.
+/// A message that leaves a queue because it is stored in another, by one and the same record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// The queue that it leaves.
+    pub from: SinkId,
+    /// What it was there.
+    pub offset: Offset,
+    /// How it leaves.
+    pub how: Departure,
+}
+
+/// What else there is to say of a message than which queues take it.
 ///
 /// ```text
-/// flags u8 (retained 0, publisher 1, delayed 2, its publisher 4) | [retained u64] | [publisher u64 | packet_id u16]
+/// flags u8 (retained 0, publisher 1, delayed 2, keys 3, its publisher 4, not before 5, message id 6, moved 7)
+/// | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
+/// | [keys varint | { sink u32 | key u64 } ...] | [not_before_ms u64] | [message id u128]
+/// | [moved: sink u32 | offset u64 | how u8]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5)
 ///                     | [count u8 | identifier varint ...] | [group u32 | key u32] } ...
 /// ```
@@ -97,6 +118,14 @@ pub struct MoreTargets {
     pub delayed: Option<Delayed>,
     /// The client that published it so.
     pub delayed_by: Option<Box<str>>,
+    /// The hashes of its keys, for the queues that go by keys.
+    pub keys: SmallVec<[(SinkId, u64); 1]>,
+    /// Queues deliver it no earlier, in milliseconds since 1970.
+    pub not_before_ms: Option<u64>,
+    /// The hash of the id by which queues know it again.
+    pub message_id: Option<u128>,
+    /// The queue that it leaves by being stored here.
+    pub moved: Option<Moved>,
     /// The durable sessions that get it, in ascending order of their numbers.
     pub sessions: Vec<SessionTarget>,
 }
@@ -105,6 +134,28 @@ impl MoreTargets {
     /// Whether anybody but the publisher would miss it.
     pub fn changes_others(&self) -> bool {
         self.retained.is_some() || !self.sessions.is_empty()
+    }
+
+    /// Whether nobody but queues has to do with the message.
+    #[must_use]
+    pub const fn is_for_queues(&self) -> bool {
+        self.retained.is_none()
+            && self.publisher.is_none()
+            && self.delayed.is_none()
+            && self.moved.is_none()
+            && self.sessions.is_empty()
+    }
+
+    /// The hash of the message's key in a queue.
+    pub fn key_of(&self, sink: SinkId) -> Option<u64> {
+        self.keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
+    }
+
+    /// What a queue is told of the message.
+    pub(crate) fn describe(&self, sink: SinkId, message: &mut NewMessage) {
+        message.key = self.key_of(sink).map_or(Key::NONE, Key);
+        message.not_before = self.not_before_ms.map(UnixMillis);
+        message.message_id = self.message_id.map(MessageId::new);
     }
 
     /// How a session gets one of its copies of the message, see [`copies`].
@@ -121,6 +172,10 @@ impl MoreTargets {
         let delayed_by = self.delayed_by.as_deref().filter(|_| self.delayed.is_some());
         let delayed_by = delayed_by.and_then(|id| Some((u16::try_from(id.len()).ok()?, id)));
         flags |= if delayed_by.is_some() { HAS_DELAYED_BY } else { 0 };
+        flags |= if self.keys.is_empty() { 0 } else { HAS_KEYS };
+        flags |= if self.not_before_ms.is_some() { HAS_NOT_BEFORE } else { 0 };
+        flags |= if self.message_id.is_some() { HAS_MESSAGE_ID } else { 0 };
+        flags |= if self.moved.is_some() { HAS_MOVED } else { 0 };
         out.push(flags);
         if let Some(version) = self.retained {
             out.extend_from_slice(&version.to_le_bytes());
@@ -137,6 +192,7 @@ impl MoreTargets {
             out.extend_from_slice(&len.to_le_bytes());
             out.extend_from_slice(client_id.as_bytes());
         }
+        self.encode_for_queues(out);
         put_varint(out, self.sessions.len() as u64);
         let mut before = 0;
         for target in &self.sessions {
@@ -164,6 +220,49 @@ impl MoreTargets {
         }
     }
 
+    fn encode_for_queues(&self, out: &mut Vec<u8>) {
+        if !self.keys.is_empty() {
+            put_varint(out, self.keys.len() as u64);
+        }
+        for (sink, key) in &self.keys {
+            out.extend_from_slice(&sink.0.to_le_bytes());
+            out.extend_from_slice(&key.to_le_bytes());
+        }
+        if let Some(not_before_ms) = self.not_before_ms {
+            out.extend_from_slice(&not_before_ms.to_le_bytes());
+        }
+        if let Some(message_id) = self.message_id {
+            out.extend_from_slice(&message_id.to_le_bytes());
+        }
+        if let Some(Moved { from, offset, how }) = self.moved {
+            out.extend_from_slice(&from.0.to_le_bytes());
+            out.extend_from_slice(&offset.0.to_le_bytes());
+            out.push(how.number());
+        }
+    }
+
+    fn decode_for_queues(&mut self, flags: u8, reader: &mut Reader<'_>) -> Result<(), RecordError> {
+        if flags & HAS_KEYS != 0 {
+            for _ in 0..reader.varint()? {
+                self.keys.push((SinkId(reader.u32()?), reader.u64()?));
+            }
+        }
+        if flags & HAS_NOT_BEFORE != 0 {
+            self.not_before_ms = Some(reader.u64()?);
+        }
+        if flags & HAS_MESSAGE_ID != 0 {
+            let lower = u128::from(reader.u64()?);
+            self.message_id = Some(u128::from(reader.u64()?) << 64 | lower);
+        }
+        if flags & HAS_MOVED != 0 {
+            let (from, offset) = (SinkId(reader.u32()?), Offset(reader.u64()?));
+            let how = Departure::from_number(reader.u8()?)
+                .ok_or_else(|| reader.error("a way to leave is unknown"))?;
+            self.moved = Some(Moved { from, offset, how });
+        }
+        Ok(())
+    }
+
     pub(super) fn decode(block: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "publish", rest: block };
         let flags = reader.u8()?;
@@ -183,16 +282,17 @@ impl MoreTargets {
             0 => None,
             _ => Some(client_id(&mut reader)?),
         };
+        let mut targets = Self { retained, publisher, delayed, delayed_by, ..Self::default() };
+        targets.decode_for_queues(flags, &mut reader)?;
         let count = reader.varint()?;
-        let mut sessions = Vec::new();
         let mut before = 0_u64;
         for _ in 0..count {
             let gap = reader.varint()?;
             before =
                 before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
-            sessions.push(target(SessionNumber(before), &mut reader)?);
+            targets.sessions.push(target(SessionNumber(before), &mut reader)?);
         }
-        Ok(Self { retained, publisher, delayed, delayed_by, sessions })
+        Ok(targets)
     }
 }
 
@@ -257,6 +357,14 @@ mod tests {
             publisher: Some((SessionNumber(1 << 55), PacketId::MIN)),
             delayed: Some(Delayed { number: 1 << 60, due_ms: 7 }),
             delayed_by: Some("meter-7".into()),
+            keys: [(SinkId(3), 77), (SinkId(u32::MAX), u64::MAX)].into_iter().collect(),
+            not_before_ms: Some(9),
+            message_id: Some(u128::MAX - 7),
+            moved: Some(Moved {
+                from: SinkId(4),
+                offset: Offset(1 << 60),
+                how: Departure::DeadLettered,
+            }),
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),
                 session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),

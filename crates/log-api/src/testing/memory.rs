@@ -211,6 +211,12 @@ impl MemoryLog {
         self.turn.lock().live.values().sum()
     }
 
+    /// Whether records wait for [`Self::commit`].
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.turn.lock().waiting.is_empty()
+    }
+
     /// Bodies that are held without a reference.
     #[must_use]
     pub fn held(&self) -> i64 {

@@ -131,6 +131,49 @@ fn what_is_synced_within_an_interval_is_synced_at_the_end_and_before_the_next_se
 }
 
 #[test]
+fn relaxed_records_are_committed_unsynced_and_synced_with_others_or_in_time() {
+    let (directory, files) = (TempDir::new().unwrap(), FaultyFiles::default());
+    let relaxed = |n| {
+        let mut batch = record(n, 1, 100);
+        batch.relax_last();
+        batch
+    };
+    let hour = Duration::from_secs(3600);
+    let late = Config { relaxed_sync_interval: hour, ..config(directory.path()) };
+    let (log, recorder, _) = start(late, &files);
+    log.append(ME, relaxed(1));
+    recorder.committed(ME, 1);
+    assert_eq!(log.stats().syncs_total, 0, "it is committed when it is written");
+    let mut mixed = relaxed(2);
+    mixed.push(RecordKind::Publish, 0, 1, ShardSet::single(ME), 3, |out| out.push(3));
+    log.append(ME, mixed);
+    recorder.committed(ME, 3);
+    assert_eq!(log.stats().syncs_total, 1, "one of them must be synced");
+    log.append(ME, relaxed(4));
+    recorder.committed(ME, 4);
+    // The power is cut: what was not synced is gone, and nothing else.
+    files.cut_power_after(0);
+    log.shutdown();
+    files.lose_unsynced(|| false);
+    let soon =
+        Config { relaxed_sync_interval: Duration::from_millis(1), ..config(directory.path()) };
+    let files = FaultyFiles::default();
+    let (log, recorder, replayed) = start(soon, &files);
+    assert_eq!(replayed.len(), 3);
+    log.append(ME, relaxed(5));
+    recorder.committed(ME, 1);
+    while log.stats().syncs_total == 0 {
+        std::thread::yield_now();
+    }
+    files.cut_power_after(0);
+    log.shutdown();
+    files.lose_unsynced(|| false);
+    let (log, _, replayed) = start(config(directory.path()), &FaultyFiles::default());
+    assert_eq!(replayed.len(), 4);
+    log.shutdown();
+}
+
+#[test]
 fn without_room_messages_are_refused_settlements_stored_and_it_recovers_by_itself() {
     let (directory, files) = (TempDir::new().unwrap(), FaultyFiles::default());
     let config = config(directory.path());

@@ -21,6 +21,8 @@ struct Group {
     end: u32,
     next_index: u64,
     references: u64,
+    /// Whether none of its records must be synced before it is committed.
+    relaxed: bool,
 }
 
 /// A batch whose headers are filled in.
@@ -53,7 +55,14 @@ impl Writer {
     /// Takes the batches that fit and fills in their headers.
     fn seal_group(&mut self) -> Group {
         let (start, next_index) = (self.end, self.next_index);
-        let mut group = Group { batches: Vec::new(), start, end: start, next_index, references: 0 };
+        let mut group = Group {
+            batches: Vec::new(),
+            start,
+            end: start,
+            next_index,
+            references: 0,
+            relaxed: true,
+        };
         let room = self.current.segment.file_bytes;
         while let Some(waiting) = self.waiting.front() {
             let bytes = waiting.batch.bytes() as u64;
@@ -88,6 +97,7 @@ impl Writer {
             header.seal(segment.salt, at, &mut buffer[record.frame_start..record.frame_end()]);
             group.next_index += 1;
             group.references += u64::from(record.references);
+            group.relaxed &= record.relaxed;
         }
         group.end += buffer.len() as u32;
         group.batches.push(Sealed { from, start, buffer, records });
@@ -105,6 +115,7 @@ impl Writer {
         self.end = group.end;
         self.unsynced_since.get_or_insert_with(|| self.host.now());
         if self.config.sync == SyncMode::Always
+            && !group.relaxed
             && let Err(error) = self.sync()
         {
             self.withdraw(group);

@@ -76,9 +76,13 @@ impl Index {
             };
             index.slots.push_back(Some(Box::new(slot)));
         }
+        // Chunks at the end may have nothing left, and yet the next message has its place behind them.
+        let open_slots = usize::from(open_len > 0);
+        if !index.slots.is_empty() || open_len > 0 {
+            index.slots.resize_with((open_number - first) as usize + open_slots, || None);
+        }
         if open_len > 0 {
             // Places of messages that have left are filled with anything.
-            index.slots.resize_with((open_number - first) as usize + 1, || None);
             index.open.resize(open_len, Entry::plain(StoredAt(0), 0, UnixMillis(0)));
         }
         index

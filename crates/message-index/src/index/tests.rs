@@ -100,6 +100,21 @@ fn one_message_that_stays_does_not_keep_those_after_it() {
     assert_eq!(all(&index), [(Offset(0), entry(0))]);
 }
 
+/// At each end of the messages that ever came: in the middle of a chunk, and where one begins.
+#[test]
+fn an_index_with_a_gap_at_its_end_goes_on_after_a_restart() {
+    for count in [1023, 1024, 1025, 1536] {
+        let mut index = index_of(count);
+        for n in 1..count {
+            index.remove(Offset(n));
+        }
+        let mut restored = Index::restore(index.next(), &index.share());
+        assert_eq!(restored.push(entry(7)), Offset(count));
+        assert_eq!(all(&restored), [(Offset(0), entry(0)), (Offset(count), entry(7))]);
+        restored.check().unwrap();
+    }
+}
+
 #[test]
 fn what_is_placed_is_passed_over_until_it_leaves() {
     let mut index = index_of(1500);

@@ -45,7 +45,9 @@ impl Queue {
             return Err(InputError::NotWaiting(offset));
         }
         self.take_out(offset);
-        self.accepted(offset, actions);
+        // It lives elsewhere now: there is nothing to keep.
+        let at = self.leave(offset, Departure::Settled).at;
+        actions.push(Action::Settled { offset, at });
         Ok(())
     }
 

@@ -313,7 +313,7 @@ impl Model {
                 if !self.messages.get(offset.0 as usize).is_some_and(Message::is_idle) {
                     return false;
                 }
-                self.accepted(*offset);
+                self.redriven(*offset);
             }
             Input::Pause => self.config.paused = true,
             Input::Resume => self.config.paused = false,

@@ -95,6 +95,14 @@ impl Model {
         }
     }
 
+    /// It lives elsewhere: there is nothing to keep.
+    pub(super) fn redriven(&mut self, offset: Offset) {
+        let at = self.leave(offset);
+        self.ledger.settled += 1;
+        self.message(offset).is_replaced = false;
+        self.expected.push(Action::Settled { offset, at });
+    }
+
     pub(super) fn expired(&mut self, offset: Offset) {
         if self.config.dead_letter_expired {
             let attempts = self.message(offset).attempts;

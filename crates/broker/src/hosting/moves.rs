@@ -1,0 +1,96 @@
+//! Messages that leave a queue here for another, until they are stored there. It must not know where they go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use log_api::Position;
+use queue_engine::Offset;
+
+use crate::record::{Leaving, Why};
+use crate::turn::Turn;
+
+/// Bodies that are read in one go.
+const READ_MESSAGES_MAX: usize = 64;
+
+/// Let go by the engine, and not yet elsewhere.
+///
+/// ```text
+///   waiting ──── read ────▶ written ──── the record is committed ────▶ in the other queue
+///      ▲                       │
+///      └──── not stored ───────┘
+/// ```
+/// All of them are in checkpoints, since the engine has forgotten them.
+#[derive(Default)]
+pub(crate) struct Moves {
+    leaving: BTreeMap<Offset, Leaving>,
+    /// Of these, those whose body is being read, in the order of the answers.
+    reading: Vec<Offset>,
+    /// Of these, those whose record is on its way.
+    written: BTreeSet<Offset>,
+    /// Nothing is tried until a timer, or somebody, says so.
+    pub(crate) rests: bool,
+}
+
+impl Moves {
+    pub(crate) fn of(leaving: BTreeMap<Offset, Leaving>) -> Self {
+        Self { leaving, ..Self::default() }
+    }
+
+    pub(crate) fn add(&mut self, offset: Offset, leaving: Leaving) {
+        self.leaving.insert(offset, leaving);
+    }
+
+    pub(crate) const fn leaving(&self) -> &BTreeMap<Offset, Leaving> {
+        &self.leaving
+    }
+
+    pub(crate) fn get(&self, offset: Offset) -> Option<Leaving> {
+        self.leaving.get(&offset).copied()
+    }
+
+    /// Whether some wait, and nothing is done about it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.rests && self.reading.is_empty() && self.leaving.len() > self.written.len()
+    }
+
+    /// Whether some are dead letters.
+    pub(crate) fn has_dead(&self) -> bool {
+        self.leaving.values().any(|leaving| matches!(leaving.why, Why::Dead { .. }))
+    }
+
+    /// Asks the log for bodies.
+    pub(super) fn read(&mut self, token: u64, turn: &mut Turn) {
+        if !self.reading.is_empty() {
+            return;
+        }
+        let waiting = self.leaving.iter().filter(|(offset, _)| !self.written.contains(offset));
+        let (offsets, positions): (Vec<_>, Vec<_>) = waiting
+            .take(READ_MESSAGES_MAX)
+            .map(|(offset, leaving)| (*offset, Position::from_u64(leaving.at.0)))
+            .unzip();
+        if !positions.is_empty() {
+            self.reading = offsets;
+            turn.read(token, positions);
+        }
+    }
+
+    /// The bodies have come; which they are.
+    pub(crate) fn take_read(&mut self) -> Vec<Offset> {
+        std::mem::take(&mut self.reading)
+    }
+
+    /// A record of one is on its way.
+    pub(crate) fn written(&mut self, offset: Offset) {
+        self.written.insert(offset);
+    }
+
+    /// That record was not stored.
+    pub(crate) fn not_written(&mut self, offset: Offset) {
+        self.written.remove(&offset);
+    }
+
+    /// That record is stored.
+    pub(crate) fn is_done(&mut self, offset: Offset) -> Option<Leaving> {
+        self.written.remove(&offset);
+        self.leaving.remove(&offset)
+    }
+}

@@ -1,0 +1,182 @@
+//! An operator sends dead letters back to the queues that gave them up, or to another. Page by page: who asks goes on from
+//! where a page ends.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use log_api::{Position, ReadError};
+use mqtt_router::SinkId;
+use queue_engine::{MessageState, Offset};
+use slab::Slab;
+
+use super::Shard;
+use super::dead_letters::dead_queue;
+use crate::control::Reply;
+use crate::directory::QueueDefinition;
+use crate::record::{Moved, PublishRecord};
+use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
+
+/// Messages of one page at most.
+const PAGE_MAX: usize = 64;
+
+/// Pages under way.
+#[derive(Default)]
+pub(crate) struct Redrives {
+    pages: Slab<Page>,
+    /// Which page a message that is on its way back belongs to.
+    moving: HashMap<(SinkId, Offset), usize>,
+}
+
+struct Page {
+    request: RedriveRequest,
+    /// What is read, in the order of the answers.
+    offsets: Vec<Offset>,
+    result: RedrivePage,
+    /// Records that are not stored yet.
+    open: usize,
+    is_read: bool,
+    failed: bool,
+    reply: Option<Reply<Result<RedrivePage, RedriveError>>>,
+}
+
+impl Redrives {
+    /// Who waits for an answer.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn open_ends(&self) -> usize {
+        self.pages.len()
+    }
+}
+
+impl Shard {
+    /// Begins a page.
+    pub(super) fn redrive(
+        &mut self,
+        request: RedriveRequest,
+        reply: Reply<Result<RedrivePage, RedriveError>>,
+    ) {
+        if self.storage_refusal().is_some() {
+            return reply(Err(RedriveError::NotStored));
+        }
+        let Some(queue) = self.hosting.queue(request.from) else {
+            return reply(Err(RedriveError::NotFound));
+        };
+        let max = request.max.clamp(1, PAGE_MAX);
+        let waiting = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
+        let mut messages = queue.engine.peek(request.offset).filter(|one| waiting(one.state));
+        let page: Vec<_> = messages.by_ref().take(max).map(|one| (one.offset, one.at)).collect();
+        let next = messages.next().map(|one| one.offset);
+        drop(messages);
+        let result = RedrivePage { next, ..RedrivePage::default() };
+        if page.is_empty() {
+            return reply(Ok(result));
+        }
+        let (offsets, positions): (Vec<_>, Vec<_>) =
+            page.into_iter().map(|(offset, at)| (offset, Position::from_u64(at.0))).unzip();
+        let reply = Some(reply);
+        let page = Page { request, offsets, result, open: 0, is_read: false, failed: false, reply };
+        let key = self.redrives.pages.insert(page);
+        self.turn.read(crate::hosting::Hosting::redrive_token(key), positions);
+    }
+
+    /// The bodies of a page have come.
+    pub(super) fn redrive_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
+        let Some(page) = self.redrives.pages.get_mut(key) else { return };
+        let offsets = std::mem::take(&mut page.offsets);
+        let request = page.request.clone();
+        for (offset, record) in offsets.into_iter().zip(records) {
+            // One that cannot be read stays; who asks for it hears of the damage.
+            let Ok(publish) = record.map(PublishRecord::decode) else { continue };
+            let Ok(publish) = publish else { continue };
+            match self.redrive_one(&request, offset, &publish) {
+                Some(Ok(())) => {
+                    self.redrives.moving.insert((request.from, offset), key);
+                    if let Some(page) = self.redrives.pages.get_mut(key) {
+                        page.open += 1;
+                    }
+                }
+                Some(Err(stopped)) => {
+                    if let Some(page) = self.redrives.pages.get_mut(key) {
+                        page.result.stopped = Some(stopped);
+                        page.result.next = None;
+                    }
+                    break;
+                }
+                None => {}
+            }
+        }
+        if let Some(page) = self.redrives.pages.get_mut(key) {
+            page.is_read = true;
+        }
+        self.redrive_over(key);
+    }
+
+    /// Sends one message back. `None` when it is not meant, or not there any more; else why it cannot be.
+    fn redrive_one(
+        &mut self,
+        request: &RedriveRequest,
+        offset: Offset,
+        publish: &PublishRecord,
+    ) -> Option<Result<(), String>> {
+        let message = publish.message().ok()?;
+        let dead_queue = dead_queue(message.properties());
+        if request.only.is_some() && request.only.as_deref() != dead_queue {
+            return None;
+        }
+        let to = request.to.as_deref().or(dead_queue)?;
+        let Some(target) = self.shared.directory.get(to) else {
+            return Some(Err(format!("there is no queue '{to}'")));
+        };
+        if target.sink == request.from {
+            return Some(Err(format!("queue '{to}' is the one that the messages are in")));
+        }
+        let terms = self.shared.routes.terms(target.sink)?;
+        let size = u32::try_from(message.bytes().len() + 64).unwrap_or(u32::MAX);
+        if terms.is_full_for(size) {
+            return Some(Err(format!("queue '{to}' is full")));
+        }
+        let queue = self.hosting.queue(request.from)?;
+        let definition: Arc<QueueDefinition> = Arc::clone(&queue.definition);
+        if !queue.redrive(offset, target.sink, &mut self.turn) {
+            return None;
+        }
+        // What cannot be written now is on its way all the same, and is tried again.
+        match self.move_one(&definition, offset, publish) {
+            Ok(true) => {}
+            Ok(false) | Err(_) => self.hosting.move_on(request.from),
+        }
+        Some(Ok(()))
+    }
+
+    /// A message of a page is stored where it goes.
+    pub(super) fn redriven(&mut self, moved: Moved) {
+        let Some(key) = self.redrives.moving.remove(&(moved.from, moved.offset)) else { return };
+        if let Some(page) = self.redrives.pages.get_mut(key) {
+            page.open -= 1;
+            page.result.redriven += 1;
+        }
+        self.redrive_over(key);
+    }
+
+    /// One is not, but will be when it can.
+    pub(super) fn redrive_failed(&mut self, moved: Moved) {
+        let Some(key) = self.redrives.moving.remove(&(moved.from, moved.offset)) else { return };
+        if let Some(page) = self.redrives.pages.get_mut(key) {
+            page.open -= 1;
+            page.failed = true;
+        }
+        self.redrive_over(key);
+    }
+
+    fn redrive_over(&mut self, key: usize) {
+        let is_over = |page: &Page| page.is_read && page.open == 0;
+        if !self.redrives.pages.get(key).is_some_and(is_over) {
+            return;
+        }
+        let page = self.redrives.pages.remove(key);
+        let answer = if page.failed { Err(RedriveError::NotStored) } else { Ok(page.result) };
+        if let Some(reply) = page.reply {
+            reply(answer);
+        }
+    }
+}

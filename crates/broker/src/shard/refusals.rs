@@ -1,0 +1,89 @@
+//! Why PUBLISH packets were refused whose acknowledgement has others to wait for. It must not know the reasons.
+
+use hashbrown::HashMap;
+use mqtt_types::{Message, PacketId, ReasonCode};
+
+use super::Shard;
+use super::agree::Disagreement;
+use super::live::Live;
+use super::outside::is_outside;
+use super::publish::Publisher;
+use crate::ids::ConnId;
+use crate::outbox::Outbox;
+use crate::timers::Timer;
+
+/// How often it is looked for room for held messages.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Why a message is not taken.
+pub(super) enum Refusal {
+    /// By the log, or for memory.
+    Storage(ReasonCode),
+    /// By a queue.
+    Queues(Box<Disagreement>),
+}
+
+/// The texts that refusals are to bear.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    texts: HashMap<(ConnId, PacketId), Box<str>>,
+}
+
+impl Refusals {
+    pub(super) fn note(&mut self, conn: ConnId, packet_id: PacketId, text: String) {
+        self.texts.insert((conn, packet_id), text.into());
+    }
+
+    /// What to say with a refusal.
+    pub(super) fn take(&mut self, conn: ConnId, packet_id: PacketId) -> Option<String> {
+        if self.texts.is_empty() {
+            return None;
+        }
+        self.texts.remove(&(conn, packet_id)).map(String::from)
+    }
+
+    /// Nobody of that connection is told anything any more.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        if !self.texts.is_empty() {
+            self.texts.retain(|(of, _), _| *of != conn);
+        }
+    }
+}
+
+impl Shard {
+    /// Says no to the publisher of a message, or holds it for room (contract, promise 1).
+    pub(super) fn refuse_for<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        packet_id: PacketId,
+        live: &mut Live<'_>,
+        refusal: &Refusal,
+        out: &mut O,
+    ) {
+        let disagreement = match refusal {
+            Refusal::Storage(reason) => {
+                return self.refuse_or_hold(publisher, packet_id, live, (*reason, None), out);
+            }
+            Refusal::Queues(disagreement) => disagreement,
+        };
+        let conn = publisher.conn;
+        let reason = disagreement.reason_code();
+        if !is_outside(conn) {
+            if self.conns.get(conn).is_some_and(|state| state.connection.version().is_v5()) {
+                self.refusals.note(conn, packet_id, disagreement.to_string());
+            } else {
+                self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
+            }
+        }
+        self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
+    }
+
+    /// Why a held message cannot be taken yet, when that is for a queue to say. It is looked at again.
+    pub(super) fn queue_refusal(&mut self, conn: ConnId, held: &Message) -> Option<ReasonCode> {
+        if !self.queues_full_for(held) {
+            return None;
+        }
+        self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
+        Some(ReasonCode::QUOTA_EXCEEDED)
+    }
+}
