@@ -207,7 +207,7 @@ fn sessions() {
         SessionEvent::Ended,
         SessionEvent::Subscribed(vec![subscription]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
-        SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7], sent_to: 12 },
+        SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
         SessionEvent::Released(PacketId::MIN),
         SessionEvent::Leased(lease),
         SessionEvent::LeaseReceived(lease),

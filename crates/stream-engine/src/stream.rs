@@ -22,6 +22,10 @@ use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, Str
 pub use appending::Full;
 pub use inspecting::{Peeked, ReaderState};
 
+/// Messages that the stream removes at most with one input, so that millions do not hold up everything else. The
+/// rest goes with the next tick, which is due at once, and may be read until then.
+const REMOVALS_MAX: usize = 65_536;
+
 /// One stream.
 #[derive(Debug)]
 pub struct Stream {
@@ -42,6 +46,10 @@ pub struct Stream {
     replaced: Vec<Offset>,
     /// Whether rules have changed, or were not kept in a replay.
     rules_are_stale: bool,
+    /// With so many actions no more is removed by this input.
+    enough_at: usize,
+    /// Whether the last input left something to be removed.
+    has_more: bool,
 }
 
 impl Stream {
@@ -60,6 +68,8 @@ impl Stream {
             newest: HashMap::default(),
             replaced: Vec::new(),
             rules_are_stale: false,
+            enough_at: 0,
+            has_more: false,
         }
     }
 
@@ -90,11 +100,13 @@ impl Stream {
             Input::Resume => self.resume(),
             Input::Reconfigure(config) => self.reconfigure(*config),
         }
+        self.enough_at = actions.len() + REMOVALS_MAX;
         self.time_passes(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
         self.drop_oldest(actions);
+        self.has_more = actions.len() >= self.enough_at;
         self.deliver(actions);
         Ok(())
     }
@@ -102,6 +114,9 @@ impl Stream {
     /// When it wants a tick, if nothing else happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.has_more || self.rules_are_stale {
+            return Some(self.now);
+        }
         let wall = [self.expiry.first(), self.next_to_forget().map(|(due, _)| due)];
         let wall = wall.into_iter().flatten().min().and_then(|due| self.clock.when(due));
         [wall, self.readers.first_wake()].into_iter().flatten().min()

@@ -83,7 +83,7 @@ impl Stream {
 
     /// Drops the oldest as long as there are too many.
     pub(super) fn drop_oldest(&mut self, actions: &mut Vec<Action>) {
-        while self.is_over_limit() {
+        while self.is_over_limit() && actions.len() < self.enough_at {
             let Some(oldest) = self.index.first_from(Offset(0)) else { return };
             self.remove(oldest, Departure::Dropped, actions);
         }

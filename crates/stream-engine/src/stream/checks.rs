@@ -25,11 +25,12 @@ impl Stream {
         }
         let is_over = self.config.max_messages.is_some_and(|max| ledger.kept > max)
             || self.config.max_bytes.is_some_and(|max| ledger.bytes > max);
-        ensure(!is_over, || format!("more is kept than may be: {ledger:?}"))
+        ensure(self.has_more || !is_over, || format!("more is kept than may be: {ledger:?}"))
     }
 
     fn check_messages(&self) -> Result<(), String> {
-        let now = self.clock.at(self.now).filter(|_| !self.rules_are_stale);
+        let is_done = !self.rules_are_stale && !self.has_more;
+        let now = self.clock.at(self.now).filter(|_| is_done);
         let mut keyed = 0;
         for (offset, entry) in self.index.iter_from(Offset(0)) {
             let deadline = self.deadline(&entry);

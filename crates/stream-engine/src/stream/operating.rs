@@ -53,9 +53,11 @@ impl Stream {
 
     /// Makes good what a replay left undone, and what other properties ask for.
     pub(super) fn apply_rules(&mut self, actions: &mut Vec<Action>) {
-        self.rules_are_stale = false;
-        for offset in std::mem::take(&mut self.replaced) {
+        let room = self.enough_at.saturating_sub(actions.len());
+        let later = self.replaced.split_off(room.min(self.replaced.len()));
+        for offset in std::mem::replace(&mut self.replaced, later) {
             self.remove(offset, Departure::Replaced, actions);
         }
+        self.rules_are_stale = !self.replaced.is_empty();
     }
 }

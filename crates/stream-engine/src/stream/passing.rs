@@ -29,7 +29,9 @@ impl Stream {
     }
 
     fn expire(&mut self, now: UnixMillis, actions: &mut Vec<Action>) {
-        while let Some(chunk) = self.expiry.pop_due(now) {
+        while actions.len() < self.enough_at
+            && let Some(chunk) = self.expiry.pop_due(now)
+        {
             let (mut due, mut next) = (Vec::new(), NEVER);
             for (offset, entry) in self.index.iter_of(chunk) {
                 let deadline = self.deadline(&entry);

@@ -55,6 +55,45 @@ fn the_oldest_go_first_when_there_are_too_many() {
     );
 }
 
+/// Whatever has to go at once goes in steps.
+#[test]
+fn millions_do_not_go_with_one_input() {
+    use stdx::{Instant, UnixMillis};
+    use stream_engine::{Input, Key, NewMessage, StoredAt, Stream, invariants};
+    let changes: [fn(&mut StreamConfig); 3] = [
+        |config| config.max_messages = Some(1),
+        |config| config.retention = std::time::Duration::from_secs(1),
+        |config| config.last_value = true,
+    ];
+    for (change, left) in changes.into_iter().zip([1, 0, 1]) {
+        let mut stream = Stream::new(StreamConfig { keyed: true, ..config() });
+        let mut actions = Vec::new();
+        let mut handle = |stream: &mut Stream, input| {
+            actions.clear();
+            stream.handle(Instant::ZERO, input, &mut actions).expect("legal");
+            invariants::check(stream).unwrap_or_else(|violation| panic!("{violation}"));
+            actions.len()
+        };
+        for n in 0..150_000 {
+            let message = NewMessage::new(StoredAt(n), 1, UnixMillis(1000));
+            stream.replay_append(&NewMessage { key: Key(7), ..message });
+        }
+        handle(&mut stream, Input::Clock(UnixMillis(9000)));
+        let mut config = stream.config().clone();
+        change(&mut config);
+        let mut removed = vec![handle(&mut stream, Input::Reconfigure(Box::new(config)))];
+        while stream.next_deadline() == Some(Instant::ZERO) {
+            removed.push(handle(&mut stream, Input::Tick));
+        }
+        assert_eq!(removed.len(), 3, "{removed:?}");
+        assert!(removed.iter().all(|count| *count < 66_100), "{removed:?}");
+        assert_eq!(
+            (stream.ledger().kept, removed.iter().sum::<usize>()),
+            (left, 150_000 - left as usize)
+        );
+    }
+}
+
 #[test]
 fn what_cannot_stay_is_said_before() {
     use stream_engine::{Full, Stream};
