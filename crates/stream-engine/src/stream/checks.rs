@@ -46,6 +46,10 @@ impl Stream {
                 })?;
             }
         }
+        // The open chunk is kept when nothing is left of it.
+        ensure(self.expiry.len() <= self.index.chunks().count() + 1, || {
+            "deadlines of what has left are kept".to_owned()
+        })?;
         ensure(keyed == self.newest.len(), || "what has left is the newest of a key".to_owned())
     }
 }
