@@ -1,6 +1,6 @@
 //! Which messages of a chunk are still here. It must not know where the chunk is.
 
-use super::chunk::CHUNK_MESSAGES;
+use crate::chunk::CHUNK_MESSAGES;
 
 const WORD_BITS: usize = u64::BITS as usize;
 

@@ -2,7 +2,7 @@
 //! It must not know what the numbers mean.
 
 /// Zeros behind the last column, so that eight bytes can be read at every number.
-pub(super) const PADDING: usize = 8;
+pub(crate) const PADDING: usize = 8;
 
 /// Where one column's numbers are among the bytes of its chunk, and how they read.
 ///
@@ -10,16 +10,16 @@ pub(super) const PADDING: usize = 8;
 /// number i = base + the `width` bytes, little-endian, at start + i × width
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Column {
-    pub(super) base: u64,
+pub(crate) struct Column {
+    pub(crate) base: u64,
     /// 0 to 8. A column of equal numbers needs no bytes.
-    pub(super) width: u8,
-    pub(super) start: u32,
+    pub(crate) width: u8,
+    pub(crate) start: u32,
 }
 
 impl Column {
     /// Packs numbers behind what is there.
-    pub(super) fn pack(numbers: impl Iterator<Item = u64> + Clone, bytes: &mut Vec<u8>) -> Self {
+    pub(crate) fn pack(numbers: impl Iterator<Item = u64> + Clone, bytes: &mut Vec<u8>) -> Self {
         let (mut base, mut most) = (u64::MAX, 0);
         for number in numbers.clone() {
             (base, most) = (base.min(number), most.max(number));
@@ -38,7 +38,7 @@ impl Column {
     }
 
     /// Number `at`. The bytes must be those it was packed into, with padding behind.
-    pub(super) fn get(&self, at: usize, bytes: &[u8]) -> u64 {
+    pub(crate) fn get(&self, at: usize, bytes: &[u8]) -> u64 {
         if self.width == 0 {
             return self.base;
         }

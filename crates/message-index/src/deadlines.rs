@@ -11,7 +11,7 @@ use stdx::UnixMillis;
 
 /// The deadlines of chunks.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines {
+pub struct Deadlines {
     by_time: BTreeSet<(UnixMillis, u64)>,
     of_chunk: HashMap<u64, UnixMillis, FixedState>,
     /// The chunk noted last: messages of one chunk come together.
@@ -20,7 +20,7 @@ pub(crate) struct Deadlines {
 
 impl Deadlines {
     /// Something in a chunk is due then, or before.
-    pub(crate) fn note(&mut self, chunk: u64, due: UnixMillis) {
+    pub fn note(&mut self, chunk: u64, due: UnixMillis) {
         if self.last.is_some_and(|(last, known)| last == chunk && known <= due) {
             return;
         }
@@ -37,7 +37,7 @@ impl Deadlines {
     }
 
     /// A chunk is gone, or nothing in it falls due.
-    pub(crate) fn forget(&mut self, chunk: u64) {
+    pub fn forget(&mut self, chunk: u64) {
         if self.last.is_some_and(|(last, _)| last == chunk) {
             self.last = None;
         }
@@ -46,28 +46,35 @@ impl Deadlines {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all.
+    pub fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// The first deadline.
-    pub(crate) fn first(&self) -> Option<UnixMillis> {
+    pub fn first(&self) -> Option<UnixMillis> {
         self.by_time.first().map(|(due, _)| *due)
     }
 
     /// Takes out a chunk whose deadline is over.
-    pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<u64> {
+    pub fn pop_due(&mut self, now: UnixMillis) -> Option<u64> {
         let (_, chunk) = *self.by_time.first().filter(|(due, _)| *due <= now)?;
         self.forget(chunk);
         Some(chunk)
     }
 
     /// The deadline of a chunk.
-    pub(crate) fn of(&self, chunk: u64) -> Option<UnixMillis> {
+    pub fn of(&self, chunk: u64) -> Option<UnixMillis> {
         self.of_chunk.get(&chunk).copied()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_time.is_empty()
+    }
+
+    /// Chunks with a deadline.
+    pub fn len(&self) -> usize {
         self.by_time.len()
     }
 }

@@ -1,16 +1,18 @@
 //! Settled messages that are kept in the index for a while. It must not know for how long.
 
-use super::{Entry, Index, Present, Removed, split};
+use super::{Index, Removed, split};
+use crate::chunk::Entry;
+use crate::present::Present;
 use crate::{Offset, StoredAt};
 
 impl Index {
     /// Settled messages that are kept.
-    pub(crate) const fn kept_len(&self) -> u64 {
+    pub const fn kept_len(&self) -> u64 {
         self.kept
     }
 
     /// Takes a message out and keeps it as settled.
-    pub(crate) fn keep(&mut self, offset: Offset) -> Option<Entry> {
+    pub fn keep(&mut self, offset: Offset) -> Option<Entry> {
         let (number, at) = split(offset);
         // First, so that its chunk is not freed.
         let slot = self.slot_mut(number).filter(|slot| slot.present.contains(at))?;
@@ -20,20 +22,20 @@ impl Index {
     }
 
     /// Whether a message was settled and is kept.
-    pub(crate) fn is_kept(&self, offset: Offset) -> bool {
+    pub fn is_kept(&self, offset: Offset) -> bool {
         let (number, at) = split(offset);
         let kept = self.slot(number).and_then(|slot| slot.kept.as_ref());
         kept.is_some_and(|kept| kept.contains(at))
     }
 
     /// A kept message.
-    pub(crate) fn get_kept(&self, offset: Offset) -> Option<Entry> {
+    pub fn get_kept(&self, offset: Offset) -> Option<Entry> {
         let (number, at) = split(offset);
         self.is_kept(offset).then(|| self.entry(self.slot(number)?, at)).flatten()
     }
 
     /// The first kept message at or after `from`.
-    pub(crate) fn first_kept(&self, from: Offset) -> Option<Offset> {
+    pub fn first_kept(&self, from: Offset) -> Option<Offset> {
         if self.kept == 0 {
             return None;
         }
@@ -41,14 +43,14 @@ impl Index {
     }
 
     /// All kept messages at or after `from`, in order.
-    pub(crate) fn kept_from(&self, from: Offset) -> impl Iterator<Item = (Offset, StoredAt)> {
+    pub fn kept_from(&self, from: Offset) -> impl Iterator<Item = (Offset, StoredAt)> {
         let next = move |after: &Offset| self.first_kept(after.next());
         let offsets = std::iter::successors(self.first_kept(from), next);
         offsets.filter_map(|offset| Some((offset, self.get_kept(offset)?.at)))
     }
 
     /// Gives up a kept message.
-    pub(crate) fn forget(&mut self, offset: Offset) -> Option<Removed> {
+    pub fn forget(&mut self, offset: Offset) -> Option<Removed> {
         let entry = self.get_kept(offset)?;
         let (number, _) = split(offset);
         self.unkeep(offset);
@@ -57,7 +59,7 @@ impl Index {
     }
 
     /// Makes a kept message one that is still here.
-    pub(crate) fn take_back(&mut self, offset: Offset) -> Option<Entry> {
+    pub fn take_back(&mut self, offset: Offset) -> Option<Entry> {
         let entry = self.get_kept(offset)?;
         let (number, at) = split(offset);
         self.slot_mut(number)?.present.insert(at);

@@ -156,3 +156,25 @@ fn what_is_kept_comes_back_or_is_forgotten() {
         index.check().unwrap();
     }
 }
+
+#[test]
+fn messages_from_an_offset_on_are_counted() {
+    let mut index = index_of(3000);
+    let counted = |index: &Index| {
+        for from in [0, 1, 511, 512, 700, 1023, 1024, 2999, 3000, 9000] {
+            let count = index.iter_from(Offset(from)).count() as u64;
+            assert_eq!(index.len_from(Offset(from)), count, "from {from}");
+        }
+    };
+    counted(&Index::default());
+    counted(&index);
+    let mut remove = |offsets: &mut dyn Iterator<Item = u64>| {
+        for n in offsets {
+            index.remove(Offset(n));
+        }
+        counted(&index);
+    };
+    remove(&mut (0..700));
+    remove(&mut (900..3000).filter(|n| n % 3 == 0));
+    remove(&mut (0..3000));
+}

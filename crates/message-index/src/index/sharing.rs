@@ -4,23 +4,58 @@ use std::sync::Arc;
 
 use stdx::UnixMillis;
 
-use super::{Chunk, Entry, Index, NEVER, Present, Slot, split};
+use super::{Index, Slot, split};
+use crate::chunk::{Chunk, Entry, NEVER};
+use crate::present::Present;
 use crate::{Offset, StoredAt};
 
 /// A chunk as a snapshot holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SharedChunk {
+pub struct SharedChunk {
     /// Its first offset, divided by 512.
-    pub(crate) number: u64,
-    pub(crate) present: Present,
+    pub(super) number: u64,
+    pub(super) present: Present,
     /// Messages that were settled and are kept.
-    pub(crate) kept: Present,
-    pub(crate) chunk: Arc<Chunk>,
+    pub(super) kept: Present,
+    pub(super) chunk: Arc<Chunk>,
+}
+
+impl SharedChunk {
+    /// Its number: its first offset, divided by 512.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Messages that are still here.
+    #[must_use]
+    pub const fn waiting(&self) -> u64 {
+        self.present.len() as u64
+    }
+
+    /// Messages that were settled and are kept.
+    #[must_use]
+    pub const fn kept(&self) -> u64 {
+        self.kept.len() as u64
+    }
+
+    /// Whether a message of this chunk is still here.
+    #[must_use]
+    pub const fn contains(&self, offset: Offset) -> bool {
+        let (number, at) = split(offset);
+        number == self.number && self.present.contains(at)
+    }
+
+    /// Whether both are the same bytes in memory.
+    #[must_use]
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.chunk, &other.chunk)
+    }
 }
 
 impl Index {
     /// An index that goes on after `next` messages with those in the chunks, which must be in order and below `next`.
-    pub(crate) fn restore(next: Offset, chunks: &[SharedChunk]) -> Self {
+    pub fn restore(next: Offset, chunks: &[SharedChunk]) -> Self {
         let (open_number, open_len) = split(next);
         let first = chunks.first().map_or(open_number, |chunk| chunk.number);
         let mut index = Self { first, next, ..Self::default() };
@@ -54,7 +89,7 @@ impl Index {
     }
 
     /// Chunks with messages that are still here or kept, in order. Packed ones are shared, not copied.
-    pub(crate) fn share(&self) -> Vec<SharedChunk> {
+    pub fn share(&self) -> Vec<SharedChunk> {
         let slots = (self.first..).zip(&self.slots);
         let used = slots.filter_map(|(number, slot)| Some((number, slot.as_ref()?)));
         let used = used.filter(|(_, slot)| !slot.present.is_empty() || slot.kept.is_some());
@@ -68,7 +103,7 @@ impl Index {
 
     /// Numbers of the chunks with messages that are still here, and times in each before which no message was stored, and
     /// none runs out by itself.
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = (u64, UnixMillis, UnixMillis)> {
+    pub fn chunks(&self) -> impl Iterator<Item = (u64, UnixMillis, UnixMillis)> {
         let of_open = |time: fn(&Entry) -> UnixMillis| self.open.iter().map(time).min();
         self.used().map(move |(number, slot)| match &slot.packed {
             Some(chunk) => (number, chunk.stored_first(), chunk.expires_first()),
@@ -81,13 +116,13 @@ impl Index {
     }
 
     /// The chunk to look in for the first message that was stored then or later, as far as times are in order.
-    pub(crate) fn chunk_at(&self, time: UnixMillis) -> u64 {
+    pub fn chunk_at(&self, time: UnixMillis) -> u64 {
         let earlier = self.chunks().take_while(|(_, stored, _)| *stored < time);
         earlier.last().map_or(self.first, |(number, ..)| number)
     }
 
     /// Messages that are still here and were held back at first.
-    pub(crate) fn held_back(&self) -> impl Iterator<Item = (Offset, Entry)> {
+    pub fn held_back(&self) -> impl Iterator<Item = (Offset, Entry)> {
         let may = |slot: &Slot| slot.packed.as_ref().is_none_or(|chunk| chunk.may_be_held_back());
         let chunks = self.used().filter(move |(_, slot)| may(slot));
         let messages = chunks.flat_map(|(number, _)| self.iter_of(number));

@@ -1,29 +1,27 @@
-//! The index of a queue: for each message that is still here, where its body is, its size, when it was stored, its key
-//! and its times. It must not know consumers, or what state a message is in.
+//! The messages that are still here, chunk by chunk. It must not know what state a message is in.
 //!
 //! This is all that a waiting message costs: chunks of 512 messages, packed when full, freed when empty.
 
-mod chunk;
-mod column;
 mod keeping;
-mod present;
+mod layout;
 mod sharing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub(crate) use chunk::{CHUNK_MESSAGES, COLUMNS, COLUMNS_V1, Chunk, Entry, NEVER};
-pub(crate) use present::{PRESENT_WORDS, Present};
-pub(crate) use sharing::SharedChunk;
-
+use crate::chunk::{CHUNK_MESSAGES, Chunk, Entry};
+use crate::present::Present;
 use crate::{Key, Offset, StoredAt};
+
+pub use layout::{ChunkError, ChunkLayout};
+pub use sharing::SharedChunk;
 
 const CHUNK: u64 = CHUNK_MESSAGES as u64;
 
 /// A chunk with messages that are still here, or settled and kept.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Slot {
-    pub(crate) present: Present,
+struct Slot {
+    present: Present,
     /// Messages that are passed over when the next one is looked for, because they are in a place of their own.
     placed: Option<Box<Present>>,
     /// Messages that were settled and are kept.
@@ -40,7 +38,7 @@ impl Slot {
 
 /// All messages that are still here, by offset.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
+pub struct Index {
     /// The number of the first chunk of `slots`.
     first: u64,
     /// Chunks in order; none: nothing of it is here any more.
@@ -55,10 +53,11 @@ pub(crate) struct Index {
 
 /// What was taken out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Removed {
-    pub(crate) entry: Entry,
+pub struct Removed {
+    /// The message.
+    pub entry: Entry,
     /// The number of its chunk, if nothing is left in it.
-    pub(crate) freed: Option<u64>,
+    pub freed: Option<u64>,
 }
 
 const fn split(offset: Offset) -> (u64, usize) {
@@ -66,33 +65,38 @@ const fn split(offset: Offset) -> (u64, usize) {
 }
 
 /// The number of a message's chunk.
-pub(crate) const fn chunk_of(offset: Offset) -> u64 {
+pub const fn chunk_of(offset: Offset) -> u64 {
     offset.0 / CHUNK
 }
 
 /// The first message of a chunk.
-pub(crate) const fn first_of(chunk: u64) -> Offset {
+pub const fn first_of(chunk: u64) -> Offset {
     Offset(chunk * CHUNK)
 }
 
 impl Index {
     /// The offset that the next message gets, which is the number of messages that ever came.
-    pub(crate) const fn next(&self) -> Offset {
+    pub const fn next(&self) -> Offset {
         self.next
     }
 
+    /// Whether no message is here.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Messages that are still here.
-    pub(crate) const fn len(&self) -> u64 {
+    pub const fn len(&self) -> u64 {
         self.len
     }
 
     /// The sum of their sizes.
-    pub(crate) const fn bytes(&self) -> u64 {
+    pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Adds a message.
-    pub(crate) fn push(&mut self, entry: Entry) -> Offset {
+    pub fn push(&mut self, entry: Entry) -> Offset {
         let offset = self.next;
         let (number, at) = split(offset);
         if at == 0 && self.slots.is_empty() {
@@ -132,7 +136,7 @@ impl Index {
     }
 
     /// Whether the message is still here.
-    pub(crate) fn contains(&self, offset: Offset) -> bool {
+    pub fn contains(&self, offset: Offset) -> bool {
         self.present(offset).is_some()
     }
 
@@ -141,12 +145,12 @@ impl Index {
     }
 
     /// A message that is still here.
-    pub(crate) fn get(&self, offset: Offset) -> Option<Entry> {
+    pub fn get(&self, offset: Offset) -> Option<Entry> {
         self.entry(self.present(offset)?, split(offset).1)
     }
 
     /// Where the body of a message is that is still here.
-    pub(crate) fn body(&self, offset: Offset) -> Option<StoredAt> {
+    pub fn body(&self, offset: Offset) -> Option<StoredAt> {
         let (slot, at) = (self.present(offset)?, split(offset).1);
         match &slot.packed {
             Some(chunk) => Some(chunk.body(at)),
@@ -155,7 +159,7 @@ impl Index {
     }
 
     /// The key of a message that is still here.
-    pub(crate) fn key(&self, offset: Offset) -> Option<Key> {
+    pub fn key(&self, offset: Offset) -> Option<Key> {
         let (slot, at) = (self.present(offset)?, split(offset).1);
         match &slot.packed {
             Some(chunk) => Some(chunk.key(at)),
@@ -164,7 +168,7 @@ impl Index {
     }
 
     /// Takes a message out.
-    pub(crate) fn remove(&mut self, offset: Offset) -> Option<Removed> {
+    pub fn remove(&mut self, offset: Offset) -> Option<Removed> {
         let entry = self.get(offset)?;
         let (number, at) = split(offset);
         let slot = self.slot_mut(number).expect("a message was found in it");
@@ -190,7 +194,7 @@ impl Index {
     }
 
     /// Lets a message be passed over by [`Index::first_unplaced`], as long as it is here.
-    pub(crate) fn place(&mut self, offset: Offset) {
+    pub fn place(&mut self, offset: Offset) {
         let (number, at) = split(offset);
         let Some(slot) = self.slot_mut(number).filter(|slot| slot.present.contains(at)) else {
             return;
@@ -202,19 +206,19 @@ impl Index {
     }
 
     /// Whether a message is passed over.
-    pub(crate) fn is_placed(&self, offset: Offset) -> bool {
+    pub fn is_placed(&self, offset: Offset) -> bool {
         let (number, at) = split(offset);
         let placed = self.slot(number).and_then(|slot| slot.placed.as_ref());
         placed.is_some_and(|placed| placed.contains(at))
     }
 
     /// The first message at or after `from` that is still here.
-    pub(crate) fn first_from(&self, from: Offset) -> Option<Offset> {
+    pub fn first_from(&self, from: Offset) -> Option<Offset> {
         self.search(from, |slot, at| slot.present.first_from(at))
     }
 
     /// The first message at or after `from` that is still here and not passed over.
-    pub(crate) fn first_unplaced(&self, from: Offset) -> Option<Offset> {
+    pub fn first_unplaced(&self, from: Offset) -> Option<Offset> {
         self.search(from, |slot, at| match &slot.placed {
             Some(placed) => slot.present.first_without(placed, at),
             None => slot.present.first_from(at),
@@ -222,7 +226,7 @@ impl Index {
     }
 
     /// All messages at or after `from` that are passed over, in order.
-    pub(crate) fn placed_from(&self, from: Offset) -> impl Iterator<Item = Offset> {
+    pub fn placed_from(&self, from: Offset) -> impl Iterator<Item = Offset> {
         let next = |from| self.search(from, |slot, at| slot.placed.as_ref()?.first_from(at));
         std::iter::successors(next(from), move |after| next(after.next()))
     }
@@ -241,20 +245,39 @@ impl Index {
         None
     }
 
+    /// How many messages at or after `from` are still here. Quick where nothing has left but from the front.
+    pub fn len_from(&self, from: Offset) -> u64 {
+        let first = self.first_from(Offset(0)).unwrap_or(self.next);
+        let all = self.next.0 - first.0;
+        if all == self.len {
+            return self.next.0.saturating_sub(from.0).min(all);
+        }
+        let (number, at) = split(from);
+        let skipped = number.saturating_sub(self.first);
+        let slots =
+            (self.first..).zip(&self.slots).skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let used = slots.filter_map(|(number, slot)| Some((number, slot.as_deref()?)));
+        let counts = used.map(|(chunk, slot)| match chunk == number {
+            true => slot.present.iter().filter(|here| *here >= at).count() as u64,
+            false => slot.present.len() as u64,
+        });
+        counts.sum()
+    }
+
     /// All messages that are still here, at or after `from`, in order.
-    pub(crate) fn iter_from(&self, from: Offset) -> impl Iterator<Item = (Offset, Entry)> {
+    pub fn iter_from(&self, from: Offset) -> impl Iterator<Item = (Offset, Entry)> {
         let next = move |after: &Offset| self.first_from(after.next());
         let offsets = std::iter::successors(self.first_from(from), next);
         offsets.filter_map(|offset| Some((offset, self.get(offset)?)))
     }
 
     /// The messages of a chunk that are still here, in order.
-    pub(crate) fn iter_of(&self, chunk: u64) -> impl Iterator<Item = (Offset, Entry)> {
+    pub fn iter_of(&self, chunk: u64) -> impl Iterator<Item = (Offset, Entry)> {
         self.iter_from(first_of(chunk)).take_while(move |(offset, _)| chunk_of(*offset) == chunk)
     }
 
     /// Bytes it occupies.
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         let slots = self.slots.iter().flatten();
         let chunks = slots.map(|slot| {
             let sets = usize::from(slot.placed.is_some()) + usize::from(slot.kept.is_some());
@@ -267,7 +290,7 @@ impl Index {
     }
 
     /// What must hold; the first thing that does not.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         let (open_number, open_len) = split(self.next);
         if self.open.len() != open_len {
             return Err(format!("{} messages in the open chunk, not {open_len}", self.open.len()));

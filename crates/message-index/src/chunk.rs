@@ -3,11 +3,11 @@
 
 use stdx::UnixMillis;
 
-use super::column::{Column, PADDING};
+use crate::column::{Column, PADDING};
 use crate::{Key, StoredAt};
 
 /// Messages in a full chunk.
-pub(crate) const CHUNK_MESSAGES: usize = 512;
+pub const CHUNK_MESSAGES: usize = 512;
 
 /// Columns in a chunk.
 pub(crate) const COLUMNS: usize = 7;
@@ -23,23 +23,28 @@ const NOT_BEFORE: usize = 6;
 
 /// What the index knows of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: StoredAt,
-    pub(crate) size: u32,
-    pub(crate) stored: UnixMillis,
-    pub(crate) key: Key,
+pub struct Entry {
+    /// Where its body is.
+    pub at: StoredAt,
+    /// Its bytes, as limits count them.
+    pub size: u32,
+    /// When it was stored.
+    pub stored: UnixMillis,
+    /// Its key.
+    pub key: Key,
     /// [`NEVER`]: it does not run out by itself. Not before it was stored.
-    pub(crate) expires: UnixMillis,
+    pub expires: UnixMillis,
     /// When it was stored, or later.
-    pub(crate) not_before: UnixMillis,
+    pub not_before: UnixMillis,
 }
 
 /// The time at which nothing happens.
-pub(crate) const NEVER: UnixMillis = UnixMillis(u64::MAX);
+pub const NEVER: UnixMillis = UnixMillis(u64::MAX);
 
 impl Entry {
     /// Its place in a body alone: nothing is known of the rest.
-    pub(crate) const fn plain(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
+    #[must_use]
+    pub const fn plain(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
         Self { at, size, stored, key: Key::NONE, expires: NEVER, not_before: stored }
     }
 
@@ -49,7 +54,8 @@ impl Entry {
     }
 
     /// Whether it is held back at first.
-    pub(crate) fn is_held_back(&self) -> bool {
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
         self.not_before > self.stored
     }
 
