@@ -315,7 +315,7 @@ fn command(options: &Options, data_dir: &Path) -> Command {
 }
 
 /// `WEIR_BIN`, else the release binary of this workspace.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("WEIR_BIN") {
         return PathBuf::from(path);
     }

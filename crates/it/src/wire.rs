@@ -139,8 +139,24 @@ impl Client {
     /// The broker does not listen.
     #[must_use]
     pub fn knock(to: SocketAddr, connect: &Connect) -> Self {
-        let stream = TcpStream::connect(to).expect("the broker listens");
-        stream.set_nodelay(true).expect("TCP_NODELAY can be set");
+        Self::open(to, connect).expect("the broker listens")
+    }
+
+    /// Connects to a broker that may be gone, or go, meanwhile.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn try_connect(to: SocketAddr, connect: &Connect) -> io::Result<Self> {
+        let mut client = Self::open(to, connect)?;
+        match client.packet(DEADLINE)? {
+            Some((0x20, body)) if body.get(1) == Some(&0) => Ok(client),
+            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    fn open(to: SocketAddr, connect: &Connect) -> io::Result<Self> {
+        let stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?;
         let version = connect.version;
         let mut client = Self {
             stream,
@@ -149,8 +165,8 @@ impl Client {
             early: VecDeque::new(),
             last_id: 0,
         };
-        client.send(&connect_packet(connect)).expect("CONNECT can be sent");
-        client
+        client.send(&connect_packet(connect))?;
+        Ok(client)
     }
 
     /// The code of the CONNACK; none when none comes in time.
@@ -165,6 +181,14 @@ impl Client {
 
     /// Subscribes to one filter and gives the reason code.
     pub fn subscribe(&mut self, filter: &str, qos: u8) -> u8 {
+        self.try_subscribe(filter, qos).expect("a SUBACK comes")
+    }
+
+    /// The same at a broker that may go meanwhile.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn try_subscribe(&mut self, filter: &str, qos: u8) -> io::Result<u8> {
         let id = self.next_id();
         let mut body = id.to_be_bytes().to_vec();
         if self.version == Version::V5 {
@@ -172,11 +196,18 @@ impl Client {
         }
         put_text(&mut body, filter);
         body.push(qos);
-        self.send(&packet(0x82, &body)).expect("SUBSCRIBE can be sent");
-        let subscribed = |event: &Event| matches!(event, Event::Subscribed { .. });
-        match self.wait_for("SUBACK", subscribed) {
-            Event::Subscribed { code } => code,
-            other => unreachable!("{other:?} was not waited for"),
+        self.send(&packet(0x82, &body))?;
+        let mut others = VecDeque::new();
+        loop {
+            match self.next(DEADLINE) {
+                Some(Event::Subscribed { code }) => {
+                    self.early.extend(others);
+                    return Ok(code);
+                }
+                Some(message @ Event::Message { .. }) => others.push_back(message),
+                Some(Event::Closed) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                other => panic!("wanted SUBACK, got {other:?}"),
+            }
         }
     }
 
@@ -192,8 +223,15 @@ impl Client {
 
     /// Sends a PUBLISH of QoS 0.
     pub fn publish_qos0(&mut self, topic: &str, payload: &[u8]) {
-        let bytes = publish_packet(self.version, topic, payload, None);
-        self.send(&bytes).expect("PUBLISH can be sent");
+        self.try_publish_qos0(topic, payload).expect("PUBLISH can be sent");
+    }
+
+    /// The same at a broker that may go meanwhile.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn try_publish_qos0(&mut self, topic: &str, payload: &[u8]) -> io::Result<()> {
+        self.send(&publish_packet(self.version, topic, payload, None))
     }
 
     /// Publishes with QoS 1 and waits for the reason code of the PUBACK.
@@ -273,13 +311,13 @@ impl Client {
         self.send(&packet(0x40, &id.to_be_bytes()))
     }
 
-    /// Settles a message with a reason code; of 5.0 only.
+    /// Settles a message with a reason code, which version 5 has.
     ///
     /// # Errors
     /// The connection is closed.
-    pub fn ack_with(&mut self, id: u16, reason: u8) -> io::Result<()> {
+    pub fn settle(&mut self, id: u16, code: u8) -> io::Result<()> {
         let [high, low] = id.to_be_bytes();
-        self.send(&packet(0x40, &[high, low, reason]))
+        self.send(&packet(0x40, &[high, low, code]))
     }
 
     /// Comes back when the broker has taken all that was sent before.

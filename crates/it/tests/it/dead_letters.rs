@@ -20,7 +20,7 @@ fn a_rejected_message_is_a_dead_letter_over_kill_and_comes_back_by_redrive() {
         let (_, payload, id) = consumer.message();
         assert_eq!(payload, n.to_string().as_bytes());
         let code = if n % 10 == 3 { 0x99 } else { 0 };
-        consumer.ack_with(id.expect("QoS 1"), code).expect("sent");
+        consumer.settle(id.expect("QoS 1"), code).expect("sent");
     }
     weir.rest()
         .until("work/#", "all are dealt with", |ledger| ledger.ready + ledger.in_flight == 0);

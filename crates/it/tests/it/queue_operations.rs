@@ -123,7 +123,7 @@ fn a_queue_that_stands_still_raises_an_alarm_and_metrics_say_how_far_it_is_behin
     let mut publisher = weir.connect(&Connect::new("publisher"));
     assert_eq!(publisher.publish_acked("slow", b"x"), 0);
     let (_, _, id) = consumer.message();
-    consumer.ack_with(id.expect("QoS 1"), 0x97).expect("it is connected");
+    consumer.settle(id.expect("QoS 1"), 0x97).expect("it is connected");
     let alarm = until("the alarm", || {
         let alarms = weir.rest().get("/alarms").body["data"].clone();
         alarms
