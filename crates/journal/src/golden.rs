@@ -26,10 +26,10 @@ use crate::checkpoint::{QueuePart, ShardPart, StoredPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved, PublishRecord,
-    SessionEvent, SessionRecord, SessionTarget, SettleRecord, SharedTarget, StoredSession,
-    StoredSubscription, Targets, Why, decode_delayed_done, decode_deleted, encode_delayed_done,
-    encode_deleted, encode_publish,
+    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved,
+    PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
+    SharedTarget, StoredSession, StoredSubscription, Targets, Why, decode_delayed_done,
+    decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 
@@ -47,6 +47,13 @@ fn golden(what: &str, version: u8, written: &[u8]) -> Vec<u8> {
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(bytes, written, "{name} is not what is written today: {what} needs a new version");
     bytes
+}
+
+/// The bytes that an older version wrote.
+fn old(what: &str, version: u8) -> Vec<u8> {
+    let name = format!("tests/golden/{what}-v{version}.bin");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// A record of that version is what is written today, and comes out as it went in.
@@ -112,11 +119,14 @@ fn settlements() {
     let every = Left::ALL.into_iter().zip(0..);
     let record = SettleRecord {
         sink: SinkId(7),
+        rewound: None,
         left: every.map(|(left, n)| (left, vec![n * 10..n * 10 + 3, 5000..6000 + n])).collect(),
         dispatched_to: Offset(9001),
         attempts: vec![(Offset(4), 2), (Offset(1 << 40), u32::MAX)],
     };
     check(("settle", 1), &record, SettleRecord::encode, SettleRecord::decode);
+    let rewound = SettleRecord { rewound: Some(Offset(300)), ..record };
+    check(("settle", 2), &rewound, SettleRecord::encode, SettleRecord::decode);
 }
 
 fn definition() -> DefinitionRecord {
@@ -191,14 +201,23 @@ fn sessions() {
         address: "$queue/billing".into(),
         record: SubscriptionRecord::plain(QoS::AtLeastOnce),
         wants_metadata: true,
+        replay: None,
+    };
+    let connected = ConnectedAs {
+        client_id: "sensor".into(),
+        owner: Some("fleet".into()),
+        expiry_interval: u32::MAX,
+        will: Some(Box::new(will())),
+    };
+    let replaying = StoredSubscription { replay: Some("a/b".into()), ..subscription.clone() };
+    let page = RetainedPage {
+        address: "a/#".into(),
+        through: "a/b".into(),
+        is_last: true,
+        entries: vec![held()],
     };
     let events = [
-        SessionEvent::Connected {
-            client_id: "sensor".into(),
-            owner: Some("fleet".into()),
-            expiry_interval: u32::MAX,
-            will: Some(Box::new(will())),
-        },
+        SessionEvent::Connected(connected.clone()),
         SessionEvent::Disconnected {
             at: UnixMillis(1_800_000_000_000),
             expiry_interval: 60,
@@ -212,11 +231,32 @@ fn sessions() {
         SessionEvent::Leased(lease),
         SessionEvent::LeaseReceived(lease),
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
+        SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
+        SessionEvent::Retained(page),
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 1), &record, SessionRecord::encode, SessionRecord::decode);
+        check((&what, 2), &record, SessionRecord::encode, SessionRecord::decode);
+        if number <= 10 {
+            let bytes = old(&what, 1);
+            assert_eq!(SessionRecord::decode(&bytes), Ok(record), "{what} of version 1");
+        }
+    }
+}
+
+/// A retained message that a session has in flight.
+fn held() -> Kept {
+    Kept {
+        at: 1 << 41,
+        size: 200,
+        qos: QoS::AtLeastOnce,
+        retain: true,
+        has_identifiers: false,
+        copy: 0,
+        is_shared: false,
+        is_held: true,
+        identifier: std::num::NonZeroU32::new(9),
     }
 }
 
@@ -229,6 +269,8 @@ fn session() -> StoredSession {
         has_identifiers: true,
         copy: 2,
         is_shared: true,
+        is_held: false,
+        identifier: None,
     };
     let entries = vec![
         InboxEntryImage::Kept { kept, was_sent: true },
@@ -249,6 +291,7 @@ fn session() -> StoredSession {
         },
         owner: Some("fleet".into()),
         with_metadata: vec!["$q/a".into()],
+        replays: Vec::new(),
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
         as_of: UnixMillis(5),
     }
@@ -292,6 +335,7 @@ fn parts_of_a_checkpoint() {
         }],
         sessions: vec![session()],
         delayed: vec![delayed],
+        holding: vec![Position::new(2, 128)],
     };
     let limits = RetainedLimits { messages: 10, bytes: 1 << 20, memory: 1 << 20, bodies: 0 };
     let store = RetainedStore::new(limits);
@@ -303,13 +347,23 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    let read = StoredPart::decode(&golden("part", 6, &written)).expect("legal");
+    for bytes in [golden("part", 7, &written), old("part", 6)] {
+        let read = StoredPart::decode(&bytes).expect("legal");
+        check_part(&read, (&leaving, delayed), (topic, version, kept));
+    }
+}
+
+fn check_part(
+    read: &StoredPart,
+    (leaving, delayed): (&BTreeMap<Offset, Leaving>, (Delayed, Lying)),
+    (topic, version, kept): (TopicName<'_>, u64, crate::record::Kept),
+) {
     assert_eq!((read.next_sink, read.next_session), (6, 1 << 39));
-    assert_eq!((read.sessions, read.delayed), (vec![session()], vec![delayed]));
+    assert_eq!((&read.sessions, &read.delayed), (&vec![session()], &vec![delayed]));
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
     assert_eq!(queue_read.snapshot, queue().snapshot());
-    assert_eq!(queue_read.leaving, leaving);
+    assert_eq!(&queue_read.leaving, leaving);
     let entry = read.retained.index.get(topic).expect("it is retained");
     assert_eq!((entry.version(), entry.at()), (version, kept.at));
 }

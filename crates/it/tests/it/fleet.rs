@@ -136,15 +136,13 @@ impl Fleet {
 /// Whether the broker took it; no when the connection ended before it said so.
 fn acknowledged(client: &mut Client, topic: &str, payload: &str) -> bool {
     let Ok(wanted) = client.publish(topic, payload.as_bytes()) else { return false };
-    loop {
-        match client.next(DEADLINE) {
-            Some(Event::Acked { id, code }) if id == wanted => {
-                assert_eq!(code, 0, "{topic}");
-                return true;
-            }
-            Some(Event::Closed) => return false,
-            other => panic!("wanted PUBACK, got {other:?}"),
+    match client.next(DEADLINE) {
+        Some(Event::Acked { id, code }) if id == wanted => {
+            assert_eq!(code, 0, "{topic}");
+            true
         }
+        Some(Event::Closed) => false,
+        other => panic!("wanted PUBACK, got {other:?}"),
     }
 }
 
