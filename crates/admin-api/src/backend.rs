@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::{
-    AlarmView, ApiError, ClientView, DelayedView, MessageSpec, NodeMetrics, Page, PageRequest,
-    PublishOutcome, QueuePatch, QueueSpec, QueueView, SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, ClientView, ConsumerView, DelayedView, MessageSpec, NodeMetrics, Page,
+    PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueuePatch,
+    QueueSpec, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult,
+    SubscriptionView, SubscriptionsWanted,
 };
 
 /// A boxed future that may move between threads.
@@ -42,11 +44,63 @@ pub trait Backend: Send + Sync + 'static {
     /// Deletes a queue and what waits in it.
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>>;
 
+    /// Messages of a queue from an offset on. A page may have fewer than its limit.
+    fn peek_queue(
+        &self,
+        name: String,
+        request: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>>;
+
+    /// Removes messages that are not in flight, durably. May take long.
+    fn purge_queue(
+        &self,
+        name: String,
+        body: PurgeBody,
+    ) -> BoxFuture<'_, Result<PurgeResult, ApiError>>;
+
+    /// Lets a queue go on elsewhere, durably. May take long.
+    ///
+    /// The error is [`ApiError::Conflict`] while another seek of the queue is under way.
+    fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>>;
+
+    /// Sends a queue's dead letters back, durably. May take long.
+    ///
+    /// The error is [`ApiError::Conflict`] when none could be, for a reason that somebody can do something about.
+    fn redrive_queue(
+        &self,
+        name: String,
+        body: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>>;
+
+    /// Lets a queue deliver nothing any more, or deliver again, durably.
+    fn set_queue_paused(
+        &self,
+        name: String,
+        paused: bool,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>>;
+
+    /// Consumers of a queue.
+    fn queue_consumers(
+        &self,
+        name: String,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>>;
+
     /// Messages that are to be published later, in the order in which they are due.
     fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>>;
 
     /// Cancels one of them durably.
     fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Retained messages of topics that the filter matches, in the order of their topics.
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>>;
+
+    /// Removes retained messages of topics that the filter matches durably, and says how many.
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>>;
 
     /// Clients, all or those with a connection or those without.
     fn clients(

@@ -11,6 +11,7 @@ mod message;
 mod metrics;
 mod page;
 mod queue;
+mod retained;
 mod text_schema;
 mod text_value;
 mod timestamp;
@@ -28,10 +29,12 @@ pub use message::{
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
 pub use queue::{
-    DeadLetter, DispatchStrategy, Durability, MessageState, Overflow, PROPERTY_NAMES, PeekQuery,
-    PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, Seek, SeekBody, SeekResult,
+    ConsumerView, DeadLetter, DispatchStrategy, Durability, LedgerView, MessageState, Overflow,
+    PROPERTY_NAMES, PeekQuery, PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd,
+    QueueMessageView, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
+    RedriveResult, Seek, SeekBody, SeekResult,
 };
+pub use retained::{RetainedRemoved, RetainedView};
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

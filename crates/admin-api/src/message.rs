@@ -126,6 +126,11 @@ impl MessageProperties {
         let field = "properties.correlation_data";
         self.correlation_data.as_deref().map(|text| bytes_of(field, text)).transpose()
     }
+
+    /// Gives it that correlation data.
+    pub fn set_correlation_bytes(&mut self, data: &[u8]) {
+        self.correlation_data = Some(STANDARD.encode(data));
+    }
 }
 
 fn bytes_of(field: &str, text: &str) -> Result<Vec<u8>, ApiError> {

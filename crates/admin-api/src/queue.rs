@@ -1,6 +1,9 @@
 //! The queue resource: what a client may send, what it is checked against, what it gets back.
 
 mod body;
+mod consumer;
+mod ledger;
+mod message;
 mod peek;
 mod properties;
 mod purge;
@@ -15,6 +18,9 @@ mod view;
 mod tests;
 
 pub use body::QueueBody;
+pub use consumer::ConsumerView;
+pub use ledger::LedgerView;
+pub use message::QueueMessageView;
 pub use peek::{MessageState, PeekQuery, PeekRequest};
 pub use properties::{PROPERTY_NAMES, QueueProperties};
 pub use purge::{PurgeBody, PurgeResult};

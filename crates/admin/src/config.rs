@@ -22,6 +22,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// How long a request may take, its body and the broker's answer included.
     pub request_timeout: Duration,
+    /// How long a request may take that walks over all messages of a queue. What it began goes on after that.
+    pub walk_timeout: Duration,
     /// How long requests under way may take to finish once the server is told to stop.
     pub shutdown_grace: Duration,
     /// How long a token from a login is good.
@@ -43,6 +45,7 @@ impl Config {
             max_head_bytes: 256 << 10,
             head_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(30),
+            walk_timeout: Duration::from_secs(3_600),
             shutdown_grace: Duration::from_secs(5),
             token_lifetime: Duration::from_secs(12 * 3_600),
             max_tokens: 1_000,

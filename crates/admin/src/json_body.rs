@@ -1,12 +1,18 @@
 //! Request bodies: JSON, bounded, with the field named when something is wrong with one.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::time::timeout;
 
 use crate::failure::Failure;
+
+/// How long the body of a request may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A body that was read into `T`. The Content-Type is not looked at: nothing but JSON is understood.
 pub struct JsonBody<T>(pub T);
@@ -15,11 +21,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| unreadable(&rejection))?;
+        // Some requests may take long, but not to come.
+        let bytes = timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
+        let bytes = bytes.await.map_err(|_| too_slow())?;
+        let bytes = bytes.map_err(|rejection| unreadable(&rejection))?;
         parse(&bytes).map(Self)
     }
+}
+
+fn too_slow() -> Failure {
+    let message = "the request body did not come in time";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).retry_after(1)
 }
 
 fn unreadable(rejection: &BytesRejection) -> Failure {

@@ -81,6 +81,11 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
             numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
         );
     }
+    let losses = numbers
+        .queues
+        .iter()
+        .filter_map(|queue| Some((queue.name.as_str(), queue.stats.time_to_data_loss_ms?)));
+    page.labelled_seconds(Metric::QueueTimeToDataLoss, losses);
     page.finish()
 }
 
@@ -133,6 +138,8 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::WillBytes, numbers.will_bytes),
         (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
+        (Metric::PublishesQueueFull, numbers.publishes_queue_full_total),
+        (Metric::KeysMissing, numbers.keys_missing_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
@@ -157,7 +164,8 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_catalogue_is_on_the_page() {
-        let queue = QueueMetrics { name: "billing".to_owned(), stats: QueueStats::default() };
+        let stats = QueueStats { time_to_data_loss_ms: Some(1_500), ..QueueStats::default() };
+        let queue = QueueMetrics { name: "billing".to_owned(), stats };
         let numbers = NodeMetrics {
             queues: vec![queue],
             connections_refused_total: vec![("connect_rate", 1)],
@@ -179,6 +187,8 @@ mod tests {
             };
             assert_eq!(samples.count(), expected, "{}", metric.name());
         }
+        let loss = "weir_queue_time_to_data_loss_seconds{queue=\"billing\"} 1.500\n";
+        assert!(page.contains(loss), "{page}");
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
     }
 }

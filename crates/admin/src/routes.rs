@@ -4,6 +4,7 @@
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -17,11 +18,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::require_sign_in;
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
-    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queues, start_page,
-    users,
+    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queue_operations,
+    queues, retained, start_page, users,
 };
 
 /// All routes, behind the sign-in.
@@ -51,6 +53,14 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(login::login))
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::patch, queues::delete))
+        .routes(routes!(queue_operations::purge))
+        .routes(routes!(queue_operations::redrive))
+        .routes(routes!(queue_operations::messages))
+        .routes(routes!(queue_operations::seek))
+        .routes(routes!(queue_operations::pause))
+        .routes(routes!(queue_operations::resume))
+        .routes(routes!(queue_operations::consumers))
+        .routes(routes!(queue_operations::ledger))
         .routes(routes!(alarms::list))
         .routes(routes!(clients::list))
         .routes(routes!(clients::show, clients::delete))
@@ -59,13 +69,15 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(publish::bulk))
         .routes(routes!(delayed::list))
         .routes(routes!(delayed::delete))
+        .routes(routes!(retained::list, retained::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))
 }
 
 /// Bounds the time a request may take and marks every answer as not to be guessed at or kept.
 async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = match timeout(shared.config.request_timeout, next.run(request)).await {
+    let limit = time_for(&shared.config, request.uri().path());
+    let mut response = match timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -79,6 +91,13 @@ async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// How long a request may take: some walk over all messages of a queue.
+fn time_for(config: &Config, path: &str) -> Duration {
+    let walks = ["/purge", "/seek", "/redrive"].iter().any(|verb| path.ends_with(verb));
+    let is_long = path.starts_with("/api/v1/queues/") && walks;
+    if is_long { config.walk_timeout } else { config.request_timeout }
 }
 
 async fn unknown_path(request: Request) -> Failure {

@@ -18,6 +18,10 @@ pub const MEMORY: &str = "memory";
 pub const RETAINED_FULL: &str = "retained_full";
 /// A listener's certificate ends within 14 days, or has ended.
 pub const CERTIFICATE_EXPIRY: &str = "certificate_expiry";
+/// A queue has messages, consumers and credit, and nothing has moved for too long.
+pub const QUEUE_STALLED: &str = "queue_stalled";
+/// A queue's account does not balance: a fault of the broker's.
+pub const LEDGER_IMBALANCE: &str = "ledger_imbalance";
 
 /// Alarms of one name that are kept apart. What is beyond is counted and said once, so that a thousand full sessions
 /// neither fill memory nor hide another alarm.

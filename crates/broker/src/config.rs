@@ -80,6 +80,8 @@ pub struct Config {
     pub version: &'static str,
     /// Topics whose route a shard remembers.
     pub route_cache_topics: usize,
+    /// How long a queue with messages, consumers and credit may do nothing before an alarm says so; zero for never.
+    pub stall_alarm_after: Duration,
     /// Messages a queue reads ahead of its consumers.
     pub read_ahead_messages: usize,
     /// Bytes of messages a queue keeps in memory ahead of its consumers.
@@ -148,6 +150,7 @@ impl Default for Config {
             status_interval: Duration::ZERO,
             version: "",
             route_cache_topics: 65_536,
+            stall_alarm_after: Duration::from_secs(30),
             read_ahead_messages: 2_048,
             read_ahead_bytes: 2 << 20,
         }

@@ -30,6 +30,8 @@ pub struct NewQueue {
 pub struct QueueChange {
     /// The properties it shall have.
     pub properties: Option<QueueProperties>,
+    /// Whether it shall deliver nothing, whatever the properties say.
+    pub paused: Option<bool>,
     /// What to bind it to from now on.
     pub topic_filter: Option<Option<String>>,
 }

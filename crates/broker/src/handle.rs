@@ -1,6 +1,7 @@
 //! What the outside may ask of a running broker. Cheap to clone; answers come by callback, on a shard's thread.
 
 mod listing;
+mod queues;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,6 +99,14 @@ impl Handle {
 
     fn control(&self, request: ControlRequest) {
         self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(Box::new(request))));
+    }
+
+    /// The name of the queue that takes a queue's dead letters, whether it is there yet or not. `None` without the queue, or
+    /// when it keeps none.
+    #[must_use]
+    pub fn dead_letter_queue(&self, name: &str) -> Option<String> {
+        let queue = self.shared.directory.get(name)?;
+        crate::shard::dead_letter_queue(&queue).map(std::borrow::Cow::into_owned)
     }
 
     /// Sends a page of dead letters back, see [`RedriveRequest`].

@@ -2,7 +2,9 @@
 //! It must not know sessions, connections or packets.
 
 mod moves;
+pub(crate) mod operate;
 mod queue;
+pub(crate) mod watch;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{CommittedRecord, Position, ReadError, RecordKind, ShardSet};
+use log_api::{CommittedRecord, Position, ReadError, ShardSet};
 use mqtt_router::SinkId;
 use queue_engine::{Input, Offset, Queue};
 use stdx::{Instant, UnixMillis};
@@ -19,7 +21,7 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState};
-use crate::record::{Leaving, Left, MoreTargets, Moved, PublishRecord, SettleRecord, ranges};
+use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
@@ -221,7 +223,7 @@ impl Hosting {
                 continue;
             }
             let body = record.map_err(|error| error.to_string()).and_then(|body| {
-                PublishRecord::decode(body)
+                PublishRecord::decode_head(body)
                     .and_then(|record| record.message())
                     .map_err(|error| error.to_string())
             });
@@ -249,13 +251,13 @@ impl Hosting {
     }
 
     /// Sees to what queues have to be called for later that something has happened to: a settle record, a deadline.
-    pub(crate) fn look_after(&mut self) {
+    pub(crate) fn see_to_touched(&mut self) {
         while let Some(sink) = self.touched.pop() {
-            self.look_after_one(sink);
+            self.see_to_one(sink);
         }
     }
 
-    fn look_after_one(&mut self, sink: SinkId) {
+    fn see_to_one(&mut self, sink: SinkId) {
         let Some(queue) = self.queues.get_mut(&sink) else { return };
         queue.is_touched = false;
         if !queue.is_listed && queue.has_unlogged() {
@@ -281,22 +283,13 @@ impl Hosting {
 
     /// Writes what has been settled since the last time.
     pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
-        self.look_after();
+        self.see_to_touched();
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.is_listed = false;
-            let taken = queue.left.iter_mut().map(std::mem::take);
-            let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-            queue.logged_dispatched_to = queue.engine.dispatched_to();
-            let record = SettleRecord {
-                sink,
-                dispatched_to: queue.logged_dispatched_to,
-                left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-                attempts: std::mem::take(&mut queue.attempts),
-            };
-            turn.batch.push(RecordKind::Settle, 0, 0, ShardSet::EMPTY, SETTLE_TOKEN, |out| {
-                record.encode(out)
-            });
+            if queue.has_unlogged() {
+                queue.log(None, ShardSet::EMPTY, SETTLE_TOKEN, turn);
+            }
         }
     }
 
@@ -419,12 +412,7 @@ impl Hosting {
 
     /// All queues' numbers.
     pub(crate) fn states(&self, now: UnixMillis) -> Vec<(SinkId, QueueState)> {
-        let state = |(sink, queue): (&SinkId, &HostedQueue)| {
-            let ledger = queue.engine.ledger();
-            let age = ledger.oldest_stored.map(|at| now.since(at)).unwrap_or_default();
-            let oldest_age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-            (*sink, QueueState { ledger, oldest_age_ms })
-        };
+        let state = |(sink, queue): (&SinkId, &HostedQueue)| (*sink, queue.state(now));
         self.queues.iter().map(state).collect()
     }
 

@@ -15,6 +15,7 @@ mod ids;
 mod listing;
 mod mail;
 mod new_message;
+mod operate;
 mod outbox;
 mod peer;
 mod post;
@@ -34,8 +35,8 @@ mod turn;
 use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
-    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LOG_FAILED, MEMORY, RETAINED_FULL,
-    SESSION_OVERFLOW,
+    Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED,
+    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW,
 };
 pub use broker::{Broker, open};
 pub use budget::Budget;
@@ -48,14 +49,15 @@ pub use ids::{ConnId, SessionId, owner_of};
 pub use journal::record::RecordError;
 pub use journal::recovery::{Recovered, RecoveredCounts, Recovery};
 pub use listing::{
-    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, SubscriptionState,
-    WalkCursor,
+    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, RemoveError,
+    SubscriptionState, WalkCursor,
 };
 pub use mail::{Mail, QueueState};
 pub use new_message::{MessageError, NewMessage};
+pub use operate::{Look, Looked, OperateError, QueueConsumer, QueueMessage, SeekTo, Sought};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
 pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
-pub use shard::Shard;
+pub use shard::{DEAD as DEAD_LETTERS_PREFIX, Shard};
 pub use stats::Counts;

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use mqtt_types::{ProtocolVersion, QoS};
+use mqtt_types::{Message, ProtocolVersion, QoS, ReasonCode};
 use stdx::UnixMillis;
 
 use crate::control::Reply;
@@ -168,6 +168,8 @@ pub(crate) enum List {
     Delayed { after: Option<DelayedId>, limit: usize, reply: Reply<Vec<(DelayedId, u32)>> },
     /// These delayed messages, those that still wait.
     DelayedMessages { ids: Vec<DelayedId>, reply: Reply<Vec<DelayedMessage>> },
+    /// Retained messages of topics that the filter matches, behind that topic.
+    Retained { filter: String, after: Option<String>, limit: usize, reply: Reply<RetainedStep> },
     /// Clients, from that place on.
     Clients { step: Step, connected: Option<bool>, reply: Reply<Walked<ClientState>> },
     /// One client.
@@ -182,6 +184,32 @@ pub(crate) enum List {
         topic: Option<String>,
         reply: Reply<Walked<SubscriptionState>>,
     },
+}
+
+/// A step over retained messages, and the topic behind which the next one begins.
+#[derive(Default)]
+pub(crate) struct RetainedStep {
+    pub(crate) found: Vec<Message>,
+    pub(crate) next: Option<String>,
+}
+
+/// A step in removing them.
+#[derive(Default)]
+pub(crate) struct RemovedStep {
+    pub(crate) removed: u64,
+    /// Why some were not removed.
+    pub(crate) refused: Option<ReasonCode>,
+    pub(crate) next: Option<String>,
+}
+
+/// Why retained messages were not all removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{removed} were removed; the removal of others could not be stored: {reason}")]
+pub struct RemoveError {
+    /// How many a restart does not bring back.
+    pub removed: u64,
+    /// What the log says.
+    pub reason: ReasonCode,
 }
 
 /// A step of a walk over one shard's sessions.

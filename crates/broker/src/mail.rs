@@ -12,7 +12,8 @@ use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::QueueDefinition;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
-use crate::listing::{ClientError, DelayedError, DelayedId, List};
+use crate::listing::{ClientError, DelayedError, DelayedId, List, RemovedStep};
+use crate::operate::QueueLetter;
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
 
@@ -75,8 +76,12 @@ pub(crate) enum Letter {
     EndClient { client_id: String, ends_session: bool, reply: Reply<Result<(), ClientError>> },
     /// A page of dead letters is to be sent back, to their queue's owner.
     Redrive { request: RedriveRequest, reply: Reply<Result<RedrivePage, RedriveError>> },
+    /// Retained messages that the filter matches are to go, those behind that topic.
+    RemoveRetained { filter: String, after: Option<String>, reply: Reply<RemovedStep> },
     /// A message of the operator's.
     Publish { message: Message, reply: Reply<ReasonCode> },
+    /// What an operator asks of a queue.
+    Queue(QueueLetter),
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
 }
@@ -134,6 +139,10 @@ pub struct QueueState {
     pub ledger: Ledger,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.
     pub oldest_age_ms: u64,
+    /// How long the message that is next could have been delivered and was not, in milliseconds; 0 without one.
+    pub lag_ms: u64,
+    /// How long until the oldest message that is still here expires by retention, in milliseconds; none when it does not.
+    pub data_loss_ms: Option<u64>,
 }
 
 impl From<LogEvent> for Mail {

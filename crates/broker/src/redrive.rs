@@ -10,6 +10,8 @@ pub struct RedriveRequest {
     pub from: SinkId,
     /// From that message on.
     pub offset: Offset,
+    /// Up to this one: what dies again meanwhile is not sent back twice. `None` is all that are there now.
+    pub until: Option<Offset>,
     /// So many messages are looked at, at most; a page has its own limit besides.
     pub max: usize,
     /// Only those that this queue gave up.
@@ -25,6 +27,8 @@ pub struct RedrivePage {
     pub redriven: u64,
     /// Where the next page begins, if there is more.
     pub next: Option<Offset>,
+    /// Where the messages ended when it began, for [`RedriveRequest::until`] of the next.
+    pub end: Offset,
     /// Why it ended early: what is left stays where it is.
     pub stopped: Option<String>,
 }

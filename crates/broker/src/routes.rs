@@ -156,6 +156,8 @@ pub(crate) struct RouteCache {
     weight: usize,
     entries: HashMap<Box<str>, (u64, Arc<Route>), RandomState>,
     matches: Matches,
+    /// The newest route that leads to queues only. Thousands of topics may have it in common, and few cache lines with it.
+    of_queues: Option<(u64, Arc<Route>)>,
 }
 
 impl RouteCache {
@@ -166,6 +168,7 @@ impl RouteCache {
             weight: 0,
             entries: HashMap::default(),
             matches: Matches::default(),
+            of_queues: None,
         }
     }
 
@@ -177,13 +180,31 @@ impl RouteCache {
         {
             return Arc::clone(route);
         }
-        let route = Arc::new(self.ask(routes, topic));
+        let route = self.ask(routes, epoch, topic);
         self.remember(epoch, topic.as_str(), &route);
         route
     }
 
-    fn ask(&mut self, routes: &Routes, topic: TopicName<'_>) -> Route {
+    fn ask(&mut self, routes: &Routes, epoch: u64, topic: TopicName<'_>) -> Arc<Route> {
         routes.read(|router| router.matches(topic, &mut self.matches));
+        let Matches { subscribers, groups, sinks, .. } = &self.matches;
+        let is_for_queues = subscribers.is_empty() && groups.is_empty() && !sinks.is_empty();
+        if !is_for_queues {
+            return Arc::new(self.build(routes));
+        }
+        if let Some((at, route)) = &self.of_queues
+            && *at == epoch
+            && route.sinks.as_slice() == sinks.as_slice()
+        {
+            return Arc::clone(route);
+        }
+        let route = Arc::new(self.build(routes));
+        self.of_queues = Some((epoch, Arc::clone(&route)));
+        route
+    }
+
+    /// The route of what matched.
+    fn build(&self, routes: &Routes) -> Route {
         let mut shards = ShardSet::EMPTY;
         let mut has_durable = false;
         for entry in &self.matches.subscribers {
@@ -223,5 +244,6 @@ impl RouteCache {
     pub(crate) fn clear(&mut self) {
         self.entries = HashMap::default();
         self.weight = 0;
+        self.of_queues = None;
     }
 }

@@ -9,6 +9,7 @@ mod checks;
 mod commit;
 mod connect;
 mod connect_limits;
+mod connected;
 mod consume;
 mod control;
 mod dead_letters;
@@ -16,6 +17,7 @@ mod delayed;
 mod disconnect;
 mod hold;
 mod inbox;
+mod kept_replay;
 mod leases;
 mod letters;
 mod listing;
@@ -23,6 +25,7 @@ mod live;
 mod loans;
 mod members;
 mod moves;
+mod operate;
 mod outside;
 mod pick;
 mod publish;
@@ -33,6 +36,7 @@ mod replay;
 mod resend;
 mod restore;
 mod retain;
+mod retained_list;
 mod send;
 mod session_log;
 mod sign_in;
@@ -43,6 +47,7 @@ mod subscription_bytes;
 mod throttle;
 mod tick;
 mod unsettled;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,10 +76,13 @@ use agree::KeyScratch;
 pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
+pub use dead_letters::DEAD;
+pub(crate) use dead_letters::dead_letter_queue;
 use delayed::DelayedMessages;
 use inbox::UnloggedInboxes;
 use listing::Looks;
 use loans::{LendJob, Lent};
+use operate::Operations;
 use outside::Outside;
 use redrive::Redrives;
 use refusals::Refusals;
@@ -83,6 +91,7 @@ use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 use status::Status;
+use watch::Watch;
 
 /// How often routes of topics that come no more are forgotten.
 const ROUTE_CACHE_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -129,6 +138,8 @@ pub struct Shard {
     overflowing: Overflowing,
     looks: Looks,
     outside: Outside,
+    operations: Operations,
+    watch: Watch,
     /// The budgets that are nearly used up, as the control shard knows.
     tight: Tight,
     log_state: LogState,
@@ -152,6 +163,7 @@ impl Shard {
         };
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
+        timers.set(Instant::ZERO, Timer::Watch);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
@@ -190,6 +202,8 @@ impl Shard {
             overflowing: Overflowing::default(),
             looks: Looks::default(),
             outside: Outside::default(),
+            operations: Operations::default(),
+            watch: Watch::default(),
             tight: Tight::default(),
             log_state: shared.log.state(),
             counts: Counts::default(),
@@ -292,7 +306,7 @@ impl Shard {
             while let Some(letter) = self.turn.next_local() {
                 self.letter(letter, out);
             }
-            self.hosting.look_after();
+            self.hosting.see_to_touched();
             if !self.hosting.is_moving() {
                 break;
             }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use key_expression::{Facts, KeyExpression, KeySeed, Scratch};
+use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Scratch};
 use mqtt_codec::Properties;
 use mqtt_router::SinkId;
 use mqtt_types::Message;
-use queue_engine::Overflow;
+use queue_engine::{Key, Overflow};
 
 use crate::directory::{Durability, QueueDefinition, QueueProperties};
 
@@ -158,6 +158,32 @@ impl Terms {
         let key = expression.evaluate(facts, scratch);
         Some((key.hash(seed).get(), key.problem().is_some()))
     }
+}
+
+/// A key as queues know it.
+pub(crate) fn key_of(seed: &KeySeed, key: &str) -> Key {
+    Key(KeyHash::of(seed, key).get())
+}
+
+/// The text of a message's key, if it can be told from the message: what its publisher was is not known any more.
+pub(crate) fn key_text(
+    definition: &QueueDefinition,
+    message: &Message,
+    key: Key,
+) -> Option<String> {
+    if key == Key::NONE || !definition.properties.config.needs_keys() {
+        return None;
+    }
+    let mut scratch = Scratch::default();
+    let properties = message.properties();
+    let facts = Facts {
+        user_property: &|name| Properties::trusted(properties).user_property(name),
+        payload: message.payload(),
+        ..Facts::of_topic(message.topic())
+    };
+    let text = definition.properties.key_expression.evaluate(&facts, &mut scratch);
+    let is_it = text.hash(&definition.key_seed).get() == key.0;
+    is_it.then(|| text.key().to_owned())
 }
 
 impl Limits {

@@ -16,6 +16,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `SignIn` | when a client's sign-in does not end at once | it has taken too long |
 /// | `Throttled` | when the first publisher is not read | others may have caught up |
 /// | `Session` | when a session is left without a connection | its will or its expiry is due |
+/// | `Replay` | when a retained message for a session is on its way to the log | it may be there |
 /// | `Hold` | when a 3.x publisher's message cannot be stored | the publisher has been held for long enough |
 /// | `Settlements` | with the first settlement that waits | the settle records are to be written |
 /// | `Moves` | when a dead letter could not be stored | it is tried again |
@@ -24,12 +25,14 @@ use crate::ids::{ConnId, SessionId};
 /// | `Retained` | always, at the control shard | retained messages expire, or are worth being written anew |
 /// | `Overflow` | when the first session drops a message for room | sessions may have stopped to |
 /// | `Status` | always, at the control shard | the status under `$SYS/` is told |
+/// | `Watch` | always | queues are looked after: does anything stand still, does every account balance |
 /// | `RouteCache` | always | routes of topics that come no more are forgotten |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timer {
     KeepAlive(ConnId),
     SignIn(ConnId),
     Session(SessionId),
+    Replay(SessionId),
     Hold(ConnId),
     Settlements,
     Throttled,
@@ -39,6 +42,7 @@ pub(crate) enum Timer {
     Retained,
     Overflow,
     Status,
+    Watch,
     RouteCache,
 }
 

@@ -27,11 +27,10 @@ pub(crate) struct Turn {
     pub(crate) unix_ms: u64,
     /// Records to append. They go to the log as one batch.
     pub(crate) batch: AppendBatch,
-    /// Whether a durable session begins in the batch.
-    pub(crate) begins_session: bool,
     local: VecDeque<Letter>,
     letters: Vec<Letters>,
     reads: Vec<(u64, Vec<Position>)>,
+    head_reads: Vec<(u64, Vec<(Position, u32)>)>,
     released: Vec<(u32, u32)>,
     /// Retained messages that are held more, or fewer.
     pub(crate) holds: Holds,
@@ -44,10 +43,10 @@ impl Turn {
             now: Instant::ZERO,
             unix_ms: 0,
             batch: AppendBatch::new(),
-            begins_session: false,
             local: VecDeque::new(),
             letters: (0..shards).map(|_| Letters::default()).collect(),
             reads: Vec::new(),
+            head_reads: Vec::new(),
             released: Vec::new(),
             holds: Holds::new(),
         }
@@ -75,10 +74,9 @@ impl Turn {
         }
     }
 
-    /// Hands records over before other shards learn of a session that begins in them: a message for it that came into the
-    /// log first would be one for nobody after a restart, and every later one would bear another number than before.
-    pub(crate) fn hand_over_beginnings(&mut self, log: &dyn Log) {
-        if std::mem::take(&mut self.begins_session) && !self.batch.is_empty() {
+    /// Hands over the records so far.
+    pub(crate) fn hand_over_batch(&mut self, log: &dyn Log) {
+        if !self.batch.is_empty() {
             log.append(self.shard, std::mem::take(&mut self.batch));
         }
     }
@@ -91,6 +89,11 @@ impl Turn {
     /// Asks the log for bodies; they come back under the token.
     pub(crate) fn read(&mut self, token: u64, positions: Vec<Position>) {
         self.reads.push((token, positions));
+    }
+
+    /// Asks the log for messages without the lists of those who take them, each with what it counts.
+    pub(crate) fn read_heads(&mut self, token: u64, heads: Vec<(Position, u32)>) {
+        self.head_reads.push((token, heads));
     }
 
     /// Tells the log that a queue needs the body at that position no more.
@@ -111,10 +114,7 @@ impl Turn {
 
     /// Hands everything over.
     pub(crate) fn finish(&mut self, log: &dyn Log, post: &Post) {
-        self.begins_session = false;
-        if !self.batch.is_empty() {
-            log.append(self.shard, std::mem::take(&mut self.batch));
-        }
+        self.hand_over_batch(log);
         self.hand_over_releases(log);
         if !self.holds.is_empty() {
             log.hold_bodies(&self.holds);
@@ -122,6 +122,9 @@ impl Turn {
         }
         for (token, positions) in self.reads.drain(..) {
             log.read(self.shard, token, positions);
+        }
+        for (token, heads) in self.head_reads.drain(..) {
+            log.read_heads(self.shard, token, heads);
         }
         for (shard, letters) in self.letters.iter_mut().enumerate() {
             if !letters.mail.is_empty() {

@@ -5,6 +5,7 @@ mod clients;
 mod delayed;
 mod publish;
 mod queue;
+mod retained;
 mod subscribe;
 mod users;
 
@@ -31,6 +32,8 @@ pub enum Commands {
     Subs(clients::SubsArgs),
     /// List messages that are to be published later, and cancel them
     Delayed(delayed::DelayedArgs),
+    /// List retained messages, and remove them
+    Retained(retained::RetainedArgs),
     /// Show what needs attention
     Alarms(alarms::AlarmsArgs),
     /// Manage users
@@ -46,6 +49,7 @@ impl Commands {
             Self::Clients(args) => clients::run(args),
             Self::Subs(args) => clients::run_subs(args),
             Self::Delayed(args) => delayed::run(args),
+            Self::Retained(args) => retained::run(args),
             Self::Alarms(args) => alarms::run(args),
             Self::Users(args) => users::run(args),
         }

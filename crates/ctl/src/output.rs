@@ -16,6 +16,11 @@ pub fn json(value: &impl serde::Serialize) -> Result<()> {
     line(&serde_json::to_string_pretty(value).context("cannot write JSON")?)
 }
 
+/// Writes a value as JSON in one line.
+pub fn json_line(value: &impl serde::Serialize) -> Result<()> {
+    line(&serde_json::to_string(value).context("cannot write JSON")?)
+}
+
 /// A table for people: a line for each thing, without lines between or spaces at the ends.
 pub struct Columns(Table);
 

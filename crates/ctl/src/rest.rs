@@ -22,9 +22,19 @@ pub struct Rest {
 impl Rest {
     /// A client for that address with that token.
     pub fn new(url: &str, token: &str) -> Self {
+        Self::with_timeout(url, token, Some(TIMEOUT))
+    }
+
+    /// One that waits for an answer as long as the broker takes.
+    pub fn patient(url: &str, token: &str) -> Self {
+        Self::with_timeout(url, token, None)
+    }
+
+    fn with_timeout(url: &str, token: &str, timeout: Option<Duration>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(timeout)
+            .timeout_connect(Some(TIMEOUT))
             // A proxy set for the web is not meant for the broker.
             .proxy(None);
         Self {
@@ -76,6 +86,13 @@ impl Rest {
     /// Deletes a resource.
     pub fn delete(&self, path: &str) -> Result<()> {
         self.request("DELETE", path, String::new()).map(|_| ())
+    }
+
+    /// Deletes the things that the query leaves, and says what became of that.
+    pub fn remove<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T> {
+        let query: Vec<String> =
+            query.iter().map(|(key, value)| format!("{key}={}", segment(value))).collect();
+        read(&self.request("DELETE", &format!("{path}?{}", query.join("&")), String::new())?)
     }
 
     fn request(&self, method: &str, path: &str, body: String) -> Result<String> {

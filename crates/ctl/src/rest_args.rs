@@ -35,11 +35,20 @@ pub struct RestArgs {
 impl RestArgs {
     /// A client with the token that was given or found.
     pub fn rest(&self) -> Result<Rest> {
+        Ok(Rest::new(self.address()?, &self.token()?))
+    }
+
+    /// The same for requests that may take long.
+    pub fn patient_rest(&self) -> Result<Rest> {
+        Ok(Rest::patient(self.address()?, &self.token()?))
+    }
+
+    fn address(&self) -> Result<&str> {
         let url = self.url.trim_end_matches('/');
         if !url.starts_with("http://") {
             return Err(Usage(format!("--url {url}: this version speaks http:// only")).into());
         }
-        Ok(Rest::new(url, &self.token()?))
+        Ok(url)
     }
 
     fn token(&self) -> Result<String> {

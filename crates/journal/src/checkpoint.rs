@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use log_api::Position;
+use mqtt_session::{InboxEntryImage, InboxImage};
 use queue_engine::{Offset, Snapshot};
 
 use crate::queue::QueueDefinition;
 use crate::record::{
-    DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession,
+    DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession, put_positions,
 };
 use crate::retained::StoredRetained;
 
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
@@ -29,11 +30,11 @@ pub struct QueuePart {
 /// version u8 | next_sink u32 | next_session u64
 /// | queues u32 | { definition_len u32 | definition record | state_len u64 | state | leaving u32 | leaving ... } ...
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
-/// | retained messages, see RetainedPart
+/// | holding u32 | position u64 ... | retained messages, see RetainedPart
 /// ```
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
 /// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no messages on
-/// their way to the dead letters.
+/// their way to the dead letters, version 6 no retained messages on their way to sessions.
 pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub next_sink: u32,
@@ -45,6 +46,8 @@ pub struct ShardPart {
     pub sessions: Vec<StoredSession>,
     /// The messages that it is to publish later, and where they lie.
     pub delayed: Vec<(Delayed, Lying)>,
+    /// Bodies that are held for records which are on their way to the log.
+    pub holding: Vec<Position>,
 }
 
 /// A queue as read back.
@@ -62,6 +65,7 @@ pub(crate) struct StoredPart {
     pub(crate) queues: Vec<StoredQueue>,
     pub(crate) sessions: Vec<StoredSession>,
     pub(crate) delayed: Vec<(Delayed, Lying)>,
+    pub(crate) holding: Vec<Position>,
     pub(crate) retained: StoredRetained,
 }
 
@@ -95,8 +99,24 @@ impl ShardPart {
             }
             out.extend_from_slice(&lying.size.to_le_bytes());
         }
+        put_positions(&mut out, &self.holding);
         out
     }
+
+    /// The bodies that it holds beside the references of records.
+    pub fn held(&self) -> Vec<(u32, u32)> {
+        let inboxes = self.sessions.iter().flat_map(|session| held_in(&session.image.inbox));
+        let all = inboxes.chain(self.holding.iter().copied());
+        all.map(|at| (at.segment(), 1)).collect()
+    }
+}
+
+/// Where the bodies lie that an inbox holds.
+pub(crate) fn held_in(inbox: &InboxImage) -> impl Iterator<Item = Position> + '_ {
+    inbox.entries.iter().filter_map(|entry| match entry {
+        InboxEntryImage::Kept { kept, .. } if kept.is_held => Some(Position::from_u64(kept.at)),
+        _ => None,
+    })
 }
 
 impl StoredPart {
@@ -121,9 +141,12 @@ impl StoredPart {
                 let size = if version > 4 { reader.u32()? } else { 0 };
                 part.delayed.push((delayed, Lying { at, size }));
             }
+            if version > 6 {
+                part.holding = reader.positions()?;
+            }
             part.retained = match version {
                 2 => StoredRetained::take_whole(&mut reader)?,
-                _ => StoredRetained::take(&mut reader)?,
+                _ => StoredRetained::take(&mut reader, version > 6)?,
             };
         }
         Ok(part)
@@ -163,14 +186,15 @@ mod tests {
                 Delayed { number: 64, due_ms: 9 },
                 Lying { at: Position::new(1, 64), size: 70 },
             )],
+            holding: Vec::new(),
         }
     }
 
-    /// The same as versions before 5 wrote it, without the size at the end.
+    /// The same as versions before 5 wrote it, without the size at the end and what came later.
     fn empty_before_5(version: u8) -> Vec<u8> {
         let mut bytes = empty().encode();
         bytes[0] = version;
-        bytes.truncate(bytes.len() - 4);
+        bytes.truncate(bytes.len() - 8);
         bytes
     }
 
@@ -179,6 +203,30 @@ mod tests {
         let part = StoredPart::decode(&empty_before_5(4)).expect("legal");
         let (delayed, lying) = empty().delayed[0];
         assert_eq!(part.delayed, [(delayed, Lying { size: 0, ..lying })]);
+    }
+
+    #[test]
+    fn parts_before_version_7_hold_nothing_for_sessions() {
+        for version in [5, 6] {
+            let mut bytes = empty().encode();
+            bytes[0] = version;
+            bytes.truncate(bytes.len() - 4);
+            bytes.extend_from_slice(&9_u64.to_le_bytes());
+            bytes.push(0);
+            let part = StoredPart::decode(&bytes).expect("legal");
+            assert_eq!((part.delayed, part.holding), (empty().delayed, Vec::new()));
+            assert_eq!((part.retained.version, part.retained.holding), (9, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn what_is_held_for_records_on_their_way_comes_out_as_it_went_in() {
+        let holding = vec![Position::new(1, 64), Position::new(9, 128)];
+        let part = ShardPart { holding: holding.clone(), ..empty() };
+        assert_eq!(part.held(), [(1, 1), (9, 1)]);
+        let bytes = part.encode();
+        assert_eq!(StoredPart::decode(&bytes).expect("legal").holding, holding);
+        assert!(StoredPart::decode(&bytes[..bytes.len() - 1]).is_err());
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! ```
 
 pub mod checkpoint;
+#[cfg(test)]
+mod golden;
 pub mod ids;
 pub mod queue;
 pub mod record;

@@ -9,12 +9,14 @@ mod session_parts;
 mod settle;
 mod targets;
 
-pub(crate) use codec::{Reader, put_varint};
+pub(crate) use codec::{Reader, put_positions, put_varint};
 pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
 pub use leaving::{Leaving, Why};
-pub use publish::{Kept, PublishRecord, Targets, encode_publish};
-pub use session::{SessionEvent, SessionRecord};
-pub use session_parts::{KeptLease, StoredSession, StoredSubscription};
+pub use publish::{
+    Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
+};
+pub use session::{ConnectedAs, SessionEvent, SessionRecord};
+pub use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
 pub use targets::{
     Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use log_api::{CheckpointParts, Position, RecordKind, VisitError};
 use mqtt_router::{RetainedIndex, SinkId};
+use mqtt_session::Gone;
 use mqtt_types::Message;
-use queue_engine::{Departure, Offset, Queue};
+use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
-use crate::checkpoint::{StoredPart, StoredQueue};
+use crate::checkpoint::{StoredPart, StoredQueue, held_in};
 use crate::queue::Durability;
 use crate::record::{
     DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
@@ -29,6 +30,17 @@ pub struct RecoveredQueue {
     pub engine: Queue,
     /// Messages that the engine has given up and that have not been stored as dead letters.
     pub leaving: BTreeMap<Offset, Leaving>,
+}
+
+impl RecoveredQueue {
+    /// A consumer accepted a message. Gives where its body is, if nobody needs that any more.
+    fn settled(&mut self, offset: Offset) -> Option<StoredAt> {
+        if self.definition.properties.config.keep_settled.is_zero() {
+            return self.engine.replay_left(offset, Departure::Settled);
+        }
+        self.engine.replay_kept(offset);
+        None
+    }
 }
 
 /// Takes a checkpoint and replays records over it.
@@ -121,7 +133,8 @@ impl Recovery {
             }
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
-            recovery.sessions.restore(part.next_session, part.sessions);
+            recovery.sessions.restore(part.next_session, part.sessions, &mut recovery.released);
+            part.holding.iter().for_each(|at| recovery.released.add(*at));
             recovery.retained.restore(part.retained, &mut recovery.released);
             for (delayed, lying) in part.delayed {
                 recovery.delay(delayed, lying);
@@ -166,7 +179,7 @@ impl Recovery {
                 }
                 if let SessionEvent::LeaseReceived(lease) = &record.event
                     && let Some(queue) = self.queues.get_mut(&lease.sink)
-                    && let Some(at) = queue.engine.replay_left(lease.offset, Departure::Settled)
+                    && let Some(at) = queue.settled(lease.offset)
                 {
                     self.released.add(Position::from_u64(at.0));
                 }
@@ -195,7 +208,7 @@ impl Recovery {
             if let Some(moved) = more.moved {
                 self.moved(moved);
             }
-            self.sessions.publish(&more, position, record.counted_bytes(), &mut self.released);
+            self.sessions.publish(&more, position, record.counted_bytes());
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }
@@ -222,6 +235,9 @@ impl Recovery {
 
     fn settle(&mut self, record: &SettleRecord) {
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
+        if let Some(to) = record.rewound {
+            queue.engine.replay_rewound(to);
+        }
         for (left, ranges) in &record.left {
             for offset in ranges.iter().cloned().flatten() {
                 if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {
@@ -270,8 +286,10 @@ impl Recovery {
     #[must_use]
     pub fn finish(mut self) -> Recovered {
         self.drop_what_was_in_memory();
-        let (next_session, sessions) = self.sessions.finish();
+        let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
+        let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));
+        let held = inboxes.map(|at| (at.segment(), 1)).chain(retained.held).collect();
         let delayed = self
             .delayed
             .into_iter()
@@ -286,7 +304,7 @@ impl Recovery {
             newest_delayed: self.newest_delayed,
             newest: self.newest,
             retained_version: retained.newest,
-            held: retained.held,
+            held,
             retained: retained.index,
             whole_retained: retained.whole,
             released: self.released.0.into_iter().collect(),
@@ -299,6 +317,13 @@ impl Recovery {
 struct Releases(BTreeMap<u32, u32>);
 
 impl Releases {
+    /// A message that left an inbox; one that is held is counted by nobody any more.
+    fn add_gone(&mut self, gone: Gone) {
+        if !gone.is_held {
+            self.add(Position::from_u64(gone.at));
+        }
+    }
+
     fn add(&mut self, position: Position) {
         *self.0.entry(position.segment()).or_default() += 1;
     }

@@ -8,7 +8,7 @@ mod totals;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use log_api::{Position, SegmentUse};
+use log_api::{Log, Position, SegmentUse};
 use mqtt_router::{Cursor, RetainedIndex};
 use mqtt_types::{Message, TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
@@ -17,8 +17,8 @@ pub use entry::Entry;
 use entry::{Body, Fresh, LEAST_MEMORY, Weight, message_bytes, new_memory};
 pub use image::RetainedPart;
 pub(crate) use image::StoredRetained;
-pub use totals::Holds;
 use totals::Totals;
+pub use totals::{Holds, note};
 
 use crate::record::Kept;
 
@@ -87,6 +87,19 @@ pub enum Found {
     },
 }
 
+/// What the log can do for who wants a retained message to be kept for longer than its topic has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holding {
+    /// It is held where it lies, once more.
+    Held(Position),
+    /// Its record is on its way.
+    NotYet,
+    /// The log will not have it: it is gone with the process.
+    Never,
+    /// The topic has another one by now, or none.
+    Replaced,
+}
+
 /// A retained message that is to be written anew, so that its segment can go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relic {
@@ -122,6 +135,8 @@ struct Inner {
     gathering: bool,
     /// Topics of which nothing is left but a version that the checkpoint must know.
     gone: Vec<Box<str>>,
+    /// What was held for sessions since that checkpoint began.
+    holding: Vec<Position>,
 }
 
 /// Numbers of the store.
@@ -299,6 +314,28 @@ impl RetainedStore {
         }
     }
 
+    /// Holds a message in the log beyond its topic, for a session whose record names it. Who holds it lets go of it some time,
+    /// and has it in each checkpoint until then.
+    ///
+    /// The log hears of it before the topic can have another message, and so before nobody needs the body any more.
+    pub fn hold(&self, topic: TopicName<'_>, version: u64, log: &dyn Log) -> Holding {
+        let mut inner = self.inner.write();
+        let Some(entry) = inner.index.get(topic) else { return Holding::Replaced };
+        let at = match (&entry.fresh, entry.at()) {
+            (Some(fresh), _) if fresh.version == version && entry.on_the_way > 0 => {
+                return Holding::NotYet;
+            }
+            (Some(fresh), _) if fresh.version == version => return Holding::Never,
+            (_, Some(at)) if entry.version == version => at,
+            _ => return Holding::Replaced,
+        };
+        log.hold_bodies(&[(at.segment(), 1)]);
+        if inner.gathering {
+            inner.holding.push(at);
+        }
+        Holding::Held(at)
+    }
+
     /// What subscribers see is the same as long as this is.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
@@ -436,6 +473,7 @@ impl Inner {
     /// Forgets what was remembered for a checkpoint.
     fn end_gathering(&mut self) {
         self.gathering = false;
+        self.holding = Vec::new();
         for text in std::mem::take(&mut self.gone) {
             if let Ok(topic) = TopicName::new(&text)
                 && self.index.get(topic).is_some()

@@ -60,7 +60,7 @@ pub enum LogEvent {
         /// Replay will begin here.
         position: Position,
     },
-    /// The log's state has changed.
+    /// The log's state has changed. [`LogState::Full`] is answered with [`Log::heard_full`](crate::Log::heard_full).
     State(LogState),
 }
 

@@ -22,8 +22,8 @@ mod state;
 pub mod testing;
 
 pub use batch::{
-    AppendBatch, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, PendingRecord, SMALL_BODY_BYTES_MAX,
-    failed_records, frame_bytes,
+    AppendBatch, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, HEAD_MARK_BYTES, PendingRecord,
+    SMALL_BODY_BYTES_MAX, failed_records, frame_bytes,
 };
 pub use error::{AppendError, ReadError, VisitError};
 pub use event::{CommittedRecord, EventSink, FailedRecord, LogEvent};

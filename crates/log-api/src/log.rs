@@ -43,6 +43,10 @@ pub trait Log: Send + Sync + 'static {
     /// Asks for bodies; they come as one [`LogEvent::Read`](crate::LogEvent::Read) to the shard. Ascending positions are fastest.
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>);
 
+    /// As [`Self::read`], but of records that were [pushed in two](AppendBatch::push_in_two) only the heads come. With each
+    /// position goes about how many bytes are wanted there: a guess that is too low costs a second look at the disk.
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>);
+
     /// Drops references that the shard held: pairs of a segment and how many of the bodies in it.
     ///
     /// What a shard releases before it answers a checkpoint must be gone from its part; what it releases afterwards is found
@@ -67,6 +71,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// Asks for a checkpoint now. When one is being made, another follows it.
     fn request_checkpoint(&self);
+
+    /// The shard has been told that the log is full, and what it appends from here on it appends knowing that.
+    ///
+    /// A full log takes messages again only when every shard has said so. Otherwise it could take a message that was on its way
+    /// when an earlier one of the same publisher was refused, who then has that stored behind it.
+    fn heard_full(&self, shard: ShardId);
 
     /// Whether it takes records.
     fn state(&self) -> LogState;

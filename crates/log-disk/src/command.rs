@@ -12,6 +12,8 @@ pub(crate) enum Command {
     CheckpointDone { another: bool },
     /// Look whether the next segment is prepared.
     Prepared,
+    /// A shard knows that the log is full.
+    HeardFull,
     /// Append what came before, and end.
     Stop,
 }

@@ -20,7 +20,7 @@ pub struct Config {
     pub directory: PathBuf,
     /// How many shards append; 1 to 64.
     pub shards: u16,
-    /// Size of a segment. A larger batch gets a segment of its own.
+    /// Size of a segment. A larger record gets a segment of its own.
     pub segment_bytes: u32,
     /// The most that is written as one group, but for a single larger batch.
     pub group_bytes_max: u32,

@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
-use crate::reader::{Reader, ReaderCommand, refuse_reads};
+use crate::reader::{Reader, ReaderCommand, Wanted, refuse_reads};
 use crate::recovery::Ready;
 use crate::references::References;
 use crate::segments::Segments;
@@ -120,6 +120,7 @@ impl Ready {
             next_index: self.end.index,
             waiting: Default::default(),
             unsynced_since: None,
+            unaware_shards: 0,
             checkpoints,
         };
         let running = Mutex::new(None);
@@ -154,6 +155,15 @@ fn share(
     })
 }
 
+impl DiskLog {
+    fn ask(&self, command: ReaderCommand) {
+        let _ = self.reader.send(command);
+        if self.shared.reader_ended.load(Ordering::SeqCst) {
+            refuse_reads(&self.shared, &self.unread);
+        }
+    }
+}
+
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.expect("a log needs its threads, and cannot start without them")
@@ -177,10 +187,14 @@ impl Log for DiskLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        let _ = self.reader.send(ReaderCommand::Read { shard, token, positions });
-        if self.shared.reader_ended.load(Ordering::SeqCst) {
-            refuse_reads(&self.shared, &self.unread);
-        }
+        let wanted = positions.into_iter().map(|at| Wanted { at, head_bytes: None });
+        self.ask(ReaderCommand::Read { shard, token, wanted: wanted.collect() });
+    }
+
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>) {
+        let head = |(at, bytes)| Wanted { at, head_bytes: Some(bytes) };
+        let wanted = heads.into_iter().map(head).collect();
+        self.ask(ReaderCommand::Read { shard, token, wanted });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
@@ -209,6 +223,10 @@ impl Log for DiskLog {
 
     fn request_checkpoint(&self) {
         let _ = self.writer.send(Command::RequestCheckpoint);
+    }
+
+    fn heard_full(&self, _: ShardId) {
+        let _ = self.writer.send(Command::HeardFull);
     }
 
     fn state(&self) -> LogState {

@@ -14,10 +14,18 @@ use crate::host::Host;
 use crate::shared::Shared;
 use open_files::OpenFiles;
 
+/// A body that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) at: Position,
+    /// Of a body in two the head alone, which has about so many bytes.
+    pub(crate) head_bytes: Option<u32>,
+}
+
 /// What the thread is asked to do.
 pub(crate) enum ReaderCommand {
-    /// Read the bodies at these positions.
-    Read { shard: ShardId, token: u64, positions: Vec<Position> },
+    /// Read these bodies.
+    Read { shard: ShardId, token: u64, wanted: Vec<Wanted> },
     /// The segment has been trimmed.
     Forget { segment: u32 },
     /// Answer what came before, and end.
@@ -57,8 +65,8 @@ impl Reader {
     /// Does what is asked. False when that is the end.
     fn obey(&mut self, command: ReaderCommand) -> bool {
         match command {
-            ReaderCommand::Read { shard, token, positions } => {
-                let records = self.read(&positions);
+            ReaderCommand::Read { shard, token, wanted } => {
+                let records = self.read(&wanted);
                 self.shared.deliver(shard, LogEvent::Read { token, records });
             }
             ReaderCommand::Forget { segment } => self.files.forget(segment),
@@ -67,16 +75,15 @@ impl Reader {
         true
     }
 
-    fn read(&mut self, positions: &[Position]) -> Vec<Result<Bytes, ReadError>> {
-        let mut records = Vec::with_capacity(positions.len());
-        let mut rest = positions;
+    fn read(&mut self, wanted: &[Wanted]) -> Vec<Result<Bytes, ReadError>> {
+        let mut records = Vec::with_capacity(wanted.len());
+        let mut rest = wanted;
         while let Some(first) = rest.first() {
             let (some, others) = rest.split_at(run::length(rest));
             rest = others;
-            match self.shared.segments.get(first.segment()) {
-                None => records.extend(
-                    some.iter().map(|position| Err(ReadError::NotFound { position: *position })),
-                ),
+            match self.shared.segments.get(first.at.segment()) {
+                None => records
+                    .extend(some.iter().map(|one| Err(ReadError::NotFound { position: one.at }))),
                 Some(segment) => match self.files.get(&segment) {
                     Ok(file) => run::read(file, &segment, some, &mut records),
                     Err(error) => run::refuse(&segment, some, &error, &mut records),
@@ -97,8 +104,8 @@ impl Reader {
 /// Answers what has been sent to a reader that has ended.
 pub(crate) fn refuse_reads(shared: &Shared, commands: &Receiver<ReaderCommand>) {
     while let Ok(command) = commands.try_recv() {
-        if let ReaderCommand::Read { shard, token, positions } = command {
-            let records = positions.iter().map(|_| Err(ReadError::ShutDown)).collect();
+        if let ReaderCommand::Read { shard, token, wanted } = command {
+            let records = wanted.iter().map(|_| Err(ReadError::ShutDown)).collect();
             shared.deliver(shard, LogEvent::Read { token, records });
         }
     }

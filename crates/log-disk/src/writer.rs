@@ -2,7 +2,7 @@
 //! It must not know what bodies mean.
 //!
 //! ```text
-//!              a next segment, or room again
+//!              a next segment, or room again and all shards know
 //!            ┌───────────────────────────────┐
 //!            ▼                               │
 //!   ┌─► Writable ── no room for a segment ─► Full      small records without references go on, into the reserve
@@ -54,6 +54,8 @@ pub(crate) struct Writer {
     pub(crate) waiting: VecDeque<Waiting>,
     /// When the oldest write that is not synced was made.
     pub(crate) unsynced_since: Option<Duration>,
+    /// So many shards do not know yet that the log is full.
+    pub(crate) unaware_shards: u16,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -124,6 +126,13 @@ impl Writer {
                 }
                 Command::RequestCheckpoint => self.checkpoints.request(),
                 Command::CheckpointDone { another } => self.checkpoints.done(another),
+                Command::HeardFull => {
+                    // What came before it was appended by one who did not know.
+                    if self.is_full() {
+                        self.keep_small();
+                    }
+                    self.unaware_shards = self.unaware_shards.saturating_sub(1);
+                }
                 Command::Prepared => {}
                 Command::Stop => return true,
             }

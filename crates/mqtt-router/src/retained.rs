@@ -34,6 +34,23 @@ pub struct RetainedIndex<V> {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cursor(Option<Box<str>>);
 
+impl Cursor {
+    /// How far paging has come that has looked at that topic last.
+    #[must_use]
+    pub fn after(topic: TopicName<'_>) -> Self {
+        Self(Some(key_of(topic).into_boxed_str()))
+    }
+
+    /// The topic that was looked at last; `None` at the start.
+    #[must_use]
+    pub fn topic(&self) -> Option<String> {
+        let key = self.0.as_deref()?;
+        let mut topic = String::new();
+        write_topic(key, &mut topic);
+        Some(topic)
+    }
+}
+
 impl<V> Default for RetainedIndex<V> {
     fn default() -> Self {
         Self::new()

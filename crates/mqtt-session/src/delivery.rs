@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mqtt_types::{Message, QoS};
 use smallvec::SmallVec;
 
+use crate::inbox::Gone;
 use crate::subscriptions::SubscriptionRecord;
 
 /// What a waiting message costs beyond its bytes, for the byte limits: a rough figure, the same as in queues.
@@ -37,12 +38,7 @@ pub enum Origin {
     /// The live road: nobody waits for the outcome.
     Live,
     /// The session's inbox, which storage need not keep it in any longer.
-    Inbox {
-        /// Its number in the inbox.
-        sequence: u64,
-        /// Where storage has it.
-        at: u64,
-    },
+    Inbox(Gone),
     /// A shared subscription: it may go to another member while the client has not acknowledged it.
     Shared {
         /// The group; the caller's own mark.
@@ -101,7 +97,7 @@ impl Origin {
     pub const fn group(self) -> Option<u32> {
         match self {
             Self::Shared { group, .. } | Self::Lent { group, .. } => Some(group),
-            Self::Live | Self::Inbox { .. } | Self::Queue { .. } => None,
+            Self::Live | Self::Inbox(_) | Self::Queue { .. } => None,
         }
     }
 

@@ -5,9 +5,11 @@ mod entry;
 mod image;
 mod line;
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
-use crate::delivery::Origin;
 use entry::{Entry, State};
 pub use image::{InboxEntryImage, InboxImage};
 use line::Line;
@@ -32,6 +34,10 @@ pub struct Kept {
     pub copy: u8,
     /// Whether it came by a shared subscription, so that another member may have it.
     pub is_shared: bool,
+    /// Whether storage has the body for something else, and keeps it for this as well because it is held.
+    pub is_held: bool,
+    /// The Subscription Identifier that goes along with a message that is held, which storage does not have.
+    pub identifier: Option<NonZeroU32>,
 }
 
 /// The next message to send.
@@ -48,17 +54,19 @@ pub struct NextKept {
 }
 
 /// A message that storage need not keep any more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Gone {
     /// Its number in the inbox.
     pub sequence: u64,
     /// Where storage has it.
     pub at: u64,
+    /// Whether it was held there.
+    pub is_held: bool,
 }
 
 impl Gone {
-    pub(crate) const fn origin(self) -> Origin {
-        Origin::Inbox { sequence: self.sequence, at: self.at }
+    const fn of(sequence: u64, entry: &Entry) -> Self {
+        Self { sequence, at: entry.at, is_held: entry.is_held() }
     }
 }
 
@@ -102,6 +110,8 @@ pub struct Inbox {
     lent: usize,
     /// How many messages at QoS 2 the client has said PUBREC for: the next one's place.
     pubrecs: u64,
+    /// Subscription Identifiers of messages that are held, which are few: no more than a client takes at once.
+    identifiers: BTreeMap<u64, NonZeroU32>,
 }
 
 impl Inbox {
@@ -109,6 +119,7 @@ impl Inbox {
     pub fn push(&mut self, kept: Kept) -> u64 {
         let sequence = self.end();
         self.line.push(Entry::new(kept));
+        self.identifiers.extend(kept.identifier.map(|identifier| (sequence, identifier)));
         self.messages += 1;
         self.bytes += u64::from(kept.size);
         sequence
@@ -164,7 +175,7 @@ impl Inbox {
         waiting.take(count).map(|(sequence, entry)| NextKept {
             sequence,
             packet_id: packet_id(sequence),
-            kept: entry.kept(),
+            kept: self.kept(sequence, entry),
             dup: entry.was_sent(),
         })
     }
@@ -183,7 +194,7 @@ impl Inbox {
     /// The message does not go out: it has expired or is too large. `None` when it is not waiting.
     pub fn give_up(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Waiting)?;
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, entry);
         self.leave(sequence);
         Some(gone)
     }
@@ -214,7 +225,7 @@ impl Inbox {
             }
             _ => return Err(ReasonCode::PROTOCOL_ERROR),
         }
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, &entry);
         self.leave(sequence);
         Ok(gone)
     }
@@ -225,7 +236,7 @@ impl Inbox {
     /// 0x92 when the packet id is not in flight; 0x82 when its message is at QoS 1.
     pub fn pubrec(&mut self, id: PacketId, reason: ReasonCode) -> Result<KeptPubRec, ReasonCode> {
         let (sequence, entry) = self.on_the_wire(id)?;
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, &entry);
         match entry.state {
             State::Lent | State::Given => Err(ReasonCode::PROTOCOL_ERROR),
             State::Sent if entry.qos() != QoS::ExactlyOnce => Err(ReasonCode::PROTOCOL_ERROR),
@@ -317,9 +328,10 @@ impl Inbox {
         }
     }
 
-    /// Where all the bodies lie that are still needed.
-    pub fn stored(&self) -> impl Iterator<Item = u64> + '_ {
-        self.line.iter().filter(|(_, entry)| entry.has_body()).map(|(_, entry)| entry.at)
+    /// All messages whose bodies are still needed.
+    pub fn stored(&self) -> impl Iterator<Item = Gone> + '_ {
+        let with_body = self.line.iter().filter(|(_, entry)| entry.has_body());
+        with_body.map(|(sequence, entry)| Gone::of(sequence, entry))
     }
 
     /// Messages below that number may have been sent.
@@ -347,7 +359,7 @@ impl Inbox {
             is_free && entry.is_shared() && entry.qos() == QoS::AtLeastOnce
         };
         let all = self.line.iter_from(from).filter(move |(_, entry)| may_go(entry));
-        all.map(|(sequence, entry)| (sequence, entry.kept()))
+        all.map(|(sequence, entry)| (sequence, self.kept(sequence, entry)))
     }
 
     /// Another session gets the message; it stays here until that one's client has it. False when it cannot be lent.
@@ -379,7 +391,7 @@ impl Inbox {
     /// The other session's client has the message. `None` when it is not lent any more.
     pub fn settle_lent(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Lent)?;
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, entry);
         if entry.is_counted() {
             // This client has it too, and answers some time: until then it counts.
             self.receive(sequence, State::Given);
@@ -416,7 +428,7 @@ impl Inbox {
     /// A message left, as storage says. `None` when it had left before.
     pub fn replay_left(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state != State::Gone)?;
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, entry);
         let has_body = entry.has_body();
         self.leave(sequence);
         has_body.then_some(gone)
@@ -425,9 +437,16 @@ impl Inbox {
     /// The client has a message, as storage says. `None` when that was known.
     pub fn replay_received(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.has_body())?;
-        let gone = Gone { sequence, at: entry.at };
+        let gone = Gone::of(sequence, entry);
         self.receive(sequence, State::Received);
         Some(gone)
+    }
+
+    /// A message may have been sent, as storage says.
+    pub fn replay_sent(&mut self, sequence: u64) {
+        if let Some(entry) = self.entry_mut(sequence) {
+            entry.set_sent();
+        }
     }
 
     /// Messages below that number may have been sent, as storage says.
@@ -448,7 +467,14 @@ impl Inbox {
             && self.bytes == with_body().map(|(_, entry)| u64::from(entry.size)).sum::<u64>()
             && self.outstanding == on_the_wire
             && self.next <= self.end()
+            && self.identifiers.keys().all(|of| self.line.get(*of).is_some_and(Entry::is_held))
             && self.line.is_sound()
+    }
+
+    fn kept(&self, sequence: u64, entry: &Entry) -> Kept {
+        let identifier =
+            entry.is_held().then(|| self.identifiers.get(&sequence).copied()).flatten();
+        Kept { identifier, ..entry.kept() }
     }
 
     fn entry_mut(&mut self, sequence: u64) -> Option<&mut Entry> {
@@ -472,6 +498,7 @@ impl Inbox {
 
     /// The client has the message: the body is not needed any more, the packet id is.
     fn receive(&mut self, sequence: u64, state: State) {
+        self.identifiers.remove(&sequence);
         let place = self.pubrecs;
         let Some(entry) = self.entry_mut(sequence) else { return };
         let size = entry.size;
@@ -498,6 +525,7 @@ impl Inbox {
         }
         self.outstanding -= usize::from(is_counted);
         self.lent -= usize::from(is_lent);
+        self.identifiers.remove(&sequence);
         self.line.remove(sequence);
         self.next = self.next.max(self.line.oldest());
     }

@@ -159,7 +159,7 @@ impl Session {
         reason: ReasonCode,
     ) -> Result<Completed, ReasonCode> {
         let origin = match self.inbox_of(packet_id) {
-            Some(inbox) => inbox.puback(packet_id)?.origin(),
+            Some(inbox) => Origin::Inbox(inbox.puback(packet_id)?),
             None => self.in_flight.puback(packet_id)?,
         };
         Ok(Completed { origin, reason })
@@ -208,7 +208,7 @@ impl Session {
                 KeptPubRec::StoreAgain(sequence) => PubRecVerdict::StoreAgain(sequence),
                 KeptPubRec::Stored => PubRecVerdict::SendPubRel { settled: None },
                 KeptPubRec::Refused(gone) => {
-                    PubRecVerdict::Completed(Completed { origin: gone.origin(), reason })
+                    PubRecVerdict::Completed(Completed { origin: Origin::Inbox(gone), reason })
                 }
             });
         }

@@ -2,9 +2,10 @@
 //! exactly once, in order, whatever had not been stored yet.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::num::NonZeroU32;
 
 use mqtt_session::{
-    Closing, ConnectRequest, Kept, Negotiated, Origin, PubRecVerdict, ServerLimits, Session,
+    Closing, ConnectRequest, Gone, Kept, Negotiated, Origin, PubRecVerdict, ServerLimits, Session,
     SessionImage, invariants, negotiate,
 };
 use mqtt_types::{PacketId, ProtocolVersion, QoS, ReasonCode};
@@ -80,6 +81,8 @@ fn kept(qos: QoS, number: u64) -> Kept {
         has_identifiers: false,
         copy: 0,
         is_shared: false,
+        is_held: number.is_multiple_of(3),
+        identifier: NonZeroU32::new(number as u32).filter(|_| number.is_multiple_of(3)),
     }
 }
 
@@ -184,7 +187,7 @@ impl World {
         match self.to_server.pop_front() {
             Some(Packet::PubAck(id)) => {
                 let done = self.session.on_puback(id, OK).expect("in flight");
-                let Origin::Inbox { sequence, .. } = done.origin else { panic!("{done:?}") };
+                let Origin::Inbox(Gone { sequence, .. }) = done.origin else { panic!("{done:?}") };
                 self.facts.push(Fact::Left(sequence));
             }
             Some(Packet::PubRec(id)) => match self.session.on_pubrec(id, OK).expect("in flight") {

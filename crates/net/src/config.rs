@@ -130,6 +130,9 @@ pub struct Config {
     pub linger: Duration,
     /// Bytes read from a connection at once.
     pub read_buffer_bytes: usize,
+    /// Deliveries of one turn of a thread beyond which each connection is served one packet more, and the rest in the next
+    /// turn: others wait for their turn meanwhile.
+    pub turn_deliveries_max: u32,
     /// Connections a thread serves at once.
     pub max_connections: usize,
     /// Bytes that may wait for a client that does not read, answers and all. Beyond them nothing is read from it either:
@@ -154,6 +157,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             read_buffer_bytes: 128 * 1024,
+            // Some milliseconds.
+            turn_deliveries_max: 1 << 14,
             max_connections: 1_000_000,
             // One packet as long as they may be, and twice what live messages may take.
             unwritten_bytes_max: 24 << 20,

@@ -62,6 +62,9 @@ pub(crate) fn take(
                 }
                 shard.packet(id, &packet, wires);
                 at += len;
+                if wires.is_turn_long() {
+                    wires.hold_for_turn(id);
+                }
             }
             // `[MQTT-3.1.0-1]`: nothing comes before CONNECT.
             Ok(Some(_)) => {

@@ -36,6 +36,9 @@ pub(crate) struct Wire {
     pub(crate) is_paused: bool,
     /// It sent more than its listener allows, and is not read for a while.
     pub(crate) is_held: bool,
+    /// What waits in `partial` begins with packets that nobody has looked at, since it was not read on; they come before
+    /// what the socket has.
+    pub(crate) is_behind: bool,
     /// More waits for its client than may, so that it is not read until some of that is written.
     pub(crate) is_stuffed: bool,
     /// What it may send, if there is a limit.
@@ -54,7 +57,7 @@ pub(crate) struct Wire {
     pub(crate) sent: usize,
     pub(crate) written: u64,
     pub(crate) out: Vec<u8>,
-    /// Input that is no whole packet yet, or waits because reading is paused.
+    /// Input that is no whole packet yet, or waits because the connection is not read on.
     pub(crate) partial: Vec<u8>,
     pub(crate) accepted: Instant,
     /// What of its buffers is counted.
@@ -92,6 +95,7 @@ impl Wire {
             version: ProtocolVersion::default(),
             is_paused: false,
             is_held: false,
+            is_behind: false,
             is_stuffed: false,
             rate: Rate::of(transport.peer().gate()),
             is_dirty: false,
@@ -115,6 +119,17 @@ impl Wire {
     #[inline]
     pub(crate) const fn is_read(&self) -> bool {
         !self.is_paused && !self.is_held && !self.is_stuffed
+    }
+
+    /// Keeps input that was not taken, where there is none yet.
+    #[inline]
+    pub(crate) fn keep_input(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(rest);
+            self.is_behind = !self.is_read();
+        }
     }
 
     /// Bytes in the output that the socket has not taken.

@@ -27,6 +27,8 @@ pub(crate) struct OutputLimits {
     pub(crate) write_timeout: Duration,
     /// How long a closing connection may take to read what is left for it.
     pub(crate) linger: Duration,
+    /// Deliveries that make a turn long.
+    pub(crate) turn_deliveries_max: u32,
 }
 
 /// Connections by slot.
@@ -54,6 +56,10 @@ pub(crate) struct Wires {
     now: Instant,
     /// The connection whose buffer was given out last: it may have grown since.
     given: u32,
+    /// How many buffers this turn has handed out, one for each delivery.
+    handed_out: u32,
+    /// The turn has written already, since it had put very much into buffers.
+    was_forced: bool,
 }
 
 impl Wires {
@@ -74,12 +80,27 @@ impl Wires {
             limits,
             now: Instant::ZERO,
             given: 0,
+            handed_out: 0,
+            was_forced: false,
         }
     }
 
     /// A turn begins.
     pub(crate) const fn begin(&mut self, now: Instant) {
         self.now = now;
+        self.handed_out = 0;
+        self.was_forced = false;
+    }
+
+    /// Whether the turn has done so much that who has more to do should wait for the next: others wait for their turn.
+    #[inline]
+    pub(crate) const fn is_turn_long(&self) -> bool {
+        self.was_forced || self.handed_out > self.limits.turn_deliveries_max
+    }
+
+    /// Takes nothing more from a connection in this turn.
+    pub(crate) fn hold_for_turn(&mut self, id: ConnId) {
+        self.hold(id, self.now);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -305,8 +326,10 @@ impl Outbox for Wires {
         if let Some(wire) = self.slots.get_mut(self.given as usize).and_then(Option::as_mut) {
             self.buffers.count(wire);
         }
+        self.handed_out = self.handed_out.saturating_add(1);
         if self.buffers.has_much_unflushed() {
             self.flush();
+            self.was_forced = true;
         }
         self.given = conn.slot;
         let wire = self.slots.get_mut(conn.slot as usize)?.as_mut()?;

@@ -116,7 +116,10 @@ impl Worker {
     /// How long the poll may sleep.
     fn timeout(&self, desk: &Desk) -> Option<Duration> {
         let wires = &desk.wires;
-        let busy = !wires.ready.is_empty() || !wires.drained.is_empty() || !wires.lost.is_empty();
+        let busy = !desk.mail.is_empty()
+            || !wires.ready.is_empty()
+            || !wires.drained.is_empty()
+            || !wires.lost.is_empty();
         if busy || (!desk.accepting.is_empty() && desk.accept_at.is_none()) {
             return Some(Duration::ZERO);
         }
@@ -160,10 +163,7 @@ impl Worker {
         for slot in std::mem::take(&mut desk.wires.ready) {
             self.read(slot, now, desk);
         }
-        self.post.take(self.shard.id(), &mut desk.mail);
-        for mail in desk.mail.drain(..) {
-            self.shard.mail(mail, &mut desk.wires);
-        }
+        self.read_mail(desk);
         if self.shard.next_deadline().is_some_and(|at| at <= now) {
             self.shard.tick(&mut desk.wires);
         }
@@ -179,6 +179,21 @@ impl Worker {
         self.shard.end(&mut desk.wires);
         desk.wires.flush();
         Ok(())
+    }
+
+    /// Serves letters of other threads; those of which the turn would become too long wait for the next, and keep more from
+    /// coming.
+    fn read_mail(&mut self, desk: &mut Desk) {
+        if desk.mail.is_empty() {
+            self.post.take(self.shard.id(), &mut desk.mail);
+            desk.mail.reverse();
+        }
+        while let Some(mail) = desk.mail.pop() {
+            self.shard.mail(mail, &mut desk.wires);
+            if desk.wires.is_turn_long() {
+                break;
+            }
+        }
     }
 
     fn accept(&mut self, now: Instant, desk: &mut Desk) -> io::Result<()> {
@@ -255,6 +270,9 @@ impl Worker {
         let read_max = wires.buffers.input_max();
         let Some(id) = wires.begin_read(slot) else { return };
         let Some(wire) = wires.at(slot) else { return };
+        if std::mem::take(&mut wire.is_behind) {
+            return self.take_waiting(id, now, desk);
+        }
         let waiting = wire.partial.len();
         let room = scratch.len() - waiting.min(scratch.len());
         if room < scratch.len() / 2 {
@@ -303,11 +321,7 @@ impl Worker {
             Taken::Bytes(taken) => {
                 let rest = data.get(taken..).unwrap_or_default();
                 if let Some(wire) = wires.wire_mut(id) {
-                    if rest.is_empty() {
-                        wire.partial = Vec::new();
-                    } else {
-                        wire.partial.extend_from_slice(rest);
-                    }
+                    wire.keep_input(rest);
                 }
                 self.keep_packet(id, wires);
             }
@@ -315,6 +329,25 @@ impl Worker {
         }
         if filled || is_over {
             wires.set_ready(slot);
+        }
+    }
+
+    /// Serves packets of a connection that have been read before, and were left when it was not read on.
+    fn take_waiting(&mut self, id: ConnId, now: Instant, desk: &mut Desk) {
+        let wires = &mut desk.wires;
+        let Some(wire) = wires.wire_mut(id) else { return };
+        let mut data = std::mem::take(&mut wire.partial);
+        match take(&mut self.shard, wires, id, &data, now, self.post.shards()) {
+            Taken::Bytes(taken) => {
+                data.drain(..taken.min(data.len()));
+                if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
+                    wire.partial = data;
+                    wire.is_behind = !wire.is_read();
+                }
+                self.keep_packet(id, wires);
+                wires.set_ready(id.slot);
+            }
+            Taken::Elsewhere(owner) => self.hand_over(id, owner, data, wires),
         }
     }
 
@@ -351,6 +384,7 @@ impl Worker {
                 }
                 if let Some(wire) = wires.wire_mut(id).filter(|_| !data.is_empty()) {
                     wire.partial = data;
+                    wire.is_behind = !wire.is_read();
                 }
                 self.keep_packet(id, wires);
             }
@@ -412,6 +446,7 @@ fn wires(config: &Config) -> Wires {
         unwritten_max: config.unwritten_bytes_max,
         write_timeout: config.write_timeout,
         linger: config.linger,
+        turn_deliveries_max: config.turn_deliveries_max,
     };
     Wires::new(limits, config.memory.clone(), config.incomplete.clone())
 }

@@ -172,6 +172,11 @@ impl Keys {
         self.owners.dedup();
     }
 
+    /// The oldest of the messages that are next in their keys.
+    pub(crate) fn oldest(&self) -> Option<Offset> {
+        self.busy.values().filter_map(|busy| busy.waiting.front()).map(|(_, offset)| *offset).min()
+    }
+
     /// All that wait.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Turn> {
         self.busy.values().flat_map(|busy| busy.waiting.iter().copied())

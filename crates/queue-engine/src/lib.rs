@@ -19,14 +19,11 @@
 mod action;
 mod attempts;
 mod barred;
-mod clock;
 mod config;
 mod consumers;
-mod deadlines;
 mod dedup;
 mod dispatch;
 mod ids;
-mod index;
 mod input;
 pub mod invariants;
 mod keys;
@@ -41,8 +38,9 @@ mod snapshot;
 
 pub use action::{Action, DeadReason};
 pub use config::{DispatchStrategy, Overflow, QueueConfig};
-pub use ids::{ConsumerId, Key, MessageId, Offset, StoredAt};
+pub use ids::{ConsumerId, MessageId};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope};
 pub use ledger::{Departure, Ledger};
-pub use queue::{Full, MessageState, Peeked, Queue, Stall};
+pub use message_index::{Key, Offset, StoredAt};
+pub use queue::{ConsumerState, Full, MessageState, Peeked, Queue, Stall};
 pub use snapshot::{Snapshot, SnapshotError};

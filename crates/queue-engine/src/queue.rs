@@ -4,6 +4,7 @@ mod arriving;
 mod checks;
 mod dispatching;
 mod expiring;
+mod inspecting;
 mod keeping;
 mod keyed;
 mod leaving;
@@ -21,16 +22,14 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use stdx::{Instant, UnixMillis};
+use message_index::{Deadlines, Index};
+use stdx::{Instant, UnixMillis, WallClock};
 
 use crate::attempts::Attempts;
 use crate::barred::Barred;
-use crate::clock::Clock;
 use crate::consumers::{ConsumerSlot, Consumers};
-use crate::deadlines::Deadlines;
 use crate::dedup::Dedup;
 use crate::dispatch::Dispatcher;
-use crate::index::Index;
 use crate::keys::{Keys, Turn};
 use crate::leases::Leases;
 use crate::ledger::Counts;
@@ -39,6 +38,7 @@ use crate::prng::Prng;
 use crate::retry::Delayed;
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
 
+pub use inspecting::ConsumerState;
 pub use limits::Full;
 pub use peeking::{MessageState, Peeked};
 pub use stalling::Stall;
@@ -62,7 +62,7 @@ pub struct Queue {
     prng: Prng,
     /// The latest time it was told. Time never goes back.
     now: Instant,
-    clock: Clock,
+    clock: WallClock,
     index: Index,
     /// What was never dispatched since the start begins here.
     fresh: Offset,
@@ -108,7 +108,7 @@ impl Queue {
             config,
             prng: Prng::new(seed),
             now: Instant::ZERO,
-            clock: Clock::default(),
+            clock: WallClock::default(),
             index: Index::default(),
             fresh: Offset(0),
             returned: BTreeSet::new(),

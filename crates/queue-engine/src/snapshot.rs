@@ -5,9 +5,9 @@ mod encode;
 
 use stdx::UnixMillis;
 
-use crate::index::SharedChunk;
 use crate::ledger::Counts;
 use crate::{MessageId, Offset};
+use message_index::SharedChunk;
 
 /// What of a queue survives a restart. Cheap to take and to clone: full chunks are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,7 +53,7 @@ impl Snapshot {
     /// Messages that are still here.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.present.len() as u64).sum()
+        self.chunks.iter().map(SharedChunk::waiting).sum()
     }
 }
 

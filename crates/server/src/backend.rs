@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use admin_api::{
     AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
-    DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest, PublishOutcome,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, SubscriptionView,
-    SubscriptionsWanted, Timestamp,
+    ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
+    PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
+    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
+    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
@@ -17,7 +18,10 @@ use log_api::LogState;
 
 use crate::answer::{RETRY_AFTER, answer};
 use crate::operator;
+use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
+use crate::queue_redrive;
+use crate::retained;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -40,7 +44,9 @@ fn api_error(error: ControlError) -> ApiError {
 }
 
 fn stats(state: Option<&QueueState>) -> QueueStats {
-    let Some(QueueState { ledger, oldest_age_ms }) = state else { return QueueStats::default() };
+    let Some(QueueState { ledger, oldest_age_ms, lag_ms, data_loss_ms }) = state else {
+        return QueueStats::default();
+    };
     QueueStats {
         enqueued: ledger.enqueued,
         settled: ledger.settled,
@@ -55,7 +61,8 @@ fn stats(state: Option<&QueueState>) -> QueueStats {
         redelivered: ledger.redelivered,
         bytes: ledger.bytes,
         oldest_age_ms: *oldest_age_ms,
-        lag_ms: *oldest_age_ms,
+        lag_ms: *lag_ms,
+        time_to_data_loss_ms: *data_loss_ms,
         consumers: ledger.consumers,
     }
 }
@@ -144,7 +151,8 @@ impl Backend for BrokerBackend {
                     "cannot change: the queue is named by it",
                 ));
             }
-            let change = QueueChange { properties: Some(properties), topic_filter };
+            let properties = Some(properties);
+            let change = QueueChange { properties, topic_filter, ..QueueChange::default() };
             let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
             self.view_of(changed.map_err(api_error)?).await
         })
@@ -156,12 +164,72 @@ impl Backend for BrokerBackend {
         })
     }
 
+    fn peek_queue(
+        &self,
+        name: String,
+        request: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>> {
+        Box::pin(queue_operations::peek(&self.handle, name, request))
+    }
+
+    fn purge_queue(
+        &self,
+        name: String,
+        body: PurgeBody,
+    ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        Box::pin(queue_operations::purge(&self.handle, name, body))
+    }
+
+    fn redrive_queue(
+        &self,
+        name: String,
+        body: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
+        Box::pin(queue_redrive::redrive(&self.handle, name, body))
+    }
+
+    fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {
+        Box::pin(queue_operations::seek(&self.handle, name, seek))
+    }
+
+    fn set_queue_paused(
+        &self,
+        name: String,
+        paused: bool,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        Box::pin(async move {
+            let changed =
+                answer(|reply| self.handle.set_queue_paused(&name, paused, reply)).await?;
+            self.view_of(changed.map_err(api_error)?).await
+        })
+    }
+
+    fn queue_consumers(
+        &self,
+        name: String,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>> {
+        Box::pin(queue_operations::consumers(&self.handle, name, page))
+    }
+
     fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
         Box::pin(operator::delayed(&self.handle, page))
     }
 
     fn cancel_delayed(&self, id: String) -> BoxFuture<'_, Result<(), ApiError>> {
         Box::pin(operator::cancel_delayed(&self.handle, id))
+    }
+
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        Box::pin(retained::retained(&self.handle, page, filter))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        Box::pin(retained::remove(&self.handle, filter))
     }
 
     fn clients(
@@ -266,6 +334,8 @@ impl Backend for BrokerBackend {
                 delayed_bytes: counts.delayed_bytes,
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
+                publishes_queue_full_total: counts.publishes_queue_full_total,
+                keys_missing_total: counts.keys_missing_total,
                 connects_refused_total: connects_refused(&counts),
                 subscriptions_refused_total: subscriptions_refused(&counts),
                 connections_ended_total: connections_ended(&counts),

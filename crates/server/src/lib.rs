@@ -9,7 +9,10 @@ mod mapping;
 mod memory;
 mod node;
 mod operator;
+mod queue_operations;
 mod queue_properties;
+mod queue_redrive;
+mod retained;
 mod serve;
 
 pub use serve::{Options, check, serve};

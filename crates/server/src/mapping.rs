@@ -76,6 +76,7 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         }),
         publisher_hold: mqtt.publisher_hold,
         auto_create: settings.queues.auto_create.enabled,
+        stall_alarm_after: settings.queues.stall_alarm_after,
         max_queues: settings.queues.auto_create.max_queues as usize,
         queue_defaults: to_broker(&defaults(settings))
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,

@@ -8,6 +8,7 @@ mod log;
 mod logging;
 mod mqtt;
 mod queue_defaults;
+mod queue_watch;
 mod queues;
 mod server;
 mod shared_subscriptions;
@@ -34,6 +35,7 @@ pub(crate) const SECTIONS: &[Section<Settings>] = &[
     auth::SECTION,
     mqtt::SECTION,
     shared_subscriptions::SECTION,
+    queue_watch::SECTION,
     queues::SECTION,
     queue_defaults::SECTION,
     log::SECTION,

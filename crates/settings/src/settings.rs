@@ -128,6 +128,8 @@ pub struct MqttSettings {
 /// Queues: auto-create and defaults.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct QueueSettings {
+    /// How long a queue may stand still though it could move, before an alarm says so; zero for never.
+    pub stall_alarm_after: Duration,
     /// Whether a subscription may make a queue.
     pub auto_create: AutoCreateSettings,
     /// What a new queue has where nothing else is said.

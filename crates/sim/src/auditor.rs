@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{QUEUES, SESSIONS, TOPICS};
+use crate::plan::{QUEUES, SESSIONS, TOPICS, leads_to};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -31,6 +31,8 @@ struct Message {
     answer: Answer,
     /// Sent more than once.
     is_resent: bool,
+    /// How often it was sent.
+    sent_times: u64,
     has_lost_session: bool,
     /// The durable sessions that were subscribed when it was sent.
     sessions: Vec<usize>,
@@ -101,6 +103,7 @@ impl Auditor {
             answered: None,
             answer: Answer::None,
             is_resent: false,
+            sent_times: 1,
             has_lost_session: false,
             sessions,
         });
@@ -117,7 +120,8 @@ impl Auditor {
     }
 
     pub(crate) fn resent(&mut self, message: u32) {
-        self.messages[message as usize].is_resent = true;
+        let message = &mut self.messages[message as usize];
+        (message.is_resent, message.sent_times) = (true, message.sent_times + 1);
     }
 
     /// The publisher of a message has been answered.
@@ -222,10 +226,20 @@ impl Auditor {
         self.queues[queue].accepted.entry(offset).or_insert(false);
     }
 
-    /// All that has been accepted is recorded by now.
-    pub(crate) fn recorded(&mut self) {
-        for queue in &mut self.queues {
-            queue.accepted.values_mut().for_each(|is_recorded| *is_recorded = true);
+    /// What has been accepted so far: queues and offsets.
+    pub(crate) fn accepted_by_now(&self) -> Vec<(usize, u64)> {
+        let of = |(n, queue): (usize, &Queue)| {
+            queue.accepted.keys().map(|offset| (n, *offset)).collect::<Vec<_>>()
+        };
+        self.queues.iter().enumerate().flat_map(of).collect()
+    }
+
+    /// That is recorded by now.
+    pub(crate) fn recorded(&mut self, accepted: &[(usize, u64)]) {
+        for (queue, offset) in accepted {
+            if let Some(is_recorded) = self.queues[*queue].accepted.get_mut(offset) {
+                *is_recorded = true;
+            }
         }
     }
 
@@ -267,6 +281,23 @@ impl Auditor {
         self.check_live_order(listener, number);
     }
 
+    /// So many messages have been published.
+    pub(crate) fn published(&self) -> u32 {
+        self.messages.len() as u32
+    }
+
+    pub(crate) fn is_resent(&self, message: u32) -> bool {
+        self.messages[message as usize].is_resent
+    }
+
+    pub(crate) fn is_refused(&self, message: u32) -> bool {
+        self.messages[message as usize].answer == Answer::Refused
+    }
+
+    pub(crate) fn is_taken(&self, message: u32) -> bool {
+        self.messages[message as usize].answer == Answer::Taken
+    }
+
     pub(crate) fn has_come_live(&self, message: u32) -> bool {
         self.live.contains(&message)
     }
@@ -294,7 +325,7 @@ impl Auditor {
             let targets = QUEUES
                 .iter()
                 .enumerate()
-                .filter(|(_, (_, filter))| *filter == "t/+" || *filter == TOPICS[message.topic]);
+                .filter(|(_, (_, filter))| leads_to(TOPICS[message.topic], filter));
             let mut came: Vec<(String, bool)> = targets
                 .map(|(n, (name, _))| {
                     (format!("queue {name}"), self.queues[n].offsets.contains_key(&number))
@@ -321,13 +352,19 @@ impl Auditor {
     /// How many messages were acknowledged, and how many of a queue were accepted for sure.
     pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
         let filter = QUEUES[queue].1;
-        let is_of = |message: &&Message| filter == "t/+" || filter == TOPICS[message.topic];
+        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
         let taken = self
             .messages
             .iter()
             .filter(|message| message.answer == Answer::Taken && message.qos > 0 && is_of(message));
         let recorded = self.queues[queue].accepted.values().filter(|recorded| **recorded);
         (taken.count() as u64, recorded.count() as u64)
+    }
+
+    /// A queue has taken no more messages than were sent.
+    pub(crate) fn most(&self, queue: usize) -> u64 {
+        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], QUEUES[queue].1);
+        self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
     }
 
     pub(crate) fn is_retained(&self, message: u32) -> bool {
@@ -355,7 +392,12 @@ impl Auditor {
             return;
         }
         for (number, message) in self.messages.iter().enumerate() {
-            if !message.is_retained || message.answer != Answer::Taken || message.qos == 0 {
+            let is_read = leads_to(TOPICS[message.topic], "t/+");
+            if !is_read
+                || !message.is_retained
+                || message.answer != Answer::Taken
+                || message.qos == 0
+            {
                 continue;
             }
             let kept = self.kept.get(TOPICS[message.topic]);

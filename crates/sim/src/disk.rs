@@ -20,6 +20,9 @@ use names::Names;
 /// 1970 is so long ago when a simulation begins.
 pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 
+/// The wall clock is never set further from the truth. It is less than what messages are kept for.
+const CLOCK_ERROR_MAX_MS: i64 = 2 * 24 * 3600 * 1000;
+
 /// The simulated machine. A clone is another handle on the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -31,6 +34,8 @@ struct Inner {
     files: Vec<Inode>,
     names: Names,
     now: Duration,
+    /// By how much the wall clock was set.
+    set_by_ms: i64,
     salts: Dice,
     /// Counts the lives of the process: files that an earlier one had open are closed.
     life: u64,
@@ -44,6 +49,10 @@ struct Inner {
     is_off: bool,
     /// So many of the next syncs of segments fail.
     failing_syncs: usize,
+    /// So many of the next writes to segments fail, in the middle.
+    failing_writes: usize,
+    /// A write or a sync of a segment has failed, in this life of the process.
+    has_failed: bool,
     /// The next sync of a segment writes a sector to somewhere else.
     misdirects: Option<Dice>,
     /// Files, offsets, and what the sync that goes on leaves there.
@@ -52,15 +61,18 @@ struct Inner {
     was_harmed: bool,
     /// The segment that records were synced to last.
     newest: Option<usize>,
+    /// Whether every operation is told.
+    is_traced: bool,
     said: Vec<String>,
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, is_traced: bool) -> Self {
         let inner = Inner {
             files: Vec::new(),
             names: Names::default(),
             now: Duration::ZERO,
+            set_by_ms: 0,
             salts: Dice::new(seed),
             life: 0,
             locked: false,
@@ -69,11 +81,14 @@ impl Machine {
             loses_power: true,
             is_off: false,
             failing_syncs: 0,
+            failing_writes: 0,
+            has_failed: false,
             misdirects: None,
             stray: Vec::new(),
             harms: Vec::new(),
             was_harmed: false,
             newest: None,
+            is_traced,
             said: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
@@ -81,6 +96,21 @@ impl Machine {
 
     pub(crate) fn now_ms(&self) -> u64 {
         self.inner.lock().now.as_millis() as u64
+    }
+
+    /// What the wall clock says.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        let set_by_ms = self.inner.lock().set_by_ms;
+        (EPOCH_MS + self.now_ms()).saturating_add_signed(set_by_ms)
+    }
+
+    /// Sets the wall clock by so much, unless it would be too far from the truth by then.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        let mut inner = self.inner.lock();
+        let set_by_ms = inner.set_by_ms + seconds * 1000;
+        if set_by_ms.abs() <= CLOCK_ERROR_MAX_MS {
+            inner.set_by_ms = set_by_ms;
+        }
     }
 
     pub(crate) fn wait(&self, milliseconds: u64) {
@@ -91,7 +121,8 @@ impl Machine {
     pub(crate) fn kill(&self) {
         let mut inner = self.inner.lock();
         inner.life += 1;
-        (inner.locked, inner.failing_syncs, inner.misdirects) = (false, 0, None);
+        (inner.locked, inner.misdirects) = (false, None);
+        (inner.failing_syncs, inner.failing_writes, inner.has_failed) = (0, 0, false);
         (inner.operations_left, inner.is_off) = (None, false);
     }
 
@@ -130,6 +161,15 @@ impl Machine {
         self.inner.lock().failing_syncs = 1;
     }
 
+    pub(crate) fn fail_next_write(&self) {
+        self.inner.lock().failing_writes = 1;
+    }
+
+    /// Whether a write or a sync of a segment has failed, in this life of the process.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.inner.lock().has_failed
+    }
+
     pub(crate) fn misdirect_next_sync(&self, seed: u64) {
         self.inner.lock().misdirects = Some(Dice::new(seed));
     }
@@ -161,13 +201,27 @@ impl Machine {
         self.inner.lock().heal();
     }
 
-    /// What the disk has done that it should not have, since the last time.
+    /// What the disk has done that it should not have, since the last time; all that it has done, if that is wanted.
     pub(crate) fn take_said(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.lock().said)
     }
 }
 
 impl Inner {
+    /// Tells of an operation, if that is wanted.
+    fn trace(&mut self, what: impl FnOnce(&Self) -> String) {
+        if self.is_traced {
+            let what = what(self);
+            self.said.push(what);
+        }
+    }
+
+    /// What a file is called, for whoever reads the trace.
+    fn name_of(&self, file: usize) -> String {
+        let path = self.names.iter().find(|(_, number)| *number == file).map(|(path, _)| path);
+        path.map_or_else(|| format!("file {file}"), |path| path.display().to_string())
+    }
+
     /// Bytes of all files that have a name.
     fn used(&self) -> u64 {
         self.names.iter().map(|(_, file)| self.files[file].cached.len() as u64).sum()

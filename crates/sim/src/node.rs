@@ -10,7 +10,7 @@ use log_disk::{DiskLog, LogSteps, Worker};
 use mqtt_codec::Limits;
 use stdx::{Instant, UnixMillis};
 
-use crate::disk::{EPOCH_MS, Machine};
+use crate::disk::Machine;
 
 /// A broker over a simulated machine.
 pub(crate) struct Node {
@@ -65,7 +65,7 @@ impl Node {
         let (log, steps) =
             ready.start_stepped(Arc::new(Line { post: post.clone(), machine: machine.clone() }));
         let of_broker: Arc<dyn Log> = Arc::clone(&log) as _;
-        let now = UnixMillis(EPOCH_MS + machine.now_ms());
+        let now = UnixMillis(machine.unix_ms());
         let broker = broker::open(config.clone(), post.clone(), of_broker, recovered, [1, 2], now);
         let sockets = broker.shards.iter().map(|_| Sockets::default()).collect();
         let (handle, shards) = (broker.handle, broker.shards);
@@ -74,7 +74,7 @@ impl Node {
 
     pub(crate) fn moment(&self) -> Moment {
         let now_ms = self.machine.now_ms();
-        Moment { now: Instant::from_millis(now_ms), unix_ms: EPOCH_MS + now_ms }
+        Moment { now: Instant::from_millis(now_ms), unix_ms: self.machine.unix_ms() }
     }
 
     /// One turn of a shard. Says whether there was something to do.
@@ -112,7 +112,7 @@ impl Node {
 
     /// Bodies that queues, sessions and retained messages need, and references that the log counts.
     pub(crate) fn references(&self) -> (u64, u64) {
-        let held: usize = self.shards.iter().map(Shard::references).sum();
+        let held: usize = self.shards.iter().map(|shard| shard.references() + shard.held()).sum();
         (held as u64 + self.retained(), self.log.stats().live_references)
     }
 

@@ -11,8 +11,13 @@ pub(crate) const CONSUMERS: usize = 4;
 pub(crate) const SESSIONS: usize = 2;
 /// Queues with their filters. The last one has one consumer at most.
 pub(crate) const QUEUES: [(&str, &str); 3] = [("one", "t/+"), ("two", "t/both"), ("solo", "t/+")];
-/// Topics: one leads to all queues.
-pub(crate) const TOPICS: [&str; 3] = ["t/single", "t/both", "t/both"];
+/// Topics: one leads to all queues, and the last one to nobody.
+pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
+
+/// Whether a message for that topic is one for a filter of [`QUEUES`].
+pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
+    topic == filter || filter == "t/+" && topic.starts_with("t/")
+}
 
 /// Something that happens.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -92,6 +97,12 @@ pub(crate) enum Step {
         bytes: Option<u64>,
     },
     FailSync,
+    /// A write to a segment fails when half of it is written.
+    FailWrite,
+    /// The wall clock is set.
+    Clock {
+        seconds: i64,
+    },
     Flip {
         seed: u64,
     },
@@ -147,7 +158,9 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
     match dice.below(60) {
         0..20 => {
-            let (topic, qos) = (dice.below(TOPICS.len()), dice.one_of(&[0, 1, 1, 1, 2, 2]));
+            let nobody = TOPICS.len() - 1;
+            let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
+            let qos = dice.one_of(&[0, 1, 1, 1, 2, 2]);
             Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }
         20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
@@ -167,6 +180,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         54 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
         55 => Step::Slow { is_slow: dice.one_in(2) },
         56 => Step::Checkpoint,
+        57 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
         _ => Step::LiveProbe { publisher, bytes },
     }
 }
@@ -189,7 +203,7 @@ fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {
         return Step::Room { bytes: room };
     }
     if fault < climate.crashes + climate.full + climate.fails {
-        return Step::FailSync;
+        return if dice.one_in(2) { Step::FailSync } else { Step::FailWrite };
     }
     if dice.one_in(2) { Step::Flip { seed } } else { Step::Misdirect { seed } }
 }

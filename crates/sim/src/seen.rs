@@ -9,15 +9,18 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 15] = [
+    pub const MUST: [&'static str; 18] = [
         "acknowledged",
         "checkpoint",
+        "clock set",
         "consumer accepts",
         "consumer refuses",
         "damage met in reading",
         "log failed",
         "log full",
+        "message for nobody",
         "message refused",
+        "message refused or held by a full log",
         "message resent",
         "message runs live while nothing is stored",
         "power cut",

@@ -31,13 +31,15 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
+    /// So many messages had been published when the disk failed, in this life of the process.
+    failed_at: Option<u32>,
     crashes: u64,
     seed: u64,
 }
 
 impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let machine = Machine::new(plan.seed);
+        let machine = Machine::new(plan.seed, is_traced());
         let mut config = Config { shards: plan.shards, ..Config::default() };
         config.queue_defaults.config.max_attempts = 0;
         config.queue_defaults.config.max_inflight = 5;
@@ -60,6 +62,7 @@ impl World {
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
+            failed_at: None,
             crashes: 0,
             seed: plan.seed,
         };
@@ -86,6 +89,7 @@ impl World {
         self.act(step);
         self.listen();
         self.note_machine();
+        self.note_failure();
         if self.machine.is_off() {
             // The machine dies, or the process only.
             let power = self.machine.has_lost_power();
@@ -107,13 +111,20 @@ impl World {
     }
 
     pub(crate) fn say(&mut self, what: impl Into<String>) {
+        self.note_machine();
         self.trace.push(format!("    {}", what.into()));
     }
 
-    fn note_machine(&mut self) {
-        for said in self.machine.take_said() {
-            self.say(format!("disk: {said}"));
+    /// From the moment of a failure on, nothing that is sent can be stored.
+    fn note_failure(&mut self) {
+        if self.failed_at.is_none() && self.machine.has_failed() {
+            self.failed_at = Some(self.auditor.published());
         }
+    }
+
+    fn note_machine(&mut self) {
+        let said = self.machine.take_said();
+        self.trace.extend(said.into_iter().map(|said| format!("    disk: {said}")));
     }
 
     /// Connects a client, unless it is connected.
@@ -156,10 +167,18 @@ impl World {
         self.clients[n].lose();
     }
 
-    /// Sessions that are subscribed for sure.
-    fn subscribed_sessions(&self) -> Vec<usize> {
+    /// Sessions that are subscribed to the topic for sure.
+    fn subscribed_sessions(&self, topic: &str) -> Vec<usize> {
+        if !crate::plan::leads_to(topic, "t/+") {
+            return Vec::new();
+        }
         let is_session = |client: &&Client| matches!(client.role, Role::Session { .. });
         let sessions = self.clients.iter().filter(is_session).enumerate();
         sessions.filter(|(_, client)| client.is_subscribed).map(|(n, _)| n).collect()
     }
+}
+
+/// Whether a trace shows every operation of the disk: `WEIR_SIM_TRACE=1`.
+fn is_traced() -> bool {
+    std::env::var_os("WEIR_SIM_TRACE").is_some_and(|wanted| wanted != "0")
 }

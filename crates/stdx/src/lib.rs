@@ -9,9 +9,11 @@ mod rfc3339;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
+mod wall_clock;
 
 pub use byte_size::{ByteSize, ParseByteSizeError};
 pub use duration_text::{ParseDurationError, format_duration, parse_duration};
 pub use ip_network::{IpNetwork, ParseIpNetworkError};
 pub use rfc3339::ParseTimeError;
 pub use time::{Instant, UnixMillis};
+pub use wall_clock::WallClock;

@@ -87,6 +87,8 @@ metrics! {
     IncompleteBytes = Gauge "weir_mqtt_incomplete_bytes" None, "Bytes of packets that have not come whole";
     WillBytes = Gauge "weir_mqtt_will_bytes" None, "Bytes of all wills";
     SubscriptionBytes = Gauge "weir_mqtt_subscription_bytes" None, "What all subscriptions are reckoned to take";
+    PublishesQueueFull = Counter "weir_mqtt_publishes_queue_full_total" None, "Messages refused because a queue that takes them is full";
+    KeysMissing = Counter "weir_queue_keys_missing_total" None, "Messages whose key expression had no value, so that their topic was their key";
     RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";
@@ -118,5 +120,6 @@ metrics! {
     QueueBytes = Gauge "weir_queue_bytes" QUEUE, "Bytes of what is ready, in flight and delayed";
     QueueConsumers = Gauge "weir_queue_consumers" QUEUE, "Consumers connected";
     QueueOldestAge = Gauge "weir_queue_oldest_age_seconds" QUEUE, "Age of the oldest unsettled message";
-    QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next has waited";
+    QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next could have been delivered and was not";
+    QueueTimeToDataLoss = Gauge "weir_queue_time_to_data_loss_seconds" QUEUE, "How long until the oldest unsettled message expires by retention; absent when there is none, or it never does";
 }

@@ -49,8 +49,11 @@ pub struct QueueStats {
     pub bytes: u64,
     /// Age of the oldest unsettled message.
     pub oldest_age_ms: u64,
-    /// How long the message that is next has waited.
+    /// How long the message that is next could have been delivered and was not.
     pub lag_ms: u64,
+    /// How long until the oldest unsettled message expires by retention; `null` when there is none, or it never does.
+    #[serde(default)]
+    pub time_to_data_loss_ms: Option<u64>,
     /// Consumers connected.
     pub consumers: u64,
 }

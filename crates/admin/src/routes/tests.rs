@@ -3,9 +3,10 @@ mod fuzz;
 use std::net::SocketAddr;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
-    NodeMetrics, Page, PageRequest, PublishOutcome, QueuePatch, QueueSpec, QueueView,
-    SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
+    MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
+    PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult,
+    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -46,11 +47,59 @@ impl Backend for Numbers {
         refused()
     }
 
+    fn peek_queue(
+        &self,
+        _: String,
+        _: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>> {
+        refused()
+    }
+
+    fn purge_queue(&self, _: String, _: PurgeBody) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        refused()
+    }
+
+    fn redrive_queue(
+        &self,
+        _: String,
+        _: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
+        refused()
+    }
+
+    fn seek_queue(&self, _: String, _: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {
+        refused()
+    }
+
+    fn set_queue_paused(&self, _: String, _: bool) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        refused()
+    }
+
+    fn queue_consumers(
+        &self,
+        _: String,
+        _: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>> {
+        refused()
+    }
+
     fn delayed(&self, _: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
         refused()
     }
 
     fn cancel_delayed(&self, _: String) -> BoxFuture<'_, Result<(), ApiError>> {
+        refused()
+    }
+
+    fn retained(
+        &self,
+        _: PageRequest,
+        _: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        refused()
+    }
+
+    fn remove_retained(&self, _: String) -> BoxFuture<'_, Result<u64, ApiError>> {
         refused()
     }
 

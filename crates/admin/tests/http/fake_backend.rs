@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, DelayedView, Health, MessageSpec,
-    NodeMetrics, Page, PageRequest, PublishOutcome, QueueMetrics, QueuePatch, QueueProperties,
-    QueueSpec, QueueStats, QueueView, SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
+    MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
+    PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics, QueuePatch,
+    QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView,
+    Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -17,7 +19,9 @@ const SUPPORTED: &[&str] =
 pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
     pub alarms: Mutex<Vec<AlarmView>>,
+    pub consumers: Mutex<Vec<ConsumerView>>,
     pub delayed: Mutex<Vec<DelayedView>>,
+    pub retained: Mutex<Vec<RetainedView>>,
     pub clients: Mutex<Vec<ClientView>>,
     pub subscriptions: Mutex<Vec<SubscriptionView>>,
     pub published: Mutex<Vec<MessageSpec>>,
@@ -58,6 +62,49 @@ impl FakeBackend {
         view.properties = properties;
         Ok(view.clone())
     }
+
+    /// Messages of a queue that has as many as it says are ready.
+    fn peek(&self, name: String, request: PeekRequest) -> Result<Page<QueueMessageView>, ApiError> {
+        let queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        let end = view.stats.ready.min(request.offset + request.limit as u64);
+        let state = request.state.unwrap_or(MessageState::Ready);
+        let message = |offset| {
+            QueueMessageView::new(offset, state, 0, Timestamp::default()).with_body(
+                "a",
+                b"x",
+                1,
+                MessageProperties::default(),
+            )
+        };
+        let next = (end < view.stats.ready).then(|| end.to_string());
+        Ok(Page { data: (request.offset..end).map(message).collect(), next })
+    }
+
+    fn purge(&self, name: String, body: &PurgeBody) -> Result<PurgeResult, ApiError> {
+        let mut queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get_mut(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        if body.key.is_some() {
+            return Err(ApiError::invalid("key", "the queue keeps no keys"));
+        }
+        let purged = std::mem::take(&mut view.stats.ready);
+        view.stats.purged += purged;
+        Ok(PurgeResult { purged })
+    }
+
+    fn seek(&self, name: String, seek: Seek) -> Result<SeekResult, ApiError> {
+        let queues = self.queues.lock().expect("not poisoned");
+        let view = queues.get(&name).ok_or_else(|| ApiError::no_queue(name))?;
+        let offset = match seek {
+            Seek::Offset(13) => {
+                return Err(ApiError::Conflict { message: "a seek is under way".to_owned() });
+            }
+            Seek::Offset(offset) => offset.min(view.stats.enqueued),
+            Seek::Time(_) | Seek::End(QueueEnd::Earliest) => 0,
+            Seek::End(QueueEnd::Latest) => view.stats.enqueued,
+        };
+        Ok(SeekResult { offset, purged: 0, restored: 0 })
+    }
 }
 
 impl Backend for FakeBackend {
@@ -94,6 +141,59 @@ impl Backend for FakeBackend {
         answer(removed.map(|_| ()).ok_or_else(|| ApiError::no_queue(name)))
     }
 
+    fn peek_queue(
+        &self,
+        name: String,
+        request: PeekRequest,
+    ) -> BoxFuture<'_, Result<Page<QueueMessageView>, ApiError>> {
+        answer(self.peek(name, request))
+    }
+
+    fn purge_queue(
+        &self,
+        name: String,
+        body: PurgeBody,
+    ) -> BoxFuture<'_, Result<PurgeResult, ApiError>> {
+        answer(self.purge(name, &body))
+    }
+
+    fn redrive_queue(
+        &self,
+        _: String,
+        _: RedriveBody,
+    ) -> BoxFuture<'_, Result<RedriveResult, ApiError>> {
+        Box::pin(async { Ok(RedriveResult::default()) })
+    }
+
+    fn seek_queue(&self, name: String, seek: Seek) -> BoxFuture<'_, Result<SeekResult, ApiError>> {
+        answer(self.seek(name, seek))
+    }
+
+    fn set_queue_paused(
+        &self,
+        name: String,
+        paused: bool,
+    ) -> BoxFuture<'_, Result<QueueView, ApiError>> {
+        let mut queues = self.queues.lock().expect("not poisoned");
+        let Some(view) = queues.get_mut(&name) else {
+            return answer(Err(ApiError::no_queue(name)));
+        };
+        view.properties.paused = paused;
+        answer(Ok(view.clone()))
+    }
+
+    fn queue_consumers(
+        &self,
+        name: String,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>> {
+        if !self.queues.lock().expect("not poisoned").contains_key(&name) {
+            return answer(Err(ApiError::no_queue(name)));
+        }
+        let all = self.consumers.lock().expect("not poisoned").clone();
+        answer(page.cut(all, |consumer| &consumer.client_id))
+    }
+
     fn delayed(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<DelayedView>, ApiError>> {
         let all = self.delayed.lock().expect("not poisoned").clone();
         answer(page.cut(all, |message| &message.id))
@@ -107,6 +207,24 @@ impl Backend for FakeBackend {
         answer(
             is_gone.then_some(()).ok_or(ApiError::NotFound { kind: "delayed message", name: id }),
         )
+    }
+
+    /// A filter is the beginning of topics, or `#`.
+    fn retained(
+        &self,
+        page: PageRequest,
+        filter: String,
+    ) -> BoxFuture<'_, Result<Page<RetainedView>, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned").clone();
+        all.retain(|message| filter == "#" || message.topic.starts_with(&filter));
+        answer(page.cut(all, |message| &message.topic))
+    }
+
+    fn remove_retained(&self, filter: String) -> BoxFuture<'_, Result<u64, ApiError>> {
+        let mut all = self.retained.lock().expect("not poisoned");
+        let before = all.len();
+        all.retain(|message| filter != "#" && !message.topic.starts_with(&filter));
+        answer(Ok((before - all.len()) as u64))
     }
 
     fn clients(

@@ -7,6 +7,7 @@ mod limits;
 mod open_routes;
 mod openapi;
 mod operator;
+mod queue_operations;
 mod queues;
 mod sign_in;
 mod users;

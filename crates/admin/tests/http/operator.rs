@@ -1,6 +1,9 @@
 //! Clients, subscriptions, delayed messages, publishing.
 
-use admin_api::{ClientView, DelayedView, MessageSpec, SubscriptionView, Timestamp};
+use admin_api::{
+    ClientView, DelayedView, MessageProperties, MessageSpec, RetainedView, SubscriptionView,
+    Timestamp,
+};
 use serde_json::{Value, json};
 use stdx::UnixMillis;
 
@@ -161,4 +164,28 @@ fn messages_are_published_one_or_many_and_the_answer_is_the_truth() {
     assert_eq!(wrong.outcome(), (400, "invalid".into(), "messages".into()));
     assert_eq!(world.backend.published.lock().expect("not poisoned").len(), before);
     assert_eq!(world.request("POST", "/api/v1/publish", "{}", None).status, 401);
+}
+
+#[test]
+fn retained_messages_are_listed_and_removed() {
+    let world = World::start();
+    let message = |topic| {
+        let none = MessageProperties::default();
+        RetainedView::new(topic, b"on", 1, none, Timestamp::default())
+    };
+    *world.backend.retained.lock().expect("not poisoned") =
+        vec![message("a/b"), message("a/c"), message("d")];
+    let first = world.call("GET", "/api/v1/retained?limit=1&filter=a%2F", "").json();
+    assert_eq!(first["data"][0]["topic"], "a/b");
+    let cursor = first["next"].as_str().expect("there is more");
+    let path = format!("/api/v1/retained?filter=a%2F&cursor={cursor}");
+    let second = world.call("GET", &path, "").json();
+    assert_eq!((&second["data"][0]["topic"], second["next"].is_null()), (&"a/c".into(), true));
+    let nothing_said = world.call("DELETE", "/api/v1/retained", "");
+    assert_eq!(nothing_said.status, 400);
+    assert_eq!(nothing_said.json()["details"]["field"], "filter");
+    let removed = world.call("DELETE", "/api/v1/retained?filter=a%2F", "");
+    assert_eq!((removed.status, removed.json()["removed"].as_u64()), (200, Some(2)));
+    let left = world.call("GET", "/api/v1/retained", "").json();
+    assert_eq!(left["data"].as_array().map(Vec::len), Some(1));
 }

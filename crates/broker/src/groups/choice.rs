@@ -21,7 +21,7 @@ impl RouteGroup {
             SharedStrategy::Random => self.any(&may),
             SharedStrategy::LeastInflight => self.least_loaded(&may),
             SharedStrategy::HashTopic | SharedStrategy::HashClientid => self.by_key(key, &may),
-            SharedStrategy::SingleActive => self.active(&may),
+            SharedStrategy::SingleActive => self.active(key, &may),
         }
     }
 
@@ -82,17 +82,18 @@ impl RouteGroup {
             .or_else(|| best(|_| true))
     }
 
-    /// The active one while it is there, else the next, which is the active one from now on.
-    fn active(&self, may: &impl Fn(&Member) -> bool) -> Option<&Member> {
+    /// The active one while it is there, else the next, which is the active one from now on. What the active one may not have
+    /// goes to the same other one each time, or it could come out of order.
+    fn active(&self, key: u32, may: &impl Fn(&Member) -> bool) -> Option<&Member> {
         let of = |id| self.group.members().iter().find(|member| member.subscriber == id);
         let known = self.group.active();
         let is_there = |member: &&Member| Presence::of(member).is_present();
         let active = of(known).filter(is_there);
-        if let Some(active) = active.filter(|active| may(active)) {
-            return Some(active);
+        if let Some(active) = active {
+            return if may(active) { Some(active) } else { self.by_key(key, may) };
         }
         let next = self.waiting(may)?;
-        if active.is_none() && is_there(&next) {
+        if is_there(&next) {
             let now = self.group.replace_active(known, next.subscriber);
             return of(now).filter(|other| may(other)).or(Some(next));
         }

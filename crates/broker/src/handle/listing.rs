@@ -12,8 +12,8 @@ use super::Handle;
 use crate::control::Reply;
 use crate::ids::{delayed_owner, owner_of};
 use crate::listing::{
-    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, List, Page, Step,
-    SubscriptionState, WalkCursor, Walked,
+    ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, List, Page, RemoveError,
+    RemovedStep, RetainedStep, Step, SubscriptionState, WalkCursor, Walked,
 };
 use crate::mail::{Letter, Mail};
 use crate::new_message::{MessageError, NewMessage};
@@ -60,6 +60,25 @@ impl Handle {
     pub fn cancel_delayed(&self, id: DelayedId, reply: Reply<Result<(), DelayedError>>) {
         let owner = delayed_owner(id.number, self.shared.config.shards);
         self.shared.post.send(owner, Mail(Letter::CancelDelayed { id, reply }));
+    }
+
+    /// Retained messages of topics that the filter matches, behind that topic, in the order of their topics, level by level.
+    /// A page may have fewer than `limit`.
+    pub fn retained(
+        &self,
+        filter: String,
+        after: Option<String>,
+        limit: usize,
+        reply: Reply<Page<Message, String>>,
+    ) {
+        let page = Page { data: Vec::new(), next: after };
+        look_at_retained(Arc::clone(&self.shared), filter, limit, page, reply);
+    }
+
+    /// Removes the retained messages of topics that the filter matches, and says how many there were. The answer comes when
+    /// a restart does not bring them back. Nobody who is subscribed hears of it.
+    pub fn remove_retained(&self, filter: String, reply: Reply<Result<u64, RemoveError>>) {
+        remove_retained(Arc::clone(&self.shared), filter, None, 0, reply);
     }
 
     /// Clients from that place on, those with or without a connection if that is wanted.
@@ -141,6 +160,53 @@ impl Handle {
     fn owner(&self, client_id: &str) -> ShardId {
         owner_of(client_id, self.shared.config.shards)
     }
+}
+
+/// Looks a step further, until the page is full or all is seen. Every shard knows them all: one of them is asked.
+fn look_at_retained(
+    shared: Arc<Shared>,
+    filter: String,
+    limit: usize,
+    mut page: Page<Message, String>,
+    reply: Reply<Page<Message, String>>,
+) {
+    let shard = owner_of(&filter, shared.config.shards);
+    let (post, of, after) = (shared.post.clone(), filter.clone(), page.next.take());
+    let left = limit - page.data.len();
+    let done = move |step: RetainedStep| {
+        page.data.extend(step.found);
+        page.next = step.next;
+        let bytes: usize = page.data.iter().map(|message| message.bytes().len()).sum();
+        let is_full = page.data.len() >= limit || bytes as u64 >= PAGE_BYTES_MAX;
+        if is_full || page.next.is_none() {
+            reply(page);
+        } else {
+            look_at_retained(shared, of, limit, page, reply);
+        }
+    };
+    let list = List::Retained { filter, after, limit: left, reply: Box::new(done) };
+    post.send(shard, Mail(Letter::List(list)));
+}
+
+fn remove_retained(
+    shared: Arc<Shared>,
+    filter: String,
+    after: Option<String>,
+    before: u64,
+    reply: Reply<Result<u64, RemoveError>>,
+) {
+    let shard = owner_of(&filter, shared.config.shards);
+    let (post, of) = (shared.post.clone(), filter.clone());
+    let done = move |step: RemovedStep| {
+        let removed = before + step.removed;
+        match (step.refused, step.next) {
+            (Some(reason), _) => reply(Err(RemoveError { removed, reason })),
+            (None, None) => reply(Ok(removed)),
+            (None, next) => remove_retained(shared, of, next, removed, reply),
+        }
+    };
+    let letter = Letter::RemoveRetained { filter, after, reply: Box::new(done) };
+    post.send(shard, Mail(letter));
 }
 
 /// Cuts a page and gives its last id if there is more.

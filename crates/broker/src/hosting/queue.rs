@@ -4,18 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use log_api::{Position, ShardId};
+use log_api::{Position, RecordKind, ShardId, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{Action, ConsumerId, Input, NewMessage, Offset, Queue, QueueConfig, StoredAt};
 use stdx::{Instant, UnixMillis};
 
 use super::moves::Moves;
+use super::watch::Seen;
 use crate::budget::Budget;
 use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
-use crate::record::{Leaving, Left, Why};
+use crate::record::{Leaving, Left, SettleRecord, Why, ranges};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
 
@@ -58,6 +59,10 @@ pub(crate) struct HostedQueue {
     pub(crate) timer: Option<Instant>,
     /// Set when a body could not be read unaltered: nothing is delivered any more.
     pub(crate) damaged: bool,
+    /// Set while an operator's seek is under way: nothing is delivered meanwhile.
+    pub(crate) is_seeking: bool,
+    /// What the watch saw last.
+    pub(crate) seen: Option<Seen>,
     ahead: ReadAhead,
     granted: VecDeque<Granted>,
     bodies: HashMap<Offset, Message>,
@@ -108,6 +113,8 @@ impl HostedQueue {
             is_listed: false,
             timer: None,
             damaged: false,
+            is_seeking: false,
+            seen: None,
             ahead,
             granted: VecDeque::new(),
             bodies: HashMap::new(),
@@ -207,7 +214,7 @@ impl HostedQueue {
     pub(crate) fn reconfigure(&mut self, definition: Arc<QueueDefinition>, turn: &mut Turn) {
         let config = definition.properties.config.clone();
         self.definition = definition;
-        let paused = config.paused || self.damaged;
+        let paused = self.is_held();
         let config = Box::new(QueueConfig { paused, ..config });
         self.handle(Input::Reconfigure(config), turn);
     }
@@ -264,14 +271,39 @@ impl HostedQueue {
             Action::Forgotten { offset, at } => self.leaves(Left::Forgotten, offset, at, turn),
             Action::Kept { offset, .. } => self.logs(Left::Kept, offset),
             Action::Duplicate { at } => turn.release(Position::from_u64(at.0)),
-            // Nobody here asks for what was settled before.
-            Action::Rewound { .. } => {}
+            Action::Rewound { to, .. } => self.rewound(to),
         }
     }
 
     fn leaves(&mut self, how: Left, offset: Offset, at: StoredAt, turn: &mut Turn) {
         self.logs(how, offset);
         turn.release(Position::from_u64(at.0));
+    }
+
+    /// Messages from there on are to be read once more.
+    fn rewound(&mut self, to: Offset) {
+        self.fetched_to = self.fetched_to.min(to.0.checked_sub(1).map(Offset));
+    }
+
+    /// Writes what has happened since the last record, a rewind before all of it.
+    pub(crate) fn log(
+        &mut self,
+        rewound: Option<Offset>,
+        notify: ShardSet,
+        token: u64,
+        turn: &mut Turn,
+    ) {
+        let taken = self.left.iter_mut().map(std::mem::take);
+        let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+        self.logged_dispatched_to = self.engine.dispatched_to();
+        let record = SettleRecord {
+            sink: self.definition.sink,
+            rewound,
+            dispatched_to: self.logged_dispatched_to,
+            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
+            attempts: std::mem::take(&mut self.attempts),
+        };
+        turn.batch.push(RecordKind::Settle, 0, 0, notify, token, |out| record.encode(out));
     }
 
     /// Notes for the next settle record that a message is not here any more.
@@ -351,16 +383,21 @@ impl HostedQueue {
             if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes() {
                 break;
             }
-            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size as usize);
-            self.reading.push_back((*offset, size));
-            self.reading_bytes += size;
-            positions.push(Position::from_u64(at.0));
+            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size);
+            self.reading.push_back((*offset, size as usize));
+            self.reading_bytes += size as usize;
+            positions.push((Position::from_u64(at.0), size));
         }
         let asked = positions.len();
         if asked > 0 {
-            turn.read(u64::from(self.definition.sink.0), positions);
+            turn.read_heads(u64::from(self.definition.sink.0), positions);
         }
         asked
+    }
+
+    /// The message that consumers wait for while its body is on its way.
+    pub(crate) const fn awaited(&self) -> Option<Offset> {
+        self.awaited
     }
 
     fn answered(&mut self) -> Option<Offset> {

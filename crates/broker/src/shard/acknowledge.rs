@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_codec::{Ack, AckKind};
-use mqtt_session::{Completed, Gone, Inbox, Origin, PubRecVerdict};
+use mqtt_session::{Completed, Inbox, Origin, PubRecVerdict};
 use mqtt_types::{QoS, ReasonCode};
 use queue_engine::{ConsumerId, Offset, Outcome};
 
@@ -133,9 +133,7 @@ impl Shard {
         self.counts.negative_acks_total += u64::from(completed.reason.is_error() && !is_queue);
         let (consumer, offset) = match completed.origin {
             Origin::Queue { consumer, offset } => (consumer, offset),
-            Origin::Inbox { sequence, at } => {
-                return self.left_inbox(id, Gone { sequence, at });
-            }
+            Origin::Inbox(gone) => return self.left_inbox(id, gone),
             Origin::Lent { loan, .. } => return self.loan_ends(loan, LoanOutcome::Settled),
             Origin::Live | Origin::Shared { .. } => return,
         };

@@ -1,6 +1,7 @@
 //! What must hold in a shard after every step; for tests. It must not change anything.
 
 use mqtt_router::SinkId;
+use mqtt_session::{Gone, Inbox};
 use queue_engine::Ledger;
 
 use super::Shard;
@@ -52,9 +53,19 @@ impl Shard {
     /// Bodies in the log that queues, sessions and delays here need.
     #[must_use]
     pub fn references(&self) -> usize {
-        let inboxes = self.sessions.iter().filter_map(|entry| entry.session.inbox());
-        let kept: usize = inboxes.map(|inbox| inbox.stored().count()).sum();
+        let kept = self.kept().filter(|kept| !kept.is_held).count();
         self.hosting.references() + self.delayed.len() + kept
+    }
+
+    /// Bodies of retained messages that sessions here need, whatever their topics have.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.kept().filter(|kept| kept.is_held).count() + self.holding().len()
+    }
+
+    fn kept(&self) -> impl Iterator<Item = Gone> {
+        let inboxes = self.sessions.iter().filter_map(|entry| entry.session.inbox());
+        inboxes.flat_map(Inbox::stored)
     }
 
     /// What the subscriptions of the sessions here are reckoned to take.
@@ -97,6 +108,7 @@ impl Shard {
             + self.looks.len()
             + self.outside.len()
             + self.delayed.open_ends()
+            + self.operations.len()
             + self.redrives.open_ends()
     }
 }

@@ -16,6 +16,7 @@ use super::delayed::{delayed_of, is_delayed_token, look_of};
 use super::hold::Place;
 use super::inbox::reader_of;
 use super::loans::lender_of;
+use super::operate::{operation_of, peek_of, purge_of};
 use super::outside::outside_of;
 use super::relics::{RELIC_READ, is_relic_token};
 use super::replay::replay_of;
@@ -55,6 +56,10 @@ impl Shard {
             self.inbox_read(number, records, out);
         } else if let Some(number) = delayed_of(token) {
             self.delayed_read(number, records, out);
+        } else if let Some(key) = purge_of(token) {
+            self.purge_read(key, records);
+        } else if let Some(key) = peek_of(token) {
+            self.peek_read(key, records);
         } else if let Some(key) = look_of(token) {
             self.look_read(key, records);
         } else if let Some(number) = lender_of(token) {
@@ -86,7 +91,8 @@ impl Shard {
             RecordKind::Delayed => self.delayed_done(record.token),
             RecordKind::QueueDefined => self.queue_defined(record),
             RecordKind::QueueDeleted => self.queue_deleted(record),
-            RecordKind::Settle | RecordKind::Attempt => {}
+            RecordKind::Settle => self.operation_stored(record.token),
+            RecordKind::Attempt => {}
         }
     }
 
@@ -184,6 +190,8 @@ impl Shard {
                 self.control_failed(token, error);
             } else if is_delayed_token(token) {
                 self.delayed_not_done(token, error);
+            } else if let Some(key) = operation_of(token) {
+                self.operation_not_stored(key, error);
             } else if is_session_token(token) {
                 self.session_not_stored(token, error, out);
             } else if !self.hold_not_stored(&record, error, out) {
@@ -241,14 +249,21 @@ impl Shard {
             let now = UnixMillis(self.turn.unix_ms);
             tell_log_state(&self.shared.alarms, now, &self.log_state);
         }
+        if self.log_state == LogState::Full {
+            // Before it: what this turn has taken for stored so far.
+            self.turn.hand_over_batch(&*self.shared.log);
+            self.shared.log.heard_full(self.id);
+        }
         if self.log_state != LogState::Writable {
             return;
         }
         self.shared.log.request_checkpoint();
         let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
         for id in durable {
+            self.store_connected_again(id);
             self.store_received_again(id);
             self.store_leases_again(id);
+            self.replay_again(id, out);
         }
         for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|state| !state.held.is_empty()) {
@@ -265,6 +280,7 @@ impl Shard {
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,
             as_of,
+            replays: self.replays_of(entry.id),
             leases: entry.extras.as_ref().map(|extras| extras.leases.kept()).unwrap_or_default(),
             image: entry.session.image(),
             owner: entry.owner.as_deref().map(Box::from),
@@ -280,16 +296,19 @@ impl Shard {
             queues: self.hosting.parts(),
             sessions: self.sessions.durable().map(session).collect(),
             delayed: self.delayed.all(),
+            holding: self.holding(),
         };
-        let mut bytes = part.encode();
+        let (mut bytes, mut held) = (part.encode(), part.held());
         // This turn's releases are gone from the part: the log must hear of them first.
         self.turn.hand_over_releases(&*self.shared.log);
         // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
         self.shared.retained.begin_gathering();
         let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));
         let part = Box::new(move || {
-            let held = retained.map(|shared| RetainedPart::put(&mut bytes, &shared.retained));
-            Part { bytes, held: held.unwrap_or_default() }
+            if let Some(shared) = retained {
+                held.append(&mut RetainedPart::put(&mut bytes, &shared.retained));
+            }
+            Part { bytes, held }
         });
         self.shared.log.checkpoint_part(self.id, id, part);
     }

@@ -127,17 +127,7 @@ impl Shard {
             entry.tell_others();
             self.shared.members_come.fetch_add(1, Ordering::Relaxed);
         }
-        let Some(entry) = self.sessions.get_mut(id) else { return };
-        if id.is_durable() {
-            let event = SessionEvent::Connected {
-                client_id: negotiated.client_id.clone(),
-                owner: entry.owner.as_deref().map(Box::from),
-                expiry_interval: negotiated.session_expiry_interval,
-                will: entry.session.will().cloned().map(Box::new),
-            };
-            self.log_session(id, event, Waiting::Nobody);
-            self.turn.begins_session |= !session_present;
-        }
+        self.log_connected(id);
         let block = connack_block(negotiated, proof);
         if let Some(state) = self.conns.get_mut(conn) {
             state.signed_in = signed_in.map(Box::new);

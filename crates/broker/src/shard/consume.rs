@@ -43,6 +43,7 @@ impl Shard {
             address: address.into(),
             queue: Arc::clone(&definition.name),
             wants_metadata,
+            since_ms: self.turn.unix_ms,
         };
         let consumer = self.consumers.insert(consumer);
         // The queue's own limit holds besides, also when it changes.
@@ -149,7 +150,7 @@ impl Shard {
     pub(super) fn give_back(&mut self, id: SessionId, overflow: mqtt_session::Overflow) {
         for one in overflow {
             match one.origin {
-                Origin::Live | Origin::Shared { .. } | Origin::Inbox { .. } => {
+                Origin::Live | Origin::Shared { .. } | Origin::Inbox(_) => {
                     self.count_overflow(id);
                 }
                 Origin::Lent { loan, .. } => self.loan_ends(loan, LoanOutcome::NoRoom),

@@ -108,8 +108,11 @@ impl Shard {
                 None,
             ) => self.define(queue),
             (ControlRequest::Change { change, .. }, Some(known)) => {
-                let properties =
+                let mut properties =
                     change.properties.clone().unwrap_or_else(|| known.properties.clone());
+                if let Some(paused) = change.paused {
+                    properties.config.paused = paused;
+                }
                 // Hashes that are kept must stay what they are; before the first one any seed will do.
                 let keyless = !known.properties.config.needs_keys();
                 let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
@@ -205,6 +208,11 @@ impl Shard {
             self.shared.routes.remove_terms(sink);
             tracing::info!(queue = &*definition.name, "queue deleted");
             self.control_done(record.token, Ok(definition));
+        }
+        if let Some(name) =
+            self.hosting.hosted(sink).map(|queue| Arc::clone(&queue.definition.name))
+        {
+            self.forget_alarms_of(&name);
         }
         self.hosting.delete(sink, &mut self.turn);
     }

@@ -11,13 +11,13 @@ use crate::control::NewQueue;
 use crate::directory::{DeadLetter, QueueDefinition, QueueProperties};
 
 /// How the name of a queue's own dead-letter queue begins. No client can give a queue such a name.
-pub(crate) const DEAD: &str = "dead:";
+pub const DEAD: &str = "dead:";
 
 /// The user properties of a dead letter (contract §3).
 const DEAD_PROPERTIES: [&str; 4] = ["dead-reason", "dead-attempts", "dead-queue", "dead-offset"];
 
 /// The name of the queue that takes a queue's dead letters; `None` when it keeps none.
-pub(super) fn dead_letter_queue(definition: &QueueDefinition) -> Option<Cow<'_, str>> {
+pub(crate) fn dead_letter_queue(definition: &QueueDefinition) -> Option<Cow<'_, str>> {
     match &definition.properties.dead_letter {
         DeadLetter::Own => Some(Cow::Owned(format!("{DEAD}{}", definition.name))),
         DeadLetter::None => None,

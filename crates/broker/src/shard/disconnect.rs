@@ -1,6 +1,5 @@
 //! The ends of connections and sessions: goodbye, loss, expiry, drain.
 
-use log_api::Position;
 use mqtt_codec::Disconnect;
 use mqtt_session::{Closing, Inbox, WillVerdict};
 use mqtt_types::{Address, ReasonCode};
@@ -216,8 +215,8 @@ impl Shard {
         entry.release(&self.shared.budgets.memory);
         self.members.remove(&id);
         self.forget_overflow(id);
-        for at in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
-            self.turn.release(Position::from_u64(at));
+        for gone in entry.session.inbox().into_iter().flat_map(Inbox::stored) {
+            self.release_body(gone);
         }
     }
 

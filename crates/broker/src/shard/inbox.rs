@@ -2,6 +2,7 @@
 //! them. The inbox itself, a pure machine, is in `mqtt-session`; bodies lie in the log.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
+use crate::retained::note;
 
 /// Bodies that are kept at hand for one session.
 const SHELF_MESSAGES_MAX: usize = 256;
@@ -50,6 +52,9 @@ pub(crate) struct Shelf {
     bytes: usize,
     /// What the log was asked for, in the order of the answers.
     asked: VecDeque<Asked>,
+    /// Bodies are read with the lists of all sessions that get the message: subscription identifiers of this client are
+    /// there alone.
+    with_lists: bool,
 }
 
 fn shelf_bytes_max(memory: &Budget) -> usize {
@@ -65,6 +70,7 @@ impl Shelf {
     pub(crate) fn clear(&mut self) {
         self.bodies = VecDeque::new();
         self.bytes = 0;
+        self.with_lists = false;
     }
 
     fn has_room(&self, memory: &Budget) -> bool {
@@ -130,6 +136,8 @@ impl Shard {
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
                 is_shared: target.shared.is_some(),
+                is_held: false,
+                identifier: None,
             });
             if entry.conn.is_some() || target.shared.is_some() {
                 let message = message.get_or_insert_with(|| publish.message().ok());
@@ -163,7 +171,7 @@ impl Shard {
             return;
         }
         if !is_away {
-            self.offer(id, sequence, message, target, out);
+            self.offer(id, sequence, message, target.identifiers, out);
         }
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.tell_others();
@@ -172,12 +180,12 @@ impl Shard {
 
     /// A new message for a connected client: sent at once when it is its turn, else put on the shelf if it is the next
     /// one there.
-    fn offer<O: Outbox>(
+    pub(super) fn offer<O: Outbox>(
         &mut self,
         id: SessionId,
         sequence: u64,
         message: &Message,
-        target: SessionTarget,
+        identifiers: SmallVec<[u32; 4]>,
         out: &mut O,
     ) {
         let memory = &self.shared.budgets.memory;
@@ -193,7 +201,7 @@ impl Shard {
                 .and_then(|conn| out.buffer(conn))
                 .is_some_and(|buffer| self.shared.takes_more(buffer.len()))
         {
-            self.send_kept(id, &next, message, &target.identifiers, out);
+            self.send_kept(id, &next, message, &identifiers, out);
             return;
         }
         let shelf = &mut entry.extras.get_or_insert_default().shelf;
@@ -203,7 +211,7 @@ impl Shard {
         };
         if follows && shelf.asked.is_empty() && shelf.has_room(memory) {
             // A copy: the original lies in a buffer with all that was written with it.
-            let (message, identifiers) = (memory.keep(&message.detached()), target.identifiers);
+            let message = memory.keep(&message.detached());
             shelf.push(Body { sequence, message, identifiers });
         }
         if let Some(conn) = entry.conn {
@@ -262,21 +270,29 @@ impl Shard {
         let window = entry.session.inbox_window().min(SHELF_MESSAGES_MAX);
         let shelf = &mut entry.extras.get_or_insert_default().shelf;
         let Some(inbox) = entry.session.inbox().filter(|_| shelf.asked.is_empty()) else { return };
+        let with_lists = shelf.with_lists;
         shelf.clear();
-        let mut positions = Vec::new();
+        shelf.with_lists = with_lists;
+        let mut heads = Vec::new();
         let bytes_max = shelf_bytes_max(&self.shared.budgets.memory);
         let mut bytes = 0;
         for next in inbox.upcoming(0, window) {
-            if !positions.is_empty() && bytes >= bytes_max {
+            if !heads.is_empty() && bytes >= bytes_max {
                 break;
             }
             bytes += next.kept.size as usize;
             let copy = next.kept.has_identifiers.then_some(next.kept.copy);
             shelf.asked.push_back(Asked { sequence: next.sequence, copy });
-            positions.push(Position::from_u64(next.kept.at));
+            heads.push((Position::from_u64(next.kept.at), next.kept.size));
         }
-        if !positions.is_empty() {
+        if heads.is_empty() {
+            return;
+        }
+        if with_lists {
+            let positions = heads.into_iter().map(|(position, _)| position).collect();
             self.turn.read(read_token(number), positions);
+        } else {
+            self.turn.read_heads(read_token(number), heads);
         }
     }
 
@@ -296,9 +312,15 @@ impl Shard {
                 continue;
             }
             match body_of(number, asked, record) {
-                Ok(Body { sequence, message, identifiers }) => {
+                Ok(Some(Body { sequence, message, identifiers })) => {
                     let message = self.shared.budgets.memory.keep(&message);
                     extras.shelf.push(Body { sequence, message, identifiers });
+                }
+                Ok(None) => {
+                    // It is asked for again when those before it have been sent.
+                    extras.shelf.with_lists = true;
+                    extras.shelf.asked.clear();
+                    break;
                 }
                 Err(error) => {
                     tracing::error!(
@@ -350,6 +372,7 @@ impl Shard {
             }
             left => left.flatten(),
         };
+        let own = next.kept.identifier.map(NonZeroU32::get);
         let outgoing = Outgoing {
             dup: next.dup,
             qos: next.kept.qos,
@@ -357,7 +380,7 @@ impl Shard {
             packet_id: Some(next.packet_id),
             topic: message.topic(),
             expiry,
-            identifiers,
+            identifiers: if next.kept.is_held { own.as_slice() } else { identifiers },
             properties: message.properties(),
             added: &[],
             payload: message.payload(),
@@ -385,7 +408,7 @@ impl Shard {
         let inbox = entry.session.inbox_mut();
         if let Some(gone) = inbox.and_then(|inbox| inbox.replay_received(next.sequence)) {
             self.counts.live_dropped_total += 1;
-            self.turn.release(Position::from_u64(gone.at));
+            self.release_body(gone);
             self.log_session(id, received(gone.sequence), Waiting::Nobody);
             if let Some(conn) = conn {
                 self.send_ack(conn, AckKind::PubRel, next.packet_id, ReasonCode::SUCCESS, out);
@@ -396,7 +419,7 @@ impl Shard {
     /// PUBREC for a message of the inbox: that the client has it must be stored before PUBREL lets it forget the packet
     /// id, or a crash would make the message come twice.
     pub(super) fn received_from_inbox(&mut self, id: SessionId, gone: Gone) {
-        self.turn.release(Position::from_u64(gone.at));
+        self.release_body(gone);
         self.log_received(id, gone.sequence);
     }
 
@@ -434,7 +457,7 @@ impl Shard {
 
     /// A message has left an inbox; its record comes within the settle interval.
     pub(super) fn left_inbox(&mut self, id: SessionId, gone: Gone) {
-        self.turn.release(Position::from_u64(gone.at));
+        self.release_body(gone);
         self.forget_in_inbox(id, gone.sequence);
     }
 
@@ -462,6 +485,16 @@ impl Shard {
     fn note_unlogged(&mut self, id: SessionId) {
         if let Some(number) = id.number() {
             self.unlogged.entry(number).or_default();
+        }
+    }
+
+    /// An inbox needs a body no more.
+    pub(super) fn release_body(&mut self, gone: Gone) {
+        let at = Position::from_u64(gone.at);
+        if gone.is_held {
+            note(&mut self.turn.holds, at.segment(), -1);
+        } else {
+            self.turn.release(at);
         }
     }
 
@@ -502,22 +535,22 @@ fn received(sequence: u64) -> SessionEvent {
     SessionEvent::Inbox { left: Vec::new(), received: vec![one], sent_to: 0 }
 }
 
+/// What goes out of a record, or of its head. `None` when the head alone does not tell.
 fn body_of(
     number: SessionNumber,
     asked: Asked,
     record: Result<Bytes, ReadError>,
-) -> Result<Body, String> {
+) -> Result<Option<Body>, String> {
     let body = record.map_err(|error| error.to_string())?;
-    let publish = PublishRecord::decode(body).map_err(|error| error.to_string())?;
-    // A copy: what was read at once with it, a long list of targets perhaps, must not stay as long as it does.
+    let publish = PublishRecord::decode_head(body).map_err(|error| error.to_string())?;
+    let identifiers = match asked.copy {
+        Some(copy) => publish.identifiers(number, copy).map_err(|error| error.to_string())?,
+        None => Some(SmallVec::new()),
+    };
+    let Some(identifiers) = identifiers else { return Ok(None) };
+    // A copy: what was read at once with it, a list of targets perhaps, must not stay as long as it does.
     let message = publish.message().map_err(|error| error.to_string())?.detached();
-    let mut identifiers = SmallVec::new();
-    if let Some(copy) = asked.copy {
-        let more = publish.more().map_err(|error| error.to_string())?;
-        let target = more.as_ref().and_then(|more| more.session(number, copy));
-        identifiers = target.map(|target| target.identifiers.clone()).unwrap_or_default();
-    }
-    Ok(Body { sequence: asked.sequence, message, identifiers })
+    Ok(Some(Body { sequence: asked.sequence, message, identifiers }))
 }
 
 /// What waits for a record, by session.

@@ -59,7 +59,11 @@ impl Shard {
                 self.end_client(&client_id, ends_session, reply, out);
             }
             Letter::Redrive { request, reply } => self.redrive(request, reply),
+            Letter::RemoveRetained { filter, after, reply } => {
+                self.remove_retained(&filter, after.as_deref(), reply);
+            }
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
+            Letter::Queue(letter) => self.queue_letter(letter),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

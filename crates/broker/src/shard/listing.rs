@@ -44,6 +44,9 @@ impl Shard {
                 reply(ids.take(limit).collect());
             }
             List::DelayedMessages { ids, reply } => self.look_at_delayed(&ids, reply),
+            List::Retained { filter, after, limit, reply } => {
+                self.list_retained(&filter, after.as_deref(), limit, reply);
+            }
             List::Clients { step, connected, reply } => reply(self.clients(step, connected)),
             List::Client { client_id, reply } => {
                 let entry = self.sessions.find(&client_id).and_then(|id| self.sessions.get(id));

@@ -72,6 +72,12 @@ impl Shard {
         }
     }
 
+    /// The token of a record that somebody outside waits for.
+    pub(super) fn expect_from_outside(&mut self, reply: Reply<ReasonCode>) -> u64 {
+        let key = self.outside.insert(Waits { reply, stored: ReasonCode::SUCCESS });
+        OUTSIDE_TOKEN | key as u64
+    }
+
     /// The token of a record from outside; none of a connection that is gone.
     pub(super) fn expect_outside(&mut self, conn: ConnId, stored: ReasonCode) -> u64 {
         let waits = self.outside.get_mut(conn.generation as usize).filter(|_| is_outside(conn));

@@ -17,7 +17,10 @@ use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
-use crate::record::{MoreTargets, SessionTarget, SharedTarget, Targets, encode_publish};
+use crate::record::{
+    MoreTargets, SessionTarget, SharedTarget, Targets, encode_publish, encode_publish_head,
+    encode_publish_lists,
+};
 use crate::retained::{Change, is_status};
 use crate::routes::Route;
 
@@ -359,10 +362,19 @@ impl Shard {
         }
         let references = (route.sinks.len() + sessions.len() + usize::from(is_delayed)) as u32;
         let targets = Targets { sinks: &route.sinks, more: more.as_ref() };
-        self.turn.batch.push(RecordKind::Publish, 0, references, notify, token, |body| {
-            let topic = live.topic.as_str();
-            encode_publish(body, &live.head, targets, topic, live.properties, live.payload);
-        });
+        let (topic, properties, payload) = (live.topic.as_str(), live.properties, live.payload);
+        let (kind, batch) = (RecordKind::Publish, &mut self.turn.batch);
+        if targets.are_many() {
+            let head = |body: &mut Vec<u8>| {
+                encode_publish_head(body, &live.head, targets, topic, properties, payload);
+            };
+            let lists = |body: &mut Vec<u8>| encode_publish_lists(body, targets);
+            batch.push_in_two(kind, 0, references, notify, token, head, lists);
+        } else {
+            batch.push(kind, 0, references, notify, token, |body| {
+                encode_publish(body, &live.head, targets, topic, properties, payload);
+            });
+        }
         if route.is_relaxed && more.as_ref().is_none_or(MoreTargets::is_for_queues) {
             self.turn.batch.relax_last();
         }

@@ -62,12 +62,14 @@ impl Shard {
             return reply(Err(RedriveError::NotFound));
         };
         let max = request.max.clamp(1, PAGE_MAX);
+        let end = request.until.unwrap_or(queue.engine.next_offset());
         let waiting = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
-        let mut messages = queue.engine.peek(request.offset).filter(|one| waiting(one.state));
+        let messages = queue.engine.peek(request.offset).take_while(|one| one.offset < end);
+        let mut messages = messages.filter(|one| waiting(one.state));
         let page: Vec<_> = messages.by_ref().take(max).map(|one| (one.offset, one.at)).collect();
         let next = messages.next().map(|one| one.offset);
         drop(messages);
-        let result = RedrivePage { next, ..RedrivePage::default() };
+        let result = RedrivePage { next, end, ..RedrivePage::default() };
         if page.is_empty() {
             return reply(Ok(result));
         }

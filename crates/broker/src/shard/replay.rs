@@ -7,9 +7,11 @@ use bytes::Bytes;
 use log_api::{Position, ReadError};
 use mqtt_router::Cursor;
 use mqtt_session::{Admission, Delivery, Origin, OutgoingFlags, SubscriptionRecord};
-use mqtt_types::{Address, Message, TopicName};
+use mqtt_types::{Address, Message, QoS, TopicName};
 
 use super::Shard;
+use super::kept_replay::{KeptPage, is_kept};
+use super::retained_list::RetainedLook;
 use super::send::{Sent, put_delivery};
 use super::state::Replay;
 use crate::ids::SessionId;
@@ -20,13 +22,13 @@ use crate::retained::Found;
 /// Retained messages looked up at once, so that the index is not held for long.
 const PAGE_MESSAGES: usize = 128;
 /// Bytes of bodies that are read at once, but for a single larger one.
-const READ_BYTES_MAX: usize = 256 * 1024;
+pub(super) const READ_BYTES_MAX: usize = 256 * 1024;
 /// Messages that are sent to one client before others are served.
 const TURN_MESSAGES: usize = 256;
 /// Bytes that wait in the client's output before others are served.
-const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+pub(super) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Tells reads for replays from others.
-const RETAINED_READ: u64 = 1 << 60;
+pub(super) const RETAINED_READ: u64 = 1 << 60;
 
 /// The replay whose bodies were read, if they were read for one.
 pub(super) const fn replay_of(read_token: u64) -> Option<usize> {
@@ -36,6 +38,12 @@ pub(super) const fn replay_of(read_token: u64) -> Option<usize> {
     }
 }
 
+/// Bodies of retained messages that are being read.
+pub(crate) enum Reading {
+    Replay(Asked),
+    Look(RetainedLook),
+}
+
 /// Bodies that a replay waits for.
 pub(crate) struct Asked {
     session: SessionId,
@@ -43,12 +51,25 @@ pub(crate) struct Asked {
     places: Vec<(Position, usize)>,
 }
 
-/// What a replay comes to next.
+/// What a session's replays come to next.
 enum Next {
-    Message(u64, Message, SubscriptionRecord),
-    /// Its body is being read.
+    Message(u64, Message),
+    /// Its body is being read, or what came before it is being stored.
     Later,
+    /// All of the first replay has been sent.
+    Through,
+    /// There is none.
     Done,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Taken {
+    Yes,
+    /// Nothing more is taken for now: it will be asked for again.
+    No,
+    /// Its topic has another one by now.
+    Again,
 }
 
 impl Shard {
@@ -64,7 +85,7 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let replays = &mut entry.extras.get_or_insert_default().replays;
         replays.retain(|replay| &*replay.address != address);
-        replays.push_back(Replay::new(address, record));
+        replays.push_back(Replay::new(address, record, is_kept(id, address, &record)));
     }
 
     /// Sends retained messages as far as the window and the output go. What waits in the session goes first.
@@ -75,35 +96,79 @@ impl Shard {
         if !self.sessions.get(id).is_some_and(is_ready) {
             return;
         }
-        for _ in 0..TURN_MESSAGES {
-            match self.next_retained(id) {
-                Next::Later => return,
-                Next::Done => {
-                    if let Some(entry) = self.sessions.get_mut(id) {
-                        entry.give_back_extras();
-                    }
-                    return;
-                }
-                Next::Message(version, message, record) => {
-                    if !self.send_retained(id, &message, record, out) {
-                        if let Some(replay) = self.first_replay(id) {
-                            replay.page.push_front(Some((version, Found::Message(message))));
-                        }
-                        return;
-                    }
-                }
-            }
-        }
-        if let Some(conn) = self.sessions.get(id).and_then(|entry| entry.conn) {
+        let mut page = KeptPage::default();
+        let is_whole_turn = self.replay_turn(id, &mut page, out);
+        self.log_page(id, page);
+        if is_whole_turn && let Some(conn) = self.sessions.get(id).and_then(|entry| entry.conn) {
             out.notify_drained(conn);
         }
     }
 
-    fn first_replay(&mut self, id: SessionId) -> Option<&mut Replay> {
+    /// One turn's messages. Says whether there may be more at once.
+    fn replay_turn<O: Outbox>(&mut self, id: SessionId, page: &mut KeptPage, out: &mut O) -> bool {
+        for _ in 0..TURN_MESSAGES {
+            let (version, message) = match self.next_retained(id) {
+                Next::Message(version, message) => (version, message),
+                Next::Later => return false,
+                Next::Through => {
+                    if self.first_replay(id).is_some_and(|replay| replay.is_kept) {
+                        page.is_last();
+                        return false;
+                    }
+                    self.end_first_replay(id);
+                    continue;
+                }
+                Next::Done => return false,
+            };
+            let taken = self.take_retained(id, (version, &message), page, out);
+            if taken == Taken::Yes {
+                page.passed(message.topic());
+                continue;
+            }
+            if let Some(replay) = self.first_replay(id) {
+                replay.page.push_front(Some((version, Found::Message(message))));
+                if taken == Taken::Again {
+                    replay.as_of = u64::MAX; // What was looked up is looked up again.
+                }
+            }
+            if taken == Taken::No {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn take_retained<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        (version, message): (u64, &Message),
+        page: &mut KeptPage,
+        out: &mut O,
+    ) -> Taken {
+        let Some(replay) = self.first_replay(id) else { return Taken::No };
+        let (record, is_kept) = (replay.record, replay.is_kept);
+        if is_kept && message.head().qos > QoS::AtMostOnce {
+            return self.keep_retained(id, (version, message), record, page, out);
+        }
+        match self.send_retained(id, message, record, out) {
+            true => Taken::Yes,
+            false => Taken::No,
+        }
+    }
+
+    fn end_first_replay(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if let Some(extras) = entry.extras.as_mut() {
+            extras.replays.pop_front();
+        }
+        entry.give_back_extras();
+    }
+
+    pub(super) fn first_replay(&mut self, id: SessionId) -> Option<&mut Replay> {
         self.sessions.get_mut(id)?.extras.as_mut()?.replays.front_mut()
     }
 
-    /// The next message of the first replay; finished ones are forgotten.
+    /// The next message of the first replay.
     fn next_retained(&mut self, id: SessionId) -> Next {
         let unix_ms = self.turn.unix_ms;
         loop {
@@ -111,14 +176,11 @@ impl Shard {
             let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
             let Some(extras) = extras else { return Next::Done };
             let Some(replay) = extras.replays.front_mut() else { return Next::Done };
-            if replay.reading.is_some() {
+            if replay.reading.is_some() || replay.is_being_stored || replay.is_paused {
                 return Next::Later;
             }
             let Some(first) = replay.page.pop_front() else {
-                let Some(from) = replay.from.take() else {
-                    extras.replays.pop_front();
-                    continue;
-                };
+                let Some(from) = replay.from.take() else { return Next::Through };
                 if let Ok(Address::Live(filter)) = Address::parse(&replay.address) {
                     replay.as_of = store.changes();
                     let page = &mut replay.page;
@@ -139,7 +201,7 @@ impl Shard {
             match first {
                 None => {}
                 Some((version, Found::Message(message))) => {
-                    return Next::Message(version, message, replay.record);
+                    return Next::Message(version, message);
                 }
                 stored => {
                     replay.page.push_front(stored);
@@ -162,13 +224,14 @@ impl Shard {
             if bytes > READ_BYTES_MAX && !places.is_empty() {
                 break;
             }
-            places.push((*at, place));
+            places.push((*at, place, *size));
         }
         replay.reading = Some(key);
         places.sort_unstable();
-        let positions = places.iter().map(|(at, _)| *at).collect();
-        self.retained.reads.insert(Asked { session: id, places });
-        self.turn.read(RETAINED_READ | key as u64, positions);
+        let heads = places.iter().map(|(at, _, size)| (*at, *size)).collect();
+        let places = places.into_iter().map(|(at, place, _)| (at, place)).collect();
+        self.retained.reads.insert(Reading::Replay(Asked { session: id, places }));
+        self.turn.read_heads(RETAINED_READ | key as u64, heads);
     }
 
     /// Bodies that a replay asked for. It may have ended meanwhile.
@@ -178,7 +241,11 @@ impl Shard {
         records: Vec<Result<Bytes, ReadError>>,
         out: &mut O,
     ) {
-        let Some(Asked { session, places }) = self.retained.reads.try_remove(key) else { return };
+        let Asked { session, places } = match self.retained.reads.try_remove(key) {
+            Some(Reading::Replay(asked)) => asked,
+            Some(Reading::Look(look)) => return self.retained_look_read(look, records),
+            None => return,
+        };
         let shared = Arc::clone(&self.shared);
         let unix_ms = self.turn.unix_ms;
         let replay = self.first_replay(session).filter(|replay| replay.reading == Some(key));
@@ -196,7 +263,9 @@ impl Shard {
             }
             let message = record
                 .map_err(|error| error.to_string())
-                .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
+                .and_then(|body| {
+                    PublishRecord::decode_head(body).map_err(|error| error.to_string())
+                })
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
                 Ok(message) => {
@@ -219,7 +288,7 @@ impl Shard {
     }
 
     /// False when the client takes no more for now: it will be asked again.
-    fn send_retained<O: Outbox>(
+    pub(super) fn send_retained<O: Outbox>(
         &mut self,
         id: SessionId,
         message: &Message,
@@ -270,10 +339,15 @@ fn find(store: &crate::retained::RetainedStore, of: &Found, unix_ms: u64) -> Opt
 }
 
 impl Replay {
-    fn new(address: &str, record: SubscriptionRecord) -> Self {
+    pub(super) fn new(address: &str, record: SubscriptionRecord, is_kept: bool) -> Self {
         Self {
             address: address.into(),
             record,
+            is_kept,
+            through: Box::default(),
+            is_being_stored: false,
+            is_paused: false,
+            has_timer: false,
             from: Some(Cursor::default()),
             page: Default::default(),
             as_of: 0,

@@ -17,7 +17,7 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, owner, with_metadata, leases, .. } = stored;
+        let StoredSession { number, image, owner, with_metadata, replays, leases, .. } = stored;
         let mut session = Session::from_image(&image, now);
         leases.iter().for_each(|lease| session.keep(lease.packet_id));
         let was_connected = image.disconnected_at.is_none();
@@ -37,6 +37,8 @@ impl Shard {
         if !leases.is_empty() {
             entry.extras.get_or_insert_default().leases = Leases::restored(&leases);
         }
+        self.restore_replays(id, replays);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
         // Its will, its expiry and its limits are looked at in the first turn.
         entry.timer = Some(Instant::ZERO);
         self.timers.set(Instant::ZERO, Timer::Session(id));

@@ -12,7 +12,7 @@ use super::Shard;
 use super::live::Live;
 use super::publish::Publisher;
 use super::relics::Relics;
-use super::replay::Asked;
+use super::replay::Reading;
 use crate::alarms::RETAINED_FULL;
 use crate::hosting::NO_TOKEN;
 use crate::ids::ConnId;
@@ -36,8 +36,8 @@ const EXPIRE_MAX: usize = 1024;
 /// What a shard has under way about retained messages.
 #[derive(Default)]
 pub(crate) struct RetainedWork {
-    /// Bodies that replays wait for.
-    pub(super) reads: Slab<Asked>,
+    /// Bodies that replays and operators wait for.
+    pub(super) reads: Slab<Reading>,
     /// What is being written anew, at the control shard.
     pub(super) relics: Relics,
     /// Messages that all shards had refused when it was looked last, at the control shard.

@@ -7,6 +7,8 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
 
 use super::Shard;
+use super::connected::{connected_of, connected_token};
+use super::kept_replay::KeptPage;
 use super::leases::Delivering;
 use super::unsettled::Stored;
 use crate::control::Reply;
@@ -47,6 +49,8 @@ pub(crate) struct SubAckToSend {
     pub(crate) reason: Option<String>,
     pub(crate) granted: Vec<Granted>,
     pub(crate) wants_metadata: bool,
+    /// Whether its record tells of the session's connection too.
+    pub(crate) tells_connection: bool,
 }
 
 /// Who waits for a session's record.
@@ -78,6 +82,11 @@ pub(crate) enum Waiting {
         session: SessionId,
         packet_id: PacketId,
     },
+    /// Retained messages on their way to an inbox.
+    Retained {
+        session: SessionId,
+        page: Box<KeptPage>,
+    },
     /// The connection is the one that asked last: nobody else may be told.
     PubComp {
         conn: ConnId,
@@ -97,7 +106,17 @@ impl Shard {
                 (token, ShardSet::single(self.id))
             }
         };
-        let record = SessionRecord { number, event };
+        self.push_session_record(SessionRecord { number, event }, token, notify);
+    }
+
+    /// The same for a record of the session's connection, for which only the session's entry waits.
+    pub(super) fn log_unawaited(&mut self, id: SessionId, event: SessionEvent) {
+        let Some(number) = id.number() else { return };
+        let (token, notify) = (connected_token(number), ShardSet::single(self.id));
+        self.push_session_record(SessionRecord { number, event }, token, notify);
+    }
+
+    fn push_session_record(&mut self, record: SessionRecord, token: u64, notify: ShardSet) {
         self.turn.batch.push(RecordKind::Session, 0, 0, notify, token, |out| record.encode(out));
         self.turn.hand_over_long_batch(&*self.shared.log);
     }
@@ -117,20 +136,29 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
+            let begins = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
                 address: granted.address.clone(),
                 record,
                 wants_metadata,
+                replay: begins.then(Box::default),
             }));
         }
+        let is_known = self.sessions.get(id).is_none_or(|entry| entry.told.is_stored());
+        let connected = if is_known { None } else { self.connected_as(id) };
+        suback.tells_connection = connected.is_some();
+        let event = match connected {
+            Some(connected) => SessionEvent::ConnectedAndSubscribed(connected, stored),
+            None => SessionEvent::Subscribed(stored),
+        };
         let waiting = Waiting::SubAck { session: id, suback: Box::new(suback) };
-        self.log_session(id, SessionEvent::Subscribed(stored), waiting);
+        self.log_session(id, event, waiting);
     }
 
     fn send_granted<O: Outbox>(&mut self, id: SessionId, suback: &SubAckToSend, out: &mut O) {
         let SubAckToSend { conn, packet_id, codes, reason, granted, .. } = suback;
         self.send_suback(*conn, *packet_id, codes, reason.as_deref(), out);
-        if self.conns.get(*conn).is_none() {
+        if self.conns.get(*conn).is_none() && !id.is_durable() {
             return;
         }
         let mut replays = false;
@@ -149,9 +177,13 @@ impl Shard {
 
     /// A session's record is stored.
     pub(super) fn session_stored<O: Outbox>(&mut self, token: u64, out: &mut O) {
+        if let Some(number) = connected_of(token) {
+            return self.connected_told(number, true);
+        }
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
             Some(Waiting::SubAck { session, suback }) => {
+                self.suback_told(session, &suback, true);
                 for granted in &suback.granted {
                     self.change_ends(session, &granted.address, Some(granted.stored), out);
                 }
@@ -164,6 +196,7 @@ impl Shard {
                 }
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
+            Some(Waiting::Retained { session, page }) => self.page_stored(session, *page, out),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
@@ -184,6 +217,9 @@ impl Shard {
         error: &AppendError,
         out: &mut O,
     ) {
+        if let Some(number) = connected_of(token) {
+            return self.connected_told(number, false);
+        }
         let code = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
             _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
@@ -192,6 +228,7 @@ impl Shard {
             // PUBREL and PUBCOMP can only say yes: without them the client goes on asking, and after a restart the
             // handshake goes on where the log has it.
             None | Some(Waiting::Nobody) => {}
+            Some(Waiting::Retained { session, page }) => self.page_not_stored(session, *page),
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_not_stored(session, sequence);
             }
@@ -206,6 +243,7 @@ impl Shard {
                 }
             }
             Some(Waiting::SubAck { session, suback }) => {
+                self.suback_told(session, &suback, false);
                 self.take_back(session, *suback, code, error, out);
             }
             Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
@@ -222,6 +260,12 @@ impl Shard {
         }
     }
 
+    fn suback_told(&mut self, id: SessionId, suback: &SubAckToSend, is_stored: bool) {
+        if let Some(number) = id.number().filter(|_| suback.tells_connection) {
+            self.connected_told(number, is_stored);
+        }
+    }
+
     /// Subscriptions that could not be stored are what they were.
     fn take_back<O: Outbox>(
         &mut self,
@@ -232,6 +276,7 @@ impl Shard {
         out: &mut O,
     ) {
         for granted in suback.granted.drain(..) {
+            self.pause_replay(id, &granted.address, false);
             self.change_ends(id, &granted.address, None, out);
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
@@ -239,6 +284,7 @@ impl Shard {
         }
         suback.reason = Some(format!("subscription not stored: {error}"));
         self.send_granted(id, &suback, out);
+        self.replay_again(id, out);
     }
 
     /// PUBREL freed a packet id that a restart would know: PUBCOMP waits until it would not.

@@ -14,6 +14,7 @@ use mqtt_types::{PacketId, QoS, ReasonCode};
 use queue_engine::ConsumerId;
 use stdx::Instant;
 
+use super::connected::Told;
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::leases::Leases;
@@ -135,6 +136,8 @@ pub(crate) struct SessionEntry {
     pub(crate) timer: Option<Instant>,
     /// What of its waiting messages the node's budget knows, beside their bytes.
     accounted: usize,
+    /// What the log knows of its connection, if it is a durable one.
+    pub(crate) told: Told,
     /// What few sessions have.
     pub(crate) extras: Option<Box<Extras>>,
 }
@@ -203,6 +206,16 @@ impl Default for Seat {
 pub(crate) struct Replay {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
+    /// Whether messages at QoS 1 and 2 go by the log into the inbox.
+    pub(crate) is_kept: bool,
+    /// The last topic whose message has got its turn, as far as that is stored; empty when none has.
+    pub(crate) through: Box<str>,
+    /// What was sent since is on its way to the log.
+    pub(crate) is_being_stored: bool,
+    /// The subscription is being made again.
+    pub(crate) is_paused: bool,
+    /// A timer stands for a message that is on its way to the log.
+    pub(crate) has_timer: bool,
     /// What was looked up and is not sent yet, by version; `None` for what is gone.
     pub(crate) page: VecDeque<Option<(u64, Found)>>,
     /// What the store had changed when it was looked up.
@@ -397,6 +410,7 @@ impl Sessions {
                 send_window,
                 timer: None,
                 accounted: 0,
+                told: Told::default(),
                 extras: None,
             });
         }
@@ -479,6 +493,8 @@ pub(crate) struct Consumer {
     pub(crate) queue: Arc<str>,
     /// Whether deliveries say where the message stands in the queue.
     pub(crate) wants_metadata: bool,
+    /// Since when it consumes, in milliseconds since 1970.
+    pub(crate) since_ms: u64,
 }
 
 /// Consumers whose session is at this shard.

@@ -66,6 +66,7 @@ impl Shard {
             reason: None,
             granted: Vec::new(),
             wants_metadata,
+            tells_connection: false,
         };
         let mut open = Vec::new();
         let mut create = Vec::new();
@@ -175,9 +176,6 @@ impl Shard {
         record: SubscriptionRecord,
     ) -> Outcome {
         let options = options_of(&record);
-        if id.is_durable() {
-            self.turn.hand_over_beginnings(&*self.shared.log);
-        }
         let subscriber = id.subscriber();
         match group {
             None => {

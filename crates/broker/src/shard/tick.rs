@@ -22,6 +22,7 @@ impl Shard {
                 Timer::KeepAlive(conn) => self.keep_alive_due(conn, out),
                 Timer::SignIn(conn) => self.sign_in_due(conn, out),
                 Timer::Session(id) => self.session_due(id, out),
+                Timer::Replay(id) => self.replay_due(id, out),
                 Timer::Hold(conn) => self.end_hold(conn, out),
                 Timer::Settlements => {
                     self.settle_timer = false;
@@ -37,6 +38,7 @@ impl Shard {
                 Timer::Retained => self.retained_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
+                Timer::Watch => self.watch_due(),
                 Timer::RouteCache => {
                     self.routes.clear();
                     self.timers.set(self.turn.now + ROUTE_CACHE_LIFE, Timer::RouteCache);
@@ -68,7 +70,7 @@ impl Shard {
         self.timers.prune(|timer| match timer {
             Timer::KeepAlive(conn) | Timer::Hold(conn) => conns.get(conn).is_some(),
             Timer::SignIn(conn) => entrants.contains_key(&conn),
-            Timer::Session(id) => sessions.get(id).is_some(),
+            Timer::Session(id) | Timer::Replay(id) => sessions.get(id).is_some(),
             _ => true,
         });
     }

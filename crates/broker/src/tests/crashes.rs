@@ -25,6 +25,9 @@ enum Step {
     Unblock { consumer: usize },
     Wait { milliseconds: u64 },
     Log(&'static str),
+    Purge { queue: usize, filter: Option<&'static str> },
+    Seek { queue: usize, place: &'static str },
+    Pause { queue: usize, pauses: bool },
     Checkpoint,
     Crash,
 }
@@ -45,6 +48,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => consumer.prop_map(|consumer| Step::Unblock { consumer }),
         3 => prop::sample::select(vec![1, 60, 1500]).prop_map(|milliseconds| Step::Wait { milliseconds }),
         3 => prop::sample::select(vec!["hold", "commit", "commit", "full", "well", "well"]).prop_map(Step::Log),
+        1 => (0..QUEUES.len(), prop::sample::select(vec![None, Some("t/both"), Some("t/single")]))
+            .prop_map(|(queue, filter)| Step::Purge { queue, filter }),
+        1 => (0..QUEUES.len(), prop::sample::select(vec!["offset=3", "offset=20", "latest", "earliest", "time=60"]))
+            .prop_map(|(queue, place)| Step::Seek { queue, place }),
+        1 => (0..QUEUES.len(), any::<bool>()).prop_map(|(queue, pauses)| Step::Pause { queue, pauses }),
         1 => Just(Step::Checkpoint),
         1 => Just(Step::Crash),
     ]
@@ -66,6 +74,12 @@ struct Twin {
     accepted: BTreeMap<(String, u32), bool>,
     /// Accepted shortly before a crash: may come again, or not.
     forgotten: BTreeSet<(String, u32)>,
+    /// Purged, by queue and message, and answered so: gone for good.
+    gone: BTreeSet<(String, u32)>,
+    /// Messages that a purge or a seek may have taken that is not answered, or never was.
+    at_risk: BTreeSet<(String, u32)>,
+    /// Purges and seeks that are not answered.
+    operations: usize,
     is_held: bool,
     blocked: BTreeSet<usize>,
 }
@@ -89,6 +103,9 @@ impl Twin {
             leased: Vec::new(),
             accepted: BTreeMap::new(),
             forgotten: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            at_risk: BTreeSet::new(),
+            operations: 0,
             is_held: false,
             blocked: BTreeSet::new(),
         };
@@ -110,6 +127,10 @@ impl Twin {
 
     fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().collect();
+        if !PUBLISHERS.iter().chain(&CONSUMERS).any(|name| *name == words[0]) {
+            self.operations -= usize::from(line != "done");
+            return;
+        }
         let name = words[0].to_owned();
         match words[1] {
             "puback" | "pubrec" => {
@@ -138,6 +159,7 @@ impl Twin {
             "settled, durable, and here again: {words:?}"
         );
         assert!(!self.refused.contains(&message), "refused, and delivered: {words:?}");
+        assert!(!self.gone.contains(&key), "purged, and delivered: {words:?}");
         self.forgotten.remove(&key);
         if qos == 0 {
             self.accepted.entry(key).or_insert(false);
@@ -193,10 +215,56 @@ impl Twin {
             Step::Log(word) => {
                 self.is_held = word == "hold" || (self.is_held && word != "commit");
                 self.command(&format!("log {word}"));
+                self.look();
+            }
+            Step::Purge { queue, filter } => {
+                let filter = filter.map(|filter| format!(" filter={filter}")).unwrap_or_default();
+                self.operate(queue, &format!("purge {}{filter}", QUEUES[queue].0));
+            }
+            Step::Seek { queue, place } => {
+                self.operate(queue, &format!("seek {} {place}", QUEUES[queue].0));
+            }
+            Step::Pause { queue, pauses } => {
+                let verb = if pauses { "pause" } else { "resume" };
+                self.command(&format!("{verb} {}", QUEUES[queue].0));
             }
             Step::Checkpoint => self.command("checkpoint"),
             Step::Crash => self.crash(),
         }
+    }
+
+    /// Something that takes messages out of a queue. Once all such is answered, those that are not there any more are gone
+    /// for good, and the others are at risk no more.
+    fn operate(&mut self, queue: usize, line: &str) {
+        let name = QUEUES[queue].0;
+        let stored = self.acknowledged.iter().filter(|message| self.is_of(name, **message));
+        let left = stored.map(|message| (name.to_owned(), *message));
+        let left = left.filter(|key| !self.gone.contains(key));
+        self.at_risk.extend(left.collect::<Vec<_>>());
+        self.operations += 1;
+        self.command(line);
+        self.look();
+    }
+
+    fn look(&mut self) {
+        if self.operations > 0 {
+            return;
+        }
+        let at_risk = std::mem::take(&mut self.at_risk);
+        for (name, _) in QUEUES {
+            let peeked = self.world.command(&format!("peek {name} limit=100000"));
+            let number = |line: &String| line.split(' ').nth(3)?.parse::<u32>().ok();
+            let here: BTreeSet<u32> = peeked.iter().filter_map(number).collect();
+            assert_eq!(here.len(), peeked.len(), "{peeked:?}");
+            let gone = at_risk.iter().filter(|(of, message)| of == name && !here.contains(message));
+            let gone = gone.filter(|key| !self.accepted.contains_key(*key));
+            let gone = gone.filter(|key| !self.forgotten.contains(*key)).cloned();
+            self.gone.extend(gone.collect::<Vec<_>>());
+        }
+    }
+
+    fn is_of(&self, queue: &str, message: u32) -> bool {
+        queue == "one" || TOPICS[self.topics[&message]] == "t/both"
     }
 
     fn wait(&mut self, milliseconds: u64) {
@@ -220,6 +288,7 @@ impl Twin {
 
     fn crash(&mut self) {
         self.command("crash");
+        self.operations = 0;
         self.is_held = false;
         self.open.clear();
         self.leased.clear();
@@ -236,6 +305,7 @@ impl Twin {
     fn finish(mut self) {
         self.crash();
         for (queue, _) in QUEUES {
+            self.command(&format!("resume {queue}"));
             self.command(&format!("c0 subscribe 9 $queue/{queue},1 metadata"));
             let mut came = Vec::new();
             while let Some((_, id, _, of, message)) = self.leased.pop() {
@@ -249,9 +319,10 @@ impl Twin {
             }
             let came: BTreeSet<u32> = came.into_iter().collect();
             for message in &self.acknowledged {
-                let is_of = queue == "one" || TOPICS[self.topics[message]] == "t/both";
+                let is_of = self.is_of(queue, *message);
                 let key = (queue.to_owned(), *message);
                 let accepted = self.accepted.contains_key(&key) || self.forgotten.contains(&key);
+                let accepted = accepted || self.gone.contains(&key) || self.at_risk.contains(&key);
                 assert!(
                     !is_of || accepted || came.contains(message),
                     "message {message} of {queue} is lost"

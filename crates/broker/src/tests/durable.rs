@@ -97,17 +97,18 @@ a ping
   a pingresp
 log commit
   a suback 1 01
-  a publish 1 id=32768 retain t kept
+  a publish 1 id=1 retain t kept
 log hold
 a unsubscribe 2 t
 crash
 # It was not answered, and did not happen.
 a connect keep expiry=1000
   a connack 00 present
+  a publish 1 id=1 dup retain t kept
 r connect
   r connack 00
 r publish 1 t two id=1
-  a publish 1 id=1 t two
+  a publish 1 id=2 t two
   r puback 1 00
 # A subscription that cannot be stored is none.
 log hold

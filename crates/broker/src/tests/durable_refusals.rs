@@ -1,7 +1,8 @@
 //! Durable sessions over a log that takes not all, a disk that is damaged, a clock that is wrong: what was not stored is
 //! as it was, and what was begun comes to its end.
 
-use super::check;
+use super::{check, check_on};
+use crate::config::Config;
 
 #[test]
 fn a_change_that_cannot_be_stored_leaves_the_subscription_as_it_was() {
@@ -297,27 +298,150 @@ a connect keep expiry=1000
     }
 }
 
-/// What a new subscription brings is not kept for a session whose broker dies (docs/sessions.md, known edges): what was
-/// on its way then comes again when the client asks again.
+/// A full disk has room for a SUBSCRIBE and had none for what came with the CONNECT.
 #[test]
-fn retained_messages_on_their_way_at_a_crash_come_by_a_new_subscribe() {
+fn a_subscription_is_granted_with_the_session_that_it_is_of() {
+    let after = r#"
+p connect
+  p connack 00
+p publish 1 t one id=1
+  p puback 1 00
+  s publish 1 id=1 t one
+wait 60
+crash
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 1 id=1 dup t one
+"#;
+    check(&format!(
+        r#"
+log refuses
+s connect expiry=1000
+  s connack 00
+s subscribe 1 t,1
+  s suback 1 01
+{after}"#
+    ));
+    // The SUBSCRIBE is on its way when the CONNECT is refused.
+    check(&format!(
+        r#"
+log hold
+s connect expiry=1000
+  s connack 00
+s subscribe 1 t,1
+log refuses
+log commit
+  s suback 1 01
+{after}"#
+    ));
+    // So is one that came before a connection was lost.
+    check(
+        r#"
+log refuses
+s connect expiry=1000
+  s connack 00
+s lost
+s connect keep expiry=1000
+  s connack 00 present
+s subscribe 1 t,1
+  s suback 1 01
+crash
+s connect keep expiry=1000
+  s connack 00 present
+"#,
+    );
+}
+
+#[test]
+fn a_session_that_could_not_be_stored_is_stored_when_the_log_takes_records_again() {
+    let of_first = |name: &&&str| crate::owner_of(name, 2).0 == 0;
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let names: Vec<_> = names.iter().filter(of_first).take(2).collect();
+    let [s, z] = names[..] else { panic!("names of the first shard") };
+    // The other shard gives no part of a checkpoint, so that there is none.
+    check_on(
+        2,
+        &Config::default(),
+        &format!(
+            r#"
+log fails
+{s} connect expiry=1000
+  {s} connack 00
+{z} connect expiry=1000
+  {z} connack 00
+{z} lost
+stall 1
+log well
+crash
+run
+{s} connect keep expiry=1000
+  {s} connack 00 present
+{z} connect keep expiry=1000
+  {z} connack 00 present
+"#
+        ),
+    );
+}
+
+/// What is stored for a session counts from its beginning, wherever the log has that.
+#[test]
+fn messages_before_the_beginning_of_their_session_keep_their_numbers() {
     check(
         r#"
 p connect
   p connack 00
-p publish 2 t kept id=1 retain
-  p pubrec 1 10
-a connect expiry=1000
-  a connack 00
-a subscribe 1 t,2
-  a suback 1 02
-  a publish 2 id=32768 retain t kept
+log refuses
+s connect expiry=1000
+  s connack 00
+log hold
+s subscribe 1 t,1
+p publish 1 t one id=1
+log refuses
+log commit
+  p puback 1 00
+  s suback 1 97 "subscription not stored: the log is full: no room on the disk for another segment"
+  s publish 1 id=1 t one
+s subscribe 2 t,1
+  s suback 2 01
+p publish 1 t two id=2
+  p puback 2 00
+  s publish 1 id=2 t two
+s puback 1
+wait 60
 crash
-a connect keep expiry=1000
-  a connack 00 present
-a subscribe 1 t,2
-  a suback 1 02
-  a publish 2 id=59392 retain t kept
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 1 id=2 dup t two
+"#,
+    );
+}
+
+/// A number that the log knows from messages alone is not given to another session.
+#[test]
+fn what_was_stored_for_a_session_that_never_was_is_nobodys() {
+    check(
+        r#"
+p connect
+  p connack 00
+log refuses
+s connect expiry=1000
+  s connack 00
+log hold
+s subscribe 1 t,1
+p publish 1 t one id=1
+log refuses
+log commit
+  p puback 1 00
+  s suback 1 97 "subscription not stored: the log is full: no room on the disk for another segment"
+  s publish 1 id=1 t one
+crash
+s connect keep expiry=1000
+  s connack 00
+s subscribe 1 t,1
+  s suback 1 01
+crash
+s connect keep expiry=1000
+  s connack 00 present
 "#,
     );
 }

@@ -11,8 +11,11 @@ mod input;
 
 use super::World;
 use crate::config::Config;
+use crate::directory::{DeadLetter, QueueProperties};
 use hostile::Hostile;
 use input::Inputs;
+use queue_engine::{DispatchStrategy, Overflow};
+use std::time::Duration;
 use stdx::testing::{Dice, runs};
 
 /// Seeds of an ordinary run of the tests.
@@ -26,7 +29,7 @@ const SLACK: usize = 256 << 10;
 /// clients within their Receive Maximum, of former connections too.
 const ANSWERS: usize = 3 * 21 + 200;
 
-fn config(shards: u16) -> Config {
+fn config(shards: u16, seed: u64) -> Config {
     let mut config = Config {
         shards,
         max_output_buffer_bytes: 4 << 10,
@@ -47,8 +50,31 @@ fn config(shards: u16) -> Config {
     config.limits.topic_alias_maximum = 3;
     config.limits.outgoing_topic_aliases_max = 2;
     config.limits.maximum_packet_size = 8 << 10;
-    config.queue_defaults.config.max_inflight = 3;
+    config.queue_defaults = queue_defaults(seed);
     config
+}
+
+/// Queues of all kinds come up.
+fn queue_defaults(seed: u64) -> QueueProperties {
+    let mut properties = QueueProperties::default();
+    let config = &mut properties.config;
+    config.max_inflight = 3;
+    config.dispatch_strategy = DispatchStrategy::ALL[seed as usize % DispatchStrategy::ALL.len()];
+    config.last_value = seed % 3 == 1;
+    config.max_messages = (!seed.is_multiple_of(4)).then_some(12);
+    config.max_bytes = seed.is_multiple_of(7).then_some(4 << 10);
+    if seed % 4 > 1 {
+        config.overflow = Overflow::DropOldest;
+    }
+    config.max_attempts = 2;
+    config.retention = Duration::from_secs(seed % 5 * 20);
+    config.dedup_window = Duration::from_secs(seed % 2 * 30);
+    config.keep_settled = Duration::from_secs(seed % 6 / 4 * 30);
+    (config.dead_letter_expired, config.dead_letter_dropped) = (seed % 5 == 1, seed % 8 == 3);
+    if seed % 9 == 2 {
+        properties.dead_letter = DeadLetter::None;
+    }
+    properties
 }
 
 /// The hostile clients and their broker.
@@ -62,7 +88,7 @@ struct Fuzz<'a> {
 
 impl<'a> Fuzz<'a> {
     fn new(shards: u16, seed: u64, inputs: &'a Inputs) -> Self {
-        let mut world = World::new(config(shards));
+        let mut world = World::new(config(shards, seed));
         world.tapped = Some(Vec::new());
         let clients = (0..CLIENTS).map(|_| None).collect();
         Self { world, dice: Dice::new(seed), inputs, clients, opened: 0 }
@@ -140,7 +166,7 @@ impl<'a> Fuzz<'a> {
             }
         }
         let waiting = self.world.longest_buffer();
-        assert!(waiting <= config(1).max_output_buffer_bytes + SLACK, "{waiting} bytes wait");
+        assert!(waiting <= config(1, 0).max_output_buffer_bytes + SLACK, "{waiting} bytes wait");
         let answers = self.world.open_ends();
         assert!(answers <= ANSWERS, "{answers} answers wait");
     }

@@ -1,6 +1,6 @@
 //! Clients and subscriptions as an operator sees them, and what it does to them.
 
-use super::{check, check_on};
+use super::{check, check_on, check_with};
 use crate::config::Config;
 
 #[test]
@@ -163,4 +163,103 @@ ends
   0
 "#,
     );
+}
+
+#[test]
+fn retained_messages_are_listed_and_removed_by_filter() {
+    for retained_cache in [0, 1 << 20] {
+        check_with(
+            &Config { retained_cache, ..Config::default() },
+            r#"
+p connect
+  p connack 00
+p publish 1 r/b two id=1 retain
+  p puback 1 10
+p publish 0 r/a one retain
+p publish 1 r/a/x deep id=2 retain
+  p puback 2 10
+p publish 0 q/a three retain expiry=5
+p publish 0 r/c - retain
+retained #
+  q/a qos=0 three
+  r/a qos=0 one
+  r/a/x qos=1 deep
+  r/b qos=1 two
+retained r/# limit=2
+  r/a qos=0 one
+  r/a/x qos=1 deep
+  next r/a/x
+retained r/# limit=2 after=r/a/x
+  r/b qos=1 two
+retained r/b
+  r/b qos=1 two
+retained r/z
+s connect
+  s connack 00
+s subscribe 1 r/b,0,rh2
+  s suback 1 00
+# Who is subscribed does not hear of it.
+unretain r/+
+  removed 2
+unretain r/+
+  removed 0
+retained #
+  q/a qos=0 three
+  r/a/x qos=1 deep
+crash
+wait 6000
+retained #
+  r/a/x qos=1 deep
+log full
+unretain #
+  0 were removed; the removal of others could not be stored: quota exceeded (0x97)
+log well
+log hold
+unretain #
+log fails
+log commit
+  0 were removed; the removal of others could not be stored: implementation specific error (0x83)
+retained #
+  r/a/x qos=1 deep
+crash
+retained #
+  r/a/x qos=1 deep
+ends
+  0
+"#,
+        );
+    }
+}
+
+#[test]
+fn a_walk_over_retained_messages_sees_each_once() {
+    for retained_cache in [0, 1 << 20] {
+        let mut world =
+            super::World::new(Config { shards: 3, retained_cache, ..Config::default() });
+        world.command("p connect");
+        let long = "x".repeat(20_000);
+        for n in 0..1500 {
+            let payload = if n % 10 == 0 { long.as_str() } else { "short" };
+            world.command(&format!("p publish 0 r/{n} {payload} retain"));
+        }
+        for limit in [7, 500, 1_000] {
+            let (mut seen, mut after) = (Vec::new(), String::new());
+            loop {
+                let lines = world.command(&format!("retained r/# limit={limit}{after}"));
+                assert!(lines.len() <= limit + 1);
+                let topics = lines.iter().filter(|line| !line.starts_with("next "));
+                seen.extend(topics.map(|line| line.split(' ').next().expect("a topic").to_owned()));
+                match lines.last().and_then(|line| line.strip_prefix("next ")) {
+                    Some(next) => after = format!(" after={next}"),
+                    None => break,
+                }
+            }
+            let count = seen.len();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!((seen.len(), count), (1500, 1500));
+        }
+        assert_eq!(world.command("unretain r/#"), ["removed 1500"]);
+        assert!(world.command("retained #").is_empty());
+    }
 }

@@ -24,6 +24,26 @@ impl World {
                 let id = words.at(1).parse().expect("an id");
                 self.handle.cancel_delayed(id, Box::new(move |result| say(vec![told(result)])));
             }
+            "retained" => {
+                let after = words.value("after").map(str::to_owned);
+                let line = |message: &mqtt_types::Message| {
+                    let payload = String::from_utf8_lossy(message.payload()).into_owned();
+                    format!("{} qos={} {payload}", message.topic(), message.head().qos.as_u8())
+                };
+                let lines = move |page: Page<_, String>| {
+                    page.data.iter().map(line).chain(next(page.next)).collect()
+                };
+                let reply = Box::new(move |page| say(lines(page)));
+                self.handle.retained(words.at(1).to_owned(), after, limit, reply);
+            }
+            "unretain" => {
+                let said = |result: Result<u64, crate::RemoveError>| match result {
+                    Ok(count) => format!("removed {count}"),
+                    Err(error) => error.to_string(),
+                };
+                let reply = Box::new(move |result| say(vec![said(result)]));
+                self.handle.remove_retained(words.at(1).to_owned(), reply);
+            }
             "clients" => {
                 let from = cursor(words);
                 let connected = words.value("connected").map(|word| word == "yes");

@@ -34,7 +34,8 @@ impl World {
         let mut properties = known.properties.clone();
         apply(&mut properties, words);
         let topic_filter = words.value("filter").map(|filter| Some(filter.to_owned()));
-        let change = QueueChange { properties: Some(properties), topic_filter };
+        let properties = Some(properties);
+        let change = QueueChange { properties, topic_filter, ..QueueChange::default() };
         let name = words.at(1).to_owned();
         self.ask(|handle, reply| handle.change_queue(name, change, Box::new(reply)))
     }
@@ -47,6 +48,7 @@ impl World {
         let request = RedriveRequest {
             from: queue.sink,
             offset: queue_engine::Offset(0),
+            until: None,
             max: 64,
             only: words.value("only").map(Box::from),
             to: words.value("to").map(Box::from),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::world::World;
 use super::{check, check_with};
 use crate::config::Config;
 use crate::groups::{SharedStrategy, SharedSubscriptions};
@@ -554,6 +555,35 @@ p publish 1 t/x 3 id=3
   p puback 3 00
 "#;
     check_with(&config(SharedStrategy::SingleActive), &transcript);
+}
+
+#[test]
+fn what_the_active_one_may_not_have_goes_to_one_other() {
+    let transcript = members(&["a"], 2)
+        + &connected(&["p"])
+        + r#"
+p publish 1 t/x 0 id=9
+  a publish 1 id=1 t/x 0
+  p puback 9 00
+b connect expiry=1000
+  b connack 00
+b subscribe 1 $share/g/t/#,2
+  b suback 1 02
+c connect expiry=1000
+  c connack 00
+c subscribe 1 $share/g/t/#,2
+  c suback 1 02
+"#;
+    let mut world = World::new(config(SharedStrategy::SingleActive));
+    for line in transcript.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')) {
+        world.command(line);
+    }
+    // At QoS 2 none but durable sessions may.
+    let heard = (1..=6).flat_map(|n| world.command(&format!("p publish 2 t/x {n} id={n}")));
+    let heard: Vec<String> = heard.filter(|line| line.contains(" publish 2 ")).collect();
+    let to_b = heard.iter().filter(|line| line.starts_with("b ")).count();
+    assert_eq!(heard.len(), 6);
+    assert!(to_b == 0 || to_b == 6, "{heard:?}");
 }
 
 #[test]

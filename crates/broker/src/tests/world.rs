@@ -124,6 +124,7 @@ impl World {
             "log" => match words.at(1) {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
+                "refuses" => self.log.refuse_next(),
                 "full" => self.log.set_state(LogState::Full),
                 "well" => self.log.set_state(LogState::Writable),
                 "fails" => self.log.set_state(LogState::Failed { reason: "a test".to_owned() }),
@@ -147,7 +148,7 @@ impl World {
             "ends" => return vec![self.open_ends().to_string()],
             "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
-            _ if self.operator_command(&words) => {}
+            _ if self.operator_command(&words) || self.queue_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()
@@ -373,7 +374,8 @@ impl World {
             let held: usize = self.shards.iter().map(Shard::references).sum();
             assert_eq!(self.log.references(), held as i64, "references to bodies in the log");
             let retained = self.shards.first().map_or(0, Shard::retained_held);
-            assert_eq!(self.log.held(), retained as i64, "retained bodies in the log");
+            let held = self.shards.iter().map(Shard::held).sum::<usize>() + retained as usize;
+            assert_eq!(self.log.held(), held as i64, "retained bodies in the log");
             if !self.log.is_waiting() {
                 // What is taken of a queue's room is what it has.
                 let checked = self.shards.iter().try_for_each(Shard::check_rooms);

@@ -1,6 +1,9 @@
 //! `weir queue`.
 
 mod assignment;
+mod messages;
+mod operate;
+mod progress;
 mod table;
 
 use admin_api::QueueView;
@@ -63,6 +66,8 @@ enum Verb {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    #[command(flatten)]
+    Operate(operate::OperateVerb),
 }
 
 /// Does what the verb says.
@@ -95,6 +100,7 @@ pub fn run(args: &QueueArgs) -> Result<()> {
             }
             Ok(())
         }
+        Verb::Operate(verb) => operate::run(verb, &args.rest),
     }
 }
 

@@ -147,3 +147,65 @@ fn a_cancelled_message_stays_cancelled_over_kill() {
     assert_eq!(done, format!("delayed message '{}' cancelled\n", long[1]));
     assert!(ids(&weir).is_empty());
 }
+
+#[test]
+fn retained_messages_are_seen_and_stay_removed_over_kill() {
+    let mut weir = Weir::start(Options::new());
+    let properties = json!({
+        "payload_format_indicator": 1, "message_expiry_interval": 3600, "content_type": "text/plain",
+        "response_topic": "reply", "correlation_data": "AP8=", "user_properties": [["k", "1"], ["k", "2"]],
+    });
+    let messages = json!({"messages": [
+        {"topic": "r/a", "payload": "on", "qos": 1, "retain": true, "properties": properties},
+        {"topic": "r/b", "payload_base64": "AP8=", "qos": 2, "retain": true},
+        {"topic": "s/c", "payload": "off", "retain": true},
+    ]});
+    assert_eq!(weir.rest().post("/publish/bulk", &messages).status, 200);
+    let topics = |weir: &Weir, query: &str| -> Vec<String> {
+        let list = weir.rest().get(&format!("/retained{query}")).body["data"].clone();
+        let list = list.as_array().expect("a list").clone();
+        let one = |message: &serde_json::Value| message["topic"].as_str().expect("one").to_owned();
+        list.iter().map(one).collect()
+    };
+    weir = weir.kill().restart();
+    assert_eq!(topics(&weir, ""), ["r/a", "r/b", "s/c"]);
+    let page = weir.rest().get("/retained?filter=r/%2B&limit=1").body;
+    let (one, next) = (&page["data"][0], page["next"].as_str().expect("there is more"));
+    assert_eq!(
+        (&one["payload"], &one["text"], &one["qos"]),
+        (&json!("b24="), &json!("on"), &json!(1))
+    );
+    assert_eq!(one["properties"], properties);
+    assert!(one["publish_ts"].as_str().is_some_and(|moment| moment.starts_with("20")), "{one}");
+    let page = weir.rest().get(&format!("/retained?filter=r/%2B&cursor={next}")).body;
+    let one = &page["data"][0];
+    assert_eq!((&one["topic"], &one["payload"]), (&json!("r/b"), &json!("AP8=")));
+    assert!(one.get("text").is_none() && page["next"].is_null(), "{page}");
+    for (request, field) in [
+        (weir.rest().delete("/retained"), "filter"),
+        (weir.rest().delete("/retained?filter=a/%23/b"), "filter"),
+        (weir.rest().get("/retained?filter="), "filter"),
+        (weir.rest().get("/retained?limit=0"), "limit"),
+        (weir.rest().get("/retained?cursor=zz"), "cursor"),
+    ] {
+        assert_eq!((request.status, &request.body["details"]["field"]), (400, &json!(field)));
+    }
+    let removed = weir.rest().delete("/retained?filter=r/a");
+    assert_eq!((removed.status, removed.body), (200, json!({"removed": 1})));
+    weir = weir.kill().restart();
+    assert_eq!(topics(&weir, ""), ["r/b", "s/c"]);
+    let shown = weir.command(&["retained", "ls", "s/#"], "");
+    assert!(shown.contains("s/c") && shown.contains("off") && !shown.contains("r/b"), "{shown}");
+    let shown = weir.command(&["retained", "--json", "ls"], "");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&shown[0]["payload"], &shown[1]["text"]), (&json!("AP8="), &json!("off")));
+    assert_eq!(weir.command(&["retained", "rm", "r/#"], ""), "1 retained message removed\n");
+    let mut client = weir.connect(&Connect::new("late"));
+    assert_eq!(client.subscribe("#", 1), 1);
+    assert_eq!(client.message().0, "s/c");
+    assert_eq!(
+        weir.command(&["retained", "rm", "#", "--json"], "").trim(),
+        "{\n  \"removed\": 1\n}"
+    );
+    assert!(topics(&weir, "").is_empty());
+}

@@ -1,6 +1,6 @@
 //! Retained messages of many topics: in the log, over kill -9, and no longer in segments that hold little else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use it::{Client, Connect, Options, Segments, Weir, until};
 
@@ -74,4 +74,57 @@ fn old_retained_messages_keep_no_segments_and_survive_kills() {
     assert_all(&all(&weir, 1), round_of);
     weir = weir.kill().restart();
     assert_all(&all(&weir, 0), round_of);
+}
+
+/// [MQTT-4.4.0-1]
+#[test]
+fn a_replay_to_a_session_goes_on_over_kills() {
+    const OPEN: u16 = 100;
+    let mut weir = Weir::start(options());
+    retain(&weir, 0, |_| true);
+    let connect = Connect { clean: false, ..Connect::new("archive").receive_maximum(OPEN) };
+    let mut client = weir.connect(&connect);
+    assert_eq!(client.subscribe("site/#", 1), 1);
+    let mut got = BTreeSet::new();
+    for round in 1..4 {
+        for _ in 0..500 {
+            let (topic, _, id) = client.message();
+            client.ack(id.expect("QoS 1")).expect("it is connected");
+            got.insert(topic);
+        }
+        // These stay without an answer, and their topics have other messages by the time of the kill.
+        let mut open: BTreeMap<Option<u16>, (String, Vec<u8>)> = BTreeMap::new();
+        for _ in 0..OPEN {
+            let (topic, payload, id) = client.message();
+            open.insert(id, (topic, payload));
+        }
+        let topics: BTreeSet<String> = open.values().map(|(topic, _)| topic.clone()).collect();
+        retain(&weir, round, |topic| topics.contains(&format!("site/{}/{topic}", topic % 7)));
+        weir = weir.kill().restart();
+        client = weir.connect(&connect);
+        let mut answers = Vec::new();
+        while !open.is_empty() {
+            let (topic, payload, id) = client.message();
+            match open.remove(&id) {
+                Some(before) => {
+                    assert_eq!((&topic, &payload), (&before.0, &before.1), "{id:?}");
+                    answers.push(id.expect("QoS 1"));
+                    got.insert(topic);
+                }
+                None => {
+                    // An answer that came right before the kill may be forgotten.
+                    assert!(got.contains(&topic), "{topic} came before what is older");
+                    client.ack(id.expect("QoS 1")).expect("it is connected");
+                }
+            }
+        }
+        for id in answers {
+            client.ack(id).expect("it is connected");
+        }
+    }
+    while got.len() < TOPICS {
+        let (topic, _, id) = client.message();
+        client.ack(id.expect("QoS 1")).expect("it is connected");
+        got.insert(topic);
+    }
 }

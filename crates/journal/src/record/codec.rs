@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use log_api::Position;
 use mqtt_types::PacketId;
 
 /// A record body that does not have the form its kind demands.
@@ -90,6 +91,12 @@ impl<'a> Reader<'a> {
         Ok(ranges)
     }
 
+    /// What [`put_positions`] writes.
+    pub(crate) fn positions(&mut self) -> Result<Vec<Position>, RecordError> {
+        let count = self.u32()?;
+        (0..count).map(|_| self.u64().map(Position::from_u64)).collect()
+    }
+
     pub(crate) fn packet_id(&mut self) -> Result<PacketId, RecordError> {
         let number = self.u16()?;
         PacketId::new(number).ok_or_else(|| self.error("a packet id is 0"))
@@ -120,6 +127,12 @@ pub(crate) fn put_ranges(out: &mut Vec<u8>, ranges: &[Range<u64>]) {
         put_varint(out, range.end - range.start);
         end = range.end;
     }
+}
+
+/// Appends positions: `count u32 | position u64 ...`.
+pub(crate) fn put_positions(out: &mut Vec<u8>, positions: &[Position]) {
+    out.extend_from_slice(&(positions.len() as u32).to_le_bytes());
+    positions.iter().for_each(|at| out.extend_from_slice(&at.as_u64().to_le_bytes()));
 }
 
 /// Appends a text with its length. Names and filters are never longer than 65,535 bytes.

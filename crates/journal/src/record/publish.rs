@@ -9,16 +9,27 @@ use mqtt_types::{Message, MessageHead, QoS, TopicName};
 use queue_engine::{NewMessage, StoredAt};
 use stdx::UnixMillis;
 
-use super::codec::{Reader, RecordError};
-use super::targets::MoreTargets;
+use smallvec::SmallVec;
+
+use super::codec::{Reader, RecordError, put_varint};
+use super::targets::{MoreTargets, SessionTarget};
+use crate::ids::SessionNumber;
 
 /// Written when only queues take the message.
 const VERSION_PLAIN: u8 = 1;
 /// With a block of more targets than queues.
 const VERSION_MORE: u8 = 2;
+/// In two, with the lists of targets behind the message.
+const VERSION_IN_TWO: u8 = 3;
+/// So many targets make a record in two.
+const MANY_TARGETS: usize = 64;
+/// In place of a count of common subscription identifiers: they are in the list.
+const IDENTIFIERS_DIFFER: u8 = u8::MAX;
 const FLAG_RETAIN: u8 = 0b0000_0100;
 const FLAG_EXPIRY: u8 = 0b0000_1000;
 const HEAD_BYTES: usize = 22;
+/// What all versions begin with.
+const START_BYTES: usize = 20;
 
 /// Who takes a message, and what its commit changes.
 #[derive(Clone, Copy, Default)]
@@ -27,6 +38,28 @@ pub struct Targets<'a> {
     pub sinks: &'a [SinkId],
     /// What else there is, which is rare.
     pub more: Option<&'a MoreTargets>,
+}
+
+impl Targets<'_> {
+    fn sessions(&self) -> &[SessionTarget] {
+        self.more.map_or(&[], |more| &more.sessions)
+    }
+
+    /// Whether they are so many that each of those who read the message back should be spared the lists: else ten thousand
+    /// sessions that drain would read ten thousand times ten thousand targets.
+    pub fn are_many(&self) -> bool {
+        self.sinks.len() + self.sessions().len() >= MANY_TARGETS
+    }
+
+    /// The subscription identifiers of all sessions that have some; `None` when they differ.
+    fn common_identifiers(&self) -> Option<&[u32]> {
+        let with_some = |target: &&SessionTarget| !target.identifiers.is_empty();
+        let mut with_some = self.sessions().iter().filter(with_some);
+        let Some(first) = with_some.next() else { return Some(&[]) };
+        let is_short = first.identifiers.len() < usize::from(IDENTIFIERS_DIFFER);
+        let are_same = with_some.all(|target| target.identifiers == first.identifiers);
+        (is_short && are_same).then_some(&first.identifiers)
+    }
 }
 
 /// What a record says about the retained message of its topic.
@@ -44,15 +77,19 @@ pub struct Kept {
 ///
 /// ```text
 /// version u8 | flags u8 (QoS in bits 0-1, RETAIN 2, has expiry 3) | topic_len u16 | properties_len u32
-/// | received_at_ms u64 | expiry_interval u32 | sinks u16 | sink u32 ...
-/// | version 2: more_len u32 | more | topic | properties | payload
+/// | received_at_ms u64 | expiry_interval u32
+/// versions 1, 2: | sinks u16 | sink u32 ... | version 2: more_len u32 | more | topic | properties | payload
+/// version 3:     | message_len u32 | identifiers u8 | identifier varint ... | topic | properties | payload
+///                here the head of the record ends: | sinks u32 | sink u32 ... | more_len u32 | more
 /// ```
+/// `identifiers` counts the subscription identifiers that all sessions have which have some; 255 when they differ.
 pub struct PublishRecord<B = Bytes> {
     body: B,
-    sinks: u16,
+    sinks: Range<usize>,
     more: Range<usize>,
-    /// Where the topic begins.
-    message_at: usize,
+    message: Range<usize>,
+    /// Those of all sessions that have some, if the record says them in one place.
+    identifiers: Option<SmallVec<[u32; 4]>>,
 }
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
@@ -61,27 +98,88 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// # Errors
     /// It is not legal, or of a newer version.
     pub fn decode(body: B) -> Result<Self, RecordError> {
+        let record = Self::decode_head(body)?;
+        if record.has_lists() {
+            Ok(record)
+        } else {
+            Err(RecordError { record: "publish", what: "its lists are missing" })
+        }
+    }
+
+    /// Takes a body of that kind, or its head alone: then it names no targets.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode_head(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
-        let version = reader.version(VERSION_MORE)?;
-        reader.bytes(19)?;
-        let sinks = reader.u16()?;
-        reader.bytes(usize::from(sinks) * 4)?;
-        let more_len = if version == VERSION_MORE { reader.u32()? as usize } else { 0 };
-        let more_at = bytes.len() - reader.rest.len();
-        reader.bytes(more_len)?;
-        let message_at = more_at + more_len;
-        Ok(Self { body, sinks, more: more_at..message_at, message_at })
+        let version = reader.version(VERSION_IN_TWO)?;
+        reader.bytes(START_BYTES - 1)?;
+        if version == VERSION_IN_TWO {
+            return Self::decode_in_two(body);
+        }
+        let sinks = take_list(bytes, &mut reader, |reader| Ok(usize::from(reader.u16()?) * 4))?;
+        let more = if version == VERSION_MORE {
+            take_list(bytes, &mut reader, |reader| Ok(reader.u32()? as usize))?
+        } else {
+            sinks.end..sinks.end
+        };
+        let message = more.end..bytes.len();
+        Ok(Self { body, sinks, more, message, identifiers: None })
+    }
+
+    fn decode_in_two(body: B) -> Result<Self, RecordError> {
+        let bytes = body.as_ref();
+        let mut reader = Reader { record: "publish", rest: bytes };
+        reader.bytes(START_BYTES)?;
+        let message_len = reader.u32()? as usize;
+        let identifiers = match reader.u8()? {
+            IDENTIFIERS_DIFFER => None,
+            count => {
+                let one = |_| Ok(u32::try_from(reader.varint()?).unwrap_or(u32::MAX));
+                Some((0..count).map(one).collect::<Result<_, RecordError>>()?)
+            }
+        };
+        let message = take_list(bytes, &mut reader, |_| Ok(message_len))?;
+        let (sinks, more) = if reader.rest.is_empty() {
+            (message.end..message.end, message.end..message.end)
+        } else {
+            let sinks = |reader: &mut Reader<'_>| Ok((reader.u32()? as usize).saturating_mul(4));
+            let sinks = take_list(bytes, &mut reader, sinks)?;
+            (sinks, take_list(bytes, &mut reader, |reader| Ok(reader.u32()? as usize))?)
+        };
+        Ok(Self { body, sinks, more, message, identifiers })
+    }
+
+    /// Whether it is more than a head.
+    fn has_lists(&self) -> bool {
+        let body = self.body.as_ref();
+        body.first() != Some(&VERSION_IN_TWO) || self.message.end < body.len()
     }
 
     /// The queues that take the message.
     pub fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
-        let list = self.body.as_ref().get(HEAD_BYTES..).unwrap_or_default();
+        let list = self.body.as_ref().get(self.sinks.clone()).unwrap_or_default();
         let (numbers, _) = list.as_chunks::<4>();
-        numbers
-            .iter()
-            .take(usize::from(self.sinks))
-            .map(|number| SinkId(u32::from_le_bytes(*number)))
+        numbers.iter().map(|number| SinkId(u32::from_le_bytes(*number)))
+    }
+
+    /// The subscription identifiers that go along to a session of which the record says that it has some. `None` when they
+    /// are in the lists, and this is the head alone.
+    ///
+    /// # Errors
+    /// The lists are not legal.
+    pub fn identifiers(
+        &self,
+        number: SessionNumber,
+        copy: u8,
+    ) -> Result<Option<SmallVec<[u32; 4]>>, RecordError> {
+        if self.identifiers.is_some() || !self.has_lists() {
+            return Ok(self.identifiers.clone());
+        }
+        let more = self.more()?;
+        let target = more.as_ref().and_then(|more| more.session(number, copy));
+        Ok(Some(target.map(|target| target.identifiers.clone()).unwrap_or_default()))
     }
 
     /// What else its commit changes.
@@ -97,8 +195,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
     /// What the message counts towards a queue's byte limit: payload, topic, properties and 64 (contract §3).
     pub fn counted_bytes(&self) -> u32 {
-        let message = self.body.as_ref().len().saturating_sub(self.message_at);
-        u32::try_from(message + 64).unwrap_or(u32::MAX)
+        u32::try_from(self.message.len() + 64).unwrap_or(u32::MAX)
     }
 
     /// When its own time runs out, in milliseconds since 1970.
@@ -134,7 +231,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
 
     /// What it says about the retained message of its topic.
     pub fn kept(&self, at: Position) -> Result<(TopicName<'_>, Kept), RecordError> {
-        let message = self.body.as_ref().get(self.message_at..).unwrap_or_default();
+        let message = self.body.as_ref().get(self.message.clone()).unwrap_or_default();
         let mut reader = Reader { record: "publish", rest: self.body.as_ref() };
         reader.u8()?;
         let expires = reader.u8()? & FLAG_EXPIRY != 0;
@@ -180,7 +277,7 @@ impl PublishRecord<Bytes> {
     /// # Errors
     /// Its lengths, its QoS or its topic are not legal.
     pub fn message(&self) -> Result<Message, RecordError> {
-        self.message_of(self.body.slice(self.message_at..))
+        self.message_of(self.body.slice(self.message.clone()))
     }
 }
 
@@ -188,12 +285,24 @@ impl PublishRecord<&[u8]> {
     /// The message, with bytes of its own.
     pub(crate) fn copy_message(&self) -> Result<Message, RecordError> {
         self.message_of(Bytes::copy_from_slice(
-            self.body.get(self.message_at..).unwrap_or_default(),
+            self.body.get(self.message.clone()).unwrap_or_default(),
         ))
     }
 }
 
-/// Appends the body of a record.
+/// Takes a length off the reader, and as many bytes of the body.
+fn take_list(
+    bytes: &[u8],
+    reader: &mut Reader<'_>,
+    len: impl FnOnce(&mut Reader<'_>) -> Result<usize, RecordError>,
+) -> Result<Range<usize>, RecordError> {
+    let len = len(reader)?;
+    let start = bytes.len() - reader.rest.len();
+    reader.bytes(len)?;
+    Ok(start..start + len)
+}
+
+/// Appends the body of a record in one piece.
 pub fn encode_publish(
     out: &mut Vec<u8>,
     head: &MessageHead,
@@ -203,41 +312,88 @@ pub fn encode_publish(
     payload: &[u8],
 ) {
     let Targets { sinks, more } = targets;
-    let mut flags = head.qos.as_u8();
-    flags |= if head.retain { FLAG_RETAIN } else { 0 };
-    flags |= if head.expiry_interval.is_some() { FLAG_EXPIRY } else { 0 };
-    let mut start = [0_u8; HEAD_BYTES];
-    start[0] = if more.is_some() { VERSION_MORE } else { VERSION_PLAIN };
-    start[1] = flags;
-    start[2..4].copy_from_slice(&(topic.len() as u16).to_le_bytes());
-    start[4..8].copy_from_slice(&(properties.len() as u32).to_le_bytes());
-    start[8..16].copy_from_slice(&head.received_at_ms.to_le_bytes());
-    start[16..20].copy_from_slice(&head.expiry_interval.unwrap_or(0).to_le_bytes());
-    start[20..22].copy_from_slice(&(sinks.len() as u16).to_le_bytes());
+    let version = if more.is_some() { VERSION_MORE } else { VERSION_PLAIN };
     out.reserve(HEAD_BYTES + sinks.len() * 4 + topic.len() + properties.len() + payload.len());
-    out.extend_from_slice(&start);
-    for sink in sinks {
-        out.extend_from_slice(&sink.0.to_le_bytes());
-    }
+    out.extend_from_slice(&start(version, head, topic, properties));
+    out.extend_from_slice(&(sinks.len() as u16).to_le_bytes());
+    put_sinks(out, sinks);
     if let Some(more) = more {
-        let len_at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        more.encode(out);
-        let len = (out.len() - len_at - 4) as u32;
-        if let Some(place) = out.get_mut(len_at..len_at + 4) {
-            place.copy_from_slice(&len.to_le_bytes());
-        }
+        put_more(out, more);
     }
     out.extend_from_slice(topic.as_bytes());
     out.extend_from_slice(properties);
     out.extend_from_slice(payload);
 }
 
+/// Appends the head of a record in two: the message, and what all sessions have in common.
+pub fn encode_publish_head(
+    out: &mut Vec<u8>,
+    head: &MessageHead,
+    targets: Targets<'_>,
+    topic: &str,
+    properties: &[u8],
+    payload: &[u8],
+) {
+    let message_len = topic.len() + properties.len() + payload.len();
+    out.extend_from_slice(&start(VERSION_IN_TWO, head, topic, properties));
+    out.extend_from_slice(&(message_len as u32).to_le_bytes());
+    match targets.common_identifiers() {
+        Some(identifiers) => {
+            out.push(identifiers.len() as u8);
+            for identifier in identifiers {
+                put_varint(out, u64::from(*identifier));
+            }
+        }
+        None => out.push(IDENTIFIERS_DIFFER),
+    }
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(properties);
+    out.extend_from_slice(payload);
+}
+
+/// Appends the rest of a record in two: who takes the message.
+pub fn encode_publish_lists(out: &mut Vec<u8>, targets: Targets<'_>) {
+    out.extend_from_slice(&(targets.sinks.len() as u32).to_le_bytes());
+    put_sinks(out, targets.sinks);
+    match targets.more {
+        Some(more) => put_more(out, more),
+        None => out.extend_from_slice(&[0; 4]),
+    }
+}
+
+fn start(version: u8, head: &MessageHead, topic: &str, properties: &[u8]) -> [u8; START_BYTES] {
+    let mut flags = head.qos.as_u8();
+    flags |= if head.retain { FLAG_RETAIN } else { 0 };
+    flags |= if head.expiry_interval.is_some() { FLAG_EXPIRY } else { 0 };
+    let mut start = [0_u8; START_BYTES];
+    start[0] = version;
+    start[1] = flags;
+    start[2..4].copy_from_slice(&(topic.len() as u16).to_le_bytes());
+    start[4..8].copy_from_slice(&(properties.len() as u32).to_le_bytes());
+    start[8..16].copy_from_slice(&head.received_at_ms.to_le_bytes());
+    start[16..20].copy_from_slice(&head.expiry_interval.unwrap_or(0).to_le_bytes());
+    start
+}
+
+fn put_sinks(out: &mut Vec<u8>, sinks: &[SinkId]) {
+    for sink in sinks {
+        out.extend_from_slice(&sink.0.to_le_bytes());
+    }
+}
+
+fn put_more(out: &mut Vec<u8>, more: &MoreTargets) {
+    let len_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    more.encode(out);
+    let len = (out.len() - len_at - 4) as u32;
+    if let Some(place) = out.get_mut(len_at..len_at + 4) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::targets::SessionTarget;
     use super::*;
-    use crate::ids::SessionNumber;
 
     fn more() -> MoreTargets {
         MoreTargets {
@@ -299,11 +455,102 @@ mod tests {
         }
     }
 
+    fn many(identifiers: impl Fn(u32) -> Vec<u32>) -> MoreTargets {
+        let target = |number| SessionTarget {
+            number: SessionNumber(u64::from(number)),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            identifiers: identifiers(number).into(),
+            shared: None,
+        };
+        MoreTargets { sessions: (1..100).map(target).collect(), ..MoreTargets::default() }
+    }
+
+    fn in_two(targets: Targets<'_>) -> (Vec<u8>, usize) {
+        assert!(targets.are_many());
+        let head =
+            MessageHead { qos: QoS::AtLeastOnce, received_at_ms: 5, ..MessageHead::default() };
+        let mut body = Vec::new();
+        encode_publish_head(&mut body, &head, targets, "a/b", &[1, 1], b"payload");
+        let head_len = body.len();
+        encode_publish_lists(&mut body, targets);
+        (body, head_len)
+    }
+
+    #[test]
+    fn a_message_for_many_comes_out_of_the_head_and_of_the_whole() {
+        let more = many(|_| Vec::new());
+        let (few, sinks) = ([SinkId(3)], (0..200).map(SinkId).collect::<Vec<_>>());
+        for targets in [
+            Targets { sinks: &few, more: Some(&more) },
+            Targets { sinks: &sinks, more: Some(&more) },
+            Targets { sinks: &sinks, more: None },
+        ] {
+            let (body, head_len) = in_two(targets);
+            let (body, head) =
+                (Bytes::from(body.clone()), Bytes::copy_from_slice(&body[..head_len]));
+            assert!(PublishRecord::decode(head.clone()).is_err(), "a head is no record");
+            let whole = PublishRecord::decode(body).expect("legal");
+            assert!(whole.sinks().eq(targets.sinks.iter().copied()));
+            assert_eq!(whole.more().expect("legal").as_ref(), targets.more);
+            let head = PublishRecord::decode_head(head).expect("legal");
+            assert_eq!(head.sinks().count(), 0);
+            assert_eq!(head.more(), Ok(None));
+            for record in [whole, head] {
+                assert_eq!(record.counted_bytes(), 3 + 2 + 7 + 64);
+                assert_eq!(record.received_at_ms(), 5);
+                let message = record.message().expect("legal");
+                let parts = (message.topic(), message.properties(), message.payload());
+                assert_eq!(parts, ("a/b", &[1, 1][..], &b"payload"[..]));
+                let at = Position::new(1, 64);
+                let kept = Kept { at: Some(at), size: 12, due_ms: 0 };
+                assert_eq!(record.kept(at).map(|(_, kept)| kept), Ok(kept));
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_has_the_identifiers_that_all_have_in_common() {
+        let number = SessionNumber(7);
+        let of = |more: &MoreTargets| {
+            let (body, head_len) = in_two(Targets { sinks: &[], more: Some(more) });
+            let whole = PublishRecord::decode(&body[..]).expect("legal").identifiers(number, 0);
+            let head = PublishRecord::decode_head(&body[..head_len]).expect("legal");
+            (head.identifiers(number, 0).expect("legal"), whole.expect("legal"))
+        };
+        let some = |identifiers: &[u32]| Some(SmallVec::from_slice(identifiers));
+        assert_eq!(of(&many(|_| vec![5, 300])), (some(&[5, 300]), some(&[5, 300])));
+        // Those without are not asked about.
+        let odd = |number| if number % 2 == 1 { vec![9] } else { Vec::new() };
+        assert_eq!(of(&many(odd)), (some(&[9]), some(&[9])));
+        assert_eq!(of(&many(|number| vec![number])), (None, some(&[7])));
+        let long = (1..=255).collect::<Vec<_>>();
+        assert_eq!(of(&many(|_| long.clone())), (None, some(&long)));
+    }
+
+    #[test]
+    fn a_body_in_two_is_fixed_and_refused_when_it_is_cut() {
+        let sinks = (0..64).map(SinkId).collect::<Vec<_>>();
+        let (body, head_len) = in_two(Targets { sinks: &sinks, more: None });
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let start = "030103000200000005000000000000000000000";
+        let head = start.to_owned() + "00c00000000612f6201017061796c6f6164";
+        assert_eq!(hex(&body[..head_len]), head);
+        assert_eq!(hex(&body[head_len..head_len + 12]), "400000000000000001000000");
+        assert_eq!(body.len() - head_len, 4 + 64 * 4 + 4);
+        for cut in 0..body.len() {
+            let cut = &body[..cut];
+            assert!(PublishRecord::decode(cut).is_err(), "cut at {}", cut.len());
+            let head = PublishRecord::decode_head(cut);
+            assert_eq!(head.is_ok(), cut.len() == head_len, "cut at {}", cut.len());
+        }
+    }
+
     #[test]
     fn a_newer_version_is_refused() {
         let mut body = Vec::new();
         encode_publish(&mut body, &MessageHead::default(), Targets::default(), "t", &[], b"");
-        body[0] = 3;
+        body[0] = 4;
         let error = PublishRecord::decode(Bytes::from(body)).err().expect("refused");
         assert!(error.to_string().contains("newer version"));
     }

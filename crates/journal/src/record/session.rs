@@ -8,12 +8,13 @@ use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
-    KeptLease, StoredSubscription, put_owner, put_subscriptions, put_will, subscriptions,
-    take_owner, take_will,
+    KeptLease, RetainedPage, StoredSubscription, put_owner, put_subscriptions, put_will,
+    subscriptions, take_owner, take_will,
 };
 use crate::ids::SessionNumber;
 
-const VERSION: u8 = 1;
+/// Version 1 had no replays and no pages of retained messages.
+const VERSION: u8 = 2;
 
 /// What happened.
 ///
@@ -28,20 +29,46 @@ pub struct SessionRecord {
     pub event: SessionEvent,
 }
 
+/// What a client that connects makes of its session.
+///
+/// ```text
+/// client id text | owner | expiry interval u32 | will
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectedAs {
+    /// The client's id.
+    pub client_id: Box<str>,
+    /// The user it belongs to.
+    pub owner: Option<Box<str>>,
+    /// Seconds that the session outlives its connection; `u32::MAX` is for ever.
+    pub expiry_interval: u32,
+    /// The will of that connection.
+    pub will: Option<Box<Will>>,
+}
+
+impl ConnectedAs {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_text(out, &self.client_id);
+        put_owner(out, self.owner.as_deref());
+        out.extend_from_slice(&self.expiry_interval.to_le_bytes());
+        put_will(out, self.will.as_deref());
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            client_id: reader.text()?.into(),
+            owner: take_owner(reader)?,
+            expiry_interval: reader.u32()?,
+            will: take_will(reader)?.map(Box::new),
+        })
+    }
+}
+
 /// Something that happened to a durable session. The numbers on disk are in [`SessionRecord::encode`], fixed and never reused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SessionEvent {
     /// A client connected; the session may be new.
-    Connected {
-        /// The client's id.
-        client_id: Box<str>,
-        /// The user it belongs to.
-        owner: Option<Box<str>>,
-        /// Seconds that the session outlives its connection; `u32::MAX` is for ever.
-        expiry_interval: u32,
-        /// The will of that connection.
-        will: Option<Box<Will>>,
-    },
+    Connected(ConnectedAs),
     /// The connection ended. A will that is not kept has been published or forgotten.
     Disconnected {
         /// When it ended.
@@ -55,6 +82,9 @@ pub enum SessionEvent {
     Ended,
     /// Subscriptions were made or changed.
     Subscribed(Vec<StoredSubscription>),
+    /// The same, of a session whose [`SessionEvent::Connected`] may not have been stored: the subscriptions are worth nothing
+    /// without it, so both are there or neither.
+    ConnectedAndSubscribed(ConnectedAs, Vec<StoredSubscription>),
     /// Subscriptions were ended.
     Unsubscribed(Vec<Box<str>>),
     /// Messages left the inbox, or are the client's.
@@ -74,6 +104,8 @@ pub enum SessionEvent {
     LeaseReceived(KeptLease),
     /// Packet ids of such deliveries have come to their end.
     LeasesOver(Vec<PacketId>),
+    /// Retained messages that a subscription asked for enter the inbox. Their bodies lie in the log already.
+    Retained(RetainedPage),
 }
 
 impl SessionRecord {
@@ -82,12 +114,9 @@ impl SessionRecord {
         out.push(VERSION);
         out.extend_from_slice(&self.number.0.to_le_bytes());
         match &self.event {
-            SessionEvent::Connected { client_id, owner, expiry_interval, will } => {
+            SessionEvent::Connected(connected) => {
                 out.push(1);
-                put_text(out, client_id);
-                put_owner(out, owner.as_deref());
-                out.extend_from_slice(&expiry_interval.to_le_bytes());
-                put_will(out, will.as_deref());
+                connected.encode(out);
             }
             SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
                 out.push(2);
@@ -130,6 +159,15 @@ impl SessionRecord {
                     out.extend_from_slice(&packet_id.get().to_le_bytes());
                 }
             }
+            SessionEvent::ConnectedAndSubscribed(connected, subscriptions) => {
+                out.push(11);
+                connected.encode(out);
+                put_subscriptions(out, subscriptions);
+            }
+            SessionEvent::Retained(page) => {
+                out.push(12);
+                page.encode(out);
+            }
         }
     }
 
@@ -138,12 +176,7 @@ impl SessionRecord {
         reader.version(VERSION)?;
         let number = SessionNumber(reader.u64()?);
         let event = match reader.u8()? {
-            1 => SessionEvent::Connected {
-                client_id: reader.text()?.into(),
-                owner: take_owner(&mut reader)?,
-                expiry_interval: reader.u32()?,
-                will: take_will(&mut reader)?.map(Box::new),
-            },
+            1 => SessionEvent::Connected(ConnectedAs::decode(&mut reader)?),
             2 => SessionEvent::Disconnected {
                 at: UnixMillis(reader.u64()?),
                 expiry_interval: reader.u32()?,
@@ -175,6 +208,11 @@ impl SessionRecord {
                 }
                 SessionEvent::LeasesOver(packet_ids)
             }
+            11 => {
+                let connected = ConnectedAs::decode(&mut reader)?;
+                SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
+            }
+            12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })
@@ -183,8 +221,10 @@ impl SessionRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use mqtt_router::SinkId;
-    use mqtt_session::SubscriptionRecord;
+    use mqtt_session::{Kept, SubscriptionRecord};
     use mqtt_types::QoS;
     use queue_engine::Offset;
 
@@ -197,29 +237,51 @@ mod tests {
             address: "$share/g/a/+".into(),
             record: SubscriptionRecord::plain(QoS::AtLeastOnce),
             wants_metadata: true,
+            replay: None,
+        };
+        let replaying = StoredSubscription { replay: Some("".into()), ..subscription.clone() };
+        let kept = Kept {
+            at: 1 << 40,
+            size: 70,
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            has_identifiers: false,
+            copy: 0,
+            is_shared: false,
+            is_held: true,
+            identifier: None,
+        };
+        let page = RetainedPage {
+            address: "a/#".into(),
+            through: "a/b".into(),
+            is_last: false,
+            entries: vec![kept, Kept { identifier: NonZeroU32::new(7), ..kept }],
         };
         let lease =
             KeptLease { packet_id: PacketId::MIN, sink: SinkId(7), offset: Offset(u64::MAX) };
+        let connected = ConnectedAs {
+            client_id: "sensor".into(),
+            owner: Some("fleet".into()),
+            expiry_interval: u32::MAX,
+            will: Some(Box::new(will())),
+        };
+        let nobody =
+            ConnectedAs { client_id: "".into(), owner: None, expiry_interval: 0, will: None };
         let events = [
-            SessionEvent::Connected {
-                client_id: "sensor".into(),
-                owner: Some("fleet".into()),
-                expiry_interval: u32::MAX,
-                will: Some(Box::new(will())),
-            },
-            SessionEvent::Connected {
-                client_id: "".into(),
-                owner: None,
-                expiry_interval: 0,
-                will: None,
-            },
+            SessionEvent::ConnectedAndSubscribed(connected.clone(), vec![subscription.clone()]),
+            SessionEvent::ConnectedAndSubscribed(nobody.clone(), Vec::new()),
+            SessionEvent::Connected(connected),
+            SessionEvent::Connected(nobody),
             SessionEvent::Disconnected {
                 at: UnixMillis(1_700_000_000_000),
                 expiry_interval: 60,
                 keeps_will: true,
             },
             SessionEvent::Ended,
-            SessionEvent::Subscribed(vec![subscription]),
+            SessionEvent::Subscribed(vec![subscription.clone()]),
+            SessionEvent::Subscribed(vec![replaying, subscription]),
+            SessionEvent::Retained(RetainedPage { is_last: true, ..RetainedPage::default() }),
+            SessionEvent::Retained(page),
             SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
             SessionEvent::Inbox {
                 left: vec![3..5, 9..10],
@@ -240,5 +302,21 @@ mod tests {
                 assert!(SessionRecord::decode(&body[..cut]).is_err(), "{record:?} cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_read() {
+        let subscription = StoredSubscription {
+            address: "a/+".into(),
+            record: SubscriptionRecord::plain(QoS::AtLeastOnce),
+            wants_metadata: false,
+            replay: None,
+        };
+        let mut body = vec![1];
+        body.extend_from_slice(&7_u64.to_le_bytes());
+        body.extend_from_slice(&[4, 1, 3, 0, b'a', b'/', b'+', 1, 0]);
+        let event = SessionEvent::Subscribed(vec![subscription]);
+        let record = SessionRecord { number: SessionNumber(7), event };
+        assert_eq!(SessionRecord::decode(&body), Ok(record));
     }
 }

@@ -17,6 +17,7 @@ use crate::ids::SessionNumber;
 const NO_LOCAL: u8 = 0b0000_0100;
 const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
 const METADATA: u8 = 0b0100_0000;
+const REPLAYS: u8 = 0b1000_0000;
 const KEPT: u8 = 0;
 /// What older versions wrote.
 const RECEIVED: u8 = 1;
@@ -32,6 +33,7 @@ const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COPY: u8 = 0b0010_0000;
 const SHARED: u8 = 0b0100_0000;
+const HELD: u8 = 0b1000_0000;
 
 /// A subscription as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +44,21 @@ pub struct StoredSubscription {
     pub record: SubscriptionRecord,
     /// Whether a queue's deliveries bear metadata.
     pub wants_metadata: bool,
+    /// That retained messages are being sent for it, and the last topic whose message has got its turn; empty when none has.
+    pub replay: Option<Box<str>>,
+}
+
+/// Retained messages on their way to a durable session.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RetainedPage {
+    /// The subscription that asked for them.
+    pub address: Box<str>,
+    /// The last topic whose message has got its turn.
+    pub through: Box<str>,
+    /// Whether it was the last of all.
+    pub is_last: bool,
+    /// What goes into the inbox.
+    pub entries: Vec<Kept>,
 }
 
 /// A durable session as it is stored.
@@ -55,6 +72,8 @@ pub struct StoredSession {
     pub owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub with_metadata: Vec<Box<str>>,
+    /// Subscriptions whose retained messages have not all been sent, and the last topic that got its turn.
+    pub replays: Vec<(Box<str>, Box<str>)>,
     /// Queues' deliveries at QoS 2 that its client may have.
     pub leases: Vec<KeptLease>,
     /// When it was so, as far as that is known.
@@ -87,21 +106,24 @@ impl KeptLease {
 }
 
 /// ```text
-/// count varint | { address | options u8 (QoS 0-1, no local 2, retain as published 3, retain handling 4-5, metadata 6)
-///                  | identifier varint, 0 for none } ...
+/// count varint | { address | options u8 (QoS 0-1, no local 2, retain as published 3, retain handling 4-5, metadata 6,
+///                  replay 7) | identifier varint, 0 for none | [replay: topic] } ...
 /// ```
+/// Older versions had no replays.
 pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscription]) {
     put_varint(out, subscriptions.len() as u64);
-    for StoredSubscription { address, record, wants_metadata } in subscriptions {
+    for StoredSubscription { address, record, wants_metadata, replay } in subscriptions {
         put_text(out, address);
         let mut options = record.qos.as_u8();
         options |= if record.no_local { NO_LOCAL } else { 0 };
         options |= if record.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 };
         options |= (record.retain_handling as u8) << 4;
         options |= if *wants_metadata { METADATA } else { 0 };
+        options |= if replay.is_some() { REPLAYS } else { 0 };
         out.push(options);
         let identifier = record.subscription_identifier.map_or(0, NonZeroU32::get);
         put_varint(out, u64::from(identifier));
+        replay.iter().for_each(|topic| put_text(out, topic));
     }
 }
 
@@ -126,7 +148,8 @@ pub(super) fn subscriptions(
             consumer: 0,
         };
         let wants_metadata = options & METADATA != 0;
-        subscriptions.push(StoredSubscription { address, record, wants_metadata });
+        let replay = if options & REPLAYS != 0 { Some(reader.text()?.into()) } else { None };
+        subscriptions.push(StoredSubscription { address, record, wants_metadata, replay });
     }
     Ok(subscriptions)
 }
@@ -209,6 +232,7 @@ impl StoredSession {
             address: address.clone(),
             record: *record,
             wants_metadata: self.with_metadata.contains(address),
+            replay: self.replay_of(address),
         };
         put_subscriptions(out, &image.subscriptions.iter().map(stored).collect::<Vec<_>>());
         put_varint(out, image.incoming_qos2.len() as u64);
@@ -218,6 +242,11 @@ impl StoredSession {
         put_inbox(out, &image.inbox);
         put_varint(out, self.leases.len() as u64);
         self.leases.iter().for_each(|lease| lease.encode(out));
+    }
+
+    fn replay_of(&self, address: &str) -> Option<Box<str>> {
+        let replay = self.replays.iter().find(|(of, _)| &**of == address);
+        replay.map(|(_, through)| through.clone())
     }
 
     /// Reads one; older checkpoints have no leases.
@@ -237,6 +266,9 @@ impl StoredSession {
         }
         let with_metadata = stored.iter().filter(|one| one.wants_metadata);
         let with_metadata = with_metadata.map(|one| one.address.clone()).collect();
+        let replays = stored.iter();
+        let replays = replays.filter_map(|one| Some((one.address.clone(), one.replay.clone()?)));
+        let replays = replays.collect();
         let image = SessionImage {
             client_id,
             expiry_interval,
@@ -252,12 +284,11 @@ impl StoredSession {
                 leases.push(KeptLease::decode(reader)?);
             }
         }
-        Ok(Self { number, image, owner, with_metadata, leases, as_of })
+        Ok(Self { number, image, owner, with_metadata, replays, leases, as_of })
     }
 }
 
-/// An entry: `0 | at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6) | [copy u8]`, or `1`
-/// for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
+/// An entry: `0 | what was kept`, or `1` for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
 /// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
@@ -266,16 +297,7 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
         match entry {
             InboxEntryImage::Kept { kept, was_sent } => {
                 out.push(KEPT);
-                out.extend_from_slice(&kept.at.to_le_bytes());
-                put_varint(out, u64::from(kept.size));
-                let mut flags = kept.qos.as_u8();
-                flags |= if kept.retain { RETAIN } else { 0 };
-                flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
-                flags |= if *was_sent { WAS_SENT } else { 0 };
-                flags |= if kept.copy > 0 { COPY } else { 0 };
-                flags |= if kept.is_shared { SHARED } else { 0 };
-                out.push(flags);
-                out.extend((kept.copy > 0).then_some(kept.copy));
+                put_kept(out, kept, *was_sent);
             }
             InboxEntryImage::Received(place) => {
                 out.push(RECEIVED_AT);
@@ -298,20 +320,8 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     for _ in 0..count {
         entries.push(match reader.u8()? {
             KEPT => {
-                let at = reader.u64()?;
-                let size = u32::try_from(reader.varint()?).unwrap_or(u32::MAX);
-                let flags = reader.u8()?;
-                let qos = QoS::from_u8(flags & 0b11).filter(|qos| *qos > QoS::AtMostOnce);
-                let kept = Kept {
-                    at,
-                    size,
-                    qos: qos.ok_or_else(|| reader.error("a kept message has no QoS 1 or 2"))?,
-                    retain: flags & RETAIN != 0,
-                    has_identifiers: flags & IDENTIFIERS != 0,
-                    copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
-                    is_shared: flags & SHARED != 0,
-                };
-                InboxEntryImage::Kept { kept, was_sent: flags & WAS_SENT != 0 }
+                let (kept, was_sent) = take_kept(reader)?;
+                InboxEntryImage::Kept { kept, was_sent }
             }
             RECEIVED => InboxEntryImage::Received(0),
             RECEIVED_AT => InboxEntryImage::Received(reader.varint()?),
@@ -328,6 +338,70 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
         return Err(reader.error("a number of an inbox is too large"));
     }
     Ok(InboxImage { first, entries })
+}
+
+/// What is kept: `at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6, held 7)
+/// | [copy u8] | [held: identifier varint, 0 for none]`. Older versions held nothing.
+fn put_kept(out: &mut Vec<u8>, kept: &Kept, was_sent: bool) {
+    out.extend_from_slice(&kept.at.to_le_bytes());
+    put_varint(out, u64::from(kept.size));
+    let mut flags = kept.qos.as_u8();
+    flags |= if kept.retain { RETAIN } else { 0 };
+    flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
+    flags |= if was_sent { WAS_SENT } else { 0 };
+    flags |= if kept.copy > 0 { COPY } else { 0 };
+    flags |= if kept.is_shared { SHARED } else { 0 };
+    flags |= if kept.is_held { HELD } else { 0 };
+    out.push(flags);
+    out.extend((kept.copy > 0).then_some(kept.copy));
+    if kept.is_held {
+        put_varint(out, u64::from(kept.identifier.map_or(0, NonZeroU32::get)));
+    }
+}
+
+fn take_kept(reader: &mut Reader<'_>) -> Result<(Kept, bool), RecordError> {
+    let at = reader.u64()?;
+    let size = u32::try_from(reader.varint()?).unwrap_or(u32::MAX);
+    let flags = reader.u8()?;
+    let qos = QoS::from_u8(flags & 0b11).filter(|qos| *qos > QoS::AtMostOnce);
+    let is_held = flags & HELD != 0;
+    let kept = Kept {
+        at,
+        size,
+        qos: qos.ok_or_else(|| reader.error("a kept message has no QoS 1 or 2"))?,
+        retain: flags & RETAIN != 0,
+        has_identifiers: flags & IDENTIFIERS != 0,
+        copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
+        is_shared: flags & SHARED != 0,
+        is_held,
+        identifier: match is_held {
+            true => u32::try_from(reader.varint()?).ok().and_then(NonZeroU32::new),
+            false => None,
+        },
+    };
+    Ok((kept, flags & WAS_SENT != 0))
+}
+
+impl RetainedPage {
+    /// `address | topic | last u8 | count varint | what was kept ...`
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_text(out, &self.address);
+        put_text(out, &self.through);
+        out.push(u8::from(self.is_last));
+        put_varint(out, self.entries.len() as u64);
+        self.entries.iter().for_each(|kept| put_kept(out, kept, false));
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let (address, through) = (reader.text()?.into(), reader.text()?.into());
+        let is_last = reader.u8()? != 0;
+        let count = reader.varint()?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            entries.push(take_kept(reader)?.0);
+        }
+        Ok(Self { address, through, is_last, entries })
+    }
 }
 
 #[cfg(test)]
@@ -367,9 +441,19 @@ pub(super) mod tests {
             has_identifiers: true,
             copy: 255,
             is_shared: true,
+            is_held: true,
+            identifier: NonZeroU32::new(268_435_455),
         };
-        let other =
-            Kept { at: 1, qos: QoS::AtLeastOnce, retain: false, copy: 0, is_shared: false, ..kept };
+        let other = Kept {
+            at: 1,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            copy: 0,
+            is_shared: false,
+            is_held: false,
+            identifier: None,
+            ..kept
+        };
         let session = StoredSession {
             number: SessionNumber(1 << 55),
             image: SessionImage {
@@ -395,6 +479,7 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
+            replays: vec![("b/#".into(), "b/c".into())],
             leases: vec![KeptLease {
                 packet_id: PacketId::MIN,
                 sink: SinkId(3),

@@ -5,7 +5,9 @@ use queue_engine::{Departure, Offset, Queue, StoredAt};
 
 use super::codec::{Reader, RecordError, put_ranges, put_varint};
 
-const VERSION: u8 = 1;
+/// What is written of what bears a rewind. Everything else is written as version 1, which has none.
+const VERSION: u8 = 2;
+const VERSION_1: u8 = 1;
 
 /// How a message left its queue. The numbers are on disk and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,14 +70,17 @@ impl Left {
 /// What happened to a queue's messages since its last such record.
 ///
 /// ```text
-/// version u8 | sink u32 | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
+/// version u8 | sink u32 | rewound_to varint (version 2 only) | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
 /// | dispatched_to varint | attempts varint | { offset varint | attempts varint } ...
 /// ```
-/// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before.
+/// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before. A rewind comes before all
+/// else that a record tells of, and after all that earlier ones do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SettleRecord {
     /// The queue.
     pub sink: SinkId,
+    /// Messages from here on that were settled and kept are ready again.
+    pub rewound: Option<Offset>,
     /// Offsets that left, by how, as ranges in ascending order.
     pub left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
     /// Offsets below were handed to a consumer: after a crash that delivery counts, so that the next one says so.
@@ -101,8 +106,11 @@ pub fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
 impl SettleRecord {
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
+        out.push(if self.rewound.is_some() { VERSION } else { VERSION_1 });
         out.extend_from_slice(&self.sink.0.to_le_bytes());
+        if let Some(to) = self.rewound {
+            put_varint(out, to.0);
+        }
         put_varint(out, self.left.len() as u64);
         for (left, ranges) in &self.left {
             out.push(*left as u8);
@@ -118,8 +126,9 @@ impl SettleRecord {
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "settle", rest: body };
-        reader.version(VERSION)?;
+        let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
+        let rewound = if version > VERSION_1 { Some(Offset(reader.varint()?)) } else { None };
         let groups = reader.varint()?;
         let mut left = Vec::new();
         for _ in 0..groups {
@@ -136,7 +145,7 @@ impl SettleRecord {
             let number = reader.varint()?;
             attempts.push((offset, u32::try_from(number).unwrap_or(u32::MAX)));
         }
-        Ok(Self { sink, left, dispatched_to, attempts })
+        Ok(Self { sink, rewound, left, dispatched_to, attempts })
     }
 }
 
@@ -146,8 +155,15 @@ mod tests {
 
     #[test]
     fn settlements_come_out_as_they_went_in() {
+        for rewound in [None, Some(Offset(0)), Some(Offset(u64::MAX))] {
+            check(rewound);
+        }
+    }
+
+    fn check(rewound: Option<Offset>) {
         let record = SettleRecord {
             sink: SinkId(7),
+            rewound,
             left: vec![
                 (Left::Settled, vec![0..3, 5..6, 1000..5000]),
                 (Left::Dropped, vec![3..4, 9..11]),
@@ -162,6 +178,24 @@ mod tests {
         for cut in 0..body.len() {
             assert!(SettleRecord::decode(&body[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn what_bears_no_rewind_is_written_as_ever() {
+        let record = SettleRecord {
+            sink: SinkId(7),
+            rewound: None,
+            left: vec![(Left::Purged, vec![2..3, 4..7])],
+            dispatched_to: Offset(5),
+            attempts: vec![],
+        };
+        let mut body = Vec::new();
+        record.encode(&mut body);
+        assert_eq!(body, [1, 7, 0, 0, 0, 1, 6, 2, 2, 1, 1, 3, 5, 0]);
+        let rewound = SettleRecord { rewound: Some(Offset(300)), ..record };
+        body.clear();
+        rewound.encode(&mut body);
+        assert_eq!(body, [2, 7, 0, 0, 0, 0xAC, 2, 1, 6, 2, 2, 1, 1, 3, 5, 0]);
     }
 
     #[test]

@@ -32,10 +32,10 @@ pub(super) struct RecoveredRetained {
 impl Retained {
     /// Takes in what a checkpoint has. Its references have what it holds; what is still held in the end is said anew.
     pub(super) fn restore(&mut self, part: StoredRetained, released: &mut Releases) {
-        let StoredRetained { version, floor, index, whole } = part;
+        let StoredRetained { version, floor, index, holding, whole } = part;
         self.floor = self.floor.max(floor);
         self.newest = self.newest.max(version);
-        index.values().filter_map(Entry::at).for_each(|at| released.add(at));
+        index.values().filter_map(Entry::at).chain(holding).for_each(|at| released.add(at));
         if !index.is_empty() {
             self.index = index;
         }

@@ -11,10 +11,15 @@ use queue_engine::Offset;
 use stdx::UnixMillis;
 
 use super::Releases;
+use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
-use crate::record::{KeptLease, MoreTargets, SessionEvent, SessionRecord, StoredSession, copies};
+use crate::record::{
+    ConnectedAs, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord, StoredSession,
+    StoredSubscription, copies,
+};
 
-/// All sessions that have not ended.
+/// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
+/// the beginning of. An inbox counts from then on.
 #[derive(Default)]
 pub(super) struct Sessions {
     next: u64,
@@ -24,6 +29,8 @@ pub(super) struct Sessions {
 /// One session, as far as it is known.
 #[derive(Default)]
 struct Session {
+    /// Whether its beginning has been met.
+    has_begun: bool,
     client_id: Box<str>,
     owner: Option<Box<str>>,
     expiry_interval: u32,
@@ -34,13 +41,21 @@ struct Session {
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
+    /// Subscriptions whose retained messages are being sent, and the last topic that got its turn.
+    replays: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Sessions {
-    /// Takes in what a checkpoint has.
-    pub(super) fn restore(&mut self, next: u64, stored: Vec<StoredSession>) {
+    /// Takes in what a checkpoint has. Its references have what the inboxes hold; what they hold in the end is said anew.
+    pub(super) fn restore(
+        &mut self,
+        next: u64,
+        stored: Vec<StoredSession>,
+        released: &mut Releases,
+    ) {
         self.next = self.next.max(next);
         for session in stored {
+            held_in(&session.image.inbox).for_each(|at| released.add(at));
             self.sessions.insert(session.number, Session::of(session));
         }
     }
@@ -48,44 +63,26 @@ impl Sessions {
     /// Something happened to a session.
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
-        match event {
-            SessionEvent::Connected { client_id, owner, expiry_interval, will } => {
-                self.next = self.next.max(number.count() + 1);
-                let session = self.sessions.entry(number).or_default();
-                session.client_id = client_id;
-                session.owner = owner;
-                session.expiry_interval = expiry_interval;
-                session.will = will.map(|will| *will);
-                session.disconnected_at = None;
+        if event == SessionEvent::Ended {
+            if let Some(session) = self.sessions.remove(&number) {
+                session.release(released);
             }
-            SessionEvent::Ended => {
-                if let Some(session) = self.sessions.remove(&number) {
-                    session.inbox.stored().for_each(|at| released.add(Position::from_u64(at)));
-                }
-            }
-            event => {
-                // A checkpoint can be ahead of its records: the session may have ended since.
-                if let Some(session) = self.sessions.get_mut(&number) {
-                    session.apply(event, released);
-                }
-            }
+            return;
         }
+        self.of(number).apply(event, released);
+    }
+
+    /// The session of that number; if it is not known it may be one that has ended, when a checkpoint is ahead of its records.
+    fn of(&mut self, number: SessionNumber) -> &mut Session {
+        // Even one that never comes to be has its number for itself: there are messages in the log that name it.
+        self.next = self.next.max(number.count() + 1);
+        self.sessions.entry(number).or_default()
     }
 
     /// A message is stored for sessions.
-    pub(super) fn publish(
-        &mut self,
-        more: &MoreTargets,
-        position: Position,
-        size: u32,
-        released: &mut Releases,
-    ) {
+    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
         for (copy, target) in copies(&more.sessions) {
-            let Some(session) = self.sessions.get_mut(&target.number) else {
-                released.add(position);
-                continue;
-            };
-            session.inbox.push(Kept {
+            self.of(target.number).inbox.push(Kept {
                 at: position.as_u64(),
                 size,
                 qos: target.qos,
@@ -93,30 +90,33 @@ impl Sessions {
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
                 is_shared: target.shared.is_some(),
+                is_held: false,
+                identifier: None,
             });
         }
-        if let Some((number, packet_id)) = more.publisher
-            && let Some(session) = self.sessions.get_mut(&number)
-        {
-            session.incoming_qos2.insert(packet_id);
+        if let Some((number, packet_id)) = more.publisher {
+            self.of(number).incoming_qos2.insert(packet_id);
         }
     }
 
-    /// The count of the next session's number, and all sessions.
-    pub(super) fn finish(self) -> (u64, Vec<StoredSession>) {
-        let sessions = self.sessions.into_iter();
-        (self.next, sessions.map(|(number, session)| session.stored(number)).collect())
+    /// The count of the next session's number, and all sessions that have begun.
+    pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
+        let (begun, never): (Vec<_>, Vec<_>) =
+            self.sessions.into_iter().partition(|(_, session)| session.has_begun);
+        never.into_iter().for_each(|(_, session)| session.release(released));
+        (self.next, begun.into_iter().map(|(number, session)| session.stored(number)).collect())
     }
 }
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, owner, with_metadata, leases, .. } = stored;
+        let StoredSession { image, owner, with_metadata, leases, replays, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
         };
         Self {
+            has_begun: true,
             client_id: image.client_id,
             owner,
             expiry_interval: image.expiry_interval,
@@ -126,36 +126,60 @@ impl Session {
             will: image.will,
             disconnected_at: image.disconnected_at,
             leases: leases.iter().map(|one| (one.packet_id, (one.sink, one.offset))).collect(),
+            replays: replays.into_iter().collect(),
         }
+    }
+
+    fn connect(&mut self, connected: ConnectedAs) {
+        let ConnectedAs { client_id, owner, expiry_interval, will } = connected;
+        self.has_begun = true;
+        (self.client_id, self.owner, self.expiry_interval) = (client_id, owner, expiry_interval);
+        self.will = will.map(|will| *will);
+        self.disconnected_at = None;
+    }
+
+    fn subscribe(&mut self, subscriptions: Vec<StoredSubscription>) {
+        for one in subscriptions {
+            let replay = one.replay.map(|from| (one.address.clone(), from));
+            self.replays.extend(replay);
+            self.subscriptions.insert(one.address, (one.record, one.wants_metadata));
+        }
+    }
+
+    /// Nobody needs what it has.
+    fn release(&self, released: &mut Releases) {
+        self.inbox.stored().for_each(|gone| released.add_gone(gone));
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
         match event {
+            SessionEvent::Connected(connected) => self.connect(connected),
+            SessionEvent::ConnectedAndSubscribed(connected, subscriptions) => {
+                self.connect(connected);
+                self.subscribe(subscriptions);
+            }
             SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);
             }
-            SessionEvent::Subscribed(subscriptions) => {
-                let subscription = subscriptions
-                    .into_iter()
-                    .map(|one| (one.address, (one.record, one.wants_metadata)));
-                self.subscriptions.extend(subscription);
-            }
+            SessionEvent::Subscribed(subscriptions) => self.subscribe(subscriptions),
             SessionEvent::Unsubscribed(addresses) => {
                 for address in &addresses {
                     self.subscriptions.remove(address);
+                    self.replays.remove(address);
                 }
             }
+            SessionEvent::Retained(page) => self.retained(page),
             SessionEvent::Inbox { left, received, sent_to } => {
                 let (oldest, end) = (self.inbox.oldest(), self.inbox.end());
                 let held = |range: Range<u64>| range.start.max(oldest)..range.end.min(end);
                 let left = left.into_iter().flat_map(held);
                 let left = left.filter_map(|n| self.inbox.replay_left(n));
-                left.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                left.for_each(|gone| released.add_gone(gone));
                 let received = received.into_iter().flat_map(held);
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
-                received.for_each(|gone| released.add(Position::from_u64(gone.at)));
+                received.for_each(|gone| released.add_gone(gone));
                 self.inbox.replay_sent_to(sent_to);
             }
             SessionEvent::Released(packet_id) => {
@@ -172,9 +196,20 @@ impl Session {
                     self.leases.remove(packet_id);
                 }
             }
-            SessionEvent::Connected { .. }
-            | SessionEvent::Ended
-            | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::Ended | SessionEvent::LeaseReceived(_) => {}
+        }
+    }
+
+    fn retained(&mut self, page: RetainedPage) {
+        for kept in page.entries {
+            // It went out as soon as this was stored.
+            let sequence = self.inbox.push(kept);
+            self.inbox.replay_sent(sequence);
+        }
+        if page.is_last {
+            self.replays.remove(&page.address);
+        } else if let Some(through) = self.replays.get_mut(&page.address) {
+            *through = page.through;
         }
     }
 
@@ -195,6 +230,7 @@ impl Session {
         let leases =
             leases.map(|(packet_id, (sink, offset))| KeptLease { packet_id, sink, offset });
         let (leases, as_of) = (leases.collect(), UnixMillis(0));
-        StoredSession { number, image, owner: self.owner, with_metadata, leases, as_of }
+        let replays = self.replays.into_iter().collect();
+        StoredSession { number, image, owner: self.owner, with_metadata, replays, leases, as_of }
     }
 }

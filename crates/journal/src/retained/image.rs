@@ -8,7 +8,7 @@ use mqtt_types::{Message, TopicError};
 
 use super::RetainedStore;
 use super::entry::Entry;
-use crate::record::{Kept, PublishRecord, Reader, RecordError, put_varint};
+use crate::record::{Kept, PublishRecord, Reader, RecordError, put_positions, put_varint};
 
 /// Topics looked at in one go, so that nobody who publishes waits for long.
 const PAGE: usize = 256;
@@ -20,14 +20,16 @@ const REMOVED: u8 = 3;
 /// The retained messages, gathered while the broker goes on.
 ///
 /// ```text
-/// version u64 | topic ... | 0 u8
+/// version u64 | topic ... | 0 u8 | holding u32 | position u64 ...
 /// topic: what u8 (1 kept, 2 kept and expires, 3 removed)
 ///        | shared varint | rest_len varint | rest | version varint
 ///        | kept: position u64 | size varint | expires: due_ms varint
 /// ```
 /// A topic begins with so many bytes of the one before, and ends with the rest. Of each it has the newest change that was
 /// in the log when it was looked at, which may be newer than the checkpoint; and what lies in the log from there on
-/// brings any other that is newer still. A removal is there if an older change may come into the log after it.
+/// brings any other that is newer still. A removal is there if an older change may come into the log after it. What was held
+/// for sessions since the first shard answered is at the end, for those sessions may be in no part with it: before version 7 of
+/// the part nothing was.
 pub struct RetainedPart;
 
 impl RetainedPart {
@@ -56,6 +58,10 @@ impl RetainedPart {
         }
         out.push(END);
         let mut inner = store.inner.write();
+        put_positions(out, &inner.holding);
+        for at in &inner.holding {
+            *held.entry(at.segment()).or_default() += 1;
+        }
         if let Some(place) = out.get_mut(version_at..version_at + 8) {
             place.copy_from_slice(&inner.version.to_le_bytes());
         }
@@ -93,13 +99,15 @@ pub(crate) struct StoredRetained {
     /// Changes up to this version are in it, or were overtaken by later ones.
     pub(crate) floor: u64,
     pub(crate) index: RetainedIndex<Entry>,
+    /// Bodies that are held for sessions.
+    pub(crate) holding: Vec<Position>,
     /// Messages that lie nowhere else: checkpoints before version 3 had them whole.
     pub(crate) whole: Vec<Message>,
 }
 
 impl StoredRetained {
-    /// Reads the rest of a part.
-    pub(crate) fn take(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+    /// Reads the rest of a part; older ones hold nothing for sessions.
+    pub(crate) fn take(reader: &mut Reader<'_>, has_holding: bool) -> Result<Self, RecordError> {
         if reader.rest.is_empty() {
             return Ok(Self::default());
         }
@@ -107,7 +115,8 @@ impl StoredRetained {
         let mut last = Vec::new();
         let topics = std::iter::from_fn(|| take_topic(&mut last, reader).transpose());
         let index = RetainedIndex::from_topics(topics).map_err(|Illegal(error)| error)?;
-        Ok(Self { version, index, ..Self::default() })
+        let holding = if has_holding { reader.positions()? } else { Vec::new() };
+        Ok(Self { version, index, holding, ..Self::default() })
     }
 
     /// The same of a part before version 3.

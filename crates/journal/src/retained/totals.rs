@@ -90,7 +90,8 @@ fn on_disk(size: u32) -> u64 {
     frame_bytes(RECORD_BYTES + size as usize) as u64
 }
 
-fn note(holds: &mut Holds, segment: u32, by: i32) {
+/// Notes that so many bodies more of a segment are held, or fewer.
+pub fn note(holds: &mut Holds, segment: u32, by: i32) {
     match holds.last_mut() {
         Some((last, more)) if *last == segment => *more += by,
         _ => holds.push((segment, by)),

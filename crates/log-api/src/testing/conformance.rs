@@ -48,6 +48,7 @@ pub fn run<S: Subject>(mut subject: impl FnMut() -> S) {
     commits_reach_those_named_in_order(&mut subject());
     shards_share_one_sequence(&mut subject());
     bodies_are_read_in_the_order_of_asking(&mut subject());
+    heads_are_read_without_what_follows_them(&mut subject());
     everything_committed_is_replayed(&mut subject());
     a_checkpoint_takes_the_place_of_what_lies_before(&mut subject());
     a_log_that_is_shut_down_takes_nothing(&mut subject());
@@ -62,11 +63,25 @@ fn body(token: u64) -> Vec<u8> {
     (0..token % 300).map(|n| (n ^ token) as u8).collect()
 }
 
+/// Some bodies are in two.
+fn head_bytes(token: u64) -> usize {
+    if token.is_multiple_of(3) { body(token).len() / 3 } else { 0 }
+}
+
 fn batch(tokens: impl IntoIterator<Item = u64>, notify: ShardSet) -> AppendBatch {
     let mut batch = AppendBatch::new();
     for token in tokens {
         let kind = RecordKind::ALL[token as usize % RecordKind::ALL.len()];
-        batch.push(kind, token as u16, 1, notify, token, |out| out.extend(body(token)));
+        let body = body(token);
+        match head_bytes(token) {
+            0 => batch.push(kind, token as u16, 1, notify, token, |out| out.extend(body)),
+            head => {
+                let (head, rest) = body.split_at(head);
+                let write_head = |out: &mut Vec<u8>| out.extend(head);
+                let write_rest = |out: &mut Vec<u8>| out.extend(rest);
+                batch.push_in_two(kind, token as u16, 1, notify, token, write_head, write_rest);
+            }
+        }
     }
     batch
 }
@@ -150,6 +165,41 @@ fn bodies_are_read_in_the_order_of_asking(subject: &mut impl Subject) {
     let not_found = |position| Err(ReadError::NotFound { position });
     let expected = [not_found(nowhere[0]), Ok(records[5].body.clone()), not_found(nowhere[1])];
     assert_eq!(recorder.read(me, 99), expected);
+    log.shutdown();
+}
+
+fn heads_are_read_without_what_follows_them(subject: &mut impl Subject) {
+    let (Opened { log, .. }, recorder) = open(subject);
+    let me = ShardId(1);
+    let mut appended = batch(0..500, ShardSet::single(me));
+    let head = vec![7; 10_000];
+    let rest = vec![8; 100_000];
+    for token in 500..510 {
+        let write_head = |out: &mut Vec<u8>| out.extend_from_slice(&head);
+        let write_rest = |out: &mut Vec<u8>| out.extend_from_slice(&rest);
+        let (kind, notify) = (RecordKind::Publish, ShardSet::single(me));
+        appended.push_in_two(kind, 0, 1, notify, token, write_head, write_rest);
+    }
+    log.append(me, appended);
+    let records = recorder.committed(me, 510);
+    let expected = records.iter().map(|record| match head_bytes(record.token) {
+        _ if record.token >= 500 => record.body.slice(..head.len()),
+        0 => record.body.clone(),
+        bytes => record.body.slice(..bytes),
+    });
+    let expected = expected.map(Ok).collect::<Vec<_>>();
+    let positions = records.iter().map(|record| record.position).collect::<Vec<_>>();
+    // Whatever is guessed of their lengths.
+    for (token, guess) in [(1, 0), (2, 1), (4, 100), (5, 10_000), (6, u32::MAX)] {
+        let heads = positions.iter().map(|position| (*position, guess));
+        log.read_heads(me, token, heads.collect());
+        assert_eq!(recorder.read(me, token), expected);
+    }
+    log.read_heads(me, 7, positions.iter().rev().map(|position| (*position, 100)).collect());
+    assert!(recorder.read(me, 7).iter().eq(expected.iter().rev()));
+    log.read(me, 3, positions);
+    let whole = records.iter().map(|record| Ok(record.body.clone())).collect::<Vec<_>>();
+    assert_eq!(recorder.read(me, 3), whole);
     log.shutdown();
 }
 

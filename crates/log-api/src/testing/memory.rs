@@ -66,6 +66,8 @@ struct Stored {
     kind: RecordKind,
     partition: u16,
     references: u32,
+    /// 0 when the body is one piece.
+    head_bytes: usize,
     body: Result<Bytes, ReadError>,
 }
 
@@ -157,6 +159,7 @@ pub struct MemoryLog {
 #[derive(Default)]
 struct Turn {
     is_held: bool,
+    refuses_next: bool,
     waiting: Vec<(ShardId, AppendBatch)>,
     state: LogState,
     shut_down: bool,
@@ -165,6 +168,7 @@ struct Turn {
     make_another: bool,
     live: Counts,
     held: Counts,
+    read_bytes: u64,
     stats: LogStats,
 }
 
@@ -189,6 +193,11 @@ impl MemoryLog {
         for (from, batch) in std::mem::take(&mut turn.waiting) {
             self.store_batch(turn, from, batch);
         }
+    }
+
+    /// Refuses the next batch whole, as a full disk refuses what does not fit into what is left, and takes what comes then.
+    pub fn refuse_next(&self) {
+        self.turn.lock().refuses_next = true;
     }
 
     /// Makes the disk full, or fail, or well again, and tells the shards.
@@ -223,8 +232,18 @@ impl MemoryLog {
         self.turn.lock().held.values().sum()
     }
 
+    /// Bytes of all bodies that were read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.turn.lock().read_bytes
+    }
+
     fn store_batch(&self, turn: &mut Turn, from: ShardId, mut batch: AppendBatch) {
+        let refuses = std::mem::take(&mut turn.refuses_next);
         let failed = match &turn.state {
+            LogState::Writable | LogState::Full if refuses => {
+                Some((std::mem::take(&mut batch).into_failed(), AppendError::Full))
+            }
             LogState::Writable => None,
             LogState::Full => Some((batch.keep_small(), AppendError::Full)),
             LogState::Failed { reason } => {
@@ -250,13 +269,14 @@ impl MemoryLog {
         turn.stats.groups_total += 1;
         turn.stats.appended_bytes_total += buffer.len() as u64;
         for record in records {
-            let body = buffer.slice(record.body_start()..record.body_start() + record.body_bytes);
+            let body = buffer.slice(record.body());
             let position = kept.position();
             kept.advance();
             let stored = Stored {
                 kind: record.kind,
                 partition: record.partition,
                 references: record.references,
+                head_bytes: record.head_bytes,
                 body: Ok(body.clone()),
             };
             kept.records.insert(position, stored);
@@ -275,6 +295,26 @@ impl MemoryLog {
         {
             self.sink.deliver(shard, LogEvent::Committed(records));
         }
+    }
+
+    fn answer(
+        &self,
+        shard: ShardId,
+        token: u64,
+        positions: Vec<Position>,
+        part: impl Fn(&Stored) -> Result<Bytes, ReadError>,
+    ) {
+        let turn = &mut *self.turn.lock();
+        let kept = self.store.kept.lock();
+        let read = |position| match kept.records.get(&position) {
+            _ if turn.shut_down => Err(ReadError::ShutDown),
+            Some(stored) => part(stored),
+            None => Err(ReadError::NotFound { position }),
+        };
+        let records = positions.into_iter().map(read).collect::<Vec<_>>();
+        turn.stats.read_records_total += records.len() as u64;
+        turn.read_bytes += records.iter().flatten().map(|body| body.len() as u64).sum::<u64>();
+        self.sink.deliver(shard, LogEvent::Read { token, records });
     }
 
     fn begin_checkpoint(&self, turn: &mut Turn) {
@@ -311,16 +351,15 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        let turn = &mut *self.turn.lock();
-        let kept = self.store.kept.lock();
-        let read = |position| match kept.records.get(&position) {
-            _ if turn.shut_down => Err(ReadError::ShutDown),
-            Some(stored) => stored.body.clone(),
-            None => Err(ReadError::NotFound { position }),
-        };
-        let records = positions.into_iter().map(read).collect::<Vec<_>>();
-        turn.stats.read_records_total += records.len() as u64;
-        self.sink.deliver(shard, LogEvent::Read { token, records });
+        self.answer(shard, token, positions, |stored| stored.body.clone());
+    }
+
+    fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>) {
+        let positions = heads.into_iter().map(|(position, _)| position).collect();
+        self.answer(shard, token, positions, |stored| match stored.head_bytes {
+            0 => stored.body.clone(),
+            bytes => stored.body.as_ref().map(|body| body.slice(..bytes)).map_err(Clone::clone),
+        });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {
@@ -390,6 +429,9 @@ impl Log for MemoryLog {
             self.begin_checkpoint(turn);
         }
     }
+
+    /// A test says when there is room.
+    fn heard_full(&self, _: ShardId) {}
 
     fn state(&self) -> LogState {
         self.turn.lock().state.clone()

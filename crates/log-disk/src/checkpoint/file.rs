@@ -7,7 +7,10 @@ use log_api::Position;
 use crate::references::Counts;
 
 const MAGIC: [u8; 8] = *b"WEIRCKPT";
-const VERSION: u32 = 1;
+/// Laid out as version 1. Before the position of one of version 2 there may be records in two, which whoever reads only
+/// version 1 would take for something else: the replay, which would refuse them, does not see them.
+const VERSION: u32 = 2;
+const OLDEST_VERSION: u32 = 1;
 
 /// What is said of a checkpoint that is whole, but in a format not known here.
 pub(crate) const NEWER_VERSION: &str = "the format of the checkpoint is of a newer version";
@@ -77,7 +80,7 @@ impl Checkpoint {
         if crc32c::crc32c(content) != u32::from_le_bytes(*stored) {
             return Err(not_whole(content.len() as u64, "the checksum does not match"));
         }
-        if reader.u32()? != VERSION || reader.u32()? != 0 {
+        if !(OLDEST_VERSION..=VERSION).contains(&reader.u32()?) || reader.u32()? != 0 {
             return Err(not_whole(8, NEWER_VERSION));
         }
         let (id, position, next_index) =

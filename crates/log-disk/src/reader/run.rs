@@ -3,8 +3,9 @@
 use std::io;
 
 use bytes::Bytes;
-use log_api::{FRAME_HEADER_BYTES, Position, ReadError};
+use log_api::{Position, ReadError};
 
+use super::Wanted;
 use crate::frame::FrameHeader;
 use crate::host::HostFile;
 use crate::segments::Segment;
@@ -15,42 +16,56 @@ const GAP_BYTES_MAX: u32 = 16 << 10;
 /// The most that is read at once, but for a single longer frame.
 const RUN_BYTES_MAX: u32 = 512 << 10;
 
+/// Heads that lie no further apart than the first one's length and this are read at once, with what follows the first.
+const HEADS_GAP_BYTES_MAX: u32 = 4 << 10;
+
 /// How much is read from the last frame's beginning on, at first.
 const LAST_FRAME_BYTES: u32 = 4 << 10;
 
+/// How much more than it is said to have is read of a head at first: the frame's header, and what is not counted.
+const LAST_HEAD_MORE_BYTES: u32 = 128;
+
 /// How many of the positions form the first run: ascending, in one segment, near each other.
-pub(super) fn length(positions: &[Position]) -> usize {
-    let Some(first) = positions.first() else { return 0 };
-    let is_near = |pair: &&[Position]| {
-        let (before, after) = (pair[0], pair[1]);
+pub(super) fn length(wanted: &[Wanted]) -> usize {
+    let Some(first) = wanted.first().map(|first| first.at) else { return 0 };
+    let is_near = |pair: &&[Wanted]| {
+        let (before, after) = (pair[0], pair[1].at);
+        let gap_bytes_max = match before.head_bytes {
+            None => GAP_BYTES_MAX,
+            Some(bytes) => bytes.saturating_add(HEADS_GAP_BYTES_MAX),
+        };
         after.segment() == first.segment()
-            && after.offset() > before.offset()
-            && after.offset() - before.offset() <= GAP_BYTES_MAX
+            && after.offset() > before.at.offset()
+            && after.offset() - before.at.offset() <= gap_bytes_max
             && after.offset() - first.offset() <= RUN_BYTES_MAX
     };
-    1 + positions.windows(2).take_while(is_near).count()
+    1 + wanted.windows(2).take_while(is_near).count()
 }
 
 /// Reads a run of positions in that segment.
 pub(super) fn read(
     file: &dyn HostFile,
     segment: &Segment,
-    run: &[Position],
+    run: &[Wanted],
     records: &mut Vec<Result<Bytes, ReadError>>,
 ) {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
-    let (start, end) = (first.offset(), segment.end());
-    let last_frame = last.offset().saturating_add(LAST_FRAME_BYTES).min(end);
+    let (start, end) = (first.at.offset(), segment.end());
+    let ahead_bytes = match last.head_bytes {
+        None => LAST_FRAME_BYTES,
+        Some(bytes) => bytes.min(RUN_BYTES_MAX) + LAST_HEAD_MORE_BYTES,
+    };
+    let last_frame = last.at.offset().saturating_add(ahead_bytes).min(end);
     let bytes = match file.read_at(u64::from(start), last_frame.saturating_sub(start) as usize) {
         Ok(bytes) => Bytes::from(bytes),
         Err(error) => return refuse(segment, run, &error, records),
     };
     let from = records.len();
     let mut used = 0;
-    for at in run {
+    for one in run {
         // The file may have been cut short.
-        let ahead = bytes.slice(bytes.len().min((at.offset() - start) as usize)..);
-        let record = record(file, segment, *at, end, &ahead);
+        let ahead = bytes.slice(bytes.len().min((one.at.offset() - start) as usize)..);
+        let record = record(file, segment, *one, end, &ahead);
         used += record.as_ref().map_or(0, Bytes::len);
         records.push(record);
     }
@@ -66,7 +81,7 @@ pub(super) fn read(
 fn record(
     file: &dyn HostFile,
     segment: &Segment,
-    at: Position,
+    Wanted { at, head_bytes }: Wanted,
     end: u32,
     ahead: &Bytes,
 ) -> Result<Bytes, ReadError> {
@@ -84,26 +99,35 @@ fn record(
     if header.frame_bytes() > u64::from(end - at.offset()) {
         return Err(damaged("a record longer than what was written"));
     }
-    let frame = if header.frame_bytes() > ahead.len() as u64 {
+    let is_head = head_bytes.is_some() && header.is_in_two();
+    let bytes = if is_head {
+        header.head(ahead).map_err(|fault| damaged(fault.what()))?.end as u64
+    } else {
+        header.frame_bytes()
+    };
+    let frame = if bytes > ahead.len() as u64 {
         // At most what is left of the segment, as has been checked.
-        let bytes = file.read_at(u64::from(at.offset()), header.frame_bytes() as usize);
+        let bytes = file.read_at(u64::from(at.offset()), bytes as usize);
         Bytes::from(bytes.map_err(|error| io_error(segment, at, &error))?)
     } else {
         ahead.clone()
     };
-    let header =
-        FrameHeader::check(segment.salt, at, &frame).map_err(|fault| damaged(fault.what()))?;
-    Ok(frame.slice(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes as usize))
+    let body = if is_head {
+        FrameHeader::check_head(segment.salt, at, &frame)
+    } else {
+        FrameHeader::check(segment.salt, at, &frame).map(|header| header.body())
+    };
+    Ok(frame.slice(body.map_err(|fault| damaged(fault.what()))?))
 }
 
 /// Answers a run that cannot be read.
 pub(super) fn refuse(
     segment: &Segment,
-    run: &[Position],
+    run: &[Wanted],
     error: &io::Error,
     records: &mut Vec<Result<Bytes, ReadError>>,
 ) {
-    records.extend(run.iter().map(|at| Err(io_error(segment, *at, error))));
+    records.extend(run.iter().map(|one| Err(io_error(segment, one.at, error))));
 }
 
 fn io_error(segment: &Segment, at: Position, error: &io::Error) -> ReadError {
@@ -132,10 +156,24 @@ mod tests {
             (&[at(1, 64), at(1, far + 8)], 1),
             (&[at(1, 64), at(1, 64)], 1),
         ];
+        let whole = |positions: &[Position]| {
+            let wanted = positions.iter().map(|at| Wanted { at: *at, head_bytes: None });
+            length(&wanted.collect::<Vec<_>>())
+        };
         for (positions, expected) in cases {
-            assert_eq!(length(positions), expected, "{positions:?}");
+            assert_eq!(whole(positions), expected, "{positions:?}");
         }
         let dense = (0..10_000).map(|n| at(1, 64 + n * 288)).collect::<Vec<_>>();
-        assert_eq!(length(&dense), (RUN_BYTES_MAX / 288 + 1) as usize);
+        assert_eq!(whole(&dense), (RUN_BYTES_MAX / 288 + 1) as usize);
+    }
+
+    #[test]
+    fn heads_are_near_when_there_is_little_but_they() {
+        let head = |offset, bytes| Wanted { at: Position::new(1, offset), head_bytes: Some(bytes) };
+        let gap = 1000 + HEADS_GAP_BYTES_MAX;
+        assert_eq!(length(&[head(64, 1000), head(64 + gap, 0), head(128 + gap, 0)]), 3);
+        assert_eq!(length(&[head(64, 1000), head(72 + gap, 0)]), 1);
+        assert_eq!(length(&[head(64, u32::MAX), head(64 + RUN_BYTES_MAX, 0)]), 2);
+        assert_eq!(length(&[head(64, u32::MAX), head(72 + RUN_BYTES_MAX, 0)]), 1);
     }
 }

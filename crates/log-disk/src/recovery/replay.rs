@@ -13,7 +13,7 @@ use super::{Directories, From, Inventory, Ready, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::{Damage, OpenError};
-use crate::frame::{FrameFault, FrameHeader};
+use crate::frame::{FLAGS, FrameFault, FrameHeader};
 use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::lock::DirectoryLock;
 use crate::references::{Counts, change};
@@ -278,7 +278,7 @@ fn kind_of(path: &Path, at: Position, header: &FrameHeader) -> Result<RecordKind
         offset: u64::from(at.offset()),
         what,
     };
-    if header.flags != 0 {
+    if header.flags & !FLAGS != 0 {
         return Err(newer(format!("a record with flags {:#04x}", header.flags)));
     }
     RecordKind::try_from(header.kind).map_err(|unknown| newer(unknown.to_string()))

@@ -63,8 +63,9 @@ impl<'a> Scanner<'a> {
             Err(fault) => stop(fault),
             Ok(header) => {
                 self.next += frame_bytes as u64;
-                let start = (offset - self.window_start) as usize + FRAME_HEADER_BYTES;
-                let body = &self.window[start..start + header.body_bytes as usize];
+                let start = (offset - self.window_start) as usize;
+                let body = header.body();
+                let body = &self.window[start + body.start..start + body.end];
                 Ok(Step::Frame { at, header, body })
             }
         }

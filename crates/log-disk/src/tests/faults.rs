@@ -218,7 +218,16 @@ fn without_room_messages_are_refused_settlements_stored_and_it_recovers_by_itsel
     assert_eq!(recorder.failed(ME, 3)[1..], [(100, AppendError::Full), (102, AppendError::Full)]);
     assert_eq!(log.state(), LogState::Full);
 
+    // What was appended by one who does not know yet is behind what was refused.
     files.set_room(None);
+    while !segment_path(&directory.path().join("log"), 4).exists() {
+        std::thread::yield_now();
+    }
+    log.append(ME, record(150, 1, 10));
+    assert_eq!(recorder.failed(ME, 4)[3], (150, AppendError::Full));
+    log.append(ME, record(151, 1, 10));
+    log.heard_full(ME);
+    assert_eq!(recorder.failed(ME, 5)[4], (151, AppendError::Full));
     recorder.state(ME, |state| *state == LogState::Writable);
     log.append(ME, record(200, 1, 3500));
     let last = recorder.committed(ME, stored as usize + 3).pop().unwrap();
@@ -236,11 +245,17 @@ fn a_large_record_for_which_there_is_no_room_is_refused_alone() {
     let (directory, files) = (TempDir::new().unwrap(), FaultyFiles::default());
     files.set_room(Some(100 << 10));
     let (log, recorder, _) = start(config(directory.path()), &files);
-    log.append(ME, record(1, 1, 200 << 10));
+    // What came with it is stored.
+    let mut batch = record(1, 1, 200 << 10);
+    batch.push(RecordKind::Session, 0, 0, ShardSet::single(ME), 3, |out| out.extend([3; 100]));
+    log.append(ME, batch);
     log.append(ME, record(2, 1, 1000));
-    assert_eq!(recorder.committed(ME, 1)[0].token, 2);
+    let committed = recorder.committed(ME, 2);
+    assert_eq!(committed.iter().map(|record| record.token).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(committed[0].body, [3; 100][..]);
     assert_eq!(recorder.failed(ME, 1), [(1, AppendError::Full)]);
     assert_eq!(log.state(), LogState::Writable);
+    assert_eq!(log.backlog_bytes(), 0);
     log.shutdown();
 }
 

@@ -84,8 +84,9 @@ impl Writer {
         let (mut buffer, records) = batch.into_parts();
         let start = group.end;
         for record in &records {
+            let (body_bytes, head_bytes) = (record.body_bytes as u32, record.head_bytes as u32);
             let header = FrameHeader {
-                body_bytes: record.body_bytes as u32,
+                body_bytes,
                 kind: record.kind.number(),
                 flags: 0,
                 partition: record.partition,
@@ -93,8 +94,13 @@ impl Writer {
                 batch_start: self.synced_to,
                 index: group.next_index,
             };
+            let header = header.set_body(body_bytes, head_bytes);
             let at = Position::new(segment.number, start + record.frame_start as u32);
-            header.seal(segment.salt, at, &mut buffer[record.frame_start..record.frame_end()]);
+            let frame = &mut buffer[record.frame_start..record.frame_end()];
+            if head_bytes > 0 {
+                header.mark_head(segment.salt, at, head_bytes, frame);
+            }
+            header.seal(segment.salt, at, frame);
             group.next_index += 1;
             group.references += u64::from(record.references);
             group.relaxed &= record.relaxed;
@@ -156,7 +162,7 @@ impl Writer {
                     let position = Position::new(segment.number, start + record.frame_start as u32);
                     CommittedRecord { kind: record.kind, position, body, from, token: record.token }
                 };
-                let body = record.body_start()..record.body_start() + record.body_bytes;
+                let body = record.body();
                 for shard in record.notify.iter() {
                     if let Some(told) = told.get_mut(usize::from(shard.0)) {
                         told.push(committed(buffer.slice(body.clone())));

@@ -27,6 +27,7 @@ impl Writer {
         if self.is_full() {
             self.keep_small();
         }
+        self.split_first();
         let bytes = self.waiting.front().map_or(0, |waiting| waiting.batch.bytes());
         if bytes > SEGMENT_CONTENT_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes });
@@ -47,6 +48,21 @@ impl Writer {
                 self.make_room()
             }
         }
+    }
+
+    /// Splits the first batch that waits if it is larger than a segment: it is one large record that gets a segment of its
+    /// own, or is refused, not what came with it.
+    fn split_first(&mut self) {
+        let Some(mut first) = self.waiting.pop_front() else { return };
+        let content = (self.config.segment_bytes - SEGMENT_HEADER_BYTES) as usize;
+        if first.batch.bytes() > content
+            && let Some(rest) = first.batch.split_off(content)
+        {
+            let backlog_bytes = rest.bytes() as u64;
+            first.backlog_bytes = first.backlog_bytes.saturating_sub(backlog_bytes);
+            self.waiting.push_front(Waiting { from: first.from, batch: rest, backlog_bytes });
+        }
+        self.waiting.push_front(first);
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -118,6 +134,7 @@ impl Writer {
     fn become_full(&mut self, error: &io::Error) {
         let what = if is_no_room(error) { "the disk is full" } else { "no segment can be made" };
         tracing::error!(%error, "{what}: messages are refused until there is room for a segment");
+        self.unaware_shards = self.shared.shards;
         self.shared.set_state(LogState::Full);
         self.checkpoints.request();
     }
@@ -127,7 +144,10 @@ impl Writer {
         if !self.is_full() {
             return;
         }
-        if let Some(Ok(())) = self.preparer.poll() {
+        let is_known = self.unaware_shards == 0;
+        if let Some(Ok(())) = self.preparer.poll()
+            && is_known
+        {
             tracing::info!("there is room again: messages are stored");
             self.shared.set_state(LogState::Writable);
         } else if self.host.now() >= self.preparer.asked_at() + ROOM_CHECK_INTERVAL {
@@ -146,7 +166,7 @@ impl Writer {
     }
 
     /// Refuses all that waits but small records without references.
-    fn keep_small(&mut self) {
+    pub(super) fn keep_small(&mut self) {
         let shared = &self.shared;
         self.waiting.retain_mut(|Waiting { from, batch, backlog_bytes }| {
             let refused = batch.keep_small();

@@ -120,6 +120,7 @@ fn a_full_disk_refuses_messages_takes_settlements_and_recovers_when_they_free_ro
     assert!(stored.len() >= 4 * 16 * 5, "{} records fit", stored.len());
     assert_eq!(log.log.state(), LogState::Full);
     log.recorder.state(ME, |state| *state == LogState::Full);
+    log.log.heard_full(ME);
 
     // Settlements go into the reserve, and free room.
     for _ in 0..20 {

@@ -12,7 +12,7 @@ use log_disk::Config;
 use crate::harness::{ME, config, directory, replay, start};
 
 /// The version of the format that is written now.
-const PRESENT: u32 = 1;
+const PRESENT: u32 = 2;
 
 fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
@@ -27,7 +27,11 @@ fn body(kind: RecordKind, bytes: usize) -> Vec<u8> {
     (0..bytes).map(|at| kind.number() ^ at as u8).collect()
 }
 
-/// One record of each kind, of different lengths, with as many references as its number says.
+/// A record with a head, which version 2 brought.
+const HEAD: [u8; 5] = *b"head ";
+const REST: [u8; 8] = *b"and rest";
+
+/// One record of each kind, of different lengths, with as many references as its number says, and one in two.
 fn one_of_each() -> AppendBatch {
     let mut batch = AppendBatch::new();
     for (n, kind) in RecordKind::ALL.into_iter().enumerate().filter(|(_, kind)| kind.number() <= 7)
@@ -38,6 +42,9 @@ fn one_of_each() -> AppendBatch {
             out.extend(body(kind, n * 211));
         });
     }
+    let write_head = |out: &mut Vec<u8>| out.extend(HEAD);
+    let write_rest = |out: &mut Vec<u8>| out.extend(REST);
+    batch.push_in_two(RecordKind::Publish, 700, 7, ShardSet::single(ME), 0, write_head, write_rest);
     batch
 }
 
@@ -45,10 +52,10 @@ fn one_of_each() -> AppendBatch {
 fn write(directory: &Path) {
     let log = start(config_of_golden(directory));
     log.log.append(ME, one_of_each());
-    log.recorder.committed(ME, 7);
+    log.recorder.committed(ME, 8);
     log.checkpoint(0, b"what the first records made");
     log.log.append(ME, one_of_each());
-    log.recorder.committed(ME, 14);
+    log.recorder.committed(ME, 16);
     log.shutdown();
 }
 
@@ -86,13 +93,22 @@ fn files_of_every_version_are_read_and_the_log_goes_on_behind_them() {
         let kinds = RecordKind::ALL.into_iter().filter(|kind| kind.number() <= 7);
         let expected =
             kinds.enumerate().map(|(n, kind)| (kind, n as u16 * 100, body(kind, n * 211)));
+        let in_two = (RecordKind::Publish, 700, [&HEAD[..], &REST].concat());
+        let expected = expected.chain((version > 1).then_some(in_two));
+        let in_two_at = seen.iter().find(|(_, _, partition, _)| *partition == 700);
+        let in_two_at = in_two_at.map(|(_, position, ..)| *position);
         let told = seen.into_iter().map(|(kind, _, partition, body)| (kind, partition, body));
         assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "version {version}");
         drop(ready);
 
         let mut log = start(config_of_golden(here.path()));
-        // References 0 to 6, before the checkpoint and after it.
-        assert_eq!(log.log.stats().live_references, 2 * 21);
+        // References 0 to 6, and 7 of the one in two, before the checkpoint and after it.
+        let references = if version > 1 { 28 } else { 21 };
+        assert_eq!(log.log.stats().live_references, 2 * references);
+        if let Some(at) = in_two_at {
+            log.log.read_heads(ME, 1, vec![(at, 0)]);
+            assert_eq!(log.recorder.read(ME, 1), [Ok(HEAD.to_vec().into())]);
+        }
         let more = log.append(&[b"and more".to_vec()]);
         log.shutdown();
         let (_, _, replayed) = replay(config_of_golden(here.path())).unwrap();

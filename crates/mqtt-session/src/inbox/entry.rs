@@ -43,6 +43,7 @@ const IDENTIFIERS: u8 = 0b0000_1000;
 const WAS_SENT: u8 = 0b0001_0000;
 const COUNTED: u8 = 0b0010_0000;
 const SHARED: u8 = 0b0100_0000;
+const HELD: u8 = 0b1000_0000;
 
 /// 16 bytes: there may be very many.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +69,11 @@ impl Entry {
         flags |= if kept.retain { RETAIN } else { 0 };
         flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
         flags |= if kept.is_shared { SHARED } else { 0 };
+        flags |= if kept.is_held { HELD } else { 0 };
         Self { at: kept.at, size: kept.size, flags, copy: kept.copy, state: State::Waiting }
     }
 
+    /// The message, but for its identifier.
     pub(super) fn kept(&self) -> Kept {
         Kept {
             at: self.at,
@@ -80,12 +83,19 @@ impl Entry {
             has_identifiers: self.flags & IDENTIFIERS != 0,
             copy: self.copy,
             is_shared: self.is_shared(),
+            is_held: self.is_held(),
+            identifier: None,
         }
     }
 
     /// Whether another member of a shared subscription may have it.
     pub(super) const fn is_shared(&self) -> bool {
         self.flags & SHARED != 0
+    }
+
+    /// Whether its body is there for something else and held.
+    pub(super) const fn is_held(&self) -> bool {
+        self.flags & HELD != 0
     }
 
     pub(super) fn qos(&self) -> QoS {

@@ -33,20 +33,24 @@ impl Inbox {
     /// What is to be stored of it. What the client has and is being stored counts as stored: its record follows.
     #[must_use]
     pub fn image(&self) -> InboxImage {
-        let image = |entry: &Entry| match entry.state {
+        let image = |sequence: u64, entry: &Entry| match entry.state {
             // Who has it on loan is not there after a restart.
-            State::Waiting | State::Sent | State::Lent => {
-                InboxEntryImage::Kept { kept: entry.kept(), was_sent: entry.was_sent() }
-            }
+            State::Waiting | State::Sent | State::Lent => InboxEntryImage::Kept {
+                kept: self.kept(sequence, entry),
+                was_sent: entry.was_sent(),
+            },
             State::Receiving | State::Unstored | State::Received => {
                 InboxEntryImage::Received(entry.at)
             }
             State::Given | State::Gone => InboxEntryImage::Gone(1),
         };
         let mut entries = Vec::with_capacity(self.line.places());
+        let mut sequence = self.line.oldest();
         for (gone, entry) in self.line.with_gaps() {
             entries.extend((gone > 0).then_some(InboxEntryImage::Gone(gone)));
-            entries.extend(entry.map(image));
+            sequence += gone;
+            entries.extend(entry.map(|entry| image(sequence, entry)));
+            sequence += 1;
         }
         InboxImage { first: self.line.oldest(), entries }
     }
@@ -60,6 +64,9 @@ impl Inbox {
                 InboxEntryImage::Kept { kept, was_sent } => {
                     inbox.messages += 1;
                     inbox.bytes += u64::from(kept.size);
+                    let sequence = inbox.line.end();
+                    let identifier = kept.identifier.filter(|_| kept.is_held);
+                    inbox.identifiers.extend(identifier.map(|identifier| (sequence, identifier)));
                     let mut entry = Entry::new(kept);
                     if was_sent {
                         entry.set_sent();

@@ -6,8 +6,22 @@ fn id(number: u16) -> PacketId {
     PacketId::new(number).expect("not 0")
 }
 
+const fn gone(sequence: u64, at: u64) -> Gone {
+    Gone { sequence, at, is_held: false }
+}
+
 fn kept(at: u64, qos: QoS) -> Kept {
-    Kept { at, size: 10, qos, retain: false, has_identifiers: false, copy: 0, is_shared: false }
+    Kept {
+        at,
+        size: 10,
+        qos,
+        retain: false,
+        has_identifiers: false,
+        copy: 0,
+        is_shared: false,
+        is_held: false,
+        identifier: None,
+    }
 }
 
 /// Sends all that may go, and gives the packet ids.
@@ -27,7 +41,7 @@ fn messages_go_out_in_order_and_leave_in_any() {
     }
     assert_eq!(send_all(&mut inbox, 3), [1, 2, 3]);
     assert_eq!(inbox.outstanding(), 3);
-    assert_eq!(inbox.puback(id(2)), Ok(Gone { sequence: 1, at: 2 }));
+    assert_eq!(inbox.puback(id(2)), Ok(gone(1, 2)));
     assert_eq!(inbox.puback(id(2)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
     assert_eq!(inbox.puback(id(4)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND), "not sent yet");
     assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Err(ReasonCode::PROTOCOL_ERROR));
@@ -51,8 +65,8 @@ fn at_qos_2_pubrel_waits_for_the_store() {
     assert_eq!(send_all(&mut inbox, 9), [1]);
     assert_eq!(inbox.puback(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
     assert_eq!(inbox.pubcomp(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
-    let gone = Gone { sequence: 0, at: 7 };
-    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(gone)));
+    let received = gone(0, 7);
+    assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(received)));
     assert_eq!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::BeingStored));
     assert_eq!(inbox.pubcomp(id(1)), Err(ReasonCode::PROTOCOL_ERROR));
     assert_eq!(inbox.pubrels().count(), 0, "not before it is stored");
@@ -68,7 +82,7 @@ fn at_qos_2_pubrel_waits_for_the_store() {
 
     inbox.push(kept(8, QoS::ExactlyOnce));
     assert_eq!(send_all(&mut inbox, 9), [2]);
-    let refused = Gone { sequence: 1, at: 8 };
+    let refused = gone(1, 8);
     let verdict = inbox.pubrec(id(2), ReasonCode::UNSPECIFIED_ERROR);
     assert_eq!(verdict, Ok(KeptPubRec::Refused(refused)));
     assert!(inbox.is_empty() && inbox.is_sound());
@@ -80,9 +94,9 @@ fn what_is_too_much_goes_from_the_oldest_that_waits() {
     (1..=5).for_each(|at| _ = inbox.push(kept(at, QoS::AtLeastOnce)));
     assert_eq!(send_all(&mut inbox, 2), [1, 2]);
     assert_eq!(inbox.overflow(5, 50), None);
-    assert_eq!(inbox.overflow(4, 50), Some(Gone { sequence: 2, at: 3 }));
-    assert_eq!(inbox.overflow(9, 30), Some(Gone { sequence: 3, at: 4 }));
-    assert_eq!(inbox.overflow(0, 0), Some(Gone { sequence: 4, at: 5 }));
+    assert_eq!(inbox.overflow(4, 50), Some(gone(2, 3)));
+    assert_eq!(inbox.overflow(9, 30), Some(gone(3, 4)));
+    assert_eq!(inbox.overflow(0, 0), Some(gone(4, 5)));
     assert_eq!(inbox.overflow(0, 0), None, "what is on the wire stays");
     assert!(inbox.is_sound());
 }
@@ -114,8 +128,8 @@ fn what_is_gone_takes_no_room_behind_a_message_that_stays() {
     inbox.disconnect();
     for at in 2..=MANY {
         inbox.push(kept(at, QoS::AtLeastOnce));
-        if let Some(gone) = inbox.overflow(3, u64::MAX) {
-            assert_eq!(gone, Gone { sequence: at - 3, at: at - 2 });
+        if let Some(over) = inbox.overflow(3, u64::MAX) {
+            assert_eq!(over, gone(at - 3, at - 2));
         }
         assert!(inbox.line.places() < 3000, "{} places for 3 messages", inbox.line.places());
     }
@@ -127,7 +141,7 @@ fn what_is_gone_takes_no_room_behind_a_message_that_stays() {
         assert!(inbox.is_sound() && inbox.line.places() < 3000);
         assert_eq!(inbox.image(), image);
         assert_eq!((inbox.end(), inbox.messages()), (MANY, 3));
-        assert_eq!(inbox.stored().collect::<Vec<_>>(), [1, MANY - 1, MANY]);
+        assert_eq!(inbox.stored().map(|one| one.at).collect::<Vec<_>>(), [1, MANY - 1, MANY]);
         assert_eq!(send_all(&mut inbox, 9), [1]);
         assert!(matches!(inbox.pubrec(id(1), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(_))));
         assert_eq!(inbox.received_stored(0), Some(id(1)));
@@ -154,10 +168,7 @@ fn answers_in_any_order_leave_no_room_taken() {
     // Every seventh is answered last.
     let (last, soon): (Vec<u16>, Vec<u16>) = ids.into_iter().partition(|id| id % 7 == 0);
     for (n, of) in soon.into_iter().chain(last).enumerate() {
-        assert_eq!(
-            inbox.puback(id(of)),
-            Ok(Gone { sequence: u64::from(of) - 1, at: u64::from(of) - 1 })
-        );
+        assert_eq!(inbox.puback(id(of)), Ok(gone(u64::from(of) - 1, u64::from(of) - 1)));
         assert!(inbox.line.places() <= 2 * inbox.messages() + 1024);
         if n % 500 == 0 {
             assert!(inbox.is_sound());
@@ -189,10 +200,10 @@ fn what_is_lent_waits_for_the_other_session() {
     assert_eq!((inbox.lent(), inbox.outstanding(), inbox.messages()), (2, 3, 6));
     assert_eq!(inbox.upcoming(0, 9).count(), 1, "what is lent does not go out here");
     // The client answers after all: then that counts.
-    assert_eq!(inbox.puback(id(2)), Ok(Gone { sequence: 1, at: 2 }));
+    assert_eq!(inbox.puback(id(2)), Ok(gone(1, 2)));
     assert_eq!(inbox.settle_lent(1), None);
     // The other one delivered what this client has on the wire: its late answer frees the place and says nothing.
-    assert_eq!(inbox.settle_lent(2), Some(Gone { sequence: 2, at: 3 }));
+    assert_eq!(inbox.settle_lent(2), Some(gone(2, 3)));
     assert_eq!((inbox.outstanding(), inbox.messages()), (2, 4));
     assert_eq!(inbox.puback(id(3)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
     assert_eq!(inbox.outstanding(), 1);
@@ -200,7 +211,7 @@ fn what_is_lent_waits_for_the_other_session() {
     inbox.take_back(3);
     assert!(inbox.is_sound());
     assert_eq!(inbox.upcoming(0, 1).map(|next| next.sequence).collect::<Vec<_>>(), [3]);
-    assert_eq!(inbox.settle_lent(4), Some(Gone { sequence: 4, at: 5 }));
+    assert_eq!(inbox.settle_lent(4), Some(gone(4, 5)));
     assert!(inbox.is_sound() && inbox.has_shared());
     assert_eq!(send_all(&mut inbox, 9), [4, 6]);
 }
@@ -225,4 +236,28 @@ fn a_loan_outlives_the_connection_and_not_the_process() {
     assert_eq!(inbox.puback(id(2)), Err(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND));
     inbox.take_back(1);
     assert_eq!(send_all(&mut inbox, 9), [2]);
+}
+
+#[test]
+fn what_is_held_says_so_and_keeps_its_identifier_over_a_restart() {
+    let identifier = NonZeroU32::new(268_435_455);
+    let held = |at| Kept { is_held: true, identifier, ..kept(at, QoS::ExactlyOnce) };
+    let mut inbox = Inbox::default();
+    inbox.push(kept(5, QoS::AtLeastOnce));
+    inbox.push(held(6));
+    inbox.push(held(7));
+    inbox.push(held(8));
+    assert!(inbox.give_up(1).is_some_and(|gone| gone.is_held));
+    assert_eq!(send_all(&mut inbox, 9), [1, 3, 4]);
+    let received = Gone { sequence: 2, at: 7, is_held: true };
+    assert_eq!(inbox.pubrec(id(3), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(received)));
+    assert!(inbox.is_sound());
+    let mut inbox = Inbox::from_image(&inbox.image());
+    assert!(inbox.is_sound());
+    let next: Vec<_> = inbox.upcoming(0, 9).map(|next| next.kept).collect();
+    assert_eq!(next, [kept(5, QoS::AtLeastOnce), held(8)]);
+    let stored: Vec<_> = inbox.stored().collect();
+    assert_eq!(stored, [gone(0, 5), Gone { sequence: 3, at: 8, is_held: true }]);
+    assert_eq!(inbox.replay_left(3), Some(Gone { sequence: 3, at: 8, is_held: true }));
+    assert!(inbox.is_sound());
 }

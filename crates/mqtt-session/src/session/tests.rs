@@ -366,6 +366,8 @@ fn a_session_survives_as_an_image() {
             has_identifiers: false,
             copy: 0,
             is_shared: false,
+            is_held: false,
+            identifier: None,
         });
         inbox.sent(at / 10 - 1);
     }

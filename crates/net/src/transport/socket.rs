@@ -75,8 +75,11 @@ impl Socket {
         if let Stream::Tcp(stream) = &self.stream {
             let probes = TcpKeepalive::new().with_time(after);
             let probes = probes.with_interval(PROBE_INTERVAL).with_retries(PROBES);
-            // A socket that has gone already refuses; reading it will say so.
-            let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
+            // While something is unacknowledged no probes go out, and the system would send it again for a quarter of an
+            // hour. A socket that has gone already refuses; reading it will say so.
+            let socket = SockRef::from(stream);
+            let _ = socket.set_tcp_keepalive(&probes);
+            let _ = socket.set_tcp_user_timeout(Some(after + PROBE_INTERVAL * PROBES));
         }
     }
 
@@ -201,5 +204,37 @@ impl Source for Socket {
             Stream::Tcp(stream) => stream.deregister(from),
             Stream::Unix(stream) => stream.deregister(from),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    use stdx::Instant;
+
+    use super::*;
+    use crate::config::{Config, ListenerConfig};
+    use crate::gate::Gate;
+
+    #[test]
+    fn a_silent_peer_is_given_up_as_soon_when_something_is_unacknowledged() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let _client = std::net::TcpStream::connect(address).expect("connected");
+        let (stream, peer) = listener.accept().expect("accepted");
+        stream.set_nonblocking(true).expect("it can be set");
+        let config = ListenerConfig::plain("mqtt", address);
+        let gate = Arc::new(Gate::new(&config, &Config::default(), Arc::default()));
+        let place = gate.admit(Instant::ZERO).expect("a place");
+        let stream = Stream::Tcp(TcpStream::from_std(stream));
+        let socket = Socket::new(stream, Peer::new(place, Some(peer)));
+        socket.probe(Duration::from_secs(100));
+        let Stream::Tcp(stream) = &socket.stream else { panic!("it is TCP") };
+        let of = SockRef::from(stream);
+        assert_eq!(of.tcp_keepalive_time().ok(), Some(Duration::from_secs(100)));
+        let probes = PROBE_INTERVAL * PROBES;
+        assert_eq!(of.tcp_user_timeout().ok(), Some(Some(Duration::from_secs(100) + probes)));
     }
 }

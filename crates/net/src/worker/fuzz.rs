@@ -4,6 +4,7 @@
 
 mod clients;
 mod packets;
+mod turns;
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -24,6 +25,8 @@ use packets::{conversation, hostile};
 
 const PACKET_BYTES_MAX: u32 = 8 << 10;
 const READ_BUFFER_BYTES: usize = 1 << 10;
+/// So few that turns are cut.
+const TURN_DELIVERIES_MAX: u32 = 8;
 const UNWRITTEN_BYTES_MAX: usize = 8 << 10;
 /// Bytes that may wait for a client beyond the limit for live messages: answers, and messages of sessions.
 const SLACK: usize = 256 << 10;
@@ -45,6 +48,7 @@ impl Bench {
         let config = Config {
             limits: Limits { max_packet_size: PACKET_BYTES_MAX, ..Limits::default() },
             read_buffer_bytes: READ_BUFFER_BYTES,
+            turn_deliveries_max: TURN_DELIVERIES_MAX,
             unwritten_bytes_max: UNWRITTEN_BYTES_MAX,
             connect_timeout: Duration::from_secs(3600),
             linger: Duration::from_secs(3600),

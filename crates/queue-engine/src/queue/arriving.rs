@@ -3,8 +3,8 @@
 use stdx::UnixMillis;
 
 use super::Queue;
-use crate::index::{Entry, NEVER, chunk_of};
 use crate::{Action, Departure, Key, MessageId, NewMessage, Offset};
+use message_index::{Entry, NEVER, chunk_of};
 
 impl Queue {
     /// Takes a message.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{MessageState, Queue};
 use crate::consumers::ConsumerSlot;
-use crate::index::{NEVER, chunk_of};
 use crate::{Key, Offset, Overflow};
+use message_index::{NEVER, chunk_of};
 
 impl Queue {
     /// The first thing that does not hold.

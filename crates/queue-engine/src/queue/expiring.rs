@@ -5,8 +5,8 @@ use std::time::Duration;
 use stdx::UnixMillis;
 
 use super::Queue;
-use crate::index::{Entry, NEVER, chunk_of};
 use crate::{Action, Offset};
+use message_index::{Entry, NEVER, chunk_of};
 
 impl Queue {
     /// When a message expires.

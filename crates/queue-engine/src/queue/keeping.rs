@@ -3,8 +3,8 @@
 use stdx::UnixMillis;
 
 use super::Queue;
-use crate::index::{Entry, chunk_of, first_of};
 use crate::{Action, Departure, Offset};
+use message_index::{Entry, chunk_of, first_of};
 
 impl Queue {
     /// Settles a message and keeps it. Its chunk is forgotten as one, when the last one settled in it is old enough.

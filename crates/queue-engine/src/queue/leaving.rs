@@ -1,8 +1,8 @@
 //! How messages leave.
 
 use super::Queue;
-use crate::index::{Entry, Removed};
 use crate::{Action, DeadReason, Departure, Key, Offset};
+use message_index::{Entry, Removed};
 
 impl Queue {
     /// Takes out a message that is in no place any more.

@@ -1,8 +1,8 @@
 //! What operators do: purge, seek, redrive.
 
 use super::Queue;
-use crate::index::chunk_of;
 use crate::{Action, Departure, InputError, Offset, Scope};
+use message_index::chunk_of;
 
 impl Queue {
     /// Removes messages that are not in flight, as many as are asked for.

@@ -3,8 +3,8 @@
 use stdx::UnixMillis;
 
 use super::Queue;
-use crate::index::NEVER;
 use crate::{Key, Offset, StoredAt};
+use message_index::NEVER;
 
 /// Where a message that is still here stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -72,7 +72,7 @@ impl Queue {
     /// The first offset from which on messages were stored at that time or later, as far as their times are in order.
     #[must_use]
     pub fn offset_at(&self, time: UnixMillis) -> Offset {
-        let from = crate::index::first_of(self.index.chunk_at(time));
+        let from = message_index::first_of(self.index.chunk_at(time));
         let found = self.peek(from).find(|message| message.stored >= time);
         found.map_or(self.index.next(), |message| message.offset)
     }

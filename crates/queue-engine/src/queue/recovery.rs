@@ -1,8 +1,8 @@
 //! Taking the state out, putting it back, and replaying what the log says happened since.
 
 use super::Queue;
-use crate::index::Index;
 use crate::{Departure, MessageState, NewMessage, Offset, QueueConfig, Snapshot, StoredAt};
+use message_index::Index;
 
 impl Queue {
     /// The state as it would be found after a crash at this moment.

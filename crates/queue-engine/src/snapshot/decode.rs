@@ -1,13 +1,9 @@
 //! Reading a snapshot: whatever the bytes, a legal snapshot or an error.
 
-use std::sync::Arc;
-
+use message_index::{ChunkError, ChunkLayout, SharedChunk, chunk_of};
 use stdx::UnixMillis;
 
 use super::{Snapshot, SnapshotError, VERSION, VERSION_1};
-use crate::index::{
-    CHUNK_MESSAGES, COLUMNS, COLUMNS_V1, Chunk, PRESENT_WORDS, Present, SharedChunk,
-};
 use crate::ledger::Counts;
 use crate::{Departure, MessageId, Offset};
 
@@ -15,13 +11,7 @@ struct Reader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], SnapshotError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(SnapshotError::EndsEarly)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
+impl Reader<'_> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(SnapshotError::EndsEarly)?;
         self.rest = rest;
@@ -32,16 +22,21 @@ impl<'a> Reader<'a> {
         self.array().map(u8::from_le_bytes)
     }
 
-    fn u16(&mut self) -> Result<u16, SnapshotError> {
-        self.array().map(u16::from_le_bytes)
-    }
-
     fn u32(&mut self) -> Result<u32, SnapshotError> {
         self.array().map(u32::from_le_bytes)
     }
 
     fn u64(&mut self) -> Result<u64, SnapshotError> {
         self.array().map(u64::from_le_bytes)
+    }
+}
+
+impl From<ChunkError> for SnapshotError {
+    fn from(error: ChunkError) -> Self {
+        match error {
+            ChunkError::EndsEarly => Self::EndsEarly,
+            ChunkError::Illegal(what) => Self::Illegal(what),
+        }
     }
 }
 
@@ -68,8 +63,9 @@ impl Snapshot {
             VERSION_1 => (Vec::new(), Vec::new()),
             _ => (read_offsets(&mut reader)?, read_ids(&mut reader)?),
         };
-        let chunks = read_chunks(&mut reader, version, next)?;
-        let kept: u64 = chunks.iter().map(|chunk| chunk.kept.len() as u64).sum();
+        let layout = if version == VERSION_1 { ChunkLayout::V1 } else { ChunkLayout::V2 };
+        let chunks = SharedChunk::decode_all(&mut reader.rest, layout, next)?;
+        let kept: u64 = chunks.iter().map(SharedChunk::kept).sum();
         let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, chunks };
         let left = departures.into_iter().try_fold(0_u64, u64::checked_add);
         let is_balanced =
@@ -93,11 +89,9 @@ impl Snapshot {
     /// Whether all that was replaced is here, and in order.
     fn knows_replaced(&self) -> bool {
         let is_here = |offset: &Offset| {
-            let messages = CHUNK_MESSAGES as u64;
-            let found =
-                self.chunks.binary_search_by_key(&(offset.0 / messages), |chunk| chunk.number);
+            let found = self.chunks.binary_search_by_key(&chunk_of(*offset), SharedChunk::number);
             let chunk = found.ok().and_then(|at| self.chunks.get(at));
-            chunk.is_some_and(|chunk| chunk.present.contains((offset.0 % messages) as usize))
+            chunk.is_some_and(|chunk| chunk.contains(*offset))
         };
         self.replaced.is_sorted_by(|a, b| a < b) && self.replaced.iter().all(is_here)
     }
@@ -133,59 +127,4 @@ fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<(MessageId, UnixMillis)>, Sna
         ids.push((id, UnixMillis(reader.u64()?)));
     }
     Ok(ids)
-}
-
-fn read_chunks(
-    reader: &mut Reader<'_>,
-    version: u8,
-    next: Offset,
-) -> Result<Vec<SharedChunk>, SnapshotError> {
-    let count = reader.u64()?;
-    let mut chunks: Vec<SharedChunk> = Vec::new();
-    for _ in 0..count {
-        let chunk = read_chunk(reader, version, next)?;
-        if chunks.last().is_some_and(|last| last.number >= chunk.number) {
-            return Err(SnapshotError::Illegal("chunks are not in order"));
-        }
-        chunks.push(chunk);
-    }
-    Ok(chunks)
-}
-
-fn read_set(reader: &mut Reader<'_>) -> Result<Present, SnapshotError> {
-    let mut words = [0; PRESENT_WORDS];
-    for word in &mut words {
-        *word = reader.u64()?;
-    }
-    Ok(Present::from_words(words))
-}
-
-fn read_chunk(
-    reader: &mut Reader<'_>,
-    version: u8,
-    next: Offset,
-) -> Result<SharedChunk, SnapshotError> {
-    let number = reader.u64()?;
-    let len = usize::from(reader.u16()?);
-    let present = read_set(reader)?;
-    let has_kept = version != VERSION_1 && reader.u8()? != 0;
-    let kept = if has_kept { read_set(reader)? } else { Present::default() };
-    let mut columns = [(0, 0); COLUMNS];
-    let stored = if version == VERSION_1 { COLUMNS_V1 } else { COLUMNS };
-    for column in columns.iter_mut().take(stored) {
-        *column = (reader.u64()?, reader.u8()?);
-    }
-    let messages = CHUNK_MESSAGES as u64;
-    let came = number.checked_mul(messages).and_then(|first| next.0.checked_sub(first));
-    if came.map(|came| came.min(messages)) != Some(len as u64)
-        || [present, kept].iter().any(|set| set.first_from(len).is_some())
-        || present.is_empty() && kept.is_empty()
-        || present.iter().any(|at| kept.contains(at))
-    {
-        return Err(SnapshotError::Illegal("a chunk holds what never came, or nothing"));
-    }
-    let packed = reader.take(Chunk::packed_bytes(len, &columns))?;
-    let chunk = Chunk::from_parts(len, columns, packed)
-        .ok_or(SnapshotError::Illegal("a chunk does not fit together"))?;
-    Ok(SharedChunk { number, present, kept, chunk: Arc::new(chunk) })
 }

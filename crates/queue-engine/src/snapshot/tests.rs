@@ -57,7 +57,7 @@ fn full_chunks_are_shared_and_not_copied() {
     let queue = queue();
     let (one, other) = (queue.snapshot(), queue.snapshot());
     let shared = one.chunks.iter().zip(&other.chunks);
-    let shared = shared.filter(|(one, other)| std::sync::Arc::ptr_eq(&one.chunk, &other.chunk));
+    let shared = shared.filter(|(one, other)| one.is_shared_with(other));
     assert_eq!((shared.count(), one.chunks.len()), (2, 3));
 }
 

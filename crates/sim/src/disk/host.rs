@@ -8,7 +8,7 @@ use std::time::Duration;
 use log_disk::host::{Access, Guard, Host, HostFile, Room};
 use parking_lot::Mutex;
 
-use super::{EPOCH_MS, Inner, Inode, Machine};
+use super::{Inner, Inode, Machine};
 
 /// The error of a disk that does not answer.
 fn no_answer() -> io::Error {
@@ -82,7 +82,9 @@ impl Host for Machine {
             Room::Growing => 0,
             Room::Reserved(bytes) | Room::Zeroed(bytes) => bytes,
         };
-        inner.require_room(bytes)?;
+        let room = inner.require_room(bytes);
+        inner.trace(|_| format!("create {} with {bytes} bytes: {room:?}", path.display()));
+        room?;
         let file = inner.files.len();
         inner.files.push(Inode::of_zeros(bytes as usize));
         inner.names.link(path, file);
@@ -103,6 +105,7 @@ impl Host for Machine {
         inner.find(from)?;
         let power = inner.operate();
         inner.names.rename(from, to);
+        inner.trace(|_| format!("rename {} to {}: {power:?}", from.display(), to.display()));
         power
     }
 
@@ -112,13 +115,16 @@ impl Host for Machine {
         inner.find(path)?;
         let power = inner.operate();
         inner.names.unlink(path);
+        inner.trace(|_| format!("remove {}: {power:?}", path.display()));
         power
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         let mut inner = self.inner.lock();
         inner.require_power()?;
-        inner.operate()?;
+        let power = inner.operate();
+        inner.trace(|_| format!("sync the names in {}: {power:?}", path.display()));
+        power?;
         inner.names.sync(path);
         Ok(())
     }
@@ -128,7 +134,7 @@ impl Host for Machine {
     }
 
     fn unix_ms(&self) -> u64 {
-        EPOCH_MS + self.now_ms()
+        Self::unix_ms(self)
     }
 
     fn salt(&self) -> u32 {
@@ -190,8 +196,17 @@ impl HostFile for SimulatedFile {
             let power = inner.operate();
             let end = offset + bytes.len() as u64;
             let grows = end.saturating_sub(inner.files[self.file].cached.len() as u64);
-            if grows > 0 {
-                inner.require_room(grows)?;
+            let room = if grows > 0 { inner.require_room(grows) } else { Ok(()) };
+            inner.trace(|inner| {
+                let name = inner.name_of(self.file);
+                format!("write {offset}..{end} of {name}: {room:?}, {power:?}")
+            });
+            room?;
+            if inner.is_segment(self.file) && inner.failing_writes > 0 {
+                (inner.failing_writes, inner.has_failed) = (inner.failing_writes - 1, true);
+                inner.files[self.file].write(offset as usize, &bytes[..bytes.len() / 2]);
+                inner.said.push("the write fails".to_owned());
+                return Err(no_answer());
             }
             inner.files[self.file].write(offset as usize, &bytes);
             power
@@ -200,11 +215,14 @@ impl HostFile for SimulatedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.with(|inner| {
-            inner.operate()?;
+            let power = inner.operate();
+            inner.trace(|inner| format!("sync {}: {power:?}", inner.name_of(self.file)));
+            power?;
             let is_segment = inner.is_segment(self.file);
             if is_segment && inner.failing_syncs > 0 {
-                inner.failing_syncs -= 1;
+                (inner.failing_syncs, inner.has_failed) = (inner.failing_syncs - 1, true);
                 inner.files[self.file].fail_sync();
+                inner.said.push("the sync fails".to_owned());
                 return Err(no_answer());
             }
             if is_segment && let Some(mut dice) = inner.misdirects.take() {

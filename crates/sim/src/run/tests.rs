@@ -4,7 +4,11 @@ use super::*;
 use crate::plan::Step;
 
 fn check(steps: &[Step]) {
-    let plan = Plan { seed: 3, shards: 1, steps: steps.to_vec() };
+    check_over(1, steps);
+}
+
+fn check_over(shards: u16, steps: &[Step]) {
+    let plan = Plan { seed: 3, shards, steps: steps.to_vec() };
     if let Err((what, trace)) = attempt(&plan) {
         panic!("{what}\n{}", trace.join("\n"));
     }
@@ -30,6 +34,24 @@ fn names_of_a_process_that_was_killed_survive_a_power_cut_of_the_next() {
             let fill = [publish(3000), Step::Run, publish(3000), Step::Run];
             let again = [Step::Connect { client: 0 }, Step::Run];
             check(&[&begin[..], &fill, &again, &fill, &fill, &[lost]].concat());
+        }
+    }
+}
+
+/// What came with a CONNECT is more than a full disk takes, and the CONNECT with it; the SUBSCRIBE that follows is not.
+#[test]
+fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
+    let publish =
+        |publisher, topic, bytes| Step::Publish { publisher, topic, qos: 2, bytes, retain: false };
+    let session = Step::Connect { client: crate::plan::LIVE - 1 };
+    let many = [400, 100, 400, 3000, 10, 400, 3000, 3000];
+    for shards in 1..=3 {
+        for after in power_cuts() {
+            let begin = [publish(3, 2, 100), Step::Run, Step::Room { bytes: Some(0) }];
+            let others = [publish(2, 0, 10), Step::Calm, session];
+            let large = many.map(|bytes| publish(3, 1, bytes));
+            let then = [Step::Calm, publish(2, 1, 10), after];
+            check_over(shards, &[&begin[..], &others, &large, &then].concat());
         }
     }
 }

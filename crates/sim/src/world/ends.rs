@@ -23,7 +23,7 @@ impl World {
         self.machine.set_room(None);
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
-        self.is_slow = false;
+        (self.is_slow, self.failed_at) = (false, None);
         if seed.is_multiple_of(4) {
             // That may happen once more while it starts.
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
@@ -80,6 +80,12 @@ impl World {
         for (n, (name, _)) in QUEUES.iter().enumerate() {
             let ledger = self.node.ledger(name).unwrap_or_else(|| panic!("queue {name} is lost"));
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
+            let nowhere = ledger.expired + ledger.dropped + ledger.replaced;
+            let nowhere = nowhere + ledger.dead_lettered + ledger.purged;
+            assert!(
+                nowhere == 0 && ledger.enqueued <= self.auditor.most(n),
+                "queue {name} counts what never happened: {ledger:?}"
+            );
             let (taken, settled) = self.auditor.least(n);
             assert!(
                 ledger.enqueued >= taken && ledger.settled >= settled,

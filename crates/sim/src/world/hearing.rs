@@ -1,10 +1,11 @@
 //! What clients hear, and what they say to it by themselves. It must not know what happens next.
 
 use mqtt_codec::AckKind;
+use mqtt_types::ReasonCode;
 
 use super::World;
 use crate::client::{Lease, Role};
-use crate::plan::{CONSUMERS, PUBLISHERS, QUEUES};
+use crate::plan::{CONSUMERS, PUBLISHERS, QUEUES, leads_to};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -127,11 +128,32 @@ impl World {
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
         self.auditor.answered(message, code);
+        let is_wanted = leads_to(self.auditor.topic(message), "t/+");
+        self.check_answer(n, message, code, is_wanted);
+        self.seen.note("message for nobody", u64::from(!is_wanted));
         self.seen.note(if code < 0x80 { "acknowledged" } else { "message refused" }, 1);
         if kind == AckKind::PubRec && code < 0x80 {
             let version = self.clients[n].version;
             self.send(n, wire::ack(version, AckKind::PubRel, id, 0));
         }
+    }
+
+    /// Success says that somebody takes it, or that nobody does, and is never said of what could not be stored.
+    fn check_answer(&self, n: usize, message: u32, code: u8, is_wanted: bool) {
+        if code >= 0x80 {
+            return;
+        }
+        assert!(
+            !is_wanted || self.failed_at.is_none_or(|published| message < published),
+            "message {message} was sent to a disk that had failed, and is acknowledged"
+        );
+        let says_nobody = code == ReasonCode::NO_MATCHING_SUBSCRIBERS.0;
+        // Of a message that has come before the broker need not remember who wanted it.
+        let may_differ = !self.clients[n].version.is_v5() || self.auditor.is_resent(message);
+        assert!(
+            !(says_nobody && is_wanted) && (says_nobody || is_wanted || may_differ),
+            "message {message} is acknowledged with {code:#04x}"
+        );
     }
 
     fn delivered(&mut self, n: usize, delivery: &Delivery) {

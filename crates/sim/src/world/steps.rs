@@ -53,6 +53,11 @@ impl World {
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
             Step::Room { bytes } => self.machine.set_room(bytes),
             Step::FailSync => self.machine.fail_next_sync(),
+            Step::FailWrite => self.machine.fail_next_write(),
+            Step::Clock { seconds } => {
+                self.machine.set_clock(seconds);
+                self.seen.note("clock set", 1);
+            }
             Step::Flip { seed } => self.machine.flip(seed),
             Step::Misdirect { seed } => self.machine.misdirect_next_sync(seed),
         }
@@ -71,7 +76,7 @@ impl World {
         if !client.is_greeted || client.open.len() >= OPEN_MAX {
             return None;
         }
-        let sessions = self.subscribed_sessions();
+        let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
@@ -147,11 +152,13 @@ impl World {
     /// Lets pass what settlements need to be recorded.
     pub(super) fn calm(&mut self) {
         self.is_slow = false;
-        for _ in 0..3 {
-            self.run();
-            self.machine.wait(30);
-        }
         self.run();
+        // What comes later has not had its time.
+        let accepted = self.auditor.accepted_by_now();
+        for _ in 0..3 {
+            self.machine.wait(30);
+            self.run();
+        }
         if self.machine.is_off() || self.node.log.state() != LogState::Writable {
             return;
         }
@@ -163,7 +170,7 @@ impl World {
                 .is_none_or(|socket| socket.input.is_empty() && !socket.is_blocked)
         };
         if self.clients.iter().all(is_heard) {
-            self.auditor.recorded();
+            self.auditor.recorded(&accepted);
             let (held, counted) = self.node.references();
             assert_eq!(held, counted, "bodies that are needed, and references in the log");
             self.check_ledgers();
@@ -180,7 +187,9 @@ impl World {
             && self.socket(publisher).is_some_and(|socket| {
                 !socket.is_paused && socket.input.is_empty() && socket.closed.is_none()
             });
-        if is_read
+        if is_read && self.node.log.state() == LogState::Full && self.probe_full(publisher, bytes) {
+            self.seen.note("message refused or held by a full log", 1);
+        } else if is_read
             && self.clients[live].is_subscribed
             && let Some(message) = self.publish(publisher, 1, (0, false), bytes)
         {
@@ -193,5 +202,29 @@ impl World {
             self.seen.note("message runs live while nothing is stored", 1);
         }
         self.is_slow = was_slow;
+    }
+
+    /// While the log is full, a message that would be stored takes neither road. Says whether one was tried.
+    fn probe_full(&mut self, publisher: usize, bytes: usize) -> bool {
+        // Answers come in the order of publishing: one that waits for the disk keeps this one back.
+        if !self.clients[publisher].open.is_empty() {
+            return false;
+        }
+        let Some(message) = self.publish(publisher, 1, (1, false), bytes) else { return false };
+        self.run();
+        self.listen();
+        if self.machine.is_off() {
+            return true;
+        }
+        let is_v5 = self.clients[publisher].version.is_v5();
+        assert!(
+            !self.auditor.has_come_live(message),
+            "message {message} is not stored by a full log, and runs live"
+        );
+        assert!(
+            self.auditor.is_refused(message) == is_v5 && !self.auditor.is_taken(message),
+            "a 5.0 publisher must hear that the log is full, and one of 3.1.1 nothing: {message}"
+        );
+        true
     }
 }

@@ -15,7 +15,7 @@ fn a_page_is_plain_prometheus_text() {
         "# TYPE weir_queue_enqueued_total counter\n",
         "weir_queue_enqueued_total{queue=\"billing\"} 7\n",
         "weir_queue_enqueued_total{queue=\"a\\\"b\\\\c\\nd\"} 0\n",
-        "# HELP weir_queue_lag_seconds How long the message that is next has waited.\n",
+        "# HELP weir_queue_lag_seconds How long the message that is next could have been delivered and was not.\n",
         "# TYPE weir_queue_lag_seconds gauge\n",
         "weir_queue_lag_seconds{queue=\"sensor/+/data\"} 61.005\n",
     );

@@ -6,8 +6,16 @@
 use super::Finding;
 use crate::workspace::Workspace;
 
-const ENGINES: &[&str] =
-    &["mqtt-codec", "mqtt-router", "queue-engine", "key-expression", "mqtt-session", "policy"];
+const ENGINES: &[&str] = &[
+    "mqtt-codec",
+    "mqtt-router",
+    "message-index",
+    "queue-engine",
+    "stream-engine",
+    "key-expression",
+    "mqtt-session",
+    "policy",
+];
 
 /// What every engine must ban.
 const BANNED: &[&str] = &[

@@ -6,13 +6,14 @@ use crate::workspace::Workspace;
 /// A new crate, or a new arrow, changes this table and wants an ADR.
 const RANKS: &[(u8, &[&str])] = &[
     (0, &["stdx", "dashboard"]),
-    (1, &["mqtt-types", "key-expression"]),
+    (1, &["mqtt-types", "key-expression", "message-index"]),
     (
         2,
         &[
             "mqtt-codec",
             "mqtt-router",
             "queue-engine",
+            "stream-engine",
             "policy",
             "log-api",
             "admin-api",

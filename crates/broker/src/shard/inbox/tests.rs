@@ -19,7 +19,8 @@ fn a_body_from_the_disk_keeps_nothing_alive_that_was_read_with_it() {
     encode_publish(&mut body, &MessageHead::default(), targets, "t", &[], b"small");
     let body = Bytes::from(body);
     let asked = Asked { sequence: 1, copy: None };
-    let read = body_of(SessionNumber::new(7, "a"), asked, Ok(body.clone())).expect("legal");
+    let read = body_of(SessionNumber::new(7, "a"), asked, Ok(body.clone()));
+    let read = read.expect("legal").expect("whole");
     assert_eq!(read.message.payload(), b"small");
     assert!(body.is_unique(), "the message has bytes of its own");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admin_api::QueueView;
+use admin_api::{ConsumerView, LedgerView, QueueView};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 use stdx::{ByteSize, format_duration};
@@ -62,6 +62,46 @@ pub fn queue(view: &QueueView) -> String {
             }
             value => drop(table.add_row([name.clone(), text(value)])),
         }
+    }
+    let ledger = LedgerView::new(view.name.clone(), &view.stats);
+    format!("{}\n\n{}", trimmed(&table), self::ledger(&ledger))
+}
+
+/// A queue's account: each message that came is in one of the terms.
+pub fn ledger(ledger: &LedgerView) -> String {
+    let mut table = plain_table();
+    table.add_row(["enqueued".to_owned(), ledger.enqueued.to_string()]);
+    for (at, (name, count)) in ledger.terms().into_iter().enumerate() {
+        let sign = if at == 0 { "=" } else { "+" };
+        table.add_row([format!("{sign} {name}"), count.to_string()]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let verdict = match ledger.balances {
+        true => "balances",
+        false => "DOES NOT BALANCE: a fault of the broker, please report it with these numbers",
+    };
+    format!("{}\n{verdict}", trimmed(&table))
+}
+
+/// Who consumes a queue, a line each.
+pub fn consumers(consumers: &[ConsumerView]) -> String {
+    if consumers.is_empty() {
+        return "no consumers".to_owned();
+    }
+    let mut table = plain_table();
+    table.set_header(["CLIENT", "ADDRESS", "QOS", "IN FLIGHT", "CREDIT", "SINCE", "STATE"]);
+    for consumer in consumers {
+        table.add_row([
+            consumer.client_id.clone(),
+            consumer.address.clone(),
+            consumer.qos.to_string(),
+            consumer.in_flight.to_string(),
+            consumer.credit.to_string(),
+            consumer.since.to_string(),
+            if consumer.resting { "resting" } else { "active" }.to_owned(),
+        ]);
     }
     trimmed(&table)
 }
@@ -135,6 +175,38 @@ mod tests {
         assert_eq!(words[2], ["billing", "-", "12", "0", "0", "0", "1m", "2KiB", "paused"]);
         assert_eq!(words.len(), 3);
         assert!(queues(&[]).contains("weir queue create"));
+    }
+
+    #[test]
+    fn a_ledger_says_whether_it_balances() {
+        let stats = QueueStats { enqueued: 12, ready: 10, purged: 2, ..QueueStats::default() };
+        let sound = LedgerView::new("jobs".to_owned(), &stats);
+        let said = ledger(&sound);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let lines: Vec<Vec<String>> = said.lines().map(words).collect();
+        assert_eq!(lines[0], ["enqueued", "12"]);
+        assert_eq!(lines[1], ["=", "settled", "0"]);
+        assert_eq!(lines[9], ["+", "purged", "2"]);
+        assert_eq!(lines[10], ["balances"]);
+        let lost = LedgerView::new("jobs".to_owned(), &QueueStats { ready: 9, ..stats });
+        assert!(ledger(&lost).ends_with("please report it with these numbers"));
+    }
+
+    #[test]
+    fn consumers_have_a_line_each() {
+        let one = ConsumerView {
+            client_id: "c".to_owned(),
+            address: "$queue/jobs".to_owned(),
+            qos: 1,
+            in_flight: 2,
+            credit: 30,
+            resting: true,
+            since: admin_api::Timestamp::default(),
+        };
+        let said = consumers(&[one]);
+        assert_eq!(said.lines().count(), 2);
+        assert!(said.contains("resting") && said.contains("$queue/jobs"), "{said}");
+        assert_eq!(consumers(&[]), "no consumers");
     }
 
     #[test]

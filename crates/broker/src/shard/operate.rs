@@ -1,0 +1,412 @@
+//! What operators do to queues that are hosted here: each step is a bounded part, and the next one comes when the record of
+//! the one before is stored, or its bodies are read.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use log_api::{AppendError, LogState, ReadError};
+use mqtt_router::SinkId;
+use mqtt_types::{Message, TopicFilter, TopicName};
+use queue_engine::{MessageState, Offset, Peeked, Scope};
+use slab::Slab;
+use stdx::UnixMillis;
+
+use super::Shard;
+use crate::control::Reply;
+use crate::hosting::HostedQueue;
+use crate::hosting::operate::{Found, positions};
+use crate::listing::Page;
+use crate::mail::{Letter, Mail};
+use crate::operate::{
+    Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer,
+    QueueLetter, QueueMessage, SeekTo, Sought, step,
+};
+use crate::record::PublishRecord;
+use crate::terms::key_text;
+
+/// Tells the tokens of records that somebody waits for here.
+const OPERATE_TOKEN: u64 = 1 << 58;
+/// Tells reads for a purge by filter.
+const PURGE_READ: u64 = 1 << 59;
+/// Tells reads for somebody who looks at messages.
+const PEEK_READ: u64 = 1 << 58;
+/// Parts of a queue with nothing in them that are passed over in one turn.
+const EMPTY_STEPS_MAX: usize = 16;
+
+/// Whose record it is, if it is one of these.
+pub(super) const fn operation_of(token: u64) -> Option<usize> {
+    if token >> 58 == OPERATE_TOKEN >> 58 { Some((token & !OPERATE_TOKEN) as usize) } else { None }
+}
+
+/// The purge whose bodies were read, if they are one's.
+pub(super) const fn purge_of(read_token: u64) -> Option<usize> {
+    if read_token >> 59 == PURGE_READ >> 59 {
+        Some((read_token & !PURGE_READ) as usize)
+    } else {
+        None
+    }
+}
+
+/// The look whose bodies were read, if they are one's.
+pub(super) const fn peek_of(read_token: u64) -> Option<usize> {
+    if read_token >> 58 == PEEK_READ >> 58 {
+        Some((read_token & !PEEK_READ) as usize)
+    } else {
+        None
+    }
+}
+
+/// What is under way.
+#[derive(Default)]
+pub(crate) struct Operations {
+    jobs: Slab<Job>,
+    peeks: Slab<Peek>,
+}
+
+/// A purge or a seek.
+struct Job {
+    sink: SinkId,
+    name: Arc<str>,
+    stage: Stage,
+    /// Where a seek leads to.
+    target: Offset,
+    /// Messages whose bodies are being read.
+    reading: Vec<Offset>,
+    purged: u64,
+    restored: u64,
+    answer: Answer,
+}
+
+/// What a job does next.
+///
+/// ```text
+/// seek: Rewind, from the end down to the target ──▶ Purge, from the start up to it ──▶ answered
+/// purge: Purge, from the start up to what was the end ──▶ answered
+/// ```
+enum Stage {
+    Rewind { down_from: Offset },
+    Purge { next: Offset, end: Offset, meant: Meant },
+}
+
+/// Who waits for a job.
+enum Answer {
+    Purge(Reply<Result<u64, OperateError>>),
+    Seek(Reply<Result<Sought, OperateError>>),
+}
+
+/// A look at messages whose bodies are being read.
+struct Peek {
+    sink: SinkId,
+    /// The next one last.
+    open: Vec<Peeked>,
+    page: Page<QueueMessage, u64>,
+    reply: Reply<Looked>,
+}
+
+/// What a step came to.
+enum Progress {
+    /// A record or a read is on its way.
+    Waits,
+    /// There was nothing to do: the next one may be done at once.
+    Idle,
+    /// That was all.
+    Done,
+}
+
+impl Operations {
+    /// Answers that somebody waits for.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len() + self.peeks.len()
+    }
+}
+
+impl Shard {
+    pub(super) fn queue_letter(&mut self, letter: QueueLetter) {
+        match letter {
+            QueueLetter::Operate { sink, name, operation } => self.operate(sink, name, operation),
+            QueueLetter::Consumers { attached, reply } => {
+                reply(attached.iter().filter_map(|one| self.queue_consumer(one)).collect());
+            }
+        }
+    }
+
+    fn operate(&mut self, sink: SinkId, name: Arc<str>, operation: Operation) {
+        match operation {
+            Operation::Look { look, reply } => self.look_at_messages(sink, &name, look, reply),
+            Operation::Purge { meant, reply } => {
+                let Some(queue) = self.hosting.hosted(sink) else {
+                    return reply(Err(OperateError::NotFound(name.to_string())));
+                };
+                let end = queue.engine.next_offset();
+                let stage = Stage::Purge { next: Offset(0), end, meant };
+                self.begin_job((sink, name), stage, end, Answer::Purge(reply));
+            }
+            Operation::Seek { to, reply } => self.seek(sink, name, to, reply),
+            Operation::Consumers { after, limit, reply } => {
+                let (data, next) = self.hosting.consumers(sink, after, limit);
+                reply(Page { data, next });
+            }
+            Operation::Continue { key } => self.continue_job(key),
+        }
+    }
+
+    fn seek(
+        &mut self,
+        sink: SinkId,
+        name: Arc<str>,
+        to: SeekTo,
+        reply: Reply<Result<Sought, OperateError>>,
+    ) {
+        let Some(queue) = self.hosting.hosted(sink) else {
+            return reply(Err(OperateError::NotFound(name.to_string())));
+        };
+        if queue.is_seeking {
+            return reply(Err(OperateError::Seeking(name.to_string())));
+        }
+        let end = queue.engine.next_offset();
+        let target = match to {
+            SeekTo::Offset(offset) => Offset(offset).max(queue.engine.earliest()).min(end),
+            SeekTo::Time(time) => queue.engine.offset_at(time),
+            SeekTo::Earliest => queue.engine.earliest(),
+            SeekTo::Latest => end,
+        };
+        self.hosting.set_seeking(sink, true, &mut self.turn);
+        let stage = Stage::Rewind { down_from: end };
+        self.begin_job((sink, name), stage, target, Answer::Seek(reply));
+    }
+
+    fn begin_job(
+        &mut self,
+        (sink, name): (SinkId, Arc<str>),
+        stage: Stage,
+        target: Offset,
+        answer: Answer,
+    ) {
+        let (reading, purged, restored) = (Vec::new(), 0, 0);
+        let job = Job { sink, name, stage, target, reading, purged, restored, answer };
+        let key = self.operations.jobs.insert(job);
+        self.continue_job(key);
+    }
+
+    /// Does the next step of a job, or ends it.
+    fn continue_job(&mut self, key: usize) {
+        for _ in 0..EMPTY_STEPS_MAX {
+            let Some(job) = self.operations.jobs.get(key) else { return };
+            if self.hosting.hosted(job.sink).is_none() {
+                let error = OperateError::NotFound(job.name.to_string());
+                return self.end_job(key, Some(error));
+            }
+            if let LogState::Failed { reason } = &self.log_state {
+                let error = job.not_stored(reason.clone());
+                return self.end_job(key, Some(error));
+            }
+            match self.step_job(key) {
+                Progress::Waits => return,
+                Progress::Idle => {}
+                Progress::Done => return self.end_job(key, None),
+            }
+        }
+        // The rest in another turn, behind whatever has come meanwhile.
+        if let Some(job) = self.operations.jobs.get(key) {
+            let (sink, name) = (job.sink, Arc::clone(&job.name));
+            let letter =
+                QueueLetter::Operate { sink, name, operation: Operation::Continue { key } };
+            self.shared.post.send(self.id, Mail(Letter::Queue(letter)));
+        }
+    }
+
+    fn step_job(&mut self, key: usize) -> Progress {
+        let token = OPERATE_TOKEN | key as u64;
+        let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
+        let done = match &mut job.stage {
+            Stage::Rewind { down_from } if *down_from <= job.target => {
+                let meant = Meant::default();
+                job.stage = Stage::Purge { next: Offset(0), end: job.target, meant };
+                return Progress::Idle;
+            }
+            Stage::Rewind { down_from } => {
+                let to = Offset(down_from.0.saturating_sub(OFFSETS_MAX)).max(job.target);
+                *down_from = to;
+                let restored = self.hosting.rewind(job.sink, to, token, &mut self.turn);
+                job.restored += restored;
+                restored
+            }
+            Stage::Purge { next, end, meant } => {
+                let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
+                let from = queue.engine.first_here(*next).filter(|from| from < end);
+                let Some(from) = from else { return Progress::Done };
+                if meant.filter.is_some() {
+                    return self.read_to_purge(key, from);
+                }
+                let range = step(from, *end);
+                *next = range.end;
+                let scope = match meant.key {
+                    Some(key) => Scope::Key(range, key),
+                    None => Scope::Range(range),
+                };
+                let purged = self.hosting.purge(job.sink, scope, token, &mut self.turn);
+                job.purged += purged;
+                purged
+            }
+        };
+        if done > 0 { Progress::Waits } else { Progress::Idle }
+    }
+
+    /// Asks for bodies whose topics a purge has to know.
+    fn read_to_purge(&mut self, key: usize, from: Offset) -> Progress {
+        let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
+        let Stage::Purge { next, end, meant } = &mut job.stage else { return Progress::Done };
+        let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
+        let may_go = |message: &Peeked| {
+            matches!(message.state, MessageState::Ready | MessageState::Delayed)
+                && meant.key.is_none_or(|key| key == message.key)
+        };
+        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, may_go);
+        messages.retain(|message| message.offset < *end);
+        *next = behind.unwrap_or(*end);
+        if messages.is_empty() {
+            return Progress::Idle;
+        }
+        job.reading = messages.iter().map(|message| message.offset).collect();
+        self.turn.read(PURGE_READ | key as u64, positions(&messages));
+        Progress::Waits
+    }
+
+    /// Bodies for a purge by filter: what matches goes. One that cannot be read stays, since nobody knows its topic.
+    pub(super) fn purge_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
+        let Some(job) = self.operations.jobs.get_mut(key) else { return };
+        let Stage::Purge { meant: Meant { filter: Some(filter), .. }, .. } = &job.stage else {
+            return;
+        };
+        let Ok(filter) = TopicFilter::new(filter) else { return };
+        let is_meant = |record: &Result<Bytes, ReadError>| {
+            let message = record.as_ref().ok().and_then(message_of);
+            message.is_some_and(|message| {
+                TopicName::new(message.topic()).is_ok_and(|topic| filter.matches(topic))
+            })
+        };
+        let offsets = std::mem::take(&mut job.reading).into_iter().zip(&records);
+        let meant = offsets.filter(|(_, record)| is_meant(record)).map(|(offset, _)| offset);
+        let meant: Vec<Offset> = meant.collect();
+        let token = OPERATE_TOKEN | key as u64;
+        let purged = match meant.is_empty() {
+            true => 0,
+            false => self.hosting.purge(job.sink, Scope::Offsets(meant), token, &mut self.turn),
+        };
+        job.purged += purged;
+        if purged == 0 {
+            self.continue_job(key);
+        }
+    }
+
+    /// The record of a step is stored.
+    pub(super) fn operation_stored(&mut self, token: u64) {
+        if let Some(key) = operation_of(token) {
+            self.continue_job(key);
+        }
+    }
+
+    /// It is not. What has left here stays away, but a restart may bring it back.
+    pub(super) fn operation_not_stored(&mut self, key: usize, error: &AppendError) {
+        if let Some(job) = self.operations.jobs.get(key) {
+            let error = job.not_stored(error.to_string());
+            self.end_job(key, Some(error));
+        }
+    }
+
+    fn end_job(&mut self, key: usize, error: Option<OperateError>) {
+        let Some(job) = self.operations.jobs.try_remove(key) else { return };
+        match job.answer {
+            Answer::Purge(reply) => reply(error.map_or(Ok(job.purged), Err)),
+            Answer::Seek(reply) => {
+                self.hosting.set_seeking(job.sink, false, &mut self.turn);
+                let Job { target, purged, restored, .. } = job;
+                let sought = Sought { offset: target.0, purged, restored };
+                reply(error.map_or(Ok(sought), Err));
+            }
+        }
+    }
+
+    /// Reads the next messages for somebody who looks.
+    fn look_at_messages(&mut self, sink: SinkId, name: &str, look: Look, reply: Reply<Looked>) {
+        let Some(queue) = self.hosting.hosted(sink) else {
+            return reply(Err(OperateError::NotFound(name.to_owned())));
+        };
+        let wanted = |message: &Peeked| look.state.is_none_or(|wanted| wanted == message.state);
+        let Found { messages: mut open, next } = queue.find(Offset(look.from), look.limit, wanted);
+        let page = Page { data: Vec::new(), next: next.map(|offset| offset.0) };
+        if open.is_empty() {
+            return reply(Ok(page));
+        }
+        let positions = positions(&open);
+        open.reverse();
+        let key = self.operations.peeks.insert(Peek { sink, open, page, reply });
+        self.turn.read(PEEK_READ | key as u64, positions);
+    }
+
+    /// Bodies for somebody who looks.
+    pub(super) fn peek_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
+        let Some(peek) = self.operations.peeks.get_mut(key) else { return };
+        let queue = self.hosting.hosted(peek.sink);
+        for record in records {
+            let Some(peeked) = peek.open.pop() else { continue };
+            // It may have left meanwhile, and its body with it.
+            if let Some(message) = queue.and_then(|queue| seen(queue, &peeked, &record)) {
+                peek.page.data.push(message);
+            }
+        }
+        if peek.open.is_empty() {
+            let Peek { page, reply, .. } = self.operations.peeks.remove(key);
+            reply(Ok(page));
+        }
+    }
+
+    fn queue_consumer(&self, attached: &Attached) -> Option<QueueConsumer> {
+        let consumer = self.consumers.get(attached.consumer)?;
+        let session = &self.sessions.get(consumer.session)?.session;
+        Some(QueueConsumer {
+            number: attached.consumer.0,
+            client_id: session.client_id().to_owned(),
+            address: consumer.address.to_string(),
+            qos: consumer.record.qos,
+            in_flight: attached.in_flight,
+            max_inflight: attached.max_inflight,
+            is_resting: attached.is_resting,
+            since: UnixMillis(consumer.since_ms),
+        })
+    }
+}
+
+impl Job {
+    fn not_stored(&self, reason: String) -> OperateError {
+        OperateError::NotStored { reason, purged: self.purged, restored: self.restored }
+    }
+}
+
+/// A message as it stands now; none when it has left.
+fn seen(
+    queue: &HostedQueue,
+    peeked: &Peeked,
+    record: &Result<Bytes, ReadError>,
+) -> Option<QueueMessage> {
+    let state = queue.engine.state(peeked.offset)?;
+    let message = record.as_ref().ok().and_then(message_of);
+    let text = |message| key_text(&queue.definition, message, peeked.key);
+    Some(QueueMessage {
+        key: message.as_ref().and_then(text),
+        offset: peeked.offset.0,
+        state,
+        // What a settled one had is over: it begins anew when it is wanted again.
+        attempts: match state {
+            MessageState::Settled => 0,
+            _ => queue.engine.attempts(peeked.offset),
+        },
+        stored: peeked.stored,
+        message,
+    })
+}
+
+fn message_of(body: &Bytes) -> Option<Message> {
+    PublishRecord::decode(body.clone()).ok()?.message().ok()
+}

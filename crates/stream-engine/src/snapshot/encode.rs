@@ -1,0 +1,44 @@
+//! Writing a snapshot.
+
+use message_index::SharedChunk;
+
+use super::{CLIENT, GROUP, Snapshot, UNKNOWN, VERSION};
+
+impl Snapshot {
+    /// Appends its bytes. All numbers are little-endian.
+    ///
+    /// ```text
+    /// version u8 = 1 | next u64 | dropped u64 | expired u64 | replaced u64 | purged u64 | redelivered u64
+    /// | readers: n u64 | n × { kind u8 | name: len u32, UTF-8 | position u64 | delivered_to u64 | rejected u64
+    ///                          | skipped u64 | gone_since u64 }, by kind and name
+    /// | chunks, see SharedChunk::encode_all in message-index
+    /// ```
+    /// `kind` is 1 for a client, 2 for a group. `gone_since` is in milliseconds since 1970, all ones where it is not known.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
+        put(self.next.0);
+        self.counts.departures().into_iter().for_each(&mut put);
+        put(self.counts.redelivered);
+        put(self.readers.len() as u64);
+        for reader in &self.readers {
+            let name = reader.name.text();
+            out.push(if reader.name.is_group() { GROUP } else { CLIENT });
+            out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+            out.extend_from_slice(name.as_bytes());
+            let progress = &reader.progress;
+            let gone_since = reader.gone_since.map_or(UNKNOWN, |since| since.0);
+            let numbers = [
+                progress.position.0,
+                progress.delivered_to.0,
+                progress.rejected,
+                progress.skipped,
+                gone_since,
+            ];
+            for number in numbers {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        SharedChunk::encode_all(&self.chunks, out);
+    }
+}

@@ -1,0 +1,142 @@
+//! Looking at messages and readers without changing anything.
+
+use message_index::{Key, NEVER, Offset, StoredAt, first_of};
+use stdx::UnixMillis;
+
+use super::Stream;
+use crate::reader::Reader;
+use crate::{MemberId, Progress, ReaderId, ReaderName};
+
+/// A message as an operator sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peeked {
+    /// Its place in the stream.
+    pub offset: Offset,
+    /// Where its body is.
+    pub at: StoredAt,
+    /// Its bytes, as limits count them.
+    pub size: u32,
+    /// When it was stored.
+    pub stored: UnixMillis,
+    /// Its key, if the stream keeps keys.
+    pub key: Key,
+    /// When its own time runs out.
+    pub expires: Option<UnixMillis>,
+}
+
+/// A reader as an operator sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReaderState {
+    /// Who.
+    pub name: ReaderName,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Its members, and the messages that each has.
+    pub members: Vec<(MemberId, u32)>,
+    /// Messages that were read and wait to be delivered again, or for their key.
+    pub waiting: usize,
+    /// Messages that are here and that it has not settled.
+    pub lag: u64,
+    /// The age of the oldest of these in milliseconds: 0 when there is none, or the time was never told.
+    pub lag_ms: u64,
+}
+
+impl Stream {
+    /// The messages that are here, from an offset on, in order.
+    pub fn peek(&self, from: Offset) -> impl Iterator<Item = Peeked> {
+        self.index.iter_from(from).map(|(offset, entry)| Peeked {
+            offset,
+            at: entry.at,
+            size: entry.size,
+            stored: entry.stored,
+            key: entry.key,
+            expires: (entry.expires != NEVER).then_some(entry.expires),
+        })
+    }
+
+    /// A message that is still here.
+    #[must_use]
+    pub fn message(&self, offset: Offset) -> Option<Peeked> {
+        self.peek(offset).next().filter(|found| found.offset == offset)
+    }
+
+    /// The oldest message that is here; where the next one will be when there is none.
+    #[must_use]
+    pub fn earliest(&self) -> Offset {
+        self.index.first_from(Offset(0)).unwrap_or_else(|| self.index.next())
+    }
+
+    /// The first message that was stored at that time or later; where the next one will be when there is none. Times of
+    /// messages are taken to be in order, but for a few.
+    #[must_use]
+    pub fn offset_at(&self, time: UnixMillis) -> Offset {
+        let from = first_of(self.index.chunk_at(time));
+        let found = self.index.iter_from(from).find(|(_, entry)| entry.stored >= time);
+        found.map_or(self.index.next(), |(offset, _)| offset)
+    }
+
+    /// All messages that are here, and where their bodies are, in order.
+    pub fn stored(&self) -> impl Iterator<Item = (Offset, StoredAt)> {
+        self.index.iter_from(Offset(0)).map(|(offset, entry)| (offset, entry.at))
+    }
+
+    /// Appends the next messages that a reader was never given, in order, at most `max` of those after `after`: what a caller
+    /// may read ahead.
+    pub fn upcoming(
+        &self,
+        reader: ReaderId,
+        after: Option<Offset>,
+        max: usize,
+        out: &mut Vec<(Offset, StoredAt)>,
+    ) {
+        let Some(cursor) = self.readers.get(reader).map(Reader::cursor) else { return };
+        let from = after.map_or(cursor, |after| cursor.max(after.next()));
+        let messages = self.index.iter_from(from).map(|(offset, entry)| (offset, entry.at));
+        out.extend(messages.take(max));
+    }
+
+    /// The name of a reader that is known.
+    #[must_use]
+    pub fn reader_name(&self, id: ReaderId) -> Option<&ReaderName> {
+        self.readers.get(id).map(|reader| &reader.name)
+    }
+
+    /// Whom a member reads for.
+    #[must_use]
+    pub fn reader_of(&self, member: MemberId) -> Option<ReaderId> {
+        self.readers.of_member(member)
+    }
+
+    /// A reader's state.
+    #[must_use]
+    pub fn reader(&self, name: &ReaderName) -> Option<ReaderState> {
+        self.readers
+            .of_name(name)
+            .and_then(|id| self.readers.get(id))
+            .map(|reader| self.state(reader))
+    }
+
+    /// The states of all readers, in no order that means anything.
+    pub fn readers(&self) -> impl Iterator<Item = ReaderState> {
+        self.readers.iter().map(|(_, reader)| self.state(reader))
+    }
+
+    fn state(&self, reader: &Reader) -> ReaderState {
+        let cursor = reader.cursor();
+        // What it went back before, and a member still has, is counted from the cursor on.
+        let here = |offset: &Offset| *offset < cursor && self.index.contains(*offset);
+        let unsettled = reader.unsettled().filter(here).count() as u64;
+        let ahead = self.index.len_from(cursor);
+        let oldest = reader.unsettled().find(here).or_else(|| self.index.first_from(cursor));
+        let oldest = oldest.and_then(|offset| self.index.get(offset));
+        let age = oldest.zip(self.clock.at(self.now)).map(|(entry, now)| now.since(entry.stored));
+        ReaderState {
+            name: reader.name.clone(),
+            progress: reader.progress(),
+            members: reader.members().collect(),
+            waiting: reader.waiting(),
+            lag: unsettled + ahead,
+            lag_ms: age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Crashes at any moment: what a caller logged comes back from the log, and from a checkpoint with the rest of the log.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use stdx::{Instant, UnixMillis};
+use stream_engine::{
+    Action, Departure, Input, MemberId, NewMessage, Offset, Progress, ReaderName, Snapshot, Start,
+    StoredAt, Stream, StreamConfig, invariants,
+};
+
+use crate::twin::{Command, EPOCH, any_command, any_config, inputs};
+
+/// What a caller logs.
+#[derive(Clone, Debug)]
+enum Record {
+    Appended(NewMessage),
+    Removed { offset: Offset, how: Departure },
+    Position { reader: ReaderName, progress: Progress },
+    Forgotten { reader: ReaderName },
+    Reconfigured(StreamConfig),
+}
+
+/// A snapshot, and the length of the log then.
+struct Checkpoint {
+    at: usize,
+    bytes: Vec<u8>,
+    config: StreamConfig,
+}
+
+/// A caller that logs what it should, now and then, and takes checkpoints.
+struct Caller {
+    stream: Stream,
+    log: Vec<Record>,
+    /// What is removed, and what became of readers: the last of each.
+    removed: Vec<Record>,
+    readers: BTreeMap<ReaderName, Record>,
+    in_flight: Vec<(MemberId, Offset)>,
+    checkpoint: Checkpoint,
+    now: Instant,
+}
+
+impl Caller {
+    fn play(&mut self, command: &Command) {
+        let wait = if let Command::Wait { milliseconds } = command { *milliseconds } else { 0 };
+        self.now = self.now + Duration::from_millis(wait);
+        for input in inputs(command, self.stream.next_offset(), &self.in_flight, self.now) {
+            let mut actions = Vec::new();
+            let result = self.stream.handle(self.now, input.clone(), &mut actions);
+            if result.is_err() {
+                continue;
+            }
+            match input {
+                Input::Append(message) => self.log.push(Record::Appended(message)),
+                Input::Reconfigure(_) | Input::Pause | Input::Resume => {
+                    self.log.push(Record::Reconfigured(self.stream.config().clone()));
+                }
+                Input::Settle { member, offset, .. } => {
+                    self.in_flight.retain(|one| *one != (member, offset));
+                }
+                Input::Detach { member, .. } => self.in_flight.retain(|(id, _)| *id != member),
+                _ => {}
+            }
+            actions.into_iter().for_each(|action| self.perform(action));
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Deliver { member, offset, .. } => self.in_flight.push((member, offset)),
+            Action::Position { reader, progress } => {
+                let reader = self.stream.reader_name(reader).expect("it has a name").clone();
+                self.readers.insert(reader.clone(), Record::Position { reader, progress });
+            }
+            Action::Forgotten { reader } => {
+                self.readers.insert(reader.clone(), Record::Forgotten { reader });
+            }
+            Action::Removed { offset, how, .. } => {
+                self.removed.push(Record::Removed { offset, how });
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.log.append(&mut self.removed);
+        self.log.extend(std::mem::take(&mut self.readers).into_values());
+    }
+
+    /// A checkpoint stands for the log up to it, so what it knows is logged first.
+    fn take_checkpoint(&mut self) {
+        self.flush();
+        let mut bytes = Vec::new();
+        self.stream.snapshot().encode(&mut bytes);
+        let config = self.stream.config().clone();
+        self.checkpoint = Checkpoint { at: self.log.len(), bytes, config };
+    }
+}
+
+/// Replays records. Gives the bodies that are not needed any more.
+fn replay(stream: &mut Stream, records: &[Record]) -> Vec<StoredAt> {
+    let mut given_up = Vec::new();
+    for record in records {
+        match record {
+            Record::Appended(message) => drop(stream.replay_append(message)),
+            Record::Removed { offset, how } => {
+                given_up.extend(stream.replay_removed(*offset, *how))
+            }
+            Record::Position { reader, progress } => stream.replay_position(reader, *progress),
+            Record::Forgotten { reader } => stream.replay_forgotten(reader),
+            Record::Reconfigured(config) => stream.replay_reconfigure(config.clone()),
+        }
+    }
+    given_up
+}
+
+/// What a log says.
+#[derive(Default)]
+struct Told {
+    messages: Vec<NewMessage>,
+    removed: BTreeMap<Offset, Departure>,
+    readers: BTreeMap<ReaderName, Progress>,
+}
+
+impl Told {
+    fn by(log: &[Record]) -> Self {
+        let mut told = Self::default();
+        for record in log {
+            match record {
+                Record::Appended(message) => told.messages.push(*message),
+                Record::Removed { offset, how } => {
+                    assert_eq!(told.removed.insert(*offset, *how), None, "{offset} left twice");
+                }
+                Record::Position { reader, progress } => {
+                    told.readers.insert(reader.clone(), *progress);
+                }
+                Record::Forgotten { reader } => drop(told.readers.remove(reader)),
+                Record::Reconfigured(_) => {}
+            }
+        }
+        told
+    }
+
+    fn here(&self) -> Vec<(Offset, StoredAt)> {
+        let all = self.messages.iter().zip(0..);
+        let all = all.map(|(message, offset)| (Offset(offset), message.at));
+        all.filter(|(offset, _)| !self.removed.contains_key(offset)).collect()
+    }
+
+    fn removed(&self, how: Departure) -> u64 {
+        self.removed.values().filter(|other| **other == how).count() as u64
+    }
+}
+
+/// All that a reader gets that comes back and takes everything: offset, attempt.
+fn read_all(mut stream: Stream, name: &ReaderName) -> Vec<(Offset, u32)> {
+    let config = StreamConfig {
+        max_inflight: u32::MAX,
+        look_ahead: u64::MAX,
+        paused: false,
+        keyed: false,
+        last_value: false,
+        max_messages: None,
+        max_bytes: None,
+        retention: Duration::ZERO,
+        ..stream.config().clone()
+    };
+    let member = MemberId(77);
+    let (reader, start) = (name.clone(), Start::Next);
+    let attach = Input::Attach { member, reader, start, window: u32::MAX };
+    // As a replay, so that nothing else is done to it than the log says.
+    stream.replay_reconfigure(config);
+    let mut actions = Vec::new();
+    stream.handle(Instant::ZERO, attach, &mut actions).expect("a restored stream has no members");
+    invariants::check(&stream).expect("a stream that is read is in order");
+    let delivery = |action| match action {
+        Action::Deliver { offset, attempt, .. } => Some((offset, attempt)),
+        _ => None,
+    };
+    actions.into_iter().filter_map(delivery).collect()
+}
+
+fn run(config: &StreamConfig, commands: &[(Command, u8)]) {
+    let stream = Stream::new(config.clone());
+    let mut bytes = Vec::new();
+    stream.snapshot().encode(&mut bytes);
+    let mut caller = Caller {
+        stream,
+        log: Vec::new(),
+        removed: Vec::new(),
+        readers: BTreeMap::new(),
+        in_flight: Vec::new(),
+        checkpoint: Checkpoint { at: 0, bytes, config: config.clone() },
+        now: Instant::ZERO,
+    };
+    for (command, chance) in commands {
+        caller.play(command);
+        match chance {
+            0..40 => caller.flush(),
+            40..50 => caller.take_checkpoint(),
+            _ => {}
+        }
+    }
+    check_recovery(config, &caller);
+    caller.flush();
+    check_recovery(config, &caller);
+    check_that_nothing_is_lost(config, &caller);
+}
+
+/// With all that it said logged, a stream comes back as it was.
+fn check_that_nothing_is_lost(config: &StreamConfig, caller: &Caller) {
+    let mut stream = Stream::new(config.clone());
+    replay(&mut stream, &caller.log);
+    assert!(stream.stored().eq(caller.stream.stored()));
+    for state in caller.stream.readers() {
+        let restored = stream.reader(&state.name).expect("it is known");
+        let (before, after) = (state.progress, restored.progress);
+        // Deliveries since the position moved are not said.
+        assert_eq!(Progress { delivered_to: before.delivered_to, ..after }, before);
+        assert!(after.delivered_to <= before.delivered_to || after.position == before.position);
+        assert_eq!(restored.members, []);
+    }
+    assert_eq!(stream.readers().count(), caller.stream.readers().count());
+}
+
+fn check_recovery(config: &StreamConfig, caller: &Caller) {
+    let told = Told::by(&caller.log);
+    let here = told.here();
+    let mut from_log = Stream::new(config.clone());
+    let given_up = replay(&mut from_log, &caller.log);
+    assert_eq!(given_up.len(), told.removed.len(), "each body is given up once");
+    let Checkpoint { at, bytes, config } = &caller.checkpoint;
+    let snapshot = Snapshot::decode(bytes).expect("what was encoded is legal");
+    let mut from_checkpoint = Stream::restore(config.clone(), snapshot);
+    replay(&mut from_checkpoint, &caller.log[*at..]);
+
+    for (what, make) in [("the log", true), ("the checkpoint", false)] {
+        let stream = if make { &mut from_log } else { &mut from_checkpoint };
+        invariants::check(stream).unwrap_or_else(|violation| panic!("{violation} from {what}"));
+        let again: Vec<Record> =
+            caller.log.iter().filter(|one| is_idempotent(one)).cloned().collect();
+        assert_eq!(replay(stream, &again), [], "replaying twice, from {what}");
+        assert_eq!(stream.stored().collect::<Vec<_>>(), here, "from {what}");
+        let ledger = stream.ledger();
+        let counts = [ledger.dropped, ledger.expired, ledger.replaced, ledger.purged];
+        assert_eq!(counts, Departure::ALL.map(|how| told.removed(how)), "from {what}");
+        assert_eq!(stream.config(), caller.stream.config(), "from {what}");
+        assert_eq!(stream.readers().count(), told.readers.len(), "from {what}");
+        for (name, progress) in &told.readers {
+            let state = stream.reader(name).expect("it was told");
+            let restored = state.progress;
+            assert_eq!(restored.position, progress.position, "{name} from {what}");
+            assert!(restored.delivered_to >= progress.delivered_to, "{name} from {what}");
+            let counts = (restored.rejected, restored.skipped);
+            assert_eq!(counts, (progress.rejected, progress.skipped), "{name} from {what}");
+            let mut bytes = Vec::new();
+            stream.snapshot().encode(&mut bytes);
+            let copy = Snapshot::decode(&bytes).expect("what was encoded is legal");
+            let copy = Stream::restore(stream.config().clone(), copy);
+            let expected: Vec<(Offset, u32)> = here
+                .iter()
+                .filter(|(offset, _)| *offset >= restored.position)
+                .map(|(offset, _)| (*offset, 1 + u32::from(*offset < restored.delivered_to)))
+                .collect();
+            assert_eq!(read_all(copy, name), expected, "{name} from {what}");
+        }
+        settle_down(stream, caller.now);
+    }
+}
+
+/// The clock is told: all rules hold again.
+fn settle_down(stream: &mut Stream, now: Instant) {
+    let mut actions = Vec::new();
+    let shows = Input::Clock(UnixMillis(EPOCH + now.as_millis()));
+    stream.handle(Instant::ZERO, shows, &mut actions).expect("the clock may be told");
+    invariants::check(stream).unwrap_or_else(|violation| panic!("{violation}"));
+}
+
+const fn is_idempotent(record: &Record) -> bool {
+    matches!(record, Record::Removed { .. })
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_lost_that_was_logged_and_readers_go_on_where_they_were(
+        config in any_config(),
+        commands in prop::collection::vec((any_command(), any::<u8>()), 1..150),
+    ) {
+        run(&config, &commands);
+    }
+}
