@@ -402,6 +402,8 @@ impl Client {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.received.put(&chunk[..count]),
                 Err(error) if is_timeout(&error) => return Ok(None),
+                // A read with a timeout is not begun again by the system after a signal.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
