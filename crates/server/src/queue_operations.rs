@@ -5,7 +5,6 @@ use admin_api::{
     QueueEnd, QueueMessageView, Seek, SeekResult, Timestamp,
 };
 use broker::{Handle, Look, OperateError, QueueConsumer, QueueMessage, SeekTo};
-use mqtt_types::Message;
 
 use crate::answer::{RETRY_AFTER, answer};
 use crate::message_properties::properties;
