@@ -7,6 +7,7 @@ mod greeting;
 mod limits;
 mod mapping;
 mod memory;
+mod message_properties;
 mod node;
 mod operator;
 mod queue_operations;

@@ -1,12 +1,12 @@
 //! What an operator asks about retained messages: between the edge and the broker.
 
-use admin_api::{ApiError, MessageProperties, Page, PageRequest, RetainedView, Timestamp};
+use admin_api::{ApiError, Page, PageRequest, RetainedView, Timestamp};
 use broker::Handle;
-use mqtt_codec::{Peer, Properties, PropertyOwner};
-use mqtt_types::{Message, Property, TopicFilter, TopicName};
+use mqtt_types::{Message, TopicFilter, TopicName};
 use stdx::UnixMillis;
 
 use crate::answer::{RETRY_AFTER, answer};
+use crate::message_properties::properties;
 
 pub(crate) async fn retained(
     handle: &Handle,
@@ -41,27 +41,4 @@ fn view(message: &Message) -> RetainedView {
     let publish_ts = Timestamp(UnixMillis(head.received_at_ms));
     let qos = head.qos.as_u8();
     RetainedView::new(message.topic(), message.payload(), qos, properties, publish_ts)
-}
-
-/// The properties as JSON has them; the expiry as it was published.
-fn properties(message: &Message) -> MessageProperties {
-    let mut json = MessageProperties {
-        message_expiry_interval: message.head().expiry_interval,
-        ..MessageProperties::default()
-    };
-    // They were checked when the message was taken.
-    let block = Properties::parse(message.properties(), PropertyOwner::Publish, Peer::Server);
-    for property in block.iter().flat_map(Properties::iter) {
-        match property {
-            Property::PayloadFormatIndicator(one) => json.payload_format_indicator = Some(one),
-            Property::ContentType(text) => json.content_type = Some(text.to_owned()),
-            Property::ResponseTopic(topic) => json.response_topic = Some(topic.to_owned()),
-            Property::CorrelationData(data) => json.set_correlation_bytes(data),
-            Property::UserProperty(key, value) => {
-                json.user_properties.push((key.to_owned(), value.to_owned()));
-            }
-            _ => {}
-        }
-    }
-    json
 }
