@@ -331,6 +331,11 @@ impl HostedQueue {
                 continue;
             };
             let Some(message) = self.forget(offset) else {
+                if self.engine.message(offset).is_none() {
+                    // It has gone meanwhile: its body will not come.
+                    self.granted.pop_front();
+                    continue;
+                }
                 if self.awaited != Some(offset) {
                     self.awaited = Some(offset);
                     self.ask_for_granted(turn);

@@ -1,6 +1,6 @@
 //! How much a queue takes, how long it keeps it, and what it knows again.
 
-use super::{check, check_with};
+use super::{check, check_on, check_with};
 use crate::config::Config;
 
 #[test]
@@ -382,6 +382,35 @@ ledger jobs
   enqueued=3 settled=1 dropped=2
 ledger kept
   enqueued=3 ready=3
+"#,
+    );
+}
+
+/// The message that a consumer was granted goes while its body is being read.
+#[test]
+fn what_is_dropped_on_its_way_to_a_consumer_holds_nothing_up() {
+    check_on(
+        1,
+        &Config::default(),
+        r#"
+create jobs work max_messages=1 overflow=drop
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+a connect
+  a connack 00
+late a
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+p publish 1 work two id=2
+run
+wait 1
+  a publish 1 id=1 work two
+  p puback 2 00
+wait 1
+ledger jobs
+  enqueued=2 in_flight=1 dropped=1
 "#,
     );
 }
