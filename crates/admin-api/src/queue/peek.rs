@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::text_schema::NUMBER_MAX;
 use crate::{ApiError, PageRequest};
 
 /// Where a message stands.
@@ -88,7 +89,9 @@ impl PeekQuery {
 fn number(field: &str, text: &str) -> Result<u64, ApiError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse().ok() } else { None };
-    number.ok_or_else(|| ApiError::invalid(field, format!("'{text}' is no whole number")))
+    number.filter(|number| *number <= NUMBER_MAX).ok_or_else(|| {
+        ApiError::invalid(field, format!("'{text}' is no whole number up to {NUMBER_MAX}"))
+    })
 }
 
 fn state(text: &str) -> Result<MessageState, ApiError> {

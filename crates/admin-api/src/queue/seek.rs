@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::text_schema::{NUMBER_MAX, moment};
 use crate::{ApiError, Timestamp};
 
 /// The body of a seek: one of the three.
@@ -14,6 +15,7 @@ pub struct SeekBody {
     pub offset: Option<u64>,
     /// To the first message that was stored then or later.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = moment)]
     pub time: Option<Timestamp>,
     /// To one of the ends.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +61,12 @@ impl SeekBody {
     /// # Errors
     /// Nothing is given, or more than one thing; the field is named.
     pub fn seek(&self) -> Result<Seek, ApiError> {
+        if self.offset.is_some_and(|offset| offset > NUMBER_MAX) {
+            return Err(ApiError::invalid("offset", format!("must be up to {NUMBER_MAX}")));
+        }
+        if self.time.is_some_and(|time| time.0.0 > NUMBER_MAX) {
+            return Err(ApiError::invalid("time", format!("must be up to {NUMBER_MAX}")));
+        }
         let given = [
             self.offset.map(|offset| ("offset", Seek::Offset(offset))),
             self.time.map(|time| ("time", Seek::Time(time))),
