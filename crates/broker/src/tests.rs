@@ -34,6 +34,7 @@ mod queues;
 mod retained;
 mod retained_crashes;
 mod retained_sessions;
+mod review;
 mod sessions;
 mod settling;
 mod shards;
