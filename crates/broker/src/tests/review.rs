@@ -177,3 +177,49 @@ p publish 1 work one id=2 dup up=message-id:7
 "#,
     );
 }
+
+#[test]
+fn what_was_gone_with_the_process_stays_gone_when_the_queue_gets_another_durability() {
+    check(
+        r#"
+create jobs work durability=memory
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+crash
+ledger jobs
+  enqueued=1 dropped=1
+change jobs durability=os
+crash
+ledger jobs
+  enqueued=1 dropped=1
+"#,
+    );
+}
+
+#[test]
+fn a_delayed_message_that_waits_for_room_is_not_overtaken_by_a_later_one() {
+    check(
+        r#"
+create jobs work max_messages=1
+p connect
+  p connack 00
+p publish 1 $delayed/1/work a id=1
+  p puback 1 00
+p publish 1 $delayed/2/work b id=2
+  p puback 2 00
+p publish 1 work one id=3
+  p puback 3 00
+wait 1950
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+  a publish 1 id=1 work one
+a puback 1
+wait 60
+  a publish 1 id=2 work a
+"#,
+    );
+}
