@@ -3,6 +3,7 @@
 
 mod alarm;
 mod backend;
+mod bounds;
 mod client;
 mod delayed;
 mod error;

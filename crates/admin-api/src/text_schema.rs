@@ -1,7 +1,7 @@
 //! How types that are texts in JSON look in the OpenAPI document.
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{DeadLetter, DurationText, SizeText, Timestamp};
@@ -29,21 +29,6 @@ texts! {
         None, "2026-11-24T10:37:00.000Z";
     DeadLetter = "Where dead letters go: `own` is the queue's own dead-letter queue, `none` is nowhere, else the name of a queue.",
         None, "own";
-}
-
-/// The largest whole number that the document admits: that of a signed integer of 64 bits.
-pub(crate) const NUMBER_MAX: u64 = i64::MAX as u64;
-
-/// A point in time that a request gives, or none.
-pub(crate) fn moment() -> Schema {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::String, Type::Integer, Type::Null]))
-        .description(Some("A point in time, RFC 3339, or milliseconds since 1970."))
-        .minimum(Some(0))
-        .maximum(Some(NUMBER_MAX))
-        .examples(["2026-11-24T10:37:00.000Z"])
-        .build()
-        .into()
 }
 
 fn text(description: &str, pattern: Option<&str>, example: &str) -> RefOr<Schema> {

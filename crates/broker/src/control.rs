@@ -59,6 +59,14 @@ pub enum ControlError {
         /// The limit.
         limit: usize,
     },
+    /// Dead letters would come back to the queue that gave them up.
+    #[error("dead letters of queue '{name}' would come back to it by way of '{by}'")]
+    DeadLettersReturn {
+        /// The queue.
+        name: String,
+        /// The queue that gives them back.
+        by: String,
+    },
     /// The log does not take the definition.
     #[error("the definition could not be stored: {0}")]
     NotStored(String),

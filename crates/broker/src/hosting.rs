@@ -60,6 +60,8 @@ pub(crate) struct Hosting {
     moving: Vec<SinkId>,
     /// When the engines were told the time, and what it was.
     told: Option<(Instant, u64)>,
+    /// When the wall clock was looked at.
+    looked: Instant,
     /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
     deadlines: BinaryHeap<Reverse<(Instant, SinkId)>>,
 }
@@ -76,6 +78,7 @@ impl Hosting {
             touched: Vec::new(),
             moving: Vec::new(),
             told: None,
+            looked: Instant::ZERO,
             deadlines: BinaryHeap::new(),
         }
     }
@@ -296,8 +299,8 @@ impl Hosting {
     /// The soonest moment at which an engine has something to do by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let Reverse((at, _)) = self.deadlines.peek()?;
-        let look = self.told.map(|(told, _)| told + CLOCK_LOOK);
-        Some(look.map_or(*at, |look| look.min(*at)))
+        let look = self.looked + CLOCK_LOOK;
+        Some(if self.told.is_some() { look.min(*at) } else { *at })
     }
 
     /// Tells the engines the time, if it is not what they think.
@@ -306,11 +309,12 @@ impl Hosting {
             let passed_ms = u64::try_from(turn.now.since(told).as_millis()).unwrap_or(u64::MAX);
             let derived = unix_ms.saturating_add(passed_ms);
             if derived.abs_diff(turn.unix_ms) <= CLOCK_DRIFT_MS {
-                self.told = Some((turn.now, turn.unix_ms));
+                self.looked = turn.now;
                 return;
             }
         }
         self.told = Some((turn.now, turn.unix_ms));
+        self.looked = turn.now;
         let sinks: Vec<SinkId> = self.queues.keys().copied().collect();
         for sink in sinks {
             if let Some(queue) = self.queues.get_mut(&sink) {

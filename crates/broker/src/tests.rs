@@ -22,6 +22,7 @@ mod mqtt311;
 mod mqtt5;
 mod outside;
 mod protection;
+mod queue_edges;
 mod queue_limits;
 mod queue_once;
 mod queue_operations;

@@ -79,7 +79,8 @@ impl PendingRecord {
     /// Whether a full log takes it still: it helps to free room, and needs little.
     #[must_use]
     pub const fn is_small(&self) -> bool {
-        let is_message = matches!(self.kind, RecordKind::Publish);
+        // That a delayed message was published is worth nothing without the message.
+        let is_message = matches!(self.kind, RecordKind::Publish | RecordKind::Delayed);
         !is_message && self.references == 0 && self.body_bytes <= SMALL_BODY_BYTES_MAX
     }
 

@@ -37,6 +37,9 @@ fn api_error(error: ControlError) -> ApiError {
         ControlError::NotStored(_) => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }
+        ControlError::DeadLettersReturn { .. } => {
+            ApiError::invalid("dead_letter", error.to_string())
+        }
         ControlError::Exists(_)
         | ControlError::BoundElsewhere { .. }
         | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::text_schema::NUMBER_MAX;
+use crate::bounds::NUMBER_MAX;
 use crate::{ApiError, PageRequest};
 
 /// Where a message stands.

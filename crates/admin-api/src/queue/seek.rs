@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::text_schema::{NUMBER_MAX, moment};
+use crate::bounds::{NUMBER_MAX, moment};
 use crate::{ApiError, Timestamp};
 
 /// The body of a seek: one of the three.

@@ -26,6 +26,8 @@ pub(crate) struct Moves {
     reading: Vec<Offset>,
     /// Of these, those whose record is on its way.
     written: BTreeSet<Offset>,
+    /// The next one to be tried: one that cannot leave must not keep others.
+    next: Offset,
     /// Nothing is tried until a timer, or somebody, says so.
     pub(crate) rests: bool,
 }
@@ -62,12 +64,14 @@ impl Moves {
         if !self.reading.is_empty() {
             return;
         }
-        let waiting = self.leaving.iter().filter(|(offset, _)| !self.written.contains(offset));
+        let behind = self.leaving.range(self.next..).chain(self.leaving.range(..self.next));
+        let waiting = behind.filter(|(offset, _)| !self.written.contains(offset));
         let (offsets, positions): (Vec<_>, Vec<_>) = waiting
             .take(READ_MESSAGES_MAX)
             .map(|(offset, leaving)| (*offset, Position::from_u64(leaving.at.0)))
             .unzip();
-        if !positions.is_empty() {
+        if let Some(last) = offsets.last() {
+            self.next = last.next();
             self.reading = offsets;
             turn.read(token, positions);
         }

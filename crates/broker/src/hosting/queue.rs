@@ -332,7 +332,7 @@ impl HostedQueue {
             };
             let Some(message) = self.forget(offset) else {
                 if self.engine.message(offset).is_none() {
-                    // It has gone meanwhile: its body will not come.
+                    // It was dropped while its body was on the way, and nobody needs that any more.
                     self.granted.pop_front();
                     continue;
                 }
@@ -420,7 +420,11 @@ impl HostedQueue {
     pub(crate) fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
         let Some(offset) = self.answered() else { return };
         let Some(message) = message else {
-            return self.damage(turn);
+            // One that has left may be gone from the disk.
+            if self.engine.message(offset).is_some() {
+                self.damage(turn);
+            }
+            return;
         };
         // It may have left while its body was on the way, or all consumers have.
         if !self.consumers.is_empty() && self.engine.message(offset).is_some() {

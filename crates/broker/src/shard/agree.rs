@@ -43,7 +43,7 @@ impl Disagreement {
 
 /// What its publisher says to queues.
 #[derive(Default)]
-struct Wishes {
+pub(super) struct Wishes {
     delay_ms: Option<u64>,
     message_id: Option<u128>,
 }
@@ -157,7 +157,7 @@ impl Shard {
     }
 }
 
-fn wishes(live: &Live<'_>) -> Result<Wishes, Box<Disagreement>> {
+pub(super) fn wishes(live: &Live<'_>) -> Result<Wishes, Box<Disagreement>> {
     let mut wishes = Wishes::default();
     for (name, value) in Properties::trusted(live.properties).user_properties() {
         match name {

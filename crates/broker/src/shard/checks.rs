@@ -42,6 +42,12 @@ impl Shard {
         Ok(())
     }
 
+    /// Timers that are set.
+    #[cfg(test)]
+    pub(crate) fn timers_len(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Checks that what is taken of queues' rooms is what is there; when nothing is on its way.
     ///
     /// # Errors

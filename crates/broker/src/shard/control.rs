@@ -11,8 +11,9 @@ use mqtt_types::TopicFilter;
 use slab::Slab;
 
 use super::Shard;
+use super::dead_letters::DEAD;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
-use crate::directory::{QueueDefinition, owner_of};
+use crate::directory::{DeadLetter, QueueDefinition, QueueProperties, owner_of};
 use crate::mail::Letter;
 use crate::record::{DefinitionRecord, decode_deleted, encode_deleted};
 
@@ -90,6 +91,31 @@ impl Shard {
         self.control.under_way.insert(request) as u64 | CONTROL_TOKEN
     }
 
+    /// Whether dead letters of a queue would come back to it.
+    fn dead_letters_return(
+        &self,
+        name: &str,
+        properties: &QueueProperties,
+    ) -> Result<(), ControlError> {
+        let mut next = properties.dead_letter.clone();
+        let mut by = name.to_owned();
+        // Longer chains than there are queues go round.
+        for _ in 0..=self.shared.directory.len() {
+            let target = match next {
+                DeadLetter::None => return Ok(()),
+                DeadLetter::Own => format!("{DEAD}{by}"),
+                DeadLetter::Queue(target) => target.into(),
+            };
+            if target == name {
+                return Err(ControlError::DeadLettersReturn { name: name.to_owned(), by });
+            }
+            let Some(queue) = self.shared.directory.get(&target) else { return Ok(()) };
+            next = queue.properties.dead_letter.clone();
+            by = target;
+        }
+        Ok(())
+    }
+
     fn check(&mut self, request: &ControlRequest) -> Check {
         let known = self.shared.directory.get(request.name());
         match (request, known) {
@@ -106,12 +132,18 @@ impl Shard {
                 | ControlRequest::Ensure { queue, .. }
                 | ControlRequest::EnsureDead { queue, .. },
                 None,
-            ) => self.define(queue),
+            ) => match self.dead_letters_return(&queue.name, &queue.properties) {
+                Ok(()) => self.define(queue),
+                Err(error) => Check::Answer(Err(error)),
+            },
             (ControlRequest::Change { change, .. }, Some(known)) => {
                 let mut properties =
                     change.properties.clone().unwrap_or_else(|| known.properties.clone());
                 if let Some(paused) = change.paused {
                     properties.config.paused = paused;
+                }
+                if let Err(error) = self.dead_letters_return(&known.name, &properties) {
+                    return Check::Answer(Err(error));
                 }
                 // Hashes that are kept must stay what they are; before the first one any seed will do.
                 let keyless = !known.properties.config.needs_keys();

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{AppendError, ReadError, RecordKind, ShardId, ShardSet};
 use mqtt_types::{Message, MessageHead, ReasonCode, TopicName};
-use stdx::UnixMillis;
+use stdx::{Instant, UnixMillis};
 
 use super::Shard;
+use super::agree::wishes;
 use super::live::Live;
 use super::publish::{Publisher, is_reserved};
+use super::refusals::Refusal;
 use crate::control::Reply;
 use crate::hosting::NO_TOKEN;
 use crate::ids::delayed_owner;
@@ -77,7 +79,8 @@ pub(crate) struct DelayedMessages {
     bytes: u64,
     /// Who cancelled those that are.
     cancelled: HashMap<u64, Reply<Result<(), DelayedError>>>,
-    has_timer: bool,
+    /// The soonest timer that is set.
+    timer: Option<Instant>,
 }
 
 impl DelayedMessages {
@@ -194,6 +197,16 @@ impl Shard {
                 return;
             }
         }
+        if let Err(disagreement) = wishes(live) {
+            // When it is due, nobody can be told.
+            return match publisher.packet_id {
+                Some(packet_id) => {
+                    let refusal = Refusal::Queues(disagreement);
+                    self.refuse_for(publisher, packet_id, live, &refusal, out);
+                }
+                None => self.refuse(publisher, ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, out),
+            };
+        }
         if self.has_no_room_for_delayed(live) {
             self.refuse(publisher, ReasonCode::QUOTA_EXCEEDED, out);
             return;
@@ -233,24 +246,31 @@ impl Shard {
     /// Takes one in from before a restart.
     pub(crate) fn restore_delayed(&mut self, delayed: Delayed, lying: Lying) {
         self.delayed.insert(delayed, lying);
-        if !std::mem::replace(&mut self.delayed.has_timer, true) {
-            self.timers.set(stdx::Instant::ZERO, Timer::Delayed);
-        }
+        self.wake_for_delayed(Instant::ZERO);
     }
 
-    /// Sets a timer for the first one. One that comes before an earlier timer gets another, which is harmless.
+    /// Sets a timer for the first one, unless one is set that is not later.
     fn watch_delayed(&mut self) {
         let Some(due) = self.delayed.first_due() else { return };
         let wait = UnixMillis(due).since(UnixMillis(self.turn.unix_ms)).min(LOOK);
-        self.delayed.has_timer = true;
-        self.timers.set(self.turn.now + wait, Timer::Delayed);
+        self.wake_for_delayed(self.turn.now + wait);
+    }
+
+    fn wake_for_delayed(&mut self, at: Instant) {
+        if self.delayed.timer.is_none_or(|timer| at < timer) {
+            self.delayed.timer = Some(at);
+            self.timers.set(at, Timer::Delayed);
+        }
     }
 
     /// Asks for the bodies of those whose time has come.
     pub(super) fn delayed_due(&mut self) {
+        if self.delayed.timer.is_some_and(|timer| timer <= self.turn.now) {
+            self.delayed.timer = None;
+        }
         if self.storage_refusal().is_some() {
             // They would miss the queues that should get them.
-            self.timers.set(self.turn.now + RETRY, Timer::Delayed);
+            self.wake_for_delayed(self.turn.now + RETRY);
             return;
         }
         for _ in 0..PUBLISH_MAX {
@@ -284,21 +304,31 @@ impl Shard {
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
                 // It is kept, for a time when there is room.
-                Ok(message) if self.queues_full_for(&message) => {
-                    let retry_ms = RETRY.as_millis() as u64;
-                    self.delayed.put_off(number, self.turn.unix_ms.saturating_add(retry_ms));
-                    self.watch_delayed();
+                Ok(message)
+                    if self.storage_refusal().is_some() || self.queues_full_for(&message) =>
+                {
+                    self.put_off(number);
                     continue;
                 }
                 Ok(message) => {
-                    if let Some(message) = published_now(&message, self.turn.unix_ms) {
-                        self.publish_message(&message, None, out);
+                    if let Some(message) = published_now(&message, self.turn.unix_ms)
+                        && !self.publish_message(&message, None, out)
+                    {
+                        self.put_off(number);
+                        continue;
                     }
                 }
                 Err(error) => tracing::error!(number, error, "delayed message lost: it is damaged"),
             }
             self.store_delayed_done(number);
         }
+    }
+
+    /// One that cannot be stored now is tried again.
+    fn put_off(&mut self, number: u64) {
+        let retry_ms = RETRY.as_millis() as u64;
+        self.delayed.put_off(number, self.turn.unix_ms.saturating_add(retry_ms));
+        self.watch_delayed();
     }
 
     fn store_delayed_done(&mut self, number: u64) {

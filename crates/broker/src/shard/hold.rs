@@ -2,6 +2,7 @@
 //! until there is room, or until they have waited long enough (contract, promise 1).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use mqtt_session::AckTicket;
 use mqtt_types::{Message, PacketId, ReasonCode, TopicName};
@@ -16,6 +17,9 @@ use crate::ids::ConnId;
 use crate::outbox::Outbox;
 use crate::record::MoreTargets;
 use crate::timers::Timer;
+
+/// How often it is looked for room.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A message that cannot be stored for now.
 pub(crate) struct Held {
@@ -46,6 +50,8 @@ pub(crate) struct HeldMessages(Option<Box<Queue>>);
 #[derive(Default)]
 struct Queue {
     messages: VecDeque<Held>,
+    /// When it is looked for room again.
+    look_at: Option<Instant>,
 }
 
 impl HeldMessages {
@@ -136,6 +142,18 @@ impl Shard {
             self.timers.set(until, Timer::Hold(conn));
         }
         state.held.push(Held { message, packet_id, until, place, due_ms });
+        self.look_at_held(conn);
+    }
+
+    /// Looks for room in a while, if that is not to happen anyway.
+    fn look_at_held(&mut self, conn: ConnId) {
+        let now = self.turn.now;
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(queue) = &mut state.held.0 else { return };
+        if queue.look_at.is_none_or(|at| at <= now) {
+            queue.look_at = Some(now + LOOK);
+            self.timers.set(now + LOOK, Timer::Hold(conn));
+        }
     }
 
     /// Takes held messages after all: there is room, or the hold has lasted long enough.
@@ -144,8 +162,8 @@ impl Shard {
             let is_new = held.place.is_none() && held.due_ms.is_none();
             let is_published_now = held.due_ms.is_none();
             let message = held.message.clone();
-            let no_room = is_new.then(|| self.retained_refusal(conn, &message)).flatten();
-            let full = is_published_now.then(|| self.queue_refusal(conn, &message)).flatten();
+            let no_room = is_new.then(|| self.retained_refusal(&message)).flatten();
+            let full = is_published_now.then(|| self.queue_refusal(&message)).flatten();
             let no_room = no_room.or(full);
             let refusal = self.storage_refusal().or(no_room);
             let Some(state) = self.conns.get_mut(conn) else { return };
@@ -160,7 +178,10 @@ impl Shard {
                     self.end_connection(conn, reason, None, out);
                     return;
                 }
-                (Some(_), false) => break,
+                (Some(_), false) => {
+                    self.look_at_held(conn);
+                    break;
+                }
             }
         }
         self.flush_acks(conn, out);

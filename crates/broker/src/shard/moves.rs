@@ -92,6 +92,7 @@ impl Shard {
         let Some(queue) = self.hosting.queue(sink) else { return };
         let definition = Arc::clone(&queue.definition);
         let offsets = queue.moves.take_read();
+        let mut is_kept_back = false;
         for (offset, record) in offsets.into_iter().zip(records) {
             let record = match record {
                 Err(ReadError::ShutDown) => return,
@@ -104,11 +105,14 @@ impl Shard {
             });
             match is_written {
                 Ok(true) => {}
-                Ok(false) => return self.move_later(sink),
+                Ok(false) => is_kept_back = true,
                 Err(error) => self.leaving_damaged(sink, &error),
             }
         }
-        self.hosting.move_on(sink);
+        match is_kept_back {
+            true => self.move_later(sink),
+            false => self.hosting.move_on(sink),
+        }
     }
 
     fn leaving_damaged(&mut self, sink: SinkId, error: &str) {

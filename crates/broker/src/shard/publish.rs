@@ -429,20 +429,23 @@ impl Shard {
         }
     }
 
-    /// Publishes a message that no connection waits for: a will, or one of the broker's own.
+    /// Publishes a message that no connection waits for: a will, or one of the broker's own. False when it could not be
+    /// stored for all that should have it.
     pub(super) fn publish_message<O: Outbox>(
         &mut self,
         message: &Message,
         publisher: Option<SessionId>,
         out: &mut O,
-    ) {
+    ) -> bool {
         if is_reserved(message.topic()) {
             self.counts.publishes_refused_total += 1;
-            return;
+            return true;
         }
+        let unstored = self.counts.unstored_qos0_total;
         if let Some(mut live) = Live::of(message, publisher, self.turn.unix_ms) {
             self.take(&mut live, None, out);
         }
+        unstored == self.counts.unstored_qos0_total
     }
 }
 

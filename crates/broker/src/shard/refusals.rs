@@ -8,12 +8,9 @@ use super::agree::Disagreement;
 use super::live::Live;
 use super::outside::is_outside;
 use super::publish::Publisher;
+use super::state::Conn;
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
-use crate::timers::Timer;
-
-/// How often it is looked for room for held messages.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Why a message is not taken.
 pub(super) enum Refusal {
@@ -68,22 +65,15 @@ impl Shard {
         };
         let conn = publisher.conn;
         let reason = disagreement.reason_code();
-        if !is_outside(conn) {
-            if self.conns.get(conn).is_some_and(|state| state.connection.version().is_v5()) {
-                self.refusals.note(conn, packet_id, disagreement.to_string());
-            } else {
-                self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
-            }
+        let hears_why = |state: &Conn| state.connection.version().is_v5();
+        if !is_outside(conn) && self.conns.get(conn).is_some_and(hears_why) {
+            self.refusals.note(conn, packet_id, disagreement.to_string());
         }
         self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
     }
 
-    /// Why a held message cannot be taken yet, when that is for a queue to say. It is looked at again.
-    pub(super) fn queue_refusal(&mut self, conn: ConnId, held: &Message) -> Option<ReasonCode> {
-        if !self.queues_full_for(held) {
-            return None;
-        }
-        self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
-        Some(ReasonCode::QUOTA_EXCEEDED)
+    /// Why a held message cannot be taken yet, when that is for a queue to say.
+    pub(super) fn queue_refusal(&mut self, held: &Message) -> Option<ReasonCode> {
+        self.queues_full_for(held).then_some(ReasonCode::QUOTA_EXCEEDED)
     }
 }

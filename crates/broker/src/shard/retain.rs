@@ -15,7 +15,6 @@ use super::relics::Relics;
 use super::replay::Reading;
 use crate::alarms::RETAINED_FULL;
 use crate::hosting::NO_TOKEN;
-use crate::ids::ConnId;
 use crate::outbox::Outbox;
 use crate::record::{MoreTargets, PublishRecord};
 use crate::retained::{Change, NoRoom};
@@ -81,19 +80,14 @@ impl Shard {
             let setting = no_room.setting();
             let text = format!("retained message not kept: {setting} is reached");
             self.refusals.note(conn, packet_id, text);
-        } else {
-            self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
         }
         self.refuse_or_hold(publisher, packet_id, live, (ReasonCode::QUOTA_EXCEEDED, None), out);
     }
 
-    /// Why a held message cannot be taken yet, beside the disk. It is looked at again.
-    pub(super) fn retained_refusal(&mut self, conn: ConnId, held: &Message) -> Option<ReasonCode> {
-        if !held.head().retain || self.shared.retained.has_room(held) {
-            return None;
-        }
-        self.timers.set(self.turn.now + LOOK, Timer::Hold(conn));
-        Some(ReasonCode::QUOTA_EXCEEDED)
+    /// Why a held message cannot be taken yet, beside the disk.
+    pub(super) fn retained_refusal(&self, held: &Message) -> Option<ReasonCode> {
+        let has_room = !held.head().retain || self.shared.retained.has_room(held);
+        (!has_room).then_some(ReasonCode::QUOTA_EXCEEDED)
     }
 
     /// A change of a retained message that came from here is in the log.

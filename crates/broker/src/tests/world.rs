@@ -154,6 +154,11 @@ impl World {
         self.settle()
     }
 
+    /// The wall clock is set forwards by so many milliseconds.
+    pub(super) fn set_clock_by(&mut self, milliseconds: i64) {
+        self.set_by_ms += milliseconds;
+    }
+
     /// Hands a command over and lets nothing happen yet.
     pub(super) fn quietly(&mut self, line: &str) {
         self.client_command(&Words::of(line));
