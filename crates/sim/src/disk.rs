@@ -133,6 +133,7 @@ impl Machine {
         let mut dice = Dice::new(seed);
         inner.files.iter_mut().for_each(|file| file.lose_power(&mut dice));
         inner.names.lose_power(&mut dice);
+        inner.note_lost();
         inner.spare_tail();
     }
 

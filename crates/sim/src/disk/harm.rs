@@ -17,6 +17,8 @@ pub(super) struct Harm {
     right: Vec<u8>,
     /// What is there instead.
     wrong: Vec<u8>,
+    /// Whether all of it was written over, in the cache.
+    written_over: bool,
 }
 
 impl Inner {
@@ -71,7 +73,7 @@ impl Inner {
         let wrong = vec![inode.durable[offset]];
         let said = format!("bit {bit:#04x} of {} at {offset} flips", path.display());
         self.was_harmed = true;
-        self.harms.push(Harm { path, file, offset, right, wrong });
+        self.harms.push(Harm { path, file, offset, right, wrong, written_over: false });
         Some(said)
     }
 
@@ -116,9 +118,29 @@ impl Inner {
             offset: from,
             right: there,
             wrong,
+            written_over: false,
         });
-        self.harms.push(Harm { path, file, offset: start, right, wrong: before });
+        let wrong = before;
+        self.harms.push(Harm { path, file, offset: start, right, wrong, written_over: false });
         Some(format!("sector {sector} is written to {} at {} instead", other.display(), goes.start))
+    }
+
+    /// Bytes are written to the cache of a file.
+    pub(super) fn note_written(&mut self, file: usize, place: std::ops::Range<usize>) {
+        for harm in self.harms.iter_mut().filter(|harm| harm.file == file) {
+            let end = harm.offset + harm.wrong.len();
+            harm.written_over |= place.start <= harm.offset && end <= place.end;
+        }
+    }
+
+    /// A file was synced: what was written over is right, also if it is the same as what had gone astray there.
+    pub(super) fn note_synced(&mut self, file: usize) {
+        self.harms.retain(|harm| harm.file != file || !harm.written_over);
+    }
+
+    /// What was not synced is gone.
+    pub(super) fn note_lost(&mut self) {
+        self.harms.iter_mut().for_each(|harm| harm.written_over = false);
     }
 
     /// After the sync: what went astray is where it should not be.

@@ -209,6 +209,8 @@ impl HostFile for SimulatedFile {
                 return Err(no_answer());
             }
             inner.files[self.file].write(offset as usize, &bytes);
+            let start = offset as usize;
+            inner.note_written(self.file, start..start + bytes.len());
             power
         })
     }
@@ -234,6 +236,7 @@ impl HostFile for SimulatedFile {
                 inner.newest = Some(self.file);
             }
             inner.files[self.file].sync();
+            inner.note_synced(self.file);
             inner.settle_stray();
             Ok(())
         })
