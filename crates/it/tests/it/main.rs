@@ -8,6 +8,7 @@ mod damage;
 mod dead_letters;
 mod fleet;
 mod full_disk;
+mod half_open;
 mod listeners;
 mod openapi;
 mod operator;
