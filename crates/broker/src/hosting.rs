@@ -6,8 +6,7 @@ pub(crate) mod operate;
 mod queue;
 pub(crate) mod watch;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,8 +61,8 @@ pub(crate) struct Hosting {
     told: Option<(Instant, u64)>,
     /// When the wall clock was looked at.
     looked: Instant,
-    /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
-    deadlines: BinaryHeap<Reverse<(Instant, SinkId)>>,
+    /// When engines have something to do by themselves: each queue's soonest deadline, which is its `timer`.
+    deadlines: BTreeSet<(Instant, SinkId)>,
 }
 
 impl Hosting {
@@ -79,7 +78,7 @@ impl Hosting {
             moving: Vec::new(),
             told: None,
             looked: Instant::ZERO,
-            deadlines: BinaryHeap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 
@@ -113,6 +112,9 @@ impl Hosting {
     /// Lets a queue go, with all that is in it. Its consumers are told.
     pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
         let Some(queue) = self.queues.remove(&sink) else { return };
+        if let Some(timer) = queue.timer {
+            self.deadlines.remove(&(timer, sink));
+        }
         let leaving = queue.moves.leaving().values().map(|leaving| leaving.at);
         let here = queue.engine.stored().chain(queue.engine.kept());
         for at in here.map(|(_, at)| at).chain(leaving) {
@@ -274,8 +276,10 @@ impl Hosting {
         if let Some(deadline) = queue.engine.next_deadline()
             && queue.timer.is_none_or(|timer| deadline < timer)
         {
-            queue.timer = Some(deadline);
-            self.deadlines.push(Reverse((deadline, sink)));
+            if let Some(later) = queue.timer.replace(deadline) {
+                self.deadlines.remove(&(later, sink));
+            }
+            self.deadlines.insert((deadline, sink));
         }
     }
 
@@ -298,7 +302,7 @@ impl Hosting {
 
     /// The soonest moment at which an engine has something to do by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let Reverse((at, _)) = self.deadlines.peek()?;
+        let (at, _) = self.deadlines.first()?;
         let look = self.looked + CLOCK_LOOK;
         Some(if self.told.is_some() { look.min(*at) } else { *at })
     }
@@ -382,15 +386,12 @@ impl Hosting {
     /// Lets the engines do what is due.
     pub(crate) fn tick(&mut self, turn: &mut Turn) {
         self.tell_clock(turn);
-        while let Some(&Reverse((at, sink))) = self.deadlines.peek() {
+        while let Some(&(at, sink)) = self.deadlines.first() {
             if at > turn.now {
                 return;
             }
-            self.deadlines.pop();
-            let Some(queue) = self.queues.get_mut(&sink).filter(|queue| queue.timer == Some(at))
-            else {
-                continue;
-            };
+            self.deadlines.pop_first();
+            let Some(queue) = self.queues.get_mut(&sink) else { continue };
             queue.timer = None;
             queue.handle(Input::Tick, turn);
             self.note(sink);
@@ -423,6 +424,10 @@ impl Hosting {
     /// Checks the engines, that accounts balance, and that no more is kept in memory than is waiting.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
+        let timers = self.queues.values().filter(|queue| queue.timer.is_some()).count();
+        if self.deadlines.len() != timers {
+            return Err(format!("{} deadlines for {timers} timers", self.deadlines.len()));
+        }
         self.queues.values().try_for_each(HostedQueue::check)
     }
 

@@ -91,7 +91,8 @@ impl Shard {
     pub(super) fn leaving_read(&mut self, sink: SinkId, records: Vec<Result<Bytes, ReadError>>) {
         let Some(queue) = self.hosting.queue(sink) else { return };
         let definition = Arc::clone(&queue.definition);
-        let offsets = queue.moves.take_read();
+        let bytes = records.iter().flatten().map(Bytes::len).sum();
+        let offsets = queue.moves.take_read(bytes);
         let mut is_kept_back = false;
         for (offset, record) in offsets.into_iter().zip(records) {
             let record = match record {

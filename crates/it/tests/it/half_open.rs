@@ -39,10 +39,12 @@ fn peers_whose_packets_vanish_are_found_out() {
     let publish = [&["pub"][..], &here, &["-t", "owing", "-m", "unacknowledged", "-q", "1"]];
     let _ = weir.command(&publish.concat(), "");
     until("nobody", || connected(&weir).is_empty().then_some(()));
-    // None of them has gone by itself.
-    for peer in &mut peers {
+    // Who does not ask whether the broker is there has not gone by itself.
+    for peer in &mut peers[..2] {
         assert!(peer.try_wait().expect("it can be asked").is_none(), "a peer has ended");
-        peer.kill().expect("it ends");
+    }
+    for peer in &mut peers {
+        let _ = peer.kill();
         peer.wait().expect("it ends");
     }
 }
