@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{QUEUES, SESSIONS, TOPICS, leads_to};
+use crate::plan::{SESSIONS, TOPICS, leads_to};
+use crate::queues::{DEAD, DYING, Kind, QUEUES};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -58,6 +59,8 @@ struct Queue {
 pub(crate) struct Auditor {
     messages: Vec<Message>,
     queues: Vec<Queue>,
+    /// The dead letters that came: where they died, and where they are.
+    dead: BTreeMap<u64, u64>,
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
     /// By listener and its connection, publisher and topic: the newest message.
@@ -76,6 +79,7 @@ impl Auditor {
         Self {
             messages: Vec::new(),
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
+            dead: BTreeMap::new(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
@@ -156,7 +160,7 @@ impl Auditor {
         (number, offset, attempt): (u32, u64, u32),
         consumer: (usize, u32),
     ) {
-        let name = QUEUES[queue].0;
+        let name = QUEUES[queue].name;
         let message = &self.messages[number as usize];
         assert!(
             message.answer != Answer::Refused,
@@ -181,12 +185,44 @@ impl Auditor {
             "message {number} at QoS {} is stored {copies} times in queue {name}",
             message.qos
         );
-        if is_first {
-            self.check_order(queue, number, offset);
-            if QUEUES[queue].0 == "solo" {
+        assert!(
+            queue != DYING || !self.dead.contains_key(&offset),
+            "message {number} at {offset} was given up, and comes again (attempt {attempt})"
+        );
+        match QUEUES[queue].kind {
+            // It has what died in the order of dying.
+            Kind::Dead => {}
+            _ if !is_first => {}
+            Kind::Alone => {
+                self.check_order(queue, number, offset);
                 self.check_first_deliveries(queue, offset, consumer);
             }
+            _ => self.check_order(queue, number, offset),
         }
+    }
+
+    /// A dead letter has come, which says where it died.
+    pub(crate) fn died(&mut self, number: u32, offset: u64, died_at: u64) {
+        let known = &self.queues[DYING];
+        let was = known.by_offset.get(&died_at);
+        assert!(
+            was.is_none_or(|was| *was == number),
+            "message {number} died at {died_at}, where {was:?} was"
+        );
+        assert!(
+            known.accepted.get(&died_at) != Some(&true),
+            "message {number} at {died_at} was settled and recorded, and is a dead letter"
+        );
+        let before = self.dead.insert(died_at, offset);
+        assert!(
+            before.is_none_or(|before| before == offset),
+            "message {number} died once and is a dead letter at {before:?} and at {offset}"
+        );
+    }
+
+    /// Whether a message has come from that queue.
+    pub(crate) fn has_come_from(&self, queue: usize) -> bool {
+        !self.queues[queue].by_offset.is_empty()
     }
 
     /// Per publisher and topic, a queue keeps publish order.
@@ -205,7 +241,7 @@ impl Auditor {
             assert!(
                 *other == number || (*other < number) == (*first < offset),
                 "queue {} has message {number} at {offset} and {other} at {first}: out of order",
-                QUEUES[queue].0
+                QUEUES[queue].name
             );
         }
     }
@@ -322,15 +358,15 @@ impl Auditor {
     pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
             let number = number as u32;
-            let targets = QUEUES
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, filter))| leads_to(TOPICS[message.topic], filter));
-            let mut came: Vec<(String, bool)> = targets
-                .map(|(n, (name, _))| {
-                    (format!("queue {name}"), self.queues[n].offsets.contains_key(&number))
-                })
-                .collect();
+            let has_come = |n: usize| self.queues[n].offsets.contains_key(&number);
+            let mut came: Vec<(String, bool)> = Vec::new();
+            for (n, of) in QUEUES.iter().enumerate() {
+                // What the ring has dropped does not come.
+                if of.kind != Kind::Ring && leads_to(TOPICS[message.topic], of.filter) {
+                    let has_died = n == DYING && has_come(DEAD);
+                    came.push((format!("queue {}", of.name), has_come(n) || has_died));
+                }
+            }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {
                 came.extend(message.sessions.iter().map(|session| {
@@ -351,7 +387,7 @@ impl Auditor {
 
     /// How many messages were acknowledged, and how many of a queue were accepted for sure.
     pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
-        let filter = QUEUES[queue].1;
+        let filter = QUEUES[queue].filter;
         let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
         let taken = self
             .messages
@@ -363,7 +399,8 @@ impl Auditor {
 
     /// A queue has taken no more messages than were sent.
     pub(crate) fn most(&self, queue: usize) -> u64 {
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], QUEUES[queue].1);
+        let filter = QUEUES[if queue == DEAD { DYING } else { queue }].filter;
+        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
     }
 

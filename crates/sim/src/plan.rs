@@ -2,6 +2,7 @@
 //! It must not know what comes of them.
 
 use crate::dice::Dice;
+use crate::queues::QUEUES;
 
 /// Clients that publish; the last one speaks 3.1.1.
 pub(crate) const PUBLISHERS: usize = 4;
@@ -9,12 +10,10 @@ pub(crate) const PUBLISHERS: usize = 4;
 pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
-/// Queues with their filters. The last one has one consumer at most.
-pub(crate) const QUEUES: [(&str, &str); 3] = [("one", "t/+"), ("two", "t/both"), ("solo", "t/+")];
 /// Topics: one leads to all queues, and the last one to nobody.
 pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
 
-/// Whether a message for that topic is one for a filter of [`QUEUES`].
+/// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
     topic == filter || filter == "t/+" && topic.starts_with("t/")
 }
@@ -166,7 +165,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
         24 => Step::Unsubscribe { consumer, queue },
         25..30 => {
-            let code = dice.one_of(&[0, 0, 0, 0x97, 0x80]);
+            let code = dice.one_of(&[0, 0, 0, 0x97, 0x80, 0x99]);
             Step::Answer { client, nth: dice.below(4), code }
         }
         30..34 => Step::AnswerAll { client },

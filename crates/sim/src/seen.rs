@@ -9,13 +9,14 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 18] = [
+    pub const MUST: [&'static str; 20] = [
         "acknowledged",
         "checkpoint",
         "clock set",
         "consumer accepts",
         "consumer refuses",
         "damage met in reading",
+        "dead letter comes",
         "log failed",
         "log full",
         "message for nobody",
@@ -28,6 +29,7 @@ impl Seen {
         "process killed",
         "segment trimmed",
         "start refused",
+        "the oldest is dropped",
     ];
 
     pub(crate) fn note(&mut self, what: &'static str, times: u64) {

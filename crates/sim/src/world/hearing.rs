@@ -5,7 +5,8 @@ use mqtt_types::ReasonCode;
 
 use super::World;
 use crate::client::{Lease, Role};
-use crate::plan::{CONSUMERS, PUBLISHERS, QUEUES, leads_to};
+use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
+use crate::queues::{DEAD, Kind, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -175,11 +176,16 @@ impl World {
             (Role::Reader, None) => self.auditor.kept(message, delivery.is_retained),
             (Role::Live, None) => self.auditor.live((n, connection), message),
             (Role::Consumer, Some((name, offset, attempt))) => {
-                let number = QUEUES.iter().position(|(of, _)| of == name).expect("a queue of ours");
+                let number = number_of(name);
                 self.say(format!(
                     "c{} gets {message} of {name} at {offset}, attempt {attempt}",
                     n - PUBLISHERS
                 ));
+                if number == DEAD {
+                    let died_at = delivery.died_at.expect("a dead letter says where it died");
+                    self.auditor.died(message, *offset, died_at);
+                    self.seen.note("dead letter comes", 1);
+                }
                 self.auditor.consumed(number, (message, *offset, *attempt), (n, connection));
                 queue = Some((number, *offset));
             }
@@ -203,8 +209,13 @@ impl World {
             return;
         }
         let Lease { id, qos, message, queue } = self.clients[n].leases.remove(nth);
-        // Only a queue's consumer refuses.
-        let code = if queue.is_some() { code } else { 0 };
+        // Only a queue's consumer refuses, and only one queue has dead letters.
+        let code = match queue.map(|(queue, _)| QUEUES[queue].kind) {
+            None => 0,
+            Some(Kind::Dying) => code,
+            Some(_) if code == 0x99 => 0x80,
+            Some(_) => code,
+        };
         if queue.is_some() {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
         }

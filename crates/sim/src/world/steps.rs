@@ -6,7 +6,8 @@ use log_disk::Worker;
 use super::World;
 use crate::client::{Open, Role};
 use crate::message;
-use crate::plan::{LIVE, PUBLISHERS, QUEUES, Step, TOPICS};
+use crate::plan::{LIVE, PUBLISHERS, Step, TOPICS};
+use crate::queues::{Kind, QUEUES};
 use crate::wire;
 
 /// A publisher has no more open than that.
@@ -96,12 +97,12 @@ impl World {
         let n = PUBLISHERS + consumer;
         self.connect(n);
         let is_taken = self.clients.iter().any(|client| client.consumes.contains(&queue));
-        if !self.clients[n].is_greeted || QUEUES[queue].0 == "solo" && is_taken {
+        if !self.clients[n].is_greeted || QUEUES[queue].kind == Kind::Alone && is_taken {
             return;
         }
         self.clients[n].consumes.insert(queue);
         let id = self.clients[n].next_id();
-        self.send(n, wire::subscribe(id, &format!("$queue/{}", QUEUES[queue].0), qos));
+        self.send(n, wire::subscribe(id, &QUEUES[queue].address(), qos));
     }
 
     /// Ends a subscription. What is on its way then is heard, and is the queue's again: the client is lost to it at once.
@@ -114,7 +115,7 @@ impl World {
             socket.is_blocked = false;
         }
         let id = self.clients[n].next_id();
-        self.send(n, wire::unsubscribe(id, &format!("$queue/{}", QUEUES[queue].0)));
+        self.send(n, wire::unsubscribe(id, &QUEUES[queue].address()));
         self.run();
         self.listen();
         self.clients[n].leases.retain(|lease| lease.queue.is_none_or(|(of, _)| of != queue));
@@ -139,6 +140,7 @@ impl World {
                 }
             }
             if !busy {
+                self.check_bounds();
                 return self.note_state();
             }
         }
