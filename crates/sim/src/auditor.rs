@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
 use crate::plan::{SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, QUEUES};
+use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -54,6 +54,17 @@ struct Queue {
     newest_of_alone: Option<(usize, u32, u64)>,
 }
 
+/// What an operator was told.
+#[derive(Default, Debug)]
+struct Operated {
+    /// So many messages were purged for sure.
+    purged: u64,
+    /// Offsets that were purged and never come.
+    swept: BTreeSet<u64>,
+    /// Offsets that were set back and have not come since.
+    awaited: BTreeSet<u64>,
+}
+
 /// Keeps account of what was promised.
 #[derive(Debug)]
 pub(crate) struct Auditor {
@@ -63,6 +74,7 @@ pub(crate) struct Auditor {
     dead: BTreeMap<u64, u64>,
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
+    operated: Operated,
     /// By listener and its connection, publisher and topic: the newest message.
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
@@ -80,6 +92,7 @@ impl Auditor {
             messages: Vec::new(),
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
             dead: BTreeMap::new(),
+            operated: Operated::default(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
@@ -171,6 +184,13 @@ impl Auditor {
             known.accepted.get(&offset) != Some(&true),
             "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
         );
+        if queue == OPERATED {
+            self.operated.awaited.remove(&offset);
+            assert!(
+                !self.operated.swept.contains(&offset),
+                "message {number} at {offset} was purged, and comes (attempt {attempt})"
+            );
+        }
         known.forgotten.remove(&offset);
         let before = known.by_offset.insert(offset, number);
         assert!(
@@ -218,6 +238,52 @@ impl Auditor {
             before.is_none_or(|before| before == offset),
             "message {number} died once and is a dead letter at {before:?} and at {offset}"
         );
+    }
+
+    /// Somebody purges: what was set back and has not come may be gone.
+    pub(crate) fn may_be_purged(&mut self) {
+        self.operated.awaited.clear();
+    }
+
+    /// Somebody sets the queue back: what was settled from there on may come again. Gives what was settled there for sure.
+    pub(crate) fn may_be_set_back(&mut self, to: u64) -> BTreeSet<u64> {
+        let accepted = &mut self.queues[OPERATED].accepted;
+        let back = accepted.split_off(&to);
+        self.queues[OPERATED].forgotten.extend(back.keys());
+        let settled = back.into_iter().filter(|(_, recorded)| *recorded);
+        settled.map(|(offset, _)| offset).collect()
+    }
+
+    /// So many were purged; all before that offset that had not come, if it says so.
+    pub(crate) fn purged(&mut self, count: u64, before: Option<u64>) {
+        self.operated.purged += count;
+        let known = &self.queues[OPERATED];
+        let never = (0..before.unwrap_or(0)).filter(|offset| !known.by_offset.contains_key(offset));
+        self.operated.swept.extend(never);
+    }
+
+    /// The queue is set back, durably.
+    pub(crate) fn set_back(&mut self, to: u64, settled: BTreeSet<u64>, restored: u64) {
+        let known = &self.queues[OPERATED];
+        assert!(
+            restored as usize >= settled.len(),
+            "{restored} are set back to {to}, and {} were settled there",
+            settled.len()
+        );
+        // Those that have been accepted anew meanwhile have come.
+        let open = settled.into_iter().filter(|offset| !known.accepted.contains_key(offset));
+        self.operated.awaited.extend(open);
+    }
+
+    /// What must be counted as purged.
+    pub(crate) const fn purged_at_least(&self) -> u64 {
+        self.operated.purged
+    }
+
+    /// All that was set back has come again.
+    pub(crate) fn check_set_back(&self) {
+        let awaited = &self.operated.awaited;
+        assert!(awaited.is_empty(), "offsets {awaited:?} were set back, and never came again");
     }
 
     /// Whether a message has come from that queue.
@@ -361,8 +427,9 @@ impl Auditor {
             let has_come = |n: usize| self.queues[n].offsets.contains_key(&number);
             let mut came: Vec<(String, bool)> = Vec::new();
             for (n, of) in QUEUES.iter().enumerate() {
-                // What the ring has dropped does not come.
-                if of.kind != Kind::Ring && leads_to(TOPICS[message.topic], of.filter) {
+                // What the ring has dropped does not come, nor does what was purged.
+                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
+                if is_kept && leads_to(TOPICS[message.topic], of.filter) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }

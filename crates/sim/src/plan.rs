@@ -77,6 +77,12 @@ pub(crate) enum Step {
         is_slow: bool,
     },
     Checkpoint,
+    /// An operator removes what waits in a queue.
+    Purge,
+    /// An operator lets a queue go on elsewhere.
+    Seek {
+        hundredths: u64,
+    },
     /// A message must run live while nothing can be stored.
     LiveProbe {
         publisher: usize,
@@ -155,7 +161,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let queue = dice.below(QUEUES.len());
     let publisher = dice.below(PUBLISHERS);
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(60) {
+    match dice.below(62) {
         0..20 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
@@ -180,6 +186,8 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         55 => Step::Slow { is_slow: dice.one_in(2) },
         56 => Step::Checkpoint,
         57 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
+        60 => Step::Purge,
+        61 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
         _ => Step::LiveProbe { publisher, bytes },
     }
 }

@@ -1,5 +1,7 @@
 //! The queues of a simulation, and what each is there for. It must not know what happens to them.
 
+use std::time::Duration;
+
 use broker::QueueProperties;
 use queue_engine::Overflow;
 
@@ -15,6 +17,8 @@ pub(crate) enum Kind {
     Dead,
     /// Keeps the newest few.
     Ring,
+    /// Keeps what was settled, and an operator purges it and sets it back.
+    Operated,
 }
 
 /// A queue.
@@ -31,17 +35,19 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 6] = [
+pub(crate) const QUEUES: [QueueOf; 7] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
     queue("dying", "t/+", Kind::Dying),
     queue("dead:dying", "", Kind::Dead),
     queue("ring", "t/+", Kind::Ring),
+    queue("operated", "t/+", Kind::Operated),
 ];
-/// The places of two of them.
+/// The places of some of them.
 pub(crate) const DYING: usize = 3;
 pub(crate) const DEAD: usize = 4;
+pub(crate) const OPERATED: usize = 6;
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
 
@@ -68,6 +74,7 @@ impl QueueOf {
                 properties.config.max_messages = Some(RING_MAX);
                 properties.config.overflow = Overflow::DropOldest;
             }
+            Kind::Operated => properties.config.keep_settled = Duration::from_secs(1_000_000),
             Kind::Plain | Kind::Alone | Kind::Dead => {}
         }
         properties

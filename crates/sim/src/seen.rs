@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 20] = [
+    pub const MUST: [&'static str; 22] = [
         "acknowledged",
         "checkpoint",
         "clock set",
@@ -24,6 +24,8 @@ impl Seen {
         "message refused or held by a full log",
         "message resent",
         "message runs live while nothing is stored",
+        "operator purges",
+        "operator sets back",
         "power cut",
         "power cut in the middle",
         "process killed",

@@ -3,6 +3,7 @@
 
 mod ends;
 mod hearing;
+mod operating;
 mod steps;
 
 use broker::Config;
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) auditor: Auditor,
     pub(crate) trace: Vec<String>,
     pub(crate) seen: Seen,
+    /// What an operator waits for.
+    asked: Vec<operating::Asked>,
     /// Lengths of the messages that were published.
     sizes: Vec<usize>,
     conns: u32,
@@ -60,6 +63,7 @@ impl World {
             auditor: Auditor::new(),
             trace: Vec::new(),
             seen: Seen::default(),
+            asked: Vec::new(),
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,

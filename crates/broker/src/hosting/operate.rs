@@ -42,6 +42,13 @@ impl Hosting {
         purged
     }
 
+    /// Logs what has left a queue so far, if only to say that nothing has.
+    pub(crate) fn seal(&mut self, sink: SinkId, token: u64, turn: &mut Turn) {
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.log(None, ShardSet::single(turn.shard), token, turn);
+        }
+    }
+
     /// Makes what is kept from an offset on ready again, and logs it if there was something. Gives how many are back.
     pub(crate) fn rewind(&mut self, sink: SinkId, to: Offset, token: u64, turn: &mut Turn) -> u64 {
         let Some(queue) = self.queues.get_mut(&sink) else { return 0 };

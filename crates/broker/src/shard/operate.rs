@@ -80,12 +80,15 @@ struct Job {
 /// What a job does next.
 ///
 /// ```text
-/// seek: Rewind, from the end down to the target ──▶ Purge, from the start up to it ──▶ answered
-/// purge: Purge, from the start up to what was the end ──▶ answered
+/// seek: Rewind, from the end down to the target ──▶ Purge, from the start up to it ──▶ Seal ──▶ answered
+/// purge: Purge, from the start up to what was the end ──▶ Seal ──▶ answered
 /// ```
+/// The record of `Seal` is behind all that has left the queue, by whatever hand: when that is stored, nothing of it comes
+/// back.
 enum Stage {
     Rewind { down_from: Offset },
     Purge { next: Offset, end: Offset, meant: Meant },
+    Seal { is_written: bool },
 }
 
 /// Who waits for a job.
@@ -235,7 +238,10 @@ impl Shard {
             Stage::Purge { next, end, meant } => {
                 let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
                 let from = queue.engine.first_here(*next).filter(|from| from < end);
-                let Some(from) = from else { return Progress::Done };
+                let Some(from) = from else {
+                    job.stage = Stage::Seal { is_written: false };
+                    return Progress::Idle;
+                };
                 if meant.filter.is_some() {
                     return self.read_to_purge(key, from);
                 }
@@ -248,6 +254,12 @@ impl Shard {
                 let purged = self.hosting.purge(job.sink, scope, token, &mut self.turn);
                 job.purged += purged;
                 purged
+            }
+            Stage::Seal { is_written: true } => return Progress::Done,
+            Stage::Seal { is_written } => {
+                *is_written = true;
+                self.hosting.seal(job.sink, token, &mut self.turn);
+                return Progress::Waits;
             }
         };
         if done > 0 { Progress::Waits } else { Progress::Idle }

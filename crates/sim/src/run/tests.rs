@@ -55,3 +55,21 @@ fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
         }
     }
 }
+
+/// A segment whose first write was interrupted is emptied at a start that is interrupted too: the zeros were read at the next one,
+/// and vanished with the power.
+#[test]
+fn what_a_start_emptied_stays_empty() {
+    for before in 1..4 {
+        for operations in 0..8 {
+            for lost in power_cuts() {
+                let fill = [publish(3000), Step::Run].repeat(before);
+                let interrupted = [Step::FailWrite, publish(3000), Step::Run];
+                // The next start is killed after so many operations, the machine goes on.
+                let off = Step::Crash { power: true, seed: 4 + 8 * operations };
+                let again = [publish(10), Step::Run, Step::FailSync, publish(10), Step::Run, lost];
+                check(&[&fill[..], &interrupted, &[off], &again].concat());
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use log_api::{Log, LogState};
 use super::World;
 use crate::node::Node;
 use crate::plan::{LIVE, PUBLISHERS};
-use crate::queues::{DEAD, DYING, Kind, QUEUES, QueueOf, RING_MAX};
+use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
@@ -25,6 +25,7 @@ impl World {
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
         (self.is_slow, self.failed_at) = (false, None);
+        self.asked.clear();
         if seed.is_multiple_of(4) {
             // That may happen once more while it starts.
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
@@ -87,12 +88,13 @@ impl World {
                 continue;
             };
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
-            let nowhere = ledger.expired + ledger.replaced + ledger.purged;
+            let nowhere = ledger.expired + ledger.replaced;
+            let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
             let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
             self.seen.note("the oldest is dropped", ledger.dropped);
             assert!(
-                nowhere + dropped + died == 0 && ledger.enqueued <= self.auditor.most(n),
+                nowhere + purged + dropped + died == 0 && ledger.enqueued <= self.auditor.most(n),
                 "queue {name} counts what never happened: {ledger:?}"
             );
             let (taken, settled) = self.auditor.least(n);
@@ -106,6 +108,8 @@ impl World {
         let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
         let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
         assert!(arrived <= died, "{died} have died, and {arrived} dead letters were stored");
+        let (purged, least) = (ledger(OPERATED).purged, self.auditor.purged_at_least());
+        assert!(purged >= least, "{least} were purged, and {purged} are counted after a crash");
     }
 
     /// What must hold of queues whenever nothing is under way.
@@ -136,6 +140,7 @@ impl World {
         self.listen();
         self.auditor.check_complete();
         self.auditor.check_retained();
+        self.auditor.check_set_back();
         for of in QUEUES {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
@@ -145,8 +150,8 @@ impl World {
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let retained = self.node.retained();
-        assert_eq!((held, counted), (retained, retained), "nothing else is needed any more");
+        let needed = self.node.retained() + ledger(OPERATED).settled;
+        assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
 
     /// One consumer takes all that waits in queues, sessions take all that waits for them.

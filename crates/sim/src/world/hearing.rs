@@ -15,6 +15,7 @@ const STANDING: u16 = 65_000;
 impl World {
     /// Lets every client hear what has come.
     pub(super) fn listen(&mut self) {
+        self.hear_operator();
         for n in 0..self.clients.len() {
             let Some(socket) = self.socket(n) else { continue };
             let mut received = std::mem::take(&mut socket.received);

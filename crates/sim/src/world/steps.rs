@@ -49,6 +49,8 @@ impl World {
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
             Step::Slow { is_slow } => self.is_slow = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
+            Step::Purge => self.purge(),
+            Step::Seek { hundredths } => self.seek(hundredths),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
