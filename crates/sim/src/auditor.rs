@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
 use crate::plan::{SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES};
+use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -75,6 +75,8 @@ pub(crate) struct Auditor {
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
     operated: Operated,
+    /// Offsets that came to the keeper, while it has had its session.
+    kept_once: BTreeSet<u64>,
     /// By listener and its connection, publisher and topic: the newest message.
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
@@ -93,6 +95,7 @@ impl Auditor {
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
             dead: BTreeMap::new(),
             operated: Operated::default(),
+            kept_once: BTreeSet::new(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
@@ -191,6 +194,10 @@ impl Auditor {
                 "message {number} at {offset} was purged, and comes (attempt {attempt})"
             );
         }
+        assert!(
+            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
+            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
+        );
         known.forgotten.remove(&offset);
         let before = known.by_offset.insert(offset, number);
         assert!(
@@ -219,6 +226,11 @@ impl Auditor {
             }
             _ => self.check_order(queue, number, offset),
         }
+    }
+
+    /// The broker does not know the keeper's session any more.
+    pub(crate) fn lost_keeper(&mut self) {
+        self.kept_once.clear();
     }
 
     /// A dead letter has come, which says where it died.

@@ -156,7 +156,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     if fault < faults {
         return fault_of(dice, climate, fault);
     }
-    let client = dice.below(CONSUMERS + SESSIONS + 1);
+    let client = dice.below(CONSUMERS + SESSIONS + 2);
     let consumer = dice.below(CONSUMERS);
     let queue = dice.below(QUEUES.len());
     let publisher = dice.below(PUBLISHERS);
@@ -192,9 +192,11 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     }
 }
 
+/// The client that consumes from a queue with a durable session, at QoS 2.
+pub(crate) const KEEPER: usize = PUBLISHERS + CONSUMERS + SESSIONS;
 /// The client that listens live.
-pub(crate) const LIVE: usize = PUBLISHERS + CONSUMERS + SESSIONS;
-/// Clients that a plan knows: publishers, consumers, sessions, and that one.
+pub(crate) const LIVE: usize = KEEPER + 1;
+/// Clients that a plan knows: publishers, consumers, sessions, and those two.
 const CLIENTS: usize = LIVE + 1;
 
 fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Dead,
     /// Keeps the newest few.
     Ring,
+    /// Has one consumer, with a durable session at QoS 2: each message comes to it once.
+    Once,
     /// Keeps what was settled, and an operator purges it and sets it back.
     Operated,
 }
@@ -35,7 +37,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 7] = [
+pub(crate) const QUEUES: [QueueOf; 8] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -43,11 +45,13 @@ pub(crate) const QUEUES: [QueueOf; 7] = [
     queue("dead:dying", "", Kind::Dead),
     queue("ring", "t/+", Kind::Ring),
     queue("operated", "t/+", Kind::Operated),
+    queue("once", "t/+", Kind::Once),
 ];
 /// The places of some of them.
 pub(crate) const DYING: usize = 3;
 pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
+pub(crate) const ONCE: usize = 7;
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
 
@@ -75,7 +79,7 @@ impl QueueOf {
                 properties.config.overflow = Overflow::DropOldest;
             }
             Kind::Operated => properties.config.keep_settled = Duration::from_secs(1_000_000),
-            Kind::Plain | Kind::Alone | Kind::Dead => {}
+            Kind::Plain | Kind::Alone | Kind::Dead | Kind::Once => {}
         }
         properties
     }

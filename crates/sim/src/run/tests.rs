@@ -43,7 +43,7 @@ fn names_of_a_process_that_was_killed_survive_a_power_cut_of_the_next() {
 fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
     let publish =
         |publisher, topic, bytes| Step::Publish { publisher, topic, qos: 2, bytes, retain: false };
-    let session = Step::Connect { client: crate::plan::LIVE - 1 };
+    let session = Step::Connect { client: crate::plan::KEEPER - 1 };
     let many = [400, 100, 400, 3000, 10, 400, 3000, 3000];
     for shards in 1..=3 {
         for after in power_cuts() {

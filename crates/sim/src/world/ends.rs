@@ -25,7 +25,9 @@ impl World {
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
         (self.is_slow, self.failed_at) = (false, None);
-        self.asked.clear();
+        if !std::mem::take(&mut self.asked).is_empty() {
+            self.auditor.may_be_purged();
+        }
         if seed.is_multiple_of(4) {
             // That may happen once more while it starts.
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));

@@ -6,7 +6,7 @@ use mqtt_types::ReasonCode;
 use super::World;
 use crate::client::{Lease, Role};
 use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
-use crate::queues::{DEAD, Kind, QUEUES, number_of};
+use crate::queues::{DEAD, Kind, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -67,8 +67,11 @@ impl World {
         if !present {
             client.received.clear();
             client.is_subscribed = false;
+            if client.role == Role::Keeper {
+                self.auditor.lost_keeper();
+            }
         }
-        if client.keeps_session() {
+        if self.clients[n].keeps_session() {
             self.say(format!("{name} connack, session present: {present}"));
         }
         match role {
@@ -77,7 +80,10 @@ impl World {
                 self.send(n, wire::subscribe(STANDING, "t/+", qos));
             }
             Role::Live => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
-            Role::Session { .. } | Role::Consumer => {}
+            Role::Keeper if !self.clients[n].is_subscribed => {
+                self.send(n, wire::subscribe(STANDING, &QUEUES[ONCE].address(), 2));
+            }
+            Role::Session { .. } | Role::Consumer | Role::Keeper => {}
             Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
     }
@@ -176,12 +182,12 @@ impl World {
             }
             (Role::Reader, None) => self.auditor.kept(message, delivery.is_retained),
             (Role::Live, None) => self.auditor.live((n, connection), message),
-            (Role::Consumer, Some((name, offset, attempt))) => {
+            (Role::Keeper, Some((_, offset, _))) if is_again => queue = Some((ONCE, *offset)),
+            (Role::Consumer | Role::Keeper, Some((name, offset, attempt))) => {
                 let number = number_of(name);
-                self.say(format!(
-                    "c{} gets {message} of {name} at {offset}, attempt {attempt}",
-                    n - PUBLISHERS
-                ));
+                let of = &self.clients[n].name;
+                let said = format!("{of} gets {message} of {name} at {offset}, attempt {attempt}");
+                self.say(said);
                 if number == DEAD {
                     let died_at = delivery.died_at.expect("a dead letter says where it died");
                     self.auditor.died(message, *offset, died_at);
@@ -214,6 +220,8 @@ impl World {
         let code = match queue.map(|(queue, _)| QUEUES[queue].kind) {
             None => 0,
             Some(Kind::Dying) => code,
+            // A message that it refused would come again.
+            Some(Kind::Once) => 0,
             Some(_) if code == 0x99 => 0x80,
             Some(_) => code,
         };

@@ -63,7 +63,11 @@ impl World {
             // Consumers that came meanwhile may have got some.
             let is_alone = !self.clients.iter().any(|one| one.consumes.contains(&OPERATED));
             self.auditor.purged(purged, (asked.is_sweep && is_alone).then_some(asked.end));
-            if let Some((to, settled)) = asked.back_to {
+            // What else was asked for may have come in between.
+            self.auditor.may_be_purged();
+            if let Some((to, settled)) = asked.back_to
+                && self.asked.is_empty()
+            {
                 self.auditor.set_back(to, settled, restored);
             }
         }

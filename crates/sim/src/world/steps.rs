@@ -97,6 +97,9 @@ impl World {
 
     fn consume(&mut self, consumer: usize, queue: usize, qos: u8) {
         let n = PUBLISHERS + consumer;
+        if QUEUES[queue].kind == Kind::Once {
+            return;
+        }
         self.connect(n);
         let is_taken = self.clients.iter().any(|client| client.consumes.contains(&queue));
         if !self.clients[n].is_greeted || QUEUES[queue].kind == Kind::Alone && is_taken {
