@@ -187,7 +187,7 @@ impl Queue {
     /// When it wants a tick, if nothing else happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.has_more {
+        if self.has_more || self.rules_are_stale {
             return Some(self.now);
         }
         let lease = self.leases.oldest().filter(|_| !self.config.ack_timeout.is_zero());
