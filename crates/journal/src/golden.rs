@@ -286,6 +286,7 @@ fn sessions() {
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
         SessionEvent::Retained(page),
+        SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let record = SessionRecord { number: SessionNumber(0x7_0001), event };
@@ -346,6 +347,7 @@ fn session() -> StoredSession {
         with_metadata: vec!["$q/a".into()],
         replays: Vec::new(),
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
+        groups: vec![("$stream/a".into(), "workers".into())],
         as_of: UnixMillis(5),
     }
 }
@@ -425,6 +427,8 @@ fn parts_of_a_checkpoint() {
     for bytes in [golden("part", 8, &written), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
         check_streams(&read, bytes[0] > 7);
+        let groups = if bytes[0] > 7 { session().groups } else { Vec::new() };
+        assert_eq!(read.sessions, [StoredSession { groups, ..session() }]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
 }
@@ -444,7 +448,7 @@ fn check_part(
     (topic, version, kept): (TopicName<'_>, u64, crate::record::Kept),
 ) {
     assert_eq!((read.next_sink, read.next_session), (6, 1 << 39));
-    assert_eq!((&read.sessions, &read.delayed), (&vec![session()], &vec![delayed]));
+    assert_eq!(read.delayed, [delayed]);
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
     assert_eq!(queue_read.snapshot, queue().snapshot());

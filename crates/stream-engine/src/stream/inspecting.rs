@@ -116,6 +116,11 @@ impl Stream {
             .map(|reader| self.state(reader))
     }
 
+    /// The names of all readers, in no order that means anything.
+    pub fn reader_names(&self) -> impl Iterator<Item = &ReaderName> {
+        self.readers.iter().map(|(_, reader)| &reader.name)
+    }
+
     /// The states of all readers, in no order that means anything.
     pub fn readers(&self) -> impl Iterator<Item = ReaderState> {
         self.readers.iter().map(|(_, reader)| self.state(reader))
