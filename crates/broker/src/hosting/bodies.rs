@@ -29,6 +29,8 @@ struct Member {
     at: ShardId,
     /// What it is to get, in order.
     waiting: VecDeque<Granted>,
+    /// Whether it is among those that were given something.
+    is_noted: bool,
 }
 
 /// What is at hand, and what is on its way. Members wait for bodies each on its own: one that reads what is long past does
@@ -36,6 +38,8 @@ struct Member {
 pub(super) struct Bodies {
     ahead: ReadAhead,
     members: HashMap<MemberId, Member>,
+    /// Those that were given something since that was asked last.
+    given: Vec<MemberId>,
     /// The newest message, while it is handed out.
     fresh: Option<(Offset, Message)>,
     at_hand: HashMap<Offset, Message>,
@@ -55,6 +59,7 @@ impl Bodies {
         Self {
             ahead,
             members: HashMap::new(),
+            given: Vec::new(),
             fresh: None,
             at_hand: HashMap::new(),
             bytes: 0,
@@ -75,7 +80,7 @@ impl Bodies {
     }
 
     pub(super) fn attach(&mut self, id: MemberId, at: ShardId) {
-        self.members.insert(id, Member { at, waiting: VecDeque::new() });
+        self.members.insert(id, Member { at, waiting: VecDeque::new(), is_noted: false });
     }
 
     pub(super) fn detach(&mut self, id: MemberId) {
@@ -152,9 +157,28 @@ impl Bodies {
         let message = self.body(offset);
         let Some(member) = self.members.get_mut(&id) else { return true };
         let is_there = message.is_some();
+        if !std::mem::replace(&mut member.is_noted, true) {
+            self.given.push(id);
+        }
         member.waiting.push_back(Granted { offset, attempt, message });
         member.send(id, turn);
         is_there
+    }
+
+    /// Whether members were given something since that was asked last.
+    pub(super) const fn has_given(&self) -> bool {
+        !self.given.is_empty()
+    }
+
+    /// Who they are.
+    pub(super) fn take_given(&mut self) -> Vec<MemberId> {
+        let given = std::mem::take(&mut self.given);
+        for id in &given {
+            if let Some(member) = self.members.get_mut(id) {
+                member.is_noted = false;
+            }
+        }
+        given
     }
 
     /// A body is to be read, for a member if one waits for it.

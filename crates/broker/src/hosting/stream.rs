@@ -204,6 +204,7 @@ impl HostedStream {
             }
             Letter::Detach { consumer, written, .. } => {
                 let member = MemberId(consumer.0);
+                self.note_given();
                 self.bodies.detach(member);
                 self.handle(Input::Detach { member, written }, turn);
             }
@@ -214,6 +215,18 @@ impl HostedStream {
                 self.settle(MemberId(consumer.0), offset, Outcome::TooLarge, turn);
             }
             _ => {}
+        }
+    }
+
+    /// How far readers have come that were given something, so that it bears an attempt above 1 when it comes again after
+    /// a crash.
+    fn note_given(&mut self) {
+        for member in self.bodies.take_given() {
+            if let Some(reader) = self.engine.reader_of(member)
+                && let Some(progress) = self.engine.progress(reader)
+            {
+                self.positions.insert(reader, progress);
+            }
         }
     }
 
@@ -288,11 +301,13 @@ impl Hosted for HostedStream {
 
     fn has_unlogged(&self) -> bool {
         !self.positions.is_empty()
+            || self.bodies.has_given()
             || !self.forgotten.is_empty()
             || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
+        self.note_given();
         let taken = self.left.iter_mut().map(std::mem::take);
         let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
         let positions = std::mem::take(&mut self.positions).into_iter();

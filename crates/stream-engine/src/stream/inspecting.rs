@@ -101,6 +101,12 @@ impl Stream {
         self.readers.get(id).map(|reader| &reader.name)
     }
 
+    /// How far a reader has come at this moment: what is to be logged of it.
+    #[must_use]
+    pub fn progress(&self, id: ReaderId) -> Option<Progress> {
+        self.readers.get(id).map(Reader::progress)
+    }
+
     /// Whom a member reads for.
     #[must_use]
     pub fn reader_of(&self, member: MemberId) -> Option<ReaderId> {
