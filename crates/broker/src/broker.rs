@@ -13,7 +13,7 @@ use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::control::CONTROL_SHARD;
-use crate::directory::Directory;
+use crate::directory::{Definition, Directory};
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
 use crate::post::Post;
@@ -21,7 +21,7 @@ use crate::record::{Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
-use crate::shard::{Shard, tell_log_state};
+use crate::shard::{Kind, Shard, tell_log_state};
 use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
@@ -55,18 +55,18 @@ pub fn open(
     let shards = config.shards;
     let mut router = Router::new(seed);
     let directory = Directory::default();
+    let streams_by_name = Directory::default();
     let mut queues = Vec::new();
-    let mut terms = Vec::new();
     for queue in recovered.queues {
         let definition = Arc::new(queue.definition.into_definition(shards));
-        if let Some(filter) =
-            definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok())
-        {
-            router.bind(filter, definition.sink);
-        }
-        terms.push(Arc::clone(&definition));
-        directory.insert(Arc::clone(&definition));
+        take_in(&definition, &mut router, &directory);
         queues.push((definition, queue.engine, queue.leaving));
+    }
+    let mut streams = Vec::new();
+    for stream in recovered.streams {
+        let definition = Arc::new(stream.definition.into_definition(shards));
+        take_in(&definition, &mut router, &streams_by_name);
+        streams.push((definition, stream.engine));
     }
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
@@ -78,11 +78,13 @@ pub fn open(
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
     let routes = Routes::new(router);
-    terms.iter().for_each(|definition| routes.set_terms(definition));
+    queues.iter().for_each(|(definition, ..)| set_terms(&routes, definition));
+    streams.iter().for_each(|(definition, _)| set_terms(&routes, definition));
     let shared = Arc::new(Shared {
         budgets: Budgets::new(&config),
         routes,
         directory,
+        streams: streams_by_name,
         retained,
         alarms,
         key_seed: key_seed(seed),
@@ -103,6 +105,11 @@ pub fn open(
             shard.host(definition, engine, leaving);
         }
     }
+    for (definition, engine) in streams {
+        if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
+            shard.host_stream(definition, engine);
+        }
+    }
     for shard in &mut built {
         shard.count_delayed_from(recovered.newest_delayed);
     }
@@ -112,6 +119,19 @@ pub fn open(
     restore(&mut built, recovered.delayed, recovered.sessions, now);
     let memory = shared.budgets.memory.clone();
     Broker { handle: Handle::new(shared), shards: built, memory }
+}
+
+/// Lets all know of a queue or a stream that was recovered.
+fn take_in<P>(definition: &Arc<Definition<P>>, router: &mut Router, directory: &Directory<P>) {
+    let filter = definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok());
+    if let Some(filter) = filter {
+        router.bind(filter, definition.sink);
+    }
+    directory.insert(Arc::clone(definition));
+}
+
+fn set_terms<P: Kind>(routes: &Routes, definition: &Definition<P>) {
+    routes.set_terms(P::terms(definition, routes.room(definition.sink)));
 }
 
 /// Another seed than that of the tables, but as hard to guess.

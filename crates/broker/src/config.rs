@@ -7,7 +7,7 @@ use mqtt_session::ServerLimits;
 use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 
-use crate::directory::QueueProperties;
+use crate::directory::{QueueProperties, StreamProperties};
 use crate::groups::SharedSubscriptions;
 
 /// What a broker is built with.
@@ -25,12 +25,14 @@ pub struct Config {
     pub server_reference: Option<ServerReference>,
     /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
     pub publisher_hold: Duration,
-    /// Whether a subscription may create the queue it names.
+    /// Whether a subscription may create the queue or stream it names.
     pub auto_create: bool,
-    /// How many queues there may be.
+    /// How many queues there may be, and how many streams.
     pub max_queues: usize,
     /// Properties of queues that do not say otherwise.
     pub queue_defaults: QueueProperties,
+    /// Properties of streams that do not say otherwise.
+    pub stream_defaults: StreamProperties,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
     /// Bytes that all subscriptions may take, reckoned from their filters; one beyond is refused.
@@ -127,6 +129,7 @@ impl Default for Config {
             auto_create: true,
             max_queues: 10_000,
             queue_defaults: QueueProperties::default(),
+            stream_defaults: StreamProperties::default(),
             max_subscriptions: 10_000,
             max_subscription_bytes: 1 << 30,
             max_sessions: 1_000_000,

@@ -29,6 +29,7 @@ mod operate;
 mod outside;
 mod pick;
 mod publish;
+mod read;
 mod redrive;
 mod refusals;
 mod relics;
@@ -59,10 +60,11 @@ use mqtt_types::ReasonCode;
 use queue_engine::{Offset, Queue};
 use slab::Slab;
 use stdx::Instant;
+use stream_engine::Stream;
 
 use crate::clocks::Clocks;
 use crate::control::CONTROL_SHARD;
-use crate::directory::QueueDefinition;
+use crate::directory::{QueueDefinition, StreamDefinition};
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
@@ -76,6 +78,7 @@ use agree::KeyScratch;
 pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
+pub(crate) use control::Kind;
 pub use dead_letters::DEAD;
 pub(crate) use dead_letters::dead_letter_queue;
 use delayed::DelayedMessages;
@@ -230,6 +233,12 @@ impl Shard {
         let room = self.shared.routes.room(definition.sink);
         self.hosting.define(definition, Some(engine), room, &mut self.turn);
         self.hosting.take_in_leaving(sink, leaving);
+    }
+
+    /// Takes in a stream that was recovered.
+    pub(crate) fn host_stream(&mut self, definition: Arc<StreamDefinition>, engine: Stream) {
+        let room = self.shared.routes.room(definition.sink);
+        self.hosting.define_stream(definition, Some(engine), room, &mut self.turn);
     }
 
     /// The shard's number.

@@ -10,7 +10,7 @@ use mqtt_session::Room;
 use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::directory::Directory;
+use crate::directory::{Directory, StreamProperties};
 use crate::post::Post;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) budgets: Budgets,
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
+    pub(crate) streams: Directory<StreamProperties>,
     pub(crate) retained: RetainedStore,
     pub(crate) alarms: Alarms,
     /// What the hashes of the keys of queues to come are made with.

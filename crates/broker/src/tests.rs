@@ -43,6 +43,11 @@ mod shared_twin;
 mod sign_in;
 mod status;
 mod storage;
+mod stream_words;
+mod streams;
+mod streams_crashes;
+mod streams_operator;
+mod streams_sessions;
 mod subscribing;
 
 use crate::config::Config;

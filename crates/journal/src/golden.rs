@@ -21,17 +21,19 @@ use queue_engine::{
     QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
+use stream_engine::{MemberId, Progress, ReaderName, Start, Stream, StreamConfig};
 
-use crate::checkpoint::{QueuePart, ShardPart, StoredPart};
+use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved,
     PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
-    SharedTarget, StoredSession, StoredSubscription, Targets, Why, decode_delayed_done,
-    decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
+    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
+    decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
+use crate::stream::StreamProperties;
 
 /// The bytes that a version wrote. Those of the present one must be what is written today.
 fn golden(what: &str, version: u8, written: &[u8]) -> Vec<u8> {
@@ -175,6 +177,57 @@ fn definitions() {
     );
 }
 
+fn stream_definition() -> DefinitionRecord<StreamProperties> {
+    DefinitionRecord {
+        sink: SinkId(6),
+        name: "fleet".to_owned(),
+        topic_filter: Some("fleet/#".to_owned()),
+        created_at_ms: 1_800_000_000_000,
+        properties: StreamProperties {
+            config: StreamConfig {
+                max_inflight: 3,
+                retry_delay: Duration::from_millis(200),
+                retry_delay_max: Duration::from_secs(9),
+                paused: true,
+                keyed: true,
+                last_value: true,
+                retention: Duration::from_secs(86_400),
+                max_messages: Some(10),
+                max_bytes: Some(1 << 40),
+                look_ahead: 77,
+                readers_max: 1 << 33,
+                keep_positions: Duration::from_secs(3600),
+            },
+            key_expression: KeyExpression::parse("level(2)").expect("legal"),
+            durability: Durability::Os,
+        },
+        key_seed: KeySeed([7; 16]),
+    }
+}
+
+#[test]
+fn streams() {
+    let definition = stream_definition();
+    check(("stream-defined", 1), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
+    let every = stream_engine::Departure::ALL.into_iter().zip(0..);
+    let progress = Progress {
+        position: Offset(300),
+        delivered_to: Offset(1 << 40),
+        rejected: 1,
+        skipped: u64::MAX,
+    };
+    let record = StreamRecord {
+        sink: SinkId(6),
+        left: every.map(|(left, n)| (left, vec![n * 10..n * 10 + 3, 5000..6000 + n])).collect(),
+        forgotten: vec![ReaderName::client("meter"), ReaderName::group("workers")],
+        positions: vec![
+            (ReaderName::client("meter"), progress),
+            (ReaderName::group("workers"), Progress::default()),
+        ],
+    };
+    check(("stream-changed", 1), &record, StreamRecord::encode, StreamRecord::decode);
+}
+
 #[test]
 fn delayed_messages_that_were_published() {
     let encode = |number: &u64, out: &mut Vec<u8>| encode_delayed_done(out, *number);
@@ -233,6 +286,7 @@ fn sessions() {
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
         SessionEvent::Retained(page),
+        SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let record = SessionRecord { number: SessionNumber(0x7_0001), event };
@@ -293,6 +347,7 @@ fn session() -> StoredSession {
         with_metadata: vec!["$q/a".into()],
         replays: Vec::new(),
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
+        groups: vec![("$stream/a".into(), "workers".into())],
         as_of: UnixMillis(5),
     }
 }
@@ -307,6 +362,24 @@ fn queue() -> Queue {
     }
     handle(Input::Purge { scope: Scope::Range(Offset(0)..Offset(1)), max: 1 });
     queue
+}
+
+/// Three messages, of which the first was purged, and a group that has settled one.
+fn stream() -> Stream {
+    let mut stream = Stream::new(StreamConfig::default());
+    let mut handle = |input| stream.handle(Instant::ZERO, input, &mut Vec::new()).expect("legal");
+    for n in 0..3 {
+        let stored = UnixMillis(1_800_000_000_000 + n);
+        let message = stream_engine::NewMessage::new(StoredAt(n * 300), 70, stored);
+        handle(stream_engine::Input::Append(message));
+    }
+    let scope = stream_engine::Scope::Range(Offset(0)..Offset(1));
+    handle(stream_engine::Input::Purge { scope, max: 1 });
+    let (member, reader) = (MemberId(1), ReaderName::group("workers"));
+    handle(stream_engine::Input::Attach { member, reader, start: Start::Earliest, window: 1 });
+    let outcome = stream_engine::Outcome::Accept;
+    handle(stream_engine::Input::Settle { member, offset: Offset(1), outcome });
+    stream
 }
 
 #[test]
@@ -333,6 +406,10 @@ fn parts_of_a_checkpoint() {
             snapshot: queue().snapshot(),
             leaving: leaving.clone(),
         }],
+        streams: vec![StreamPart {
+            definition: stream_definition().into_definition(2),
+            snapshot: stream().snapshot(),
+        }],
         sessions: vec![session()],
         delayed: vec![delayed],
         holding: vec![Position::new(2, 128)],
@@ -347,10 +424,22 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    for bytes in [golden("part", 7, &written), old("part", 6)] {
+    for bytes in [golden("part", 8, &written), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
+        check_streams(&read, bytes[0] > 7);
+        let groups = if bytes[0] > 7 { session().groups } else { Vec::new() };
+        assert_eq!(read.sessions, [StoredSession { groups, ..session() }]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
+}
+
+fn check_streams(read: &StoredPart, are_there: bool) {
+    if !are_there {
+        return assert!(read.streams.is_empty());
+    }
+    let [stream_read] = &read.streams[..] else { panic!("one stream") };
+    assert_eq!(stream_read.definition, stream_definition());
+    assert_eq!(stream_read.snapshot, stream().snapshot());
 }
 
 fn check_part(
@@ -359,7 +448,7 @@ fn check_part(
     (topic, version, kept): (TopicName<'_>, u64, crate::record::Kept),
 ) {
     assert_eq!((read.next_sink, read.next_session), (6, 1 << 39));
-    assert_eq!((&read.sessions, &read.delayed), (&vec![session()], &vec![delayed]));
+    assert_eq!(read.delayed, [delayed]);
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
     assert_eq!(queue_read.snapshot, queue().snapshot());

@@ -2,6 +2,7 @@
 
 mod retained;
 mod sessions;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -16,11 +17,14 @@ use crate::checkpoint::{StoredPart, StoredQueue, held_in};
 use crate::queue::Durability;
 use crate::record::{
     DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
-    SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
+    SessionRecord, SettleRecord, StoredSession, StreamRecord, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
 use retained::Retained;
 use sessions::Sessions;
+use streams::Streams;
+
+pub use streams::RecoveredStream;
 
 /// A queue on its way back.
 pub struct RecoveredQueue {
@@ -47,6 +51,7 @@ impl RecoveredQueue {
 #[derive(Default)]
 pub struct Recovery {
     queues: BTreeMap<SinkId, RecoveredQueue>,
+    streams: Streams,
     next_sink: u32,
     sessions: Sessions,
     retained: Retained,
@@ -63,7 +68,9 @@ pub struct Recovery {
 pub struct Recovered {
     /// The queues that were not deleted.
     pub queues: Vec<RecoveredQueue>,
-    /// The number of the next queue.
+    /// The streams that were not deleted.
+    pub streams: Vec<RecoveredStream>,
+    /// The number of the next queue or stream.
     pub next_sink: u32,
     /// The durable sessions that have not ended.
     pub sessions: Vec<StoredSession>,
@@ -94,6 +101,10 @@ pub struct RecoveredCounts {
     pub queues: usize,
     /// Messages waiting in them.
     pub waiting: u64,
+    /// Streams.
+    pub streams: usize,
+    /// Messages kept in them.
+    pub kept: u64,
     /// Durable sessions.
     pub sessions: usize,
     /// Retained messages.
@@ -108,6 +119,8 @@ impl Recovered {
         RecoveredCounts {
             queues: self.queues.len(),
             waiting: self.queues.iter().map(waiting).sum(),
+            streams: self.streams.len(),
+            kept: self.streams.iter().map(|stream| stream.engine.ledger().kept).sum(),
             sessions: self.sessions.len(),
             retained: self.retained.len() + self.whole_retained.len(),
         }
@@ -131,6 +144,7 @@ impl Recovery {
                     .queues
                     .insert(definition.sink, RecoveredQueue { definition, engine, leaving });
             }
+            part.streams.into_iter().for_each(|stream| recovery.streams.restore(stream));
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
             recovery.sessions.restore(part.next_session, part.sessions, &mut recovery.released);
@@ -157,8 +171,18 @@ impl Recovery {
             RecordKind::Publish => self.publish(position, body)?,
             RecordKind::Settle => self.settle(&SettleRecord::decode(body)?),
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
+            RecordKind::StreamDefined => {
+                let definition = DefinitionRecord::decode(body)?;
+                self.next_sink = self.next_sink.max(definition.sink.0 + 1);
+                self.streams.define(definition);
+            }
+            RecordKind::StreamChanged => {
+                self.streams.change(StreamRecord::decode(body)?, &mut self.released);
+            }
             RecordKind::QueueDeleted => {
-                if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
+                let sink = decode_deleted(body)?;
+                self.streams.delete(sink, &mut self.released);
+                if let Some(queue) = self.queues.remove(&sink) {
                     let leaving = queue.leaving.values().map(|leaving| leaving.at);
                     let here = queue.engine.stored().chain(queue.engine.kept());
                     for at in here.map(|(_, at)| at).chain(leaving) {
@@ -194,14 +218,13 @@ impl Recovery {
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         let more = record.more()?;
         for sink in record.sinks() {
-            match self.queues.get_mut(&sink) {
-                Some(queue) => {
-                    let message = record.new_message(position, sink, more.as_ref());
-                    if queue.engine.replay_enqueue(&message).is_none() {
-                        self.released.add(position);
-                    }
-                }
-                None => self.released.add(position),
+            let message = record.new_message(position, sink, more.as_ref());
+            let is_kept = match self.queues.get_mut(&sink) {
+                Some(queue) => queue.engine.replay_enqueue(&message).is_some(),
+                None => self.streams.append(sink, &message),
+            };
+            if !is_kept {
+                self.released.add(position);
             }
         }
         if let Some(more) = more {
@@ -286,6 +309,7 @@ impl Recovery {
     #[must_use]
     pub fn finish(mut self) -> Recovered {
         self.drop_what_was_in_memory();
+        let streams = self.streams.finish(&mut self.released);
         let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
         let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));
@@ -297,6 +321,7 @@ impl Recovery {
             .collect();
         Recovered {
             queues: self.queues.into_values().collect(),
+            streams,
             next_sink: self.next_sink,
             sessions,
             next_session,

@@ -33,14 +33,14 @@ pub(crate) struct BrokerBackend {
 
 fn api_error(error: ControlError) -> ApiError {
     match error {
-        ControlError::NotFound(name) => ApiError::no_queue(name),
+        ControlError::NotFound(_, name) => ApiError::no_queue(name),
         ControlError::NotStored(_) => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }
         ControlError::DeadLettersReturn { .. } => {
             ApiError::invalid("dead_letter", error.to_string())
         }
-        ControlError::Exists(_)
+        ControlError::Exists(..)
         | ControlError::BoundElsewhere { .. }
         | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },
     }

@@ -36,7 +36,7 @@ impl Shard {
         for (_, consumer) in self.consumers.iter() {
             let session = self.sessions.get(consumer.session);
             if session.is_none_or(|entry| entry.conn.is_none()) {
-                return Err(format!("a consumer of {} has no client", consumer.queue));
+                return Err(format!("a consumer of {} has no client", consumer.name));
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
+use crate::directory::{QueueProperties, StreamProperties};
 use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
@@ -89,9 +90,10 @@ impl Shard {
             }
             RecordKind::Session => self.session_stored(record.token, out),
             RecordKind::Delayed => self.delayed_done(record.token),
-            RecordKind::QueueDefined => self.queue_defined(record),
-            RecordKind::QueueDeleted => self.queue_deleted(record),
-            RecordKind::Settle => self.operation_stored(record.token),
+            RecordKind::QueueDefined => self.defined::<QueueProperties>(record),
+            RecordKind::StreamDefined => self.defined::<StreamProperties>(record),
+            RecordKind::QueueDeleted => self.deleted(record),
+            RecordKind::Settle | RecordKind::StreamChanged => self.operation_stored(record.token),
             RecordKind::Attempt => {}
         }
     }
@@ -289,11 +291,13 @@ impl Shard {
                 .as_ref()
                 .map(|extras| extras.with_metadata.clone())
                 .unwrap_or_default(),
+            groups: entry.extras.as_ref().map(|extras| extras.groups.clone()).unwrap_or_default(),
         };
         let part = ShardPart {
             next_sink: self.control.next_sink(),
             next_session: self.sessions.next_count(),
             queues: self.hosting.parts(),
+            streams: self.hosting.stream_parts(),
             sessions: self.sessions.durable().map(session).collect(),
             delayed: self.delayed.all(),
             holding: self.holding(),

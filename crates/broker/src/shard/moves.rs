@@ -15,7 +15,7 @@ use super::Shard;
 use super::dead_letters::{
     DEAD, dead_letter_queue, dead_properties, new_dead_letter_queue, without_dead_properties,
 };
-use crate::control::{CONTROL_SHARD, ControlError, ControlRequest};
+use crate::control::{Asker, CONTROL_SHARD, ControlError, ControlRequest};
 use crate::directory::{QueueDefinition, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
@@ -60,7 +60,8 @@ impl Shard {
         }
         queue.moves.rests = true;
         let queue = new_dead_letter_queue(&name, &self.shared.config.queue_defaults);
-        let request = ControlRequest::EnsureDead { queue, shard: self.id, dying: sink };
+        let asker = Asker::Dying { shard: self.id, dying: sink };
+        let request = ControlRequest::Ensure { new: queue, asker };
         self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
     }
 

@@ -17,7 +17,8 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, owner, with_metadata, replays, leases, .. } = stored;
+        let StoredSession { number, image, owner, with_metadata, replays, leases, groups, .. } =
+            stored;
         let mut session = Session::from_image(&image, now);
         leases.iter().for_each(|lease| session.keep(lease.packet_id));
         let was_connected = image.disconnected_at.is_none();
@@ -33,6 +34,9 @@ impl Shard {
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
             entry.extras.get_or_insert_default().with_metadata = with_metadata;
+        }
+        if !groups.is_empty() {
+            entry.extras.get_or_insert_default().groups = groups;
         }
         if !leases.is_empty() {
             entry.extras.get_or_insert_default().leases = Leases::restored(&leases);

@@ -148,7 +148,9 @@ impl World {
             "ends" => return vec![self.open_ends().to_string()],
             "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
-            _ if self.operator_command(&words) || self.queue_command(&words) => {}
+            _ if self.operator_command(&words)
+                || self.queue_command(&words)
+                || self.stream_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()

@@ -291,6 +291,13 @@ impl PublishRecord<&[u8]> {
 }
 
 /// Takes a length off the reader, and as many bytes of the body.
+/// What a stream is told of a message that a queue is told so of.
+#[must_use]
+pub const fn stream_message(message: &NewMessage) -> stream_engine::NewMessage {
+    let NewMessage { at, size, stored, key, expires, .. } = *message;
+    stream_engine::NewMessage { at, size, stored, key, expires }
+}
+
 fn take_list(
     bytes: &[u8],
     reader: &mut Reader<'_>,

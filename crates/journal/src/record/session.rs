@@ -106,6 +106,13 @@ pub enum SessionEvent {
     LeasesOver(Vec<PacketId>),
     /// Retained messages that a subscription asked for enter the inbox. Their bodies lie in the log already.
     Retained(RetainedPage),
+    /// A subscription to a stream reads for that group, or for the client alone.
+    ReadsFor {
+        /// The subscription.
+        address: Box<str>,
+        /// The group.
+        group: Option<Box<str>>,
+    },
 }
 
 impl SessionRecord {
@@ -168,6 +175,11 @@ impl SessionRecord {
                 out.push(12);
                 page.encode(out);
             }
+            SessionEvent::ReadsFor { address, group } => {
+                out.push(13);
+                put_text(out, address);
+                put_text(out, group.as_deref().unwrap_or_default());
+            }
         }
     }
 
@@ -213,6 +225,11 @@ impl SessionRecord {
                 SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
             }
             12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
+            13 => {
+                let address = reader.text()?.into();
+                let group = Some(reader.text()?).filter(|group| !group.is_empty());
+                SessionEvent::ReadsFor { address, group: group.map(Into::into) }
+            }
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })

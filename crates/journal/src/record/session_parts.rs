@@ -76,6 +76,8 @@ pub struct StoredSession {
     pub replays: Vec<(Box<str>, Box<str>)>,
     /// Queues' deliveries at QoS 2 that its client may have.
     pub leases: Vec<KeptLease>,
+    /// Subscriptions to streams that read for a group, and which.
+    pub groups: Vec<(Box<str>, Box<str>)>,
     /// When it was so, as far as that is known.
     pub as_of: UnixMillis,
 }
@@ -215,7 +217,7 @@ impl StoredSession {
     /// ```text
     /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, see below | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
-    /// | leases varint | lease ...
+    /// | leases varint | lease ... | groups varint | { address | group } ...
     /// ```
     /// While a client is connected, the highest bit is set and the rest is the moment of the checkpoint; older versions
     /// wrote 0 then.
@@ -242,6 +244,11 @@ impl StoredSession {
         put_inbox(out, &image.inbox);
         put_varint(out, self.leases.len() as u64);
         self.leases.iter().for_each(|lease| lease.encode(out));
+        put_varint(out, self.groups.len() as u64);
+        for (address, group) in &self.groups {
+            put_text(out, address);
+            put_text(out, group);
+        }
     }
 
     fn replay_of(&self, address: &str) -> Option<Box<str>> {
@@ -249,8 +256,12 @@ impl StoredSession {
         replay.map(|(_, through)| through.clone())
     }
 
-    /// Reads one; older checkpoints have no leases.
-    pub(crate) fn decode(reader: &mut Reader<'_>, has_leases: bool) -> Result<Self, RecordError> {
+    /// Reads one; older checkpoints have no leases, or no groups.
+    pub(crate) fn decode(
+        reader: &mut Reader<'_>,
+        has_leases: bool,
+        has_groups: bool,
+    ) -> Result<Self, RecordError> {
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -284,7 +295,11 @@ impl StoredSession {
                 leases.push(KeptLease::decode(reader)?);
             }
         }
-        Ok(Self { number, image, owner, with_metadata, replays, leases, as_of })
+        let mut groups = Vec::new();
+        for _ in 0..if has_groups { reader.varint()? } else { 0 } {
+            groups.push((reader.text()?.into(), reader.text()?.into()));
+        }
+        Ok(Self { number, image, owner, with_metadata, replays, leases, groups, as_of })
     }
 }
 

@@ -43,6 +43,8 @@ struct Session {
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
     /// Subscriptions whose retained messages are being sent, and the last topic that got its turn.
     replays: BTreeMap<Box<str>, Box<str>>,
+    /// Subscriptions to streams that read for a group.
+    groups: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Sessions {
@@ -110,7 +112,7 @@ impl Sessions {
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, owner, with_metadata, leases, replays, .. } = stored;
+        let StoredSession { image, owner, with_metadata, leases, replays, groups, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
@@ -127,6 +129,7 @@ impl Session {
             disconnected_at: image.disconnected_at,
             leases: leases.iter().map(|one| (one.packet_id, (one.sink, one.offset))).collect(),
             replays: replays.into_iter().collect(),
+            groups: groups.into_iter().collect(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Session {
                 for address in &addresses {
                     self.subscriptions.remove(address);
                     self.replays.remove(address);
+                    self.groups.remove(address);
                 }
             }
             SessionEvent::Retained(page) => self.retained(page),
@@ -181,6 +185,10 @@ impl Session {
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
                 received.for_each(|gone| released.add_gone(gone));
                 self.inbox.replay_sent_to(sent_to);
+            }
+            SessionEvent::ReadsFor { address, group: None } => drop(self.groups.remove(&address)),
+            SessionEvent::ReadsFor { address, group: Some(group) } => {
+                self.groups.insert(address, group);
             }
             SessionEvent::Released(packet_id) => {
                 self.incoming_qos2.remove(&packet_id);
@@ -231,6 +239,7 @@ impl Session {
             leases.map(|(packet_id, (sink, offset))| KeptLease { packet_id, sink, offset });
         let (leases, as_of) = (leases.collect(), UnixMillis(0));
         let replays = self.replays.into_iter().collect();
-        StoredSession { number, image, owner: self.owner, with_metadata, replays, leases, as_of }
+        let (owner, groups) = (self.owner, self.groups.into_iter().collect());
+        StoredSession { number, image, owner, with_metadata, replays, leases, groups, as_of }
     }
 }

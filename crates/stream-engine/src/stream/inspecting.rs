@@ -101,6 +101,12 @@ impl Stream {
         self.readers.get(id).map(|reader| &reader.name)
     }
 
+    /// How far a reader has come at this moment: what is to be logged of it.
+    #[must_use]
+    pub fn progress(&self, id: ReaderId) -> Option<Progress> {
+        self.readers.get(id).map(Reader::progress)
+    }
+
     /// Whom a member reads for.
     #[must_use]
     pub fn reader_of(&self, member: MemberId) -> Option<ReaderId> {
@@ -114,6 +120,11 @@ impl Stream {
             .of_name(name)
             .and_then(|id| self.readers.get(id))
             .map(|reader| self.state(reader))
+    }
+
+    /// The names of all readers, in no order that means anything.
+    pub fn reader_names(&self) -> impl Iterator<Item = &ReaderName> {
+        self.readers.iter().map(|(_, reader)| &reader.name)
     }
 
     /// The states of all readers, in no order that means anything.

@@ -1,0 +1,1 @@
+//! Streams over crashes of the broker: what is kept, where readers go on, checkpoints.
