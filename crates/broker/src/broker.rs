@@ -7,6 +7,7 @@ use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
 use mqtt_types::TopicFilter;
+use parking_lot::Mutex;
 use stdx::UnixMillis;
 
 use crate::alarms::Alarms;
@@ -92,6 +93,7 @@ pub fn open(
         log,
         members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
+        needed: (0..shards).map(|_| Mutex::default()).collect(),
         config,
     });
     let mut built: Vec<Shard> = (0..shards)

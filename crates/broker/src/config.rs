@@ -78,6 +78,8 @@ pub struct Config {
     pub max_delayed_bytes: u64,
     /// How often the status under `$SYS/` is told; zero for never.
     pub status_interval: Duration,
+    /// How often it is looked whether the log has more than is needed, at first; longer after a look that found nothing to do.
+    pub relocation_look: Duration,
     /// The version that it names.
     pub version: &'static str,
     /// Topics whose route a shard remembers.
@@ -151,6 +153,7 @@ impl Default for Config {
             max_delayed_messages: 100_000,
             max_delayed_bytes: 1 << 30,
             status_interval: Duration::ZERO,
+            relocation_look: Duration::from_secs(10),
             version: "",
             route_cache_topics: 65_536,
             stall_alarm_after: Duration::from_secs(30),

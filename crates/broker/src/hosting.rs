@@ -7,6 +7,7 @@ mod hosted;
 mod moves;
 pub(crate) mod operate;
 mod queue;
+pub(crate) mod relocate;
 mod stream;
 mod streams;
 pub(crate) mod watch;
@@ -40,6 +41,10 @@ pub(crate) const NO_TOKEN: u64 = u64::MAX;
 pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 /// The token of records by which a message leaves one queue for another.
 pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
+/// The token of records by which a body lies elsewhere.
+pub(crate) const RELOCATE_TOKEN: u64 = u64::MAX - 3;
+/// The token of reads of bodies that are to lie elsewhere.
+pub(crate) const RELOCATE_READ: u64 = 1 << 34;
 /// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
 const MOVE_READ: u64 = 1 << 32;
 /// Tells reads of bodies of messages that are sent back; below it is the page.
@@ -147,8 +152,12 @@ impl Hosting {
         more: Option<&MoreTargets>,
         turn: &mut Turn,
     ) {
-        if let Some(moved) = more.and_then(|more| more.moved) {
-            self.moved(moved, turn);
+        match more.and_then(|more| more.moved) {
+            Some(Moved { from, offset, how: None }) => {
+                return self.relocated(from, offset, record.position, turn);
+            }
+            Some(moved) => self.moved(moved, turn),
+            None => {}
         }
         let mut message = None;
         for sink in publish.sinks() {
@@ -260,14 +269,15 @@ impl Hosting {
                     .and_then(|record| record.message())
                     .map_err(|error| error.to_string())
             });
-            if let Err(error) = &body {
-                tracing::error!(
-                    name = name.as_deref(),
-                    error,
-                    "stopped: a stored message is damaged"
-                );
+            match body {
+                Ok(message) => hosted.read(message, turn),
+                Err(error) => {
+                    if hosted.not_whole(turn) {
+                        let name = name.as_deref();
+                        tracing::error!(name, error, "stopped: a stored message is damaged");
+                    }
+                }
             }
-            hosted.read(body.ok(), turn);
         }
         hosted.reads_done(turn);
         self.note(sink);

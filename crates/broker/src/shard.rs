@@ -33,6 +33,7 @@ mod read;
 mod redrive;
 mod refusals;
 mod relics;
+mod relocate;
 mod replay;
 mod resend;
 mod restore;
@@ -89,6 +90,8 @@ use operate::Operations;
 use outside::Outside;
 use redrive::Redrives;
 use refusals::Refusals;
+use relocate::Relocation;
+pub(crate) use relocate::Told;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -150,6 +153,7 @@ pub struct Shard {
     refusals: Refusals,
     key_scratch: KeyScratch,
     redrives: Redrives,
+    relocation: Relocation,
 }
 
 impl Shard {
@@ -167,6 +171,7 @@ impl Shard {
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         timers.set(Instant::ZERO, Timer::Watch);
+        timers.set(Instant::ZERO, Timer::Relocation);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
@@ -213,6 +218,7 @@ impl Shard {
             refusals: Refusals::default(),
             key_scratch: KeyScratch::default(),
             redrives: Redrives::default(),
+            relocation: Relocation::default(),
             shared,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_session::Room;
+use parking_lot::Mutex;
 
 use crate::alarms::Alarms;
 use crate::budget::Budget;
@@ -14,6 +15,7 @@ use crate::directory::{Directory, StreamProperties};
 use crate::post::Post;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
+use crate::shard::Told;
 use crate::stats::PublishedCounts;
 
 /// What an entry of a session's waiting messages is reckoned to take beside the message.
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) members_come: AtomicU64,
     /// One for each shard.
     pub(crate) counts: Vec<PublishedCounts>,
+    /// What each shard needs of the log.
+    pub(crate) needed: Vec<Mutex<Told>>,
 }
 
 impl Shared {

@@ -32,6 +32,7 @@ mod queue_order;
 mod queue_watch;
 mod queue_words;
 mod queues;
+mod relocation;
 mod retained;
 mod retained_crashes;
 mod retained_sessions;

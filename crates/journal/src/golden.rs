@@ -88,7 +88,11 @@ fn more() -> MoreTargets {
         keys: [(SinkId(3), 77), (SinkId(9), u64::MAX)].into_iter().collect(),
         not_before_ms: Some(1_800_000_000_001),
         message_id: Some(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10),
-        moved: Some(Moved { from: SinkId(4), offset: Offset(300), how: Departure::DeadLettered }),
+        moved: Some(Moved {
+            from: SinkId(4),
+            offset: Offset(300),
+            how: Some(Departure::DeadLettered),
+        }),
         sessions: vec![session(3, QoS::AtLeastOnce), session(0x1_0003, QoS::ExactlyOnce)],
     }
 }

@@ -217,6 +217,10 @@ impl Recovery {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         let more = record.more()?;
+        if let Some(Moved { from, offset, how: None }) = more.as_ref().and_then(|more| more.moved) {
+            self.relocated(from, offset, position);
+            return Ok(());
+        }
         for sink in record.sinks() {
             let message = record.new_message(position, sink, more.as_ref());
             let is_kept = match self.queues.get_mut(&sink) {
@@ -242,11 +246,23 @@ impl Recovery {
         Ok(())
     }
 
+    /// The body of a message that stays lies elsewhere.
+    fn relocated(&mut self, sink: SinkId, offset: Offset, to: Position) {
+        let at = StoredAt(to.as_u64());
+        let before = match self.queues.get_mut(&sink) {
+            Some(queue) => queue.engine.relocate(offset, at),
+            None => self.streams.relocate(sink, offset, at),
+        };
+        // Where it was, or here when it has left meanwhile.
+        self.released.add(before.map_or(to, |before| Position::from_u64(before.0)));
+    }
+
     /// A message has left a queue for another.
     fn moved(&mut self, moved: Moved) {
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        let Some(how) = moved.how else { return };
         let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
-        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
+        if let Some(at) = queue.engine.replay_left(moved.offset, how).or(leaving) {
             self.released.add(Position::from_u64(at.0));
         }
     }

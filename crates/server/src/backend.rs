@@ -331,6 +331,7 @@ impl Backend for BrokerBackend {
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
                 shared_handed_over_total: counts.shared_handed_over_total,
+                relocated_total: counts.relocated_total,
                 shared_dropped_total: counts.shared_dropped_total,
                 negative_acks_total: counts.negative_acks_total,
                 delayed_messages: counts.delayed_messages,

@@ -72,6 +72,8 @@ pub(crate) enum Step {
     Wait {
         milliseconds: u64,
     },
+    /// Little by little time goes by, as it does where nothing happens.
+    Idle,
     /// The disk is slow: nothing is stored until it is not.
     Slow {
         is_slow: bool,
@@ -161,7 +163,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let queue = dice.below(QUEUES.len());
     let publisher = dice.below(PUBLISHERS);
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(62) {
+    match dice.below(63) {
         0..20 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
@@ -186,6 +188,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         55 => Step::Slow { is_slow: dice.one_in(2) },
         56 => Step::Checkpoint,
         57 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
+        59 => Step::Idle,
         60 => Step::Purge,
         61 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
         _ => Step::LiveProbe { publisher, bytes },

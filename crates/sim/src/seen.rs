@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 22] = [
+    pub const MUST: [&'static str; 23] = [
         "acknowledged",
         "checkpoint",
         "clock set",
@@ -20,6 +20,7 @@ impl Seen {
         "log failed",
         "log full",
         "message for nobody",
+        "message written anew",
         "message refused",
         "message refused or held by a full log",
         "message resent",

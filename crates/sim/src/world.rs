@@ -45,6 +45,7 @@ impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
         let machine = Machine::new(plan.seed, is_traced());
         let mut config = Config { shards: plan.shards, ..Config::default() };
+        config.relocation_look = std::time::Duration::from_millis(5);
         config.queue_defaults.config.max_attempts = 0;
         config.queue_defaults.config.max_inflight = 5;
         config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(1_000_000);

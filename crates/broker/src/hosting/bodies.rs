@@ -50,7 +50,7 @@ pub(super) struct Bodies {
     wanted: HashMap<Offset, SmallVec<[MemberId; 1]>>,
     to_ask: VecDeque<(Offset, StoredAt, u32)>,
     /// What was asked, in the order of the answers.
-    reading: VecDeque<(Offset, u32)>,
+    reading: VecDeque<(Offset, StoredAt, u32)>,
     reading_bytes: usize,
 }
 
@@ -204,7 +204,7 @@ impl Bodies {
         let mut positions = Vec::new();
         while self.reading.is_empty() || self.reading_bytes < self.ahead.bytes() {
             let Some((offset, at, size)) = self.to_ask.pop_front() else { break };
-            self.reading.push_back((offset, size));
+            self.reading.push_back((offset, at, size));
             self.reading_bytes += size as usize;
             positions.push((Position::from_u64(at.0), size));
         }
@@ -213,11 +213,16 @@ impl Bodies {
         }
     }
 
-    /// Which body was answered.
-    pub(super) fn answered(&mut self) -> Option<Offset> {
-        let (offset, size) = self.reading.pop_front()?;
+    /// Which body was answered, and where it was asked for.
+    pub(super) fn answered(&mut self) -> Option<(Offset, StoredAt)> {
+        let (offset, at, size) = self.reading.pop_front()?;
         self.reading_bytes -= size as usize;
-        Some(offset)
+        Some((offset, at))
+    }
+
+    /// A body lies elsewhere than where it was asked for.
+    pub(super) fn ask_again(&mut self, offset: Offset, at: StoredAt, size: u32) {
+        self.to_ask.push_front((offset, at, size));
     }
 
     /// A body has come.

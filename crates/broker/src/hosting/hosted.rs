@@ -38,9 +38,12 @@ pub(crate) trait Hosted {
     /// A body that was asked for will not come, because the log has stopped.
     fn not_read(&mut self);
 
-    /// A body that was asked for. `None` when it could not be read unaltered: then nothing more is delivered, unless the
-    /// message has left meanwhile.
-    fn read(&mut self, message: Option<Message>, turn: &mut Turn);
+    /// A body that was asked for.
+    fn read(&mut self, message: Message, turn: &mut Turn);
+
+    /// A body that was asked for could not be read unaltered. Then nothing more is delivered, and it says so; unless the
+    /// message has left meanwhile, or its body lies elsewhere.
+    fn not_whole(&mut self, turn: &mut Turn) -> bool;
 
     /// All asked-for bodies of one answer have come.
     fn reads_done(&mut self, turn: &mut Turn);

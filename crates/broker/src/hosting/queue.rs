@@ -40,7 +40,6 @@ impl ReadAhead {
 struct Granted {
     consumer: ConsumerId,
     offset: Offset,
-    at: StoredAt,
     attempt: u32,
 }
 
@@ -65,8 +64,8 @@ pub(crate) struct HostedQueue {
     granted: VecDeque<Granted>,
     bodies: HashMap<Offset, Message>,
     body_bytes: usize,
-    /// Offsets asked of the log with their bytes, in the order of the answers.
-    reading: VecDeque<(Offset, usize)>,
+    /// Offsets asked of the log, with where they were and their bytes, in the order of the answers.
+    reading: VecDeque<(Offset, StoredAt, usize)>,
     reading_bytes: usize,
     /// The granted offset at the front for whose body an answer is awaited.
     awaited: Option<Offset>,
@@ -220,8 +219,8 @@ impl HostedQueue {
 
     fn perform(&mut self, action: Action, turn: &mut Turn) {
         match action {
-            Action::Deliver { consumer, offset, at, attempt } => {
-                self.granted.push_back(Granted { consumer, offset, at, attempt });
+            Action::Deliver { consumer, offset, attempt, .. } => {
+                self.granted.push_back(Granted { consumer, offset, attempt });
             }
             Action::Settled { offset, at } => self.leaves(Left::Settled, offset, at, turn),
             Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
@@ -320,7 +319,7 @@ impl HostedQueue {
     /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
     fn ask_for_granted(&mut self, turn: &mut Turn) {
         let asked: hashbrown::HashSet<Offset> =
-            self.reading.iter().map(|(offset, _)| *offset).collect();
+            self.reading.iter().map(|(offset, ..)| *offset).collect();
         let missing = |granted: &&Granted| {
             !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
         };
@@ -328,7 +327,7 @@ impl HostedQueue {
             .granted
             .iter()
             .filter(missing)
-            .map(|granted| (granted.offset, granted.at))
+            .filter_map(|granted| Some((granted.offset, self.engine.body(granted.offset)?)))
             .collect();
         self.ask(&missing, turn);
     }
@@ -359,7 +358,7 @@ impl HostedQueue {
                 break;
             }
             let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size);
-            self.reading.push_back((*offset, size as usize));
+            self.reading.push_back((*offset, *at, size as usize));
             self.reading_bytes += size as usize;
             positions.push((Position::from_u64(at.0), size));
         }
@@ -375,10 +374,10 @@ impl HostedQueue {
         self.awaited
     }
 
-    fn answered(&mut self) -> Option<Offset> {
-        let (offset, size) = self.reading.pop_front()?;
+    fn answered(&mut self) -> Option<(Offset, StoredAt)> {
+        let (offset, at, size) = self.reading.pop_front()?;
         self.reading_bytes -= size;
-        Some(offset)
+        Some((offset, at))
     }
 
     /// A body is not what it was: the queue stops.
@@ -470,15 +469,24 @@ impl Hosted for HostedQueue {
         self.answered();
     }
 
-    fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
-        let Some(offset) = self.answered() else { return };
-        let Some(message) = message else {
-            // One that has left may be gone from the disk.
-            if self.engine.message(offset).is_some() {
-                self.damage(turn);
+    fn not_whole(&mut self, turn: &mut Turn) -> bool {
+        let Some((offset, asked)) = self.answered() else { return false };
+        match self.engine.message(offset) {
+            Some((at, ..)) if at != asked => {
+                self.ask(&[(offset, at)], turn);
+                false
             }
-            return;
-        };
+            Some(_) => {
+                self.damage(turn);
+                true
+            }
+            // One that has left may be gone from the disk.
+            None => false,
+        }
+    }
+
+    fn read(&mut self, message: Message, _: &mut Turn) {
+        let Some((offset, _)) = self.answered() else { return };
         // It may have left while its body was on the way, or all consumers have.
         if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
             self.forget(offset);

@@ -341,21 +341,31 @@ impl Hosted for HostedStream {
         self.bodies.answered();
     }
 
-    fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
-        let Some(offset) = self.bodies.answered() else { return };
-        match message {
-            Some(message) => {
-                self.bodies.came(offset, &message, turn);
-                if self.engine.message(offset).is_none() {
-                    self.bodies.forget(offset);
-                }
+    fn read(&mut self, message: Message, turn: &mut Turn) {
+        let Some((offset, _)) = self.bodies.answered() else { return };
+        self.bodies.came(offset, &message, turn);
+        if self.engine.message(offset).is_none() {
+            self.bodies.forget(offset);
+        }
+    }
+
+    fn not_whole(&mut self, turn: &mut Turn) -> bool {
+        let Some((offset, asked)) = self.bodies.answered() else { return false };
+        match self.engine.message(offset) {
+            Some(found) if found.at != asked => {
+                self.bodies.ask_again(offset, found.at, found.size);
+                false
             }
-            None if self.engine.message(offset).is_some() => self.damage(turn),
+            Some(_) => {
+                self.damage(turn);
+                true
+            }
             // One that has left may be gone from the disk.
             None => {
                 for member in self.bodies.gone(offset, turn) {
                     self.settle(member, offset, Outcome::Gone, turn);
                 }
+                false
             }
         }
     }

@@ -25,7 +25,7 @@ use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::directory::{QueueProperties, StreamProperties};
-use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, SETTLE_TOKEN};
+use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, PublishRecord, StoredSession};
@@ -69,6 +69,8 @@ impl Shard {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {
             self.relics_read(records);
+        } else if token == RELOCATE_READ {
+            self.relocation_read(records);
         } else {
             self.hosting.read(token, records, &mut self.turn);
         }
@@ -104,7 +106,7 @@ impl Shard {
             Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
             Ok(Some(more)) => {
                 self.hosting.apply_publish(record, publish, Some(&more), &mut self.turn);
-                if let Some(moved) = more.moved {
+                if let Some(moved) = more.moved.filter(|moved| moved.how.is_some()) {
                     self.redriven(moved);
                 }
                 if let Some(delayed) = more.delayed {
@@ -181,6 +183,8 @@ impl Shard {
             let token = record.token;
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
+            } else if token == RELOCATE_TOKEN {
+                // The body stays where it is.
             } else if token == MOVE_TOKEN {
                 self.move_not_stored(&record);
             } else if token == NO_TOKEN {
@@ -348,5 +352,5 @@ impl Shard {
 
 /// Whether nobody waits for a record with that token.
 const fn is_nobodys(token: u64) -> bool {
-    matches!(token, NO_TOKEN | MOVE_TOKEN)
+    matches!(token, NO_TOKEN | MOVE_TOKEN | RELOCATE_TOKEN)
 }

@@ -85,15 +85,16 @@ pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     reader.u64()
 }
 
-/// A message that leaves a queue because it is stored in another, by one and the same record.
+/// A message that leaves a queue because it is stored in another, by one and the same record; or whose body lies here from
+/// now on, and that stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moved {
     /// The queue that it leaves.
     pub from: SinkId,
     /// What it was there.
     pub offset: Offset,
-    /// How it leaves.
-    pub how: Departure,
+    /// How it leaves; none: the message stays at its offset in the queue or stream, which is the record's only one.
+    pub how: Option<Departure>,
 }
 
 /// What else there is to say of a message than which queues take it.
@@ -103,7 +104,7 @@ pub struct Moved {
 /// | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
 /// | [keys varint | { sink u32 | key u64 } ...] | [not_before_ms u64] | [message id u128]
-/// | [moved: sink u32 | offset u64 | how u8]
+/// | [moved: sink u32 | offset u64 | how u8, 0: it stays]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5)
 ///                     | [count u8 | identifier varint ...] | [group u32 | key u32] } ...
 /// ```
@@ -237,7 +238,7 @@ impl MoreTargets {
         if let Some(Moved { from, offset, how }) = self.moved {
             out.extend_from_slice(&from.0.to_le_bytes());
             out.extend_from_slice(&offset.0.to_le_bytes());
-            out.push(how.number());
+            out.push(how.map_or(0, Departure::number));
         }
     }
 
@@ -256,8 +257,13 @@ impl MoreTargets {
         }
         if flags & HAS_MOVED != 0 {
             let (from, offset) = (SinkId(reader.u32()?), Offset(reader.u64()?));
-            let how = Departure::from_number(reader.u8()?)
-                .ok_or_else(|| reader.error("a way to leave is unknown"))?;
+            let how = match reader.u8()? {
+                0 => None,
+                number => Some(
+                    Departure::from_number(number)
+                        .ok_or_else(|| reader.error("a way to leave is unknown"))?,
+                ),
+            };
             self.moved = Some(Moved { from, offset, how });
         }
         Ok(())
@@ -363,7 +369,7 @@ mod tests {
             moved: Some(Moved {
                 from: SinkId(4),
                 offset: Offset(1 << 60),
-                how: Departure::DeadLettered,
+                how: Some(Departure::DeadLettered),
             }),
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use log_api::Position;
 use mqtt_router::SinkId;
 use queue_engine::NewMessage;
-use stream_engine::{Departure, Offset, Stream};
+use stream_engine::{Departure, Offset, StoredAt, Stream};
 
 use super::Releases;
 use crate::checkpoint::StoredStream;
@@ -58,6 +58,16 @@ impl Streams {
         let Some(stream) = self.0.get_mut(&sink) else { return false };
         stream.engine.replay_append(&stream_message(message));
         true
+    }
+
+    /// The body of a message lies elsewhere. Gives where it was.
+    pub(super) fn relocate(
+        &mut self,
+        sink: SinkId,
+        offset: Offset,
+        to: StoredAt,
+    ) -> Option<StoredAt> {
+        self.0.get_mut(&sink)?.engine.relocate(offset, to)
     }
 
     /// Messages have left, readers have come on.

@@ -41,6 +41,8 @@ impl World {
         let (stats, state) = (self.node.log.stats(), self.node.log.state());
         self.seen.note(if power { "power cut" } else { "process killed" }, 1);
         self.seen.note("checkpoint", stats.checkpoints_total);
+        let relocated = self.node.handle.state().counts.relocated_total;
+        self.seen.note("message written anew", relocated);
         self.seen.note("segment trimmed", stats.trimmed_segments_total);
         self.seen.note("damage met in reading", stats.damaged_reads_total);
         self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));

@@ -47,6 +47,12 @@ impl World {
             Step::Run => self.run(),
             Step::Calm => self.calm(),
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
+            Step::Idle => {
+                for _ in 0..16 {
+                    self.machine.wait(5);
+                    self.run();
+                }
+            }
             Step::Slow { is_slow } => self.is_slow = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::Purge => self.purge(),

@@ -54,6 +54,17 @@ impl Stream {
         })
     }
 
+    /// The body of a message lies elsewhere from now on, and in a replay. Gives where it was; none when nobody needs it.
+    pub fn relocate(&mut self, offset: Offset, to: StoredAt) -> Option<StoredAt> {
+        self.index.relocate(offset, to)
+    }
+
+    /// Bodies of a part of the messages that are here, from that one on: offset, place, size. And where to go on.
+    #[must_use]
+    pub fn bodies(&self, from: Offset) -> (Vec<(Offset, StoredAt, u32)>, Option<Offset>) {
+        self.index.bodies_from(from)
+    }
+
     /// A message that is still here.
     #[must_use]
     pub fn message(&self, offset: Offset) -> Option<Peeked> {
