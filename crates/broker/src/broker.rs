@@ -7,7 +7,6 @@ use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_router::Router;
 use mqtt_types::TopicFilter;
-use parking_lot::Mutex;
 use stdx::UnixMillis;
 
 use crate::alarms::Alarms;
@@ -17,6 +16,7 @@ use crate::control::CONTROL_SHARD;
 use crate::directory::{Definition, Directory};
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
+use crate::needed::nothing_told;
 use crate::post::Post;
 use crate::record::{Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
@@ -93,7 +93,7 @@ pub fn open(
         log,
         members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
-        needed: (0..shards).map(|_| Mutex::default()).collect(),
+        needed: nothing_told(shards),
         config,
     });
     let mut built: Vec<Shard> = (0..shards)

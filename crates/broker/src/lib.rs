@@ -14,6 +14,7 @@ mod hosting;
 mod ids;
 mod listing;
 mod mail;
+mod needed;
 mod new_message;
 mod operate;
 mod outbox;

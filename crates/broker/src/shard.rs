@@ -91,7 +91,6 @@ use outside::Outside;
 use redrive::Redrives;
 use refusals::Refusals;
 use relocate::Relocation;
-pub(crate) use relocate::Told;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;

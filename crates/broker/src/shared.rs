@@ -12,10 +12,10 @@ use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::directory::{Directory, StreamProperties};
+use crate::needed::Told;
 use crate::post::Post;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
-use crate::shard::Told;
 use crate::stats::PublishedCounts;
 
 /// What an entry of a session's waiting messages is reckoned to take beside the message.

@@ -10,8 +10,7 @@
 //! ```
 //! A record says that a body is here from now on; a crash leaves it in the old place or in the new one.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::iter::Sum;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use queue_engine::Offset;
 use super::Shard;
 use crate::hosting::relocate::Body;
 use crate::hosting::{RELOCATE_READ, RELOCATE_TOKEN};
+use crate::needed::{Needed, Tally};
 use crate::record::{MoreTargets, Moved, PublishRecord, Targets, encode_publish};
 use crate::timers::Timer;
 
@@ -40,33 +40,6 @@ const FOUND_MAX: usize = 65_536;
 /// Bodies read in one go, and their bytes.
 const READ_MESSAGES_MAX: usize = 64;
 const READ_BYTES_MAX: u64 = 256 * 1024;
-
-/// What a shard needs of a segment: messages, and their bytes.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Needed {
-    messages: u64,
-    bytes: u64,
-}
-
-impl Sum for Needed {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            messages: sum.messages + one.messages,
-            bytes: sum.bytes + one.bytes,
-        })
-    }
-}
-
-/// What a shard needs of each segment, as far as it has looked.
-pub(crate) type Tally = BTreeMap<u32, Needed>;
-
-/// What a shard has told the others of what it needs.
-#[derive(Default, Debug)]
-pub(crate) struct Told {
-    /// All that waits.
-    all: Needed,
-    tally: Tally,
-}
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Phase {
