@@ -38,6 +38,7 @@ mod retained_sessions;
 mod sessions;
 mod settling;
 mod shards;
+mod shared_endings;
 mod shared_subscriptions;
 mod shared_twin;
 mod sign_in;

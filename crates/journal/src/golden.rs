@@ -276,7 +276,7 @@ fn sessions() {
             expiry_interval: 60,
             keeps_will: true,
         },
-        SessionEvent::Ended,
+        SessionEvent::Ended(Some(Position::new(3, 64))),
         SessionEvent::Subscribed(vec![subscription]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
@@ -287,14 +287,21 @@ fn sessions() {
         SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
         SessionEvent::Retained(page),
         SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
+        SessionEvent::LeftEnding(vec![(Position::new(1, 64), 0), (Position::new(2, 128), 255)]),
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 2), &record, SessionRecord::encode, SessionRecord::decode);
-        if number <= 10 {
-            let bytes = old(&what, 1);
-            assert_eq!(SessionRecord::decode(&bytes), Ok(record), "{what} of version 1");
+        check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
+        let then = match &record.event {
+            SessionEvent::Ended(_) => SessionRecord { event: SessionEvent::Ended(None), ..record },
+            _ => record,
+        };
+        for (version, numbers) in [(1, 1..=10), (2, 1..=12)] {
+            if numbers.contains(&number) {
+                let read = SessionRecord::decode(&old(&what, version));
+                assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ mod entry;
 mod image;
 mod line;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
@@ -60,13 +60,15 @@ pub struct Gone {
     pub sequence: u64,
     /// Where storage has it.
     pub at: u64,
+    /// Which of the session's copies it was, see [`Kept::copy`].
+    pub copy: u8,
     /// Whether it was held there.
     pub is_held: bool,
 }
 
 impl Gone {
     const fn of(sequence: u64, entry: &Entry) -> Self {
-        Self { sequence, at: entry.at, is_held: entry.is_held() }
+        Self { sequence, at: entry.at, copy: entry.copy, is_held: entry.is_held() }
     }
 }
 
@@ -356,7 +358,7 @@ impl Inbox {
                 State::Sent => sent_too,
                 _ => false,
             };
-            is_free && entry.is_shared() && entry.qos() == QoS::AtLeastOnce
+            is_free && entry.may_be_lent()
         };
         let all = self.line.iter_from(from).filter(move |(_, entry)| may_go(entry));
         all.map(|(sequence, entry)| (sequence, self.kept(sequence, entry)))
@@ -419,6 +421,16 @@ impl Inbox {
         self.line.iter().find(|(_, entry)| on_the_wire(entry)).map(|(sequence, _)| sequence)
     }
 
+    /// The session is over, with nobody connected: messages that another session could have stay, if storage has them at
+    /// that place or behind it. Gives those that left and had a body.
+    pub fn keep_lendable(&mut self, from: u64) -> Vec<Gone> {
+        let stays = |entry: &Entry| {
+            let is_free = matches!(entry.state, State::Waiting | State::Lent);
+            is_free && entry.may_be_lent() && entry.at >= from
+        };
+        self.leave_where(|entry| !stays(entry))
+    }
+
     fn is_counted(&self, sequence: u64) -> bool {
         self.line.get(sequence).is_some_and(Entry::is_counted)
     }
@@ -432,6 +444,11 @@ impl Inbox {
         let has_body = entry.has_body();
         self.leave(sequence);
         has_body.then_some(gone)
+    }
+
+    /// Messages left, as storage says: where it has them, and which copies they were. Gives those that had not left before.
+    pub fn replay_left_from(&mut self, places: &BTreeSet<(u64, u8)>) -> Vec<Gone> {
+        self.leave_where(|entry| entry.has_body() && places.contains(&(entry.at, entry.copy)))
     }
 
     /// The client has a message, as storage says. `None` when that was known.
@@ -513,6 +530,15 @@ impl Inbox {
         if let Some(entry) = self.entry_mut(sequence) {
             entry.state = state;
         }
+    }
+
+    /// Those that left and had a body.
+    fn leave_where(&mut self, leaves: impl Fn(&Entry) -> bool) -> Vec<Gone> {
+        let leaving = self.line.iter().filter(|(_, entry)| leaves(entry));
+        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
+        leaving.iter().for_each(|(sequence, _)| self.leave(*sequence));
+        let with_body = leaving.iter().filter(|(_, entry)| entry.has_body());
+        with_body.map(|(sequence, entry)| Gone::of(*sequence, entry)).collect()
     }
 
     fn leave(&mut self, sequence: u64) {

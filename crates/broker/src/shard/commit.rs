@@ -37,6 +37,7 @@ impl Shard {
             LogEvent::Committed(records) => {
                 for record in records {
                     self.committed(&record, out);
+                    self.heard_to = record.position.next();
                 }
                 self.resume_throttled(out);
             }

@@ -191,7 +191,7 @@ impl Shard {
             }
         } else {
             self.remove_session(id);
-            self.log_session(id, SessionEvent::Ended, waiting);
+            self.log_session(id, SessionEvent::Ended(Some(self.heard_to)), waiting);
         }
         if let Some(will) = will {
             self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);
@@ -203,6 +203,8 @@ impl Shard {
         self.sessions.forget_client(id);
         self.take_seat(id);
         if let Some(entry) = self.sessions.get_mut(id) {
+            // For a restart it is over too.
+            let _ = entry.session.change_expiry(0, 0);
             let (seen, at, wait) = (u64::MAX, Instant::ZERO, ENDING_LOOK_MIN);
             entry.extras.get_or_insert_default().ending = Some(Ending { seen, at, wait });
         }

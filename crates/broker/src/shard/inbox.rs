@@ -17,7 +17,7 @@ use super::Shard;
 use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
-use super::state::INBOX_ENTRY_BYTES;
+use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
 use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
@@ -100,6 +100,8 @@ impl Shelf {
 #[derive(Default)]
 pub(crate) struct Unlogged {
     left: Vec<u64>,
+    /// What left the inbox of a session that is over, by where it lies and which copy it was.
+    left_ending: Vec<(Position, u8)>,
     /// Packet ids of queues' deliveries that have come to their end.
     leases_over: Vec<PacketId>,
 }
@@ -119,14 +121,22 @@ impl Shard {
                 continue;
             }
             let id = self.sessions.durable_id(target.number);
-            let Some(entry) = self.sessions.get_mut(id) else {
+            if self.sessions.get(id).is_none() {
                 // The session has ended since the message was routed.
-                self.turn.release(record.position);
-                if let (Some(shared), Ok(message)) = (target.shared, publish.message()) {
-                    self.hand_over(shared.mark, &message.detached(), id, 0, out);
+                match target.shared {
+                    Some(_) if target.qos == QoS::AtLeastOnce => {
+                        self.keep_for_others(target.number);
+                    }
+                    shared => {
+                        self.turn.release(record.position);
+                        if let (Some(shared), Ok(message)) = (shared, publish.message()) {
+                            self.hand_over(shared.mark, &message.detached(), id, 0, out);
+                        }
+                        continue;
+                    }
                 }
-                continue;
-            };
+            }
+            let Some(entry) = self.sessions.get_mut(id) else { continue };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
             let sequence = inbox.push(Kept {
                 at: record.position.as_u64(),
@@ -162,12 +172,13 @@ impl Shard {
         let Some(entry) = self.sessions.get(id) else { return };
         let extras = entry.extras.as_ref();
         let stalls = extras.and_then(|e| e.seat.as_ref()).is_some_and(|seat| seat.is_stalled);
-        let is_away = entry.conn.is_none();
+        let (is_away, is_over) = (entry.conn.is_none(), entry.is_ending());
         if let Some(SharedTarget { mark, for_any }) = target.shared
             && (for_any || is_away || stalls)
             && target.qos == QoS::AtLeastOnce
             && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent
         {
+            self.counts.shared_handed_over_total += u64::from(is_over);
             return;
         }
         if !is_away {
@@ -458,6 +469,13 @@ impl Shard {
     /// A message has left an inbox; its record comes within the settle interval.
     pub(super) fn left_inbox(&mut self, id: SessionId, gone: Gone) {
         self.release_body(gone);
+        if self.sessions.get(id).is_some_and(SessionEntry::is_ending)
+            && let Some(number) = id.number()
+        {
+            let place = (Position::from_u64(gone.at), gone.copy);
+            self.unlogged.entry(number).or_default().left_ending.push(place);
+            return;
+        }
         self.forget_in_inbox(id, gone.sequence);
     }
 
@@ -511,7 +529,14 @@ impl Shard {
                 let event = SessionEvent::LeasesOver(unlogged.leases_over);
                 self.log_session(id, event, Waiting::Nobody);
             }
+            if !unlogged.left_ending.is_empty() {
+                let event = SessionEvent::LeftEnding(unlogged.left_ending);
+                self.log_session(id, event, Waiting::Nobody);
+            }
             let left = ranges(unlogged.left);
+            if left.is_empty() && self.sessions.get(id).is_some_and(SessionEntry::is_ending) {
+                continue;
+            }
             let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
             self.log_session(id, event, Waiting::Nobody);
         }

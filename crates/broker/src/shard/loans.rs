@@ -16,8 +16,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use log_api::{Position, ReadError, ShardId};
 use mqtt_router::Member;
-use mqtt_session::Origin;
+use mqtt_session::{InboxImage, Kept, Origin, Session, SessionImage};
 use mqtt_types::{Message, QoS, TopicName};
+use stdx::UnixMillis;
 
 use super::Shard;
 use super::live::{Delivered, Live};
@@ -47,7 +48,8 @@ pub(crate) struct Lent {
 
 /// Messages of one session that are read to be lent.
 pub(crate) struct LendJob {
-    asked: Vec<(u64, u8)>,
+    /// Their numbers, and what lay there.
+    asked: Vec<(u64, Kept)>,
     /// Only those of that group, though the session's client could have them.
     only: Option<u32>,
 }
@@ -85,7 +87,7 @@ impl Shard {
         let mut asked = Vec::new();
         for (sequence, kept) in inbox.lendable(from, self.stalls(id)).take(BATCH) {
             positions.push(Position::from_u64(kept.at));
-            asked.push((sequence, kept.copy));
+            asked.push((sequence, kept));
         }
         if !asked.is_empty() {
             self.lend_jobs.insert(number, LendJob { asked, only });
@@ -117,15 +119,15 @@ impl Shard {
         let Some(job) = self.lend_jobs.remove(&number) else { return };
         let last = job.asked.last().map_or(0, |(sequence, _)| *sequence);
         let mut lent = false;
-        for ((sequence, copy), record) in job.asked.into_iter().zip(records) {
+        for ((sequence, kept), record) in job.asked.into_iter().zip(records) {
             let Ok(body) = record else {
                 // Whoever delivers it says so when it is damaged.
                 continue;
             };
-            let Some((message, mark)) = shared_message(number, copy, body) else { continue };
+            let Some((message, mark)) = shared_message(number, kept.copy, body) else { continue };
             if job.only.is_some_and(|only| only != mark.group)
                 || job.only.is_none() && !self.lends(id)
-                || !self.is_lendable(id, sequence)
+                || !self.is_lendable(id, sequence, kept.at)
             {
                 continue;
             }
@@ -144,10 +146,12 @@ impl Shard {
         self.finish_ending(id);
     }
 
-    fn is_lendable(&self, id: SessionId, sequence: u64) -> bool {
+    /// Whether what was asked for is still to be lent. The session may have ended meanwhile, and one of that number have come to
+    /// be anew.
+    fn is_lendable(&self, id: SessionId, sequence: u64, at: u64) -> bool {
         let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
         let next = inbox.and_then(|inbox| inbox.lendable(sequence, self.stalls(id)).next());
-        next.is_some_and(|(of, _)| of == sequence)
+        next.is_some_and(|(of, kept)| of == sequence && kept.at == at)
     }
 
     /// Lends a message to the member that the group's strategy chooses among those that are there; with `or_own` the home
@@ -250,6 +254,14 @@ impl Shard {
 
     // Sessions that are over and keep messages for others.
 
+    /// A message is stored for a session that has ended since it was routed, by a shared group: another member is to have
+    /// it. The session comes to be once more to keep it until then, in a replay too.
+    pub(super) fn keep_for_others(&mut self, number: SessionNumber) {
+        let now = UnixMillis(self.turn.unix_ms);
+        let id = self.sessions.restore(number, Session::from_image(&nobodys(now), now));
+        self.begin_ending(id);
+    }
+
     /// Looks again whether somebody takes what such a session keeps: when a member has come, and now and then.
     pub(super) fn look_at_ending(&mut self, id: SessionId) {
         let now = self.turn.now;
@@ -288,7 +300,7 @@ impl Shard {
             return;
         }
         self.remove_session(id);
-        self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
+        self.log_session(id, SessionEvent::Ended(Some(self.heard_to)), Waiting::Nobody);
     }
 }
 
@@ -298,6 +310,19 @@ const LEND_READ: u64 = 3 << 60;
 /// The session that reads to lend, if it was one.
 pub(super) const fn lender_of(token: u64) -> Option<SessionNumber> {
     if token >> 60 == LEND_READ >> 60 { Some(SessionNumber(token & !LEND_READ)) } else { None }
+}
+
+/// A session of no client that has ended.
+fn nobodys(now: UnixMillis) -> SessionImage {
+    SessionImage {
+        client_id: "".into(),
+        expiry_interval: 0,
+        subscriptions: Vec::new(),
+        inbox: InboxImage::default(),
+        incoming_qos2: Vec::new(),
+        will: None,
+        disconnected_at: Some(now),
+    }
 }
 
 fn has_room(member: &Member) -> bool {

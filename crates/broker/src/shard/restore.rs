@@ -28,8 +28,12 @@ impl Shard {
             self.begin_ending(earlier);
         }
         let id = self.sessions.restore(number, session);
-        self.route_session(id);
         self.shared.budgets.subscriptions.charge(self.subscriptions_bytes(id));
+        if image.expiry_interval == 0 {
+            // It was over already, and keeps messages for others.
+            return self.begin_ending(id);
+        }
+        self.route_session(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {

@@ -26,17 +26,43 @@ const STRATEGIES: [SharedStrategy; 6] = [
 
 #[derive(Clone, Debug)]
 enum Step {
-    Publish { publisher: usize, topic: usize, qos: u8 },
-    Answer { member: usize, count: usize, code: &'static str },
-    Lose { member: usize },
-    Connect { member: usize, window: u16, keep: bool },
-    Unsubscribe { member: usize },
-    Block { member: usize },
-    Unblock { member: usize },
-    Wait { milliseconds: u64 },
+    Publish {
+        publisher: usize,
+        topic: usize,
+        qos: u8,
+    },
+    Answer {
+        member: usize,
+        count: usize,
+        code: &'static str,
+    },
+    Lose {
+        member: usize,
+    },
+    Connect {
+        member: usize,
+        window: u16,
+        keep: bool,
+    },
+    Unsubscribe {
+        member: usize,
+    },
+    Block {
+        member: usize,
+    },
+    Unblock {
+        member: usize,
+    },
+    Wait {
+        milliseconds: u64,
+    },
     Log(&'static str),
     Checkpoint,
     Crash,
+    /// What waits is stored, and the process dies before that shard hears of it.
+    CrashBehind {
+        shard: u16,
+    },
 }
 
 /// Steps that change who is a member have this weight; 0 leaves the members as they are.
@@ -77,6 +103,7 @@ fn step(change: u32, crash: u32) -> impl Strategy<Value = Step> {
         (2, prop::sample::select(vec!["hold", "commit", "commit"]).prop_map(Step::Log).boxed()),
         (crash, Just(Step::Checkpoint).boxed()),
         (crash, Just(Step::Crash).boxed()),
+        (crash, (0..3_u16).prop_map(|shard| Step::CrashBehind { shard }).boxed()),
     ];
     let wanted = steps.into_iter().filter(|(weight, _)| *weight > 0);
     prop::strategy::Union::new_weighted(wanted.collect())
@@ -281,6 +308,11 @@ impl Twin {
             Step::Log(word) => self.command(&format!("log {word}")),
             Step::Checkpoint => self.command("checkpoint"),
             Step::Crash => self.crash(),
+            Step::CrashBehind { shard } => {
+                self.command(&format!("stall {}", shard % self.world.shards.len() as u16));
+                self.command("log commit");
+                self.crash();
+            }
             _ => {}
         }
     }

@@ -94,6 +94,8 @@ impl World {
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
+        self.stalled.clear();
+        self.late = None;
     }
 
     /// Does one command, and says what the clients heard of it.

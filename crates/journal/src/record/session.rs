@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use log_api::Position;
 use mqtt_session::Will;
 use mqtt_types::PacketId;
 use stdx::UnixMillis;
@@ -13,8 +14,8 @@ use super::session_parts::{
 };
 use crate::ids::SessionNumber;
 
-/// Version 1 had no replays and no pages of retained messages.
-const VERSION: u8 = 2;
+/// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end knew of.
+const VERSION: u8 = 3;
 
 /// What happened.
 ///
@@ -78,8 +79,10 @@ pub enum SessionEvent {
         /// Whether the will is still to be published.
         keeps_will: bool,
     },
-    /// The session is over, with all that it had.
-    Ended,
+    /// The session is over, with all that it had but for one thing: messages of its shared groups that lie in the log at
+    /// that place or behind it. Its shard had not heard of them, and goes on keeping them until others have them. `None` in
+    /// records of brokers that stored them anew for others.
+    Ended(Option<Position>),
     /// Subscriptions were made or changed.
     Subscribed(Vec<StoredSubscription>),
     /// The same, of a session whose [`SessionEvent::Connected`] may not have been stored: the subscriptions are worth nothing
@@ -113,6 +116,9 @@ pub enum SessionEvent {
         /// The group.
         group: Option<Box<str>>,
     },
+    /// Messages left the inbox of a session that is over but for what it keeps for others: where they lie, and which copies
+    /// they were. Not by their numbers, for such a session may have come to be when its end was forgotten already.
+    LeftEnding(Vec<(Position, u8)>),
 }
 
 impl SessionRecord {
@@ -131,7 +137,11 @@ impl SessionRecord {
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 out.push(u8::from(*keeps_will));
             }
-            SessionEvent::Ended => out.push(3),
+            SessionEvent::Ended(heard_to) => {
+                out.push(3);
+                let heard_to = heard_to.map_or(u64::MAX, Position::as_u64);
+                out.extend_from_slice(&heard_to.to_le_bytes());
+            }
             SessionEvent::Subscribed(subscriptions) => {
                 out.push(4);
                 put_subscriptions(out, subscriptions);
@@ -180,12 +190,20 @@ impl SessionRecord {
                 put_text(out, address);
                 put_text(out, group.as_deref().unwrap_or_default());
             }
+            SessionEvent::LeftEnding(places) => {
+                out.push(14);
+                put_varint(out, places.len() as u64);
+                for (at, copy) in places {
+                    out.extend_from_slice(&at.as_u64().to_le_bytes());
+                    out.push(*copy);
+                }
+            }
         }
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
-        reader.version(VERSION)?;
+        let version = reader.version(VERSION)?;
         let number = SessionNumber(reader.u64()?);
         let event = match reader.u8()? {
             1 => SessionEvent::Connected(ConnectedAs::decode(&mut reader)?),
@@ -194,7 +212,11 @@ impl SessionRecord {
                 expiry_interval: reader.u32()?,
                 keeps_will: reader.u8()? != 0,
             },
-            3 => SessionEvent::Ended,
+            3 if version < 3 => SessionEvent::Ended(None),
+            3 => {
+                let heard_to = Some(reader.u64()?).filter(|at| *at != u64::MAX);
+                SessionEvent::Ended(heard_to.map(Position::from_u64))
+            }
             4 => SessionEvent::Subscribed(subscriptions(&mut reader)?),
             5 => {
                 let count = reader.varint()?;
@@ -229,6 +251,14 @@ impl SessionRecord {
                 let address = reader.text()?.into();
                 let group = Some(reader.text()?).filter(|group| !group.is_empty());
                 SessionEvent::ReadsFor { address, group: group.map(Into::into) }
+            }
+            14 => {
+                let count = reader.varint()?;
+                let mut places = Vec::new();
+                for _ in 0..count {
+                    places.push((Position::from_u64(reader.u64()?), reader.u8()?));
+                }
+                SessionEvent::LeftEnding(places)
             }
             _ => return Err(reader.error("an event is unknown")),
         };
@@ -294,7 +324,9 @@ mod tests {
                 expiry_interval: 60,
                 keeps_will: true,
             },
-            SessionEvent::Ended,
+            SessionEvent::Ended(None),
+            SessionEvent::Ended(Some(Position::new(3, 64))),
+            SessionEvent::LeftEnding(vec![(Position::new(1, 8), 0), (Position::new(2, 64), 255)]),
             SessionEvent::Subscribed(vec![subscription.clone()]),
             SessionEvent::Subscribed(vec![replaying, subscription]),
             SessionEvent::Retained(RetainedPage { is_last: true, ..RetainedPage::default() }),

@@ -65,13 +65,14 @@ impl Sessions {
     /// Something happened to a session.
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
-        if event == SessionEvent::Ended {
-            if let Some(session) = self.sessions.remove(&number) {
-                session.release(released);
+        match event {
+            SessionEvent::Ended(heard_to) => {
+                let ended = self.sessions.remove(&number);
+                let rest = ended.and_then(|session| session.ended(heard_to, released));
+                self.sessions.extend(rest.map(|rest| (number, rest)));
             }
-            return;
+            event => self.of(number).apply(event, released),
         }
-        self.of(number).apply(event, released);
     }
 
     /// The session of that number; if it is not known it may be one that has ended, when a checkpoint is ahead of its records.
@@ -101,12 +102,17 @@ impl Sessions {
         }
     }
 
-    /// The count of the next session's number, and all sessions that have begun.
+    /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
+    /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
-        let (begun, never): (Vec<_>, Vec<_>) =
-            self.sessions.into_iter().partition(|(_, session)| session.has_begun);
-        never.into_iter().for_each(|(_, session)| session.release(released));
-        (self.next, begun.into_iter().map(|(number, session)| session.stored(number)).collect())
+        let left = |(number, session): (SessionNumber, Session)| {
+            let left = match session.has_begun {
+                true => session,
+                false => session.ended(Some(Position::START), released)?,
+            };
+            Some(left.stored(number))
+        };
+        (self.next, self.sessions.into_iter().filter_map(left).collect())
     }
 }
 
@@ -149,9 +155,11 @@ impl Session {
         }
     }
 
-    /// Nobody needs what it has.
-    fn release(&self, released: &mut Releases) {
-        self.inbox.stored().for_each(|gone| released.add_gone(gone));
+    /// The session is over. What is left of it came by shared groups, and its shard had not heard of it.
+    fn ended(mut self, heard_to: Option<Position>, released: &mut Releases) -> Option<Self> {
+        let from = heard_to.map_or(u64::MAX, Position::as_u64);
+        self.inbox.keep_lendable(from).into_iter().for_each(|gone| released.add_gone(gone));
+        (!self.inbox.is_empty()).then(|| Self { inbox: self.inbox, ..Self::default() })
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
@@ -204,7 +212,12 @@ impl Session {
                     self.leases.remove(packet_id);
                 }
             }
-            SessionEvent::Ended | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::LeftEnding(places) => {
+                let places = places.into_iter().map(|(at, copy)| (at.as_u64(), copy)).collect();
+                let left = self.inbox.replay_left_from(&places);
+                left.into_iter().for_each(|gone| released.add_gone(gone));
+            }
+            SessionEvent::Ended(_) | SessionEvent::LeaseReceived(_) => {}
         }
     }
 

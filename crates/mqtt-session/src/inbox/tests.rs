@@ -7,7 +7,7 @@ fn id(number: u16) -> PacketId {
 }
 
 const fn gone(sequence: u64, at: u64) -> Gone {
-    Gone { sequence, at, is_held: false }
+    Gone { sequence, at, copy: 0, is_held: false }
 }
 
 fn kept(at: u64, qos: QoS) -> Kept {
@@ -249,7 +249,7 @@ fn what_is_held_says_so_and_keeps_its_identifier_over_a_restart() {
     inbox.push(held(8));
     assert!(inbox.give_up(1).is_some_and(|gone| gone.is_held));
     assert_eq!(send_all(&mut inbox, 9), [1, 3, 4]);
-    let received = Gone { sequence: 2, at: 7, is_held: true };
+    let received = Gone { sequence: 2, at: 7, copy: 0, is_held: true };
     assert_eq!(inbox.pubrec(id(3), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(received)));
     assert!(inbox.is_sound());
     let mut inbox = Inbox::from_image(&inbox.image());
@@ -257,7 +257,7 @@ fn what_is_held_says_so_and_keeps_its_identifier_over_a_restart() {
     let next: Vec<_> = inbox.upcoming(0, 9).map(|next| next.kept).collect();
     assert_eq!(next, [kept(5, QoS::AtLeastOnce), held(8)]);
     let stored: Vec<_> = inbox.stored().collect();
-    assert_eq!(stored, [gone(0, 5), Gone { sequence: 3, at: 8, is_held: true }]);
-    assert_eq!(inbox.replay_left(3), Some(Gone { sequence: 3, at: 8, is_held: true }));
+    assert_eq!(stored, [gone(0, 5), Gone { sequence: 3, at: 8, copy: 0, is_held: true }]);
+    assert_eq!(inbox.replay_left(3), Some(Gone { sequence: 3, at: 8, copy: 0, is_held: true }));
     assert!(inbox.is_sound());
 }
