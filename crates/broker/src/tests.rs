@@ -14,6 +14,7 @@ mod durable;
 mod durable_crashes;
 mod durable_edges;
 mod durable_refusals;
+mod durable_unsure;
 mod fuzz;
 mod listing;
 mod live;

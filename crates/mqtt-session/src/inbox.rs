@@ -49,8 +49,11 @@ pub struct NextKept {
     pub packet_id: PacketId,
     /// The message.
     pub kept: Kept,
-    /// Whether it may have been sent before. `[MQTT-3.3.1-1]`
+    /// Whether it was sent before, as far as that is known. `[MQTT-3.3.1-1]`
     pub dup: bool,
+    /// Whether it is at QoS 2 and the client may hold its packet id, though it was perhaps not sent. When it does not go out
+    /// then, it must end by [`Inbox::forget`].
+    pub may_be_held: bool,
 }
 
 /// A message that storage need not keep any more.
@@ -103,6 +106,8 @@ pub struct Inbox {
     next: u64,
     /// Messages below that number have been sent at some time.
     sent_to: u64,
+    /// Messages below that number may have been sent, for all that is known since a restart.
+    unsure_to: u64,
     /// Messages that wait or are sent, and their sizes.
     messages: usize,
     bytes: u64,
@@ -145,6 +150,12 @@ impl Inbox {
         self.messages
     }
 
+    /// How many entries it has: those messages, and packet ids that the client may hold though their messages need nothing more.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.line.len()
+    }
+
     /// What they count against byte limits.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
@@ -174,12 +185,18 @@ impl Inbox {
         let end = self.line.oldest() + u64::from(INBOX_IDS);
         let free = self.line.iter_from(from.max(self.next)).take_while(move |(n, _)| *n < end);
         let waiting = free.filter(|(_, entry)| entry.state == State::Waiting);
-        waiting.take(count).map(|(sequence, entry)| NextKept {
+        waiting.take(count).map(|(sequence, entry)| self.next_kept(sequence, entry))
+    }
+
+    fn next_kept(&self, sequence: u64, entry: &Entry) -> NextKept {
+        let may_be_sent = entry.was_sent() || sequence < self.unsure_to;
+        NextKept {
             sequence,
             packet_id: packet_id(sequence),
             kept: self.kept(sequence, entry),
             dup: entry.was_sent(),
-        })
+            may_be_held: may_be_sent && entry.qos() == QoS::ExactlyOnce,
+        }
     }
 
     /// The message goes out; it is one of [`Self::upcoming`], the first of them.
@@ -201,16 +218,26 @@ impl Inbox {
         Some(gone)
     }
 
-    /// The oldest waiting message, taken out because the inbox holds more than the limits allow. One at QoS 2 that the
-    /// client may have stays: its packet id must come to an end before another message bears it.
-    pub fn overflow(&mut self, messages_max: usize, bytes_max: u64) -> Option<Gone> {
+    /// The oldest waiting message, which has to go because the inbox holds more than the limits allow: by [`Self::give_up`], or
+    /// by [`Self::forget`]. One at QoS 2 that is known to be sent stays.
+    #[must_use]
+    pub fn overflow(&self, messages_max: usize, bytes_max: u64) -> Option<NextKept> {
         if self.messages <= messages_max && self.bytes <= bytes_max {
             return None;
         }
         let may_go = |entry: &Entry| entry.state == State::Waiting && !entry.is_begun();
         let oldest = self.line.iter_from(self.next).find(|(_, entry)| may_go(entry));
-        let sequence = oldest.map(|(sequence, _)| sequence)?;
-        self.give_up(sequence)
+        oldest.map(|(sequence, entry)| self.next_kept(sequence, entry))
+    }
+
+    /// The message does not go out, and the client may hold its packet id: that comes to an end as if PUBREC had come, see
+    /// [`KeptPubRec::Received`]. `None` when it is not waiting.
+    pub fn forget(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Waiting)?;
+        let gone = Gone::of(sequence, entry);
+        self.receive(sequence, State::Receiving);
+        self.next += u64::from(self.next == sequence);
+        Some(gone)
     }
 
     /// PUBACK from the client.

@@ -239,14 +239,14 @@ impl Shard {
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.account(&self.shared.budgets.memory);
         }
-        while let Some(gone) = self
+        while let Some(over) = self
             .sessions
-            .get_mut(id)
-            .and_then(|entry| entry.session.inbox_mut())
+            .get(id)
+            .and_then(|entry| entry.session.inbox())
             .and_then(|inbox| inbox.overflow(messages, bytes))
         {
             self.count_overflow(id);
-            self.left_inbox(id, gone);
+            self.give_up(id, &over);
         }
     }
 
@@ -339,26 +339,18 @@ impl Shard {
                         error,
                         "message lost: it is damaged on the disk"
                     );
-                    self.give_up_unread(id, asked.sequence, out);
+                    self.give_up_unread(id, asked.sequence);
                 }
             }
         }
         self.pump(id, out);
     }
 
-    fn give_up_unread<O: Outbox>(&mut self, id: SessionId, sequence: u64, out: &mut O) {
+    fn give_up_unread(&mut self, id: SessionId, sequence: u64) {
         let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
         let next = inbox.and_then(|inbox| inbox.upcoming(sequence, 1).next());
         if let Some(next) = next.filter(|next| next.sequence == sequence) {
-            self.cannot_send(id, &next, out);
-        }
-    }
-
-    fn give_up(&mut self, id: SessionId, sequence: u64) {
-        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
-        if let Some(gone) = inbox.and_then(|inbox| inbox.give_up(sequence)) {
-            self.counts.live_dropped_total += 1;
-            self.left_inbox(id, gone);
+            self.cannot_send(id, &next);
         }
     }
 
@@ -378,7 +370,7 @@ impl Shard {
             // Delivery was begun: its age is no matter any more. `[MQTT-3.3.2-5]`
             Some(None) if next.dup => Some(0),
             Some(None) => {
-                self.give_up(id, next.sequence);
+                self.cannot_send(id, next);
                 return;
             }
             left => left.flatten(),
@@ -397,7 +389,7 @@ impl Shard {
             payload: message.payload(),
         };
         if put_publish(buffer, &mut state.connection, &outgoing) != Sent::Yes {
-            self.cannot_send(id, next, out);
+            self.cannot_send(id, next);
             return;
         }
         self.counts.publishes_sent_total += 1;
@@ -407,23 +399,23 @@ impl Shard {
         self.note_unlogged(id);
     }
 
-    /// The client takes no packet of that size, or the body is damaged. Of one at QoS 2 that the client may have it must
-    /// forget the packet id too, before another message bears that.
-    fn cannot_send<O: Outbox>(&mut self, id: SessionId, next: &NextKept, out: &mut O) {
-        if !next.dup || next.kept.qos != QoS::ExactlyOnce {
-            self.give_up(id, next.sequence);
-            return;
-        }
-        let Some(entry) = self.sessions.get_mut(id) else { return };
-        let conn = entry.conn;
-        let inbox = entry.session.inbox_mut();
-        if let Some(gone) = inbox.and_then(|inbox| inbox.replay_received(next.sequence)) {
-            self.counts.live_dropped_total += 1;
-            self.release_body(gone);
-            self.log_session(id, received(gone.sequence), Waiting::Nobody);
-            if let Some(conn) = conn {
-                self.send_ack(conn, AckKind::PubRel, next.packet_id, ReasonCode::SUCCESS, out);
+    /// The message has expired, the client takes no packet of that size, or the body is damaged.
+    fn cannot_send(&mut self, id: SessionId, next: &NextKept) {
+        self.counts.live_dropped_total += 1;
+        self.give_up(id, next);
+    }
+
+    /// A message does not go out. If its client may hold the packet id, it must forget that before another message bears it:
+    /// by PUBREL, when it is stored that the message never goes out any more.
+    fn give_up(&mut self, id: SessionId, next: &NextKept) {
+        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
+        let Some(inbox) = inbox else { return };
+        if next.may_be_held {
+            if let Some(gone) = inbox.forget(next.sequence) {
+                self.received_from_inbox(id, gone);
             }
+        } else if let Some(gone) = inbox.give_up(next.sequence) {
+            self.left_inbox(id, gone);
         }
     }
 
