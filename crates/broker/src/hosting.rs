@@ -40,6 +40,8 @@ pub(crate) const NO_TOKEN: u64 = u64::MAX;
 pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 /// The token of records by which a message leaves one queue for another.
 pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
+/// Nobody waits, but if it is not stored the session that is over keeps its message on.
+pub(crate) const PASS_TOKEN: u64 = u64::MAX - 3;
 /// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
 const MOVE_READ: u64 = 1 << 32;
 /// Tells reads of bodies of messages that are sent back; below it is the page.

@@ -15,6 +15,7 @@ mod control;
 mod dead_letters;
 mod delayed;
 mod disconnect;
+mod endings;
 mod hold;
 mod inbox;
 mod kept_replay;

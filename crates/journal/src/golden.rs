@@ -27,10 +27,10 @@ use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved,
-    PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
-    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
-    decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
+    ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, Leaving, Left, Lying, MoreTargets,
+    Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
+    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why, decode_delayed_done,
+    decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 use crate::stream::StreamProperties;
@@ -79,6 +79,7 @@ fn more() -> MoreTargets {
         identifiers: [1, 268_435_455].into_iter().collect(),
         shared: (qos == QoS::ExactlyOnce)
             .then_some(SharedTarget { mark: GroupMark { group: 7, key: 9 }, for_any: true }),
+        in_place_of: None,
     };
     MoreTargets {
         retained: Some(99),
@@ -102,7 +103,10 @@ fn publishes() {
         expiry_interval: Some(9),
     };
     let (sinks, more) = ([SinkId(3), SinkId(9)], more());
-    for (version, more) in [(1, None), (2, Some(&more))] {
+    let mut passed_on = more.clone();
+    let place = KeptCopy { number: SessionNumber(5), at: Position::new(3, 64), copy: 2 };
+    passed_on.sessions.iter_mut().for_each(|target| target.in_place_of = Some(place));
+    for (version, more) in [(1, None), (2, Some(&more)), (4, Some(&passed_on))] {
         let mut written = Vec::new();
         let targets = Targets { sinks: &sinks, more };
         encode_publish(&mut written, &head, targets, "a/b", &[1, 1], b"payload");

@@ -237,7 +237,8 @@ impl Recovery {
             if let Some(moved) = more.moved {
                 self.moved(moved);
             }
-            self.sessions.publish(&more, position, record.counted_bytes());
+            let size = record.counted_bytes();
+            self.sessions.publish(&more, position, size, &mut self.released);
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }

@@ -188,14 +188,18 @@ impl Inbox {
         waiting.take(count).map(|(sequence, entry)| self.next_kept(sequence, entry))
     }
 
+    /// Whether the client may hold its packet id.
+    fn may_be_held(&self, sequence: u64, entry: &Entry) -> bool {
+        entry.qos() == QoS::ExactlyOnce && (entry.was_sent() || sequence < self.unsure_to)
+    }
+
     fn next_kept(&self, sequence: u64, entry: &Entry) -> NextKept {
-        let may_be_sent = entry.was_sent() || sequence < self.unsure_to;
         NextKept {
             sequence,
             packet_id: packet_id(sequence),
             kept: self.kept(sequence, entry),
             dup: entry.was_sent(),
-            may_be_held: may_be_sent && entry.qos() == QoS::ExactlyOnce,
+            may_be_held: self.may_be_held(sequence, entry),
         }
     }
 
@@ -417,6 +421,13 @@ impl Inbox {
         }
     }
 
+    /// The number of the message that lies there, see [`Kept::at`] and [`Kept::copy`].
+    #[must_use]
+    pub fn find(&self, at: u64, copy: u8) -> Option<u64> {
+        let is_it = |entry: &Entry| entry.has_body() && (entry.at, entry.copy) == (at, copy);
+        self.line.iter().find(|(_, entry)| is_it(entry)).map(|(sequence, _)| sequence)
+    }
+
     /// The other session's client has the message. `None` when it is not lent any more.
     pub fn settle_lent(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Lent)?;
@@ -448,14 +459,34 @@ impl Inbox {
         self.line.iter().find(|(_, entry)| on_the_wire(entry)).map(|(sequence, _)| sequence)
     }
 
-    /// The session is over, with nobody connected: messages that another session could have stay, if storage has them at
-    /// that place or behind it. Gives those that left and had a body.
-    pub fn keep_lendable(&mut self, from: u64) -> Vec<Gone> {
-        let stays = |entry: &Entry| {
+    /// The messages of shared subscriptions from `from` on that another session could have when this one is over: those at
+    /// QoS 2 were surely never sent, for one that may have been sent is nobody else's. `[MQTT-4.8.2-5]`
+    pub fn passable(&self, from: u64) -> impl Iterator<Item = (u64, Kept)> + '_ {
+        let all = self.line.iter_from(from).filter(|(sequence, entry)| {
+            entry.state == State::Waiting && self.may_pass(*sequence, entry)
+        });
+        all.map(|(sequence, entry)| (sequence, self.kept(sequence, entry)))
+    }
+
+    /// The session is over, with nobody connected: what is [passable](Self::passable) stays, and what others have on loan, if
+    /// storage has it at that place or behind it. Gives what left and had a body.
+    pub fn keep_passable(&mut self, place: u64) -> Vec<Gone> {
+        let stays = |(sequence, entry): &(u64, &Entry)| {
             let is_free = matches!(entry.state, State::Waiting | State::Lent);
-            is_free && entry.may_be_lent() && entry.at >= from
+            is_free && entry.at >= place && self.may_pass(*sequence, entry)
         };
-        self.leave_where(|entry| !stays(entry))
+        let leaving = self.line.iter().filter(|one| !stays(one));
+        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
+        self.leave_all(&leaving)
+    }
+
+    fn may_pass(&self, sequence: u64, entry: &Entry) -> bool {
+        entry.is_shared() && !self.may_be_held(sequence, entry)
+    }
+
+    /// What the session's client was sent last is not known, nor even whether it was connected.
+    pub fn sent_is_unsure(&mut self) {
+        self.unsure_to = self.end();
     }
 
     fn is_counted(&self, sequence: u64) -> bool {
@@ -475,7 +506,10 @@ impl Inbox {
 
     /// Messages left, as storage says: where it has them, and which copies they were. Gives those that had not left before.
     pub fn replay_left_from(&mut self, places: &BTreeSet<(u64, u8)>) -> Vec<Gone> {
-        self.leave_where(|entry| entry.has_body() && places.contains(&(entry.at, entry.copy)))
+        let is_there = |entry: &Entry| entry.has_body() && places.contains(&(entry.at, entry.copy));
+        let leaving = self.line.iter().filter(|(_, entry)| is_there(entry));
+        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
+        self.leave_all(&leaving)
     }
 
     /// The client has a message, as storage says. `None` when that was known.
@@ -559,10 +593,8 @@ impl Inbox {
         }
     }
 
-    /// Those that left and had a body.
-    fn leave_where(&mut self, leaves: impl Fn(&Entry) -> bool) -> Vec<Gone> {
-        let leaving = self.line.iter().filter(|(_, entry)| leaves(entry));
-        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
+    /// Gives those that had a body.
+    fn leave_all(&mut self, leaving: &[(u64, Entry)]) -> Vec<Gone> {
         leaving.iter().for_each(|(sequence, _)| self.leave(*sequence));
         let with_body = leaving.iter().filter(|(_, entry)| entry.has_body());
         with_body.map(|(sequence, entry)| Gone::of(*sequence, entry)).collect()

@@ -25,7 +25,7 @@ use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::directory::{QueueProperties, StreamProperties};
-use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, SETTLE_TOKEN};
+use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, PASS_TOKEN, SETTLE_TOKEN};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, PublishRecord, StoredSession};
@@ -115,6 +115,7 @@ impl Shard {
                 if let Some(version) = more.retained {
                     self.retained_stored(record, publish, version);
                 }
+                more.passed_on().for_each(|kept| self.passed_on(kept));
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
             Err(error) => tracing::error!(%error, "a record of this process is not legal"),
@@ -184,6 +185,8 @@ impl Shard {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == MOVE_TOKEN {
                 self.move_not_stored(&record);
+            } else if token == PASS_TOKEN {
+                self.pass_not_stored(&record);
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
                 self.retained_not_stored(&record);
@@ -349,5 +352,5 @@ impl Shard {
 
 /// Whether nobody waits for a record with that token.
 const fn is_nobodys(token: u64) -> bool {
-    matches!(token, NO_TOKEN | MOVE_TOKEN)
+    matches!(token, NO_TOKEN | MOVE_TOKEN | PASS_TOKEN)
 }

@@ -121,20 +121,13 @@ impl Shard {
                 continue;
             }
             let id = self.sessions.durable_id(target.number);
-            if self.sessions.get(id).is_none() {
+            if self.sessions.get(id).is_none_or(SessionEntry::is_ending) {
                 // The session has ended since the message was routed.
-                match target.shared {
-                    Some(_) if target.qos == QoS::AtLeastOnce => {
-                        self.keep_for_others(target.number);
-                    }
-                    shared => {
-                        self.turn.release(record.position);
-                        if let (Some(shared), Ok(message)) = (shared, publish.message()) {
-                            self.hand_over(shared.mark, &message.detached(), id, 0, out);
-                        }
-                        continue;
-                    }
+                if target.shared.is_none() {
+                    self.turn.release(record.position);
+                    continue;
                 }
+                self.keep_for_others(target.number);
             }
             let Some(entry) = self.sessions.get_mut(id) else { continue };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
@@ -173,13 +166,19 @@ impl Shard {
         let extras = entry.extras.as_ref();
         let stalls = extras.and_then(|e| e.seat.as_ref()).is_some_and(|seat| seat.is_stalled);
         let (is_away, is_over) = (entry.conn.is_none(), entry.is_ending());
-        if let Some(SharedTarget { mark, for_any }) = target.shared
-            && (for_any || is_away || stalls)
-            && target.qos == QoS::AtLeastOnce
-            && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent
-        {
-            self.counts.shared_handed_over_total += u64::from(is_over);
-            return;
+        match target.shared {
+            Some(SharedTarget { mark, .. }) if is_over => {
+                self.pass_on_kept(id, (sequence, target.qos), mark, message, out);
+                return;
+            }
+            Some(SharedTarget { mark, for_any })
+                if (for_any || is_away || stalls)
+                    && target.qos == QoS::AtLeastOnce
+                    && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent =>
+            {
+                return;
+            }
+            _ => {}
         }
         if !is_away {
             self.offer(id, sequence, message, target.identifiers, out);

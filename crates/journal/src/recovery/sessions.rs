@@ -14,8 +14,8 @@ use super::Releases;
 use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord, StoredSession,
-    StoredSubscription, copies,
+    ConnectedAs, KeptCopy, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord,
+    StoredSession, StoredSubscription, copies,
 };
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
@@ -24,6 +24,10 @@ use crate::record::{
 pub(super) struct Sessions {
     next: u64,
     sessions: BTreeMap<SessionNumber, Session>,
+    /// Those that have ended since the checkpoint.
+    ended: BTreeSet<SessionNumber>,
+    /// The count of the next session's number by shards, as of the checkpoint.
+    numbered: Vec<u64>,
 }
 
 /// One session, as far as it is known.
@@ -56,6 +60,7 @@ impl Sessions {
         released: &mut Releases,
     ) {
         self.next = self.next.max(next);
+        self.numbered.push(next);
         for session in stored {
             held_in(&session.image.inbox).for_each(|at| released.add(at));
             self.sessions.insert(session.number, Session::of(session));
@@ -67,8 +72,10 @@ impl Sessions {
         let SessionRecord { number, event } = record;
         match event {
             SessionEvent::Ended(heard_to) => {
+                self.ended.insert(number);
                 let ended = self.sessions.remove(&number);
-                let rest = ended.and_then(|session| session.ended(heard_to, released));
+                let place = heard_to.map_or(u64::MAX, Position::as_u64);
+                let rest = ended.and_then(|session| session.ended(place, released));
                 self.sessions.extend(rest.map(|rest| (number, rest)));
             }
             event => self.of(number).apply(event, released),
@@ -83,7 +90,16 @@ impl Sessions {
     }
 
     /// A message is stored for sessions.
-    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
+    pub(super) fn publish(
+        &mut self,
+        more: &MoreTargets,
+        position: Position,
+        size: u32,
+        released: &mut Releases,
+    ) {
+        for KeptCopy { number, at, copy } in more.passed_on() {
+            self.of(number).apply(SessionEvent::LeftEnding(vec![(at, copy)]), released);
+        }
         for (copy, target) in copies(&more.sessions) {
             self.of(target.number).inbox.push(Kept {
                 at: position.as_u64(),
@@ -105,14 +121,23 @@ impl Sessions {
     /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
     /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
-        let left = |(number, session): (SessionNumber, Session)| {
-            let left = match session.has_begun {
-                true => session,
-                false => session.ended(Some(Position::START), released)?,
-            };
+        let Self { next, sessions, ended, numbered } = self;
+        // In the order of shards, as long as there are so many.
+        let has_ended = |number: SessionNumber| {
+            let shards = u16::try_from(numbered.len()).unwrap_or(u16::MAX);
+            let next = numbered.get(usize::from(number.owner(shards).0));
+            ended.contains(&number) || next.is_some_and(|next| number.count() < *next)
+        };
+        let left = |(number, mut session): (SessionNumber, Session)| {
+            if !session.has_begun && !has_ended(number) {
+                // Its CONNECT was not stored, and its client may have been sent messages.
+                session.inbox.sent_is_unsure();
+            }
+            let is_over = !session.has_begun || session.expiry_interval == 0;
+            let left = if is_over { session.ended(0, released)? } else { session };
             Some(left.stored(number))
         };
-        (self.next, self.sessions.into_iter().filter_map(left).collect())
+        (next, sessions.into_iter().filter_map(left).collect())
     }
 }
 
@@ -155,10 +180,9 @@ impl Session {
         }
     }
 
-    /// The session is over. What is left of it came by shared groups, and its shard had not heard of it.
-    fn ended(mut self, heard_to: Option<Position>, released: &mut Releases) -> Option<Self> {
-        let from = heard_to.map_or(u64::MAX, Position::as_u64);
-        self.inbox.keep_lendable(from).into_iter().for_each(|gone| released.add_gone(gone));
+    /// The session is over. What is left of it came by shared groups, and lies at that place of the log or behind it.
+    fn ended(mut self, place: u64, released: &mut Releases) -> Option<Self> {
+        self.inbox.keep_passable(place).into_iter().for_each(|gone| released.add_gone(gone));
         (!self.inbox.is_empty()).then(|| Self { inbox: self.inbox, ..Self::default() })
     }
 

@@ -55,8 +55,7 @@ impl Inbox {
         InboxImage { first: self.line.oldest(), entries }
     }
 
-    /// The inbox of an image, with nobody connected. What was sent last before the end of the process is not known, nor even
-    /// whether a client was connected: any message may have been sent.
+    /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
         let mut inbox = Self { line: Line::starting_at(image.first), ..Self::default() };
@@ -86,7 +85,6 @@ impl Inbox {
             inbox.line.push(entry);
         }
         inbox.next = inbox.line.oldest();
-        inbox.unsure_to = inbox.end();
         inbox
     }
 }

@@ -272,6 +272,7 @@ fn after_a_restart_any_message_may_have_been_sent() {
     before.push(kept(3, QoS::AtLeastOnce));
     assert_eq!(send_all(&mut before, 1), [1]);
     let mut inbox = Inbox::from_image(&before.image());
+    inbox.sent_is_unsure();
     inbox.push(kept(4, QoS::ExactlyOnce));
     let next: Vec<_> = inbox.upcoming(0, 9).map(|next| (next.dup, next.may_be_held)).collect();
     assert_eq!(next, [(true, true), (false, true), (false, false), (false, false)]);
@@ -295,18 +296,29 @@ fn what_is_over_keeps_what_others_could_have() {
     let mut inbox = Inbox::default();
     let shared = |at, copy, qos| Kept { is_shared: true, copy, ..kept(at, qos) };
     inbox.push(kept(1, QoS::AtLeastOnce));
-    inbox.push(shared(2, 0, QoS::AtLeastOnce));
-    inbox.push(shared(3, 0, QoS::ExactlyOnce));
+    inbox.push(shared(2, 0, QoS::ExactlyOnce));
+    inbox.push(shared(3, 0, QoS::AtLeastOnce));
+    assert_eq!(send_all(&mut inbox, 3), [1, 2, 3]);
     inbox.push(shared(4, 0, QoS::AtLeastOnce));
-    inbox.push(shared(4, 1, QoS::AtLeastOnce));
-    let left = inbox.keep_lendable(4);
-    assert_eq!(left, [gone(0, 1), gone(1, 2), gone(2, 3)]);
+    inbox.push(shared(5, 0, QoS::ExactlyOnce));
+    inbox.push(shared(5, 1, QoS::AtLeastOnce));
+    inbox.disconnect();
+    let numbers = |inbox: &Inbox| inbox.passable(0).map(|(number, _)| number).collect::<Vec<_>>();
+    // What was sent at QoS 2 is nobody else's. [MQTT-4.8.2-5]
+    assert_eq!(numbers(&inbox), [2, 3, 4, 5]);
+    assert_eq!(inbox.keep_passable(0), [gone(0, 1), gone(1, 2)]);
+    assert_eq!(inbox.keep_passable(4), [gone(2, 3)]);
     assert!(inbox.is_sound());
-    assert_eq!(inbox.lendable(0, false).map(|(sequence, _)| sequence).collect::<Vec<_>>(), [3, 4]);
-    let places = [(4, 1), (1, 0), (5, 0)].into();
-    let second = Gone { copy: 1, ..gone(4, 4) };
+    assert_eq!(numbers(&inbox), [3, 4, 5]);
+    assert_eq!((inbox.find(5, 0), inbox.find(5, 1), inbox.find(1, 0)), (Some(4), Some(5), None));
+    let places = [(5, 1), (1, 0), (6, 0)].into();
+    let second = Gone { copy: 1, ..gone(5, 5) };
     assert_eq!(inbox.replay_left_from(&places), [second]);
     assert_eq!(inbox.replay_left_from(&places), []);
-    assert_eq!(inbox.lendable(0, false).map(|(sequence, _)| sequence).collect::<Vec<_>>(), [3]);
-    assert!(inbox.is_sound());
+    assert_eq!(numbers(&inbox), [3, 4]);
+    inbox.sent_is_unsure();
+    assert_eq!(numbers(&inbox), [3]);
+    assert!(inbox.lend(3) && inbox.is_sound());
+    assert_eq!(inbox.keep_passable(0), [gone(4, 5)]);
+    assert_eq!((inbox.messages(), inbox.lent()), (1, 1));
 }
