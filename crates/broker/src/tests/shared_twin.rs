@@ -117,6 +117,8 @@ struct Known {
     qos: u8,
     /// It may have been sent at QoS 2 to a session that ended before its client had read it.
     may_be_gone: bool,
+    /// The broker has been started again since.
+    is_unsure: bool,
     /// Its publisher was told that it is taken, by somebody.
     is_taken: bool,
     /// Who was sent it last, on which connection.
@@ -136,6 +138,8 @@ struct Member {
     is_durable: bool,
     /// It reads nothing.
     is_blocked: bool,
+    /// Its session may have been sent what it has not read.
+    has_missed: bool,
     is_subscribed: bool,
     /// Packet ids that it has not answered, with their messages.
     open: VecDeque<(u16, usize)>,
@@ -356,10 +360,10 @@ impl Twin {
     fn lose(&mut self, member: usize) {
         let state = &mut self.members[member];
         state.open.clear();
-        let had_unread = std::mem::take(&mut state.is_blocked);
+        state.has_missed |= std::mem::take(&mut state.is_blocked);
         if !state.is_durable {
             state.is_subscribed = false;
-            self.end_session(member, had_unread);
+            self.end_session(member);
         }
         if self.members[member].connection.take().is_some() {
             self.command(&format!("{} lost", MEMBERS[member]));
@@ -367,10 +371,13 @@ impl Twin {
     }
 
     /// What was sent to it at QoS 2 is gone with it. [MQTT-4.8.2-5]
-    fn end_session(&mut self, member: usize, had_unread: bool) {
-        self.members[member].unreleased.clear();
-        for message in self.messages.iter_mut().filter(|one| one.qos.min(self.granted) == 2) {
-            message.may_be_gone |= had_unread;
+    fn end_session(&mut self, member: usize) {
+        let state = &mut self.members[member];
+        state.unreleased.clear();
+        let has_missed = std::mem::take(&mut state.has_missed);
+        let at_qos_2 = self.messages.iter_mut().filter(|one| one.qos.min(self.granted) == 2);
+        for message in at_qos_2 {
+            message.may_be_gone |= has_missed || message.is_unsure;
             message.may_return |= message.holder == Some((member, 0));
         }
     }
@@ -380,8 +387,7 @@ impl Twin {
         // What it does not read before it takes its own place is not heard of.
         self.lose(member);
         if !keep {
-            // It may have been sent something on a connection before, and not have read it.
-            self.end_session(member, true);
+            self.end_session(member);
         }
         let state = &mut self.members[member];
         state.connections += 1;
@@ -405,6 +411,8 @@ impl Twin {
             }
         }
         for message in &mut self.messages {
+            // What a session had may have been sent.
+            message.is_unsure = true;
             // What was answered in the last moment may come again.
             if message.qos.min(self.granted) == 1 {
                 (message.holder, message.is_answered) = (None, false);
