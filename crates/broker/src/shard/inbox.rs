@@ -121,15 +121,17 @@ impl Shard {
                 continue;
             }
             let id = self.sessions.durable_id(target.number);
-            if self.sessions.get(id).is_none_or(SessionEntry::is_ending) {
+            let mut entry = self.sessions.get_mut(id);
+            if entry.as_ref().is_none_or(|entry| entry.is_ending()) {
                 // The session has ended since the message was routed.
                 if target.shared.is_none() {
                     self.turn.release(record.position);
                     continue;
                 }
                 self.keep_for_others(target.number);
+                entry = self.sessions.get_mut(id);
             }
-            let Some(entry) = self.sessions.get_mut(id) else { continue };
+            let Some(entry) = entry else { continue };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
             let sequence = inbox.push(Kept {
                 at: record.position.as_u64(),

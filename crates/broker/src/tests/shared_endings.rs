@@ -223,6 +223,24 @@ fn what_nobody_may_borrow_is_stored_for_another() {
 }
 
 #[test]
+fn a_restart_with_another_number_of_shards_loses_nothing() {
+    for (shards, publish, two, seen) in ways() {
+        let mut world = world(shards);
+        publish(&mut world, &two);
+        world.log.commit();
+        world.command("crash shards=2");
+        world.command("checkpoint");
+        world.command("crash shards=4");
+        assert_eq!(take(&mut world, 1), ["one", "two"], "{seen}");
+        world.command("crash shards=1");
+        assert_eq!(take(&mut world, 2), ["two"], "{seen}");
+        world.command("crash shards=3");
+        assert!(take(&mut world, 0).is_empty(), "{seen}");
+        assert_eq!(world.log.references(), 0, "{seen}");
+    }
+}
+
+#[test]
 fn where_no_member_is_durable_any_more_one_that_is_there_gets_it() {
     for (shards, publish, two, seen) in ways() {
         let mut world = world(shards);

@@ -114,7 +114,11 @@ impl World {
             }
             // The clock may come back as it is before anybody has set it.
             "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
-            "crash" => self.crash(),
+            "crash" => {
+                let shards = words.value("shards").map(|count| count.parse().expect("a number"));
+                self.config.shards = shards.unwrap_or(self.config.shards);
+                self.crash();
+            }
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
             "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
             "run" => {
