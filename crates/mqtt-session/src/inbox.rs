@@ -4,8 +4,9 @@
 mod entry;
 mod image;
 mod line;
+mod over;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use mqtt_types::{PacketId, QoS, ReasonCode};
@@ -421,13 +422,6 @@ impl Inbox {
         }
     }
 
-    /// The number of the message that lies there, see [`Kept::at`] and [`Kept::copy`].
-    #[must_use]
-    pub fn find(&self, at: u64, copy: u8) -> Option<u64> {
-        let is_it = |entry: &Entry| entry.has_body() && (entry.at, entry.copy) == (at, copy);
-        self.line.iter().find(|(_, entry)| is_it(entry)).map(|(sequence, _)| sequence)
-    }
-
     /// The other session's client has the message. `None` when it is not lent any more.
     pub fn settle_lent(&mut self, sequence: u64) -> Option<Gone> {
         let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Lent)?;
@@ -459,36 +453,6 @@ impl Inbox {
         self.line.iter().find(|(_, entry)| on_the_wire(entry)).map(|(sequence, _)| sequence)
     }
 
-    /// The messages of shared subscriptions from `from` on that another session could have when this one is over: those at
-    /// QoS 2 were surely never sent, for one that may have been sent is nobody else's. `[MQTT-4.8.2-5]`
-    pub fn passable(&self, from: u64) -> impl Iterator<Item = (u64, Kept)> + '_ {
-        let all = self.line.iter_from(from).filter(|(sequence, entry)| {
-            entry.state == State::Waiting && self.may_pass(*sequence, entry)
-        });
-        all.map(|(sequence, entry)| (sequence, self.kept(sequence, entry)))
-    }
-
-    /// The session is over, with nobody connected: what is [passable](Self::passable) stays, and what others have on loan, if
-    /// storage has it at that place or behind it. Gives what left and had a body.
-    pub fn keep_passable(&mut self, place: u64) -> Vec<Gone> {
-        let stays = |(sequence, entry): &(u64, &Entry)| {
-            let is_free = matches!(entry.state, State::Waiting | State::Lent);
-            is_free && entry.at >= place && self.may_pass(*sequence, entry)
-        };
-        let leaving = self.line.iter().filter(|one| !stays(one));
-        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
-        self.leave_all(&leaving)
-    }
-
-    fn may_pass(&self, sequence: u64, entry: &Entry) -> bool {
-        entry.is_shared() && !self.may_be_held(sequence, entry)
-    }
-
-    /// What the session's client was sent last is not known, nor even whether it was connected.
-    pub fn sent_is_unsure(&mut self) {
-        self.unsure_to = self.end();
-    }
-
     fn is_counted(&self, sequence: u64) -> bool {
         self.line.get(sequence).is_some_and(Entry::is_counted)
     }
@@ -502,14 +466,6 @@ impl Inbox {
         let has_body = entry.has_body();
         self.leave(sequence);
         has_body.then_some(gone)
-    }
-
-    /// Messages left, as storage says: where it has them, and which copies they were. Gives those that had not left before.
-    pub fn replay_left_from(&mut self, places: &BTreeSet<(u64, u8)>) -> Vec<Gone> {
-        let is_there = |entry: &Entry| entry.has_body() && places.contains(&(entry.at, entry.copy));
-        let leaving = self.line.iter().filter(|(_, entry)| is_there(entry));
-        let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
-        self.leave_all(&leaving)
     }
 
     /// The client has a message, as storage says. `None` when that was known.
@@ -547,6 +503,11 @@ impl Inbox {
             && self.next <= self.end()
             && self.identifiers.keys().all(|of| self.line.get(*of).is_some_and(Entry::is_held))
             && self.line.is_sound()
+    }
+
+    /// What the session's client was sent last is not known, nor even whether it was connected.
+    pub fn sent_is_unsure(&mut self) {
+        self.unsure_to = self.end();
     }
 
     fn kept(&self, sequence: u64, entry: &Entry) -> Kept {
@@ -591,13 +552,6 @@ impl Inbox {
         if let Some(entry) = self.entry_mut(sequence) {
             entry.state = state;
         }
-    }
-
-    /// Gives those that had a body.
-    fn leave_all(&mut self, leaving: &[(u64, Entry)]) -> Vec<Gone> {
-        leaving.iter().for_each(|(sequence, _)| self.leave(*sequence));
-        let with_body = leaving.iter().filter(|(_, entry)| entry.has_body());
-        with_body.map(|(sequence, entry)| Gone::of(*sequence, entry)).collect()
     }
 
     fn leave(&mut self, sequence: u64) {

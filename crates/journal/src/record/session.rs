@@ -16,6 +16,8 @@ use crate::ids::SessionNumber;
 
 /// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end knew of.
 const VERSION: u8 = 3;
+/// In the place of no position.
+const NOWHERE: Position = Position::from_u64(u64::MAX);
 
 /// What happened.
 ///
@@ -139,8 +141,7 @@ impl SessionRecord {
             }
             SessionEvent::Ended(heard_to) => {
                 out.push(3);
-                let heard_to = heard_to.map_or(u64::MAX, Position::as_u64);
-                out.extend_from_slice(&heard_to.to_le_bytes());
+                put_position(out, heard_to.unwrap_or(NOWHERE));
             }
             SessionEvent::Subscribed(subscriptions) => {
                 out.push(4);
@@ -192,11 +193,7 @@ impl SessionRecord {
             }
             SessionEvent::LeftEnding(places) => {
                 out.push(14);
-                put_varint(out, places.len() as u64);
-                for (at, copy) in places {
-                    out.extend_from_slice(&at.as_u64().to_le_bytes());
-                    out.push(*copy);
-                }
+                put_places(out, places);
             }
         }
     }
@@ -214,8 +211,8 @@ impl SessionRecord {
             },
             3 if version < 3 => SessionEvent::Ended(None),
             3 => {
-                let heard_to = Some(reader.u64()?).filter(|at| *at != u64::MAX);
-                SessionEvent::Ended(heard_to.map(Position::from_u64))
+                let heard_to = Position::from_u64(reader.u64()?);
+                SessionEvent::Ended(Some(heard_to).filter(|at| *at != NOWHERE))
             }
             4 => SessionEvent::Subscribed(subscriptions(&mut reader)?),
             5 => {
@@ -252,18 +249,33 @@ impl SessionRecord {
                 let group = Some(reader.text()?).filter(|group| !group.is_empty());
                 SessionEvent::ReadsFor { address, group: group.map(Into::into) }
             }
-            14 => {
-                let count = reader.varint()?;
-                let mut places = Vec::new();
-                for _ in 0..count {
-                    places.push((Position::from_u64(reader.u64()?), reader.u8()?));
-                }
-                SessionEvent::LeftEnding(places)
-            }
+            14 => SessionEvent::LeftEnding(places(&mut reader)?),
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })
     }
+}
+
+fn put_position(out: &mut Vec<u8>, at: Position) {
+    out.extend_from_slice(&at.as_u64().to_le_bytes());
+}
+
+/// `count varint | { position u64 | copy u8 } ...`
+fn put_places(out: &mut Vec<u8>, places: &[(Position, u8)]) {
+    put_varint(out, places.len() as u64);
+    for (at, copy) in places {
+        put_position(out, *at);
+        out.push(*copy);
+    }
+}
+
+fn places(reader: &mut Reader<'_>) -> Result<Vec<(Position, u8)>, RecordError> {
+    let count = reader.varint()?;
+    let mut places = Vec::new();
+    for _ in 0..count {
+        places.push((Position::from_u64(reader.u64()?), reader.u8()?));
+    }
+    Ok(places)
 }
 
 #[cfg(test)]
