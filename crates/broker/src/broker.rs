@@ -17,7 +17,7 @@ use crate::directory::{Definition, Directory};
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
 use crate::post::Post;
-use crate::record::{Delayed, Lying, StoredSession};
+use crate::record::{DefinitionRecord, Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
@@ -53,21 +53,17 @@ pub fn open(
 ) -> Broker {
     let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
-    let mut router = Router::new(seed);
-    let directory = Directory::default();
-    let streams_by_name = Directory::default();
-    let mut queues = Vec::new();
-    for queue in recovered.queues {
-        let definition = Arc::new(queue.definition.into_definition(shards));
-        take_in(&definition, &mut router, &directory);
-        queues.push((definition, queue.engine, queue.leaving));
-    }
-    let mut streams = Vec::new();
-    for stream in recovered.streams {
-        let definition = Arc::new(stream.definition.into_definition(shards));
-        take_in(&definition, &mut router, &streams_by_name);
-        streams.push((definition, stream.engine));
-    }
+    let routes = Routes::new(Router::new(seed));
+    let (directory, streams_by_name) = (Directory::default(), Directory::default());
+    let queues = recovered.queues.into_iter().map(|queue| {
+        let definition = take_in(queue.definition, shards, &routes, &directory);
+        (definition, queue.engine, queue.leaving)
+    });
+    let queues: Vec<_> = queues.collect();
+    let streams = recovered.streams.into_iter().map(|stream| {
+        (take_in(stream.definition, shards, &routes, &streams_by_name), stream.engine)
+    });
+    let streams: Vec<_> = streams.collect();
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
         bytes: config.max_retained_bytes,
@@ -77,9 +73,6 @@ pub fn open(
     retained.restore(recovered.retained, recovered.retained_version);
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
-    let routes = Routes::new(router);
-    queues.iter().for_each(|(definition, ..)| set_terms(&routes, definition));
-    streams.iter().for_each(|(definition, _)| set_terms(&routes, definition));
     let shared = Arc::new(Shared {
         budgets: Budgets::new(&config),
         routes,
@@ -122,16 +115,20 @@ pub fn open(
 }
 
 /// Lets all know of a queue or a stream that was recovered.
-fn take_in<P>(definition: &Arc<Definition<P>>, router: &mut Router, directory: &Directory<P>) {
+fn take_in<P: Kind>(
+    record: DefinitionRecord<P>,
+    shards: u16,
+    routes: &Routes,
+    directory: &Directory<P>,
+) -> Arc<Definition<P>> {
+    let definition = Arc::new(record.into_definition(shards));
+    routes.set_terms(P::terms(&definition, routes.room(definition.sink)));
     let filter = definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok());
     if let Some(filter) = filter {
-        router.bind(filter, definition.sink);
+        routes.change(|router| router.bind(filter, definition.sink));
     }
-    directory.insert(Arc::clone(definition));
-}
-
-fn set_terms<P: Kind>(routes: &Routes, definition: &Definition<P>) {
-    routes.set_terms(P::terms(definition, routes.room(definition.sink)));
+    directory.insert(Arc::clone(&definition));
+    definition
 }
 
 /// Another seed than that of the tables, but as hard to guess.

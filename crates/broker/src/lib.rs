@@ -36,7 +36,7 @@ use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED,
-    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW,
+    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW, STREAM_STALLED,
 };
 pub use broker::{Broker, open};
 pub use budget::Budget;

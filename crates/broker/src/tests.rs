@@ -50,6 +50,7 @@ mod streams;
 mod streams_crashes;
 mod streams_operator;
 mod streams_sessions;
+mod streams_twin;
 mod subscribing;
 
 use crate::config::Config;

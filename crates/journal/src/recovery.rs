@@ -14,10 +14,12 @@ use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue, held_in};
+use crate::ids::SessionNumber;
 use crate::queue::Durability;
 use crate::record::{
-    DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
-    SessionRecord, SettleRecord, StoredSession, StreamRecord, decode_delayed_done, decode_deleted,
+    DefinitionRecord, Delayed, KeptLease, Leaving, Lying, Moved, PublishRecord, RecordError,
+    SessionEvent, SessionRecord, SettleRecord, StoredSession, StreamRecord, decode_delayed_done,
+    decode_deleted,
 };
 use crate::retained::Entry;
 use retained::Retained;
@@ -207,16 +209,26 @@ impl Recovery {
                 if let SessionEvent::Disconnected { at, .. } = &record.event {
                     self.newest = self.newest.max(*at);
                 }
-                if let SessionEvent::LeaseReceived(lease) = &record.event
-                    && let Some(queue) = self.queues.get_mut(&lease.sink)
-                    && let Some(at) = queue.settled(lease.offset)
-                {
-                    self.released.add(Position::from_u64(at.0));
+                if let SessionEvent::LeaseReceived(lease) = &record.event {
+                    self.received(record.number, lease);
                 }
                 self.sessions.apply(record, &mut self.released);
             }
         }
         Ok(())
+    }
+
+    /// A session's client has a message of a queue or a stream at QoS 2: there it is settled.
+    fn received(&mut self, number: SessionNumber, lease: &KeptLease) {
+        let KeptLease { sink, offset, .. } = *lease;
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            let gone = queue.settled(offset);
+            gone.iter().for_each(|at| self.released.add(Position::from_u64(at.0)));
+        } else if let Some(name) = self.streams.name_of(sink)
+            && let Some(reader) = self.sessions.reader_of(number, name)
+        {
+            self.streams.received(sink, reader, offset);
+        }
     }
 
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {

@@ -151,6 +151,7 @@ impl Hosting {
         turn: &mut Turn,
     ) -> bool {
         let Some(stream) = self.streams.get_mut(&sink) else { return false };
+        stream.log_before_going_back(turn);
         stream.handle(input, turn);
         let is_logged = stream.has_unlogged();
         if is_logged {

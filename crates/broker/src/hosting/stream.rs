@@ -9,12 +9,12 @@ use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
     Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, Progress,
-    ReaderId, ReaderName, Stream, StreamConfig,
+    ReaderId, ReaderName, Start, Stream, StreamConfig,
 };
 
-use super::ReadAhead;
 use super::bodies::Bodies;
 use super::hosted::{Hosted, Marks};
+use super::{ReadAhead, SETTLE_TOKEN};
 use crate::directory::StreamDefinition;
 use crate::mail::{Letter, ReadRefused, Reading};
 use crate::record::{StreamRecord, ranges};
@@ -190,6 +190,7 @@ impl HostedStream {
                 let reader = self.engine.reader_of(MemberId(consumer.0));
                 let name = reader.and_then(|reader| self.engine.reader_name(reader)).cloned();
                 if let Some(reader) = name {
+                    self.log_before_going_back(turn);
                     self.handle(Input::Seek { reader, to }, turn);
                 }
             }
@@ -249,6 +250,9 @@ impl HostedStream {
     ) {
         let member = MemberId(consumer.0);
         let Reading { reader, start, window } = reading;
+        if start != Start::Next {
+            self.log_before_going_back(turn);
+        }
         let result = self.feed(Input::Attach { member, reader, start, window }, turn);
         let result = result.map_err(|error| ReadRefused::Engine(error.to_string()));
         if result.is_ok() {
@@ -259,6 +263,14 @@ impl HostedStream {
             turn.mail(at, Letter::Reading { consumer, asked, result });
         }
         self.perform(Load::default(), turn);
+    }
+
+    /// How far readers have come is logged before one goes elsewhere: else a replay could not tell a reader that goes back
+    /// from one whose position is logged late.
+    pub(super) fn log_before_going_back(&mut self, turn: &mut Turn) {
+        if self.has_unlogged() {
+            self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+        }
     }
 
     /// A body is not what it was: the stream stops.

@@ -1,6 +1,8 @@
 //! Streams and sessions that outlive their connections: reading goes on where it was, also over a restart.
 
-use super::check;
+use super::{World, check};
+use crate::config::Config;
+use crate::owner_of;
 
 #[test]
 fn a_session_goes_on_where_it_was() {
@@ -192,6 +194,66 @@ a connect keep expiry=100
   a pubrel 32769 00
 readers log
   client a at 2 members=1
+",
+    );
+}
+
+/// The stream's shard is late with the position, and the client's is not.
+#[test]
+fn what_a_client_has_at_qos_2_does_not_come_again_though_the_position_was_not_logged() {
+    for how in ["", " up=stream-group:w"] {
+        let mut world = World::new(Config { shards: 2, ..Config::default() });
+        let mut names = ["a", "b", "c", "d"].into_iter();
+        let name = names.find(|name| owner_of(name, 2).0 == 1).expect("one of them is at shard 1");
+        let mut say = |line: &str| world.command(&line.replace("@ ", &format!("{name} ")));
+        let subscribe = format!("@ subscribe 1 $stream/log,2 up=stream-offset:earliest{how}");
+        for line in ["stream log t", "p connect", "@ connect expiry=100", &subscribe] {
+            say(line);
+        }
+        for n in 0..3 {
+            say(&format!("p publish 1 t {n} id={}", n + 1));
+        }
+        say("wait 60");
+        say("stall 0");
+        // All are acknowledged, the last one at first.
+        for id in [32770, 32768, 32769] {
+            assert_eq!(say(&format!("@ pubrec {id}")), [format!("{name} pubrel {id} 00")]);
+            say(&format!("@ pubcomp {id}"));
+        }
+        say("wait 60");
+        say("run");
+        say("crash");
+        assert_eq!(say("@ connect keep expiry=100"), [format!("{name} connack 00 present")]);
+    }
+}
+
+#[test]
+fn who_goes_back_gets_again_what_it_has_at_qos_2() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+a connect expiry=100
+  a connack 00
+a subscribe 1 $stream/log,2
+  a suback 1 02
+p publish 1 t 0 id=1
+  a publish 2 id=32768 t 0
+  p puback 1 00
+a pubrec 32768
+  a pubrel 32768 00
+a pubcomp 32768
+wait 5
+a subscribe 2 $stream/log,2 up=stream-offset:earliest
+  a suback 2 02
+  a publish 2 id=32769 t 0
+wait 60
+a lost
+crash
+a connect keep expiry=100
+  a connack 00 present
+  a publish 2 id=32769 dup t 0
 ",
     );
 }

@@ -413,6 +413,11 @@ impl World {
         self.shards.iter().map(Shard::open_ends).sum()
     }
 
+    /// Whether the log takes no records.
+    pub(super) fn log_is_full(&self) -> bool {
+        self.log.state() != LogState::Writable
+    }
+
     /// A queue's account.
     pub(super) fn ledger(&self, name: &str) -> Option<Ledger> {
         let definition = self.handle.queue(name)?;

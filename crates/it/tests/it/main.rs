@@ -23,4 +23,5 @@ mod shared_subscriptions;
 mod shutdown;
 mod sign_in;
 mod strategies;
+mod streams;
 mod transports;

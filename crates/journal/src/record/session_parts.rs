@@ -500,12 +500,13 @@ pub(super) mod tests {
                 sink: SinkId(3),
                 offset: Offset(1 << 40),
             }],
+            groups: vec![("$stream/a".into(), "workers".into())],
             as_of: UnixMillis(5),
         };
         let mut body = Vec::new();
         session.encode(&mut body);
         let read = |body: &[u8]| {
-            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, true)
+            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, true, true)
         };
         assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {

@@ -117,7 +117,7 @@ mod tests {
             sink: SinkId(7),
             left: vec![
                 (Departure::Expired, vec![0..3, 5..6, 1000..5000]),
-                (Departure::Purged, vec![3..4]),
+                (Departure::Purged, vec![3..4, 9..12]),
             ],
             forgotten: vec![ReaderName::client("meter"), ReaderName::group("")],
             positions: vec![

@@ -1,4 +1,4 @@
-//! Durable sessions on their way back. It must not know queues.
+//! Durable sessions on their way back. It must not know queues or streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,9 +6,10 @@ use std::ops::Range;
 use log_api::Position;
 use mqtt_router::SinkId;
 use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
-use mqtt_types::PacketId;
+use mqtt_types::{Address, PacketId};
 use queue_engine::Offset;
 use stdx::UnixMillis;
+use stream_engine::ReaderName;
 
 use super::Releases;
 use crate::checkpoint::held_in;
@@ -89,6 +90,18 @@ impl Sessions {
         self.sessions.entry(number).or_default()
     }
 
+    /// Whom a session reads a stream for, if that is one reader only.
+    pub(super) fn reader_of(&self, number: SessionNumber, stream: &str) -> Option<ReaderName> {
+        let session = self.sessions.get(&number)?;
+        let addresses = session.subscriptions.keys().filter(|address| names(address, stream));
+        let readers = addresses.map(|address| match session.groups.get(address) {
+            Some(group) => ReaderName::group(group),
+            None => ReaderName::client(&session.client_id),
+        });
+        let readers: BTreeSet<ReaderName> = readers.collect();
+        if readers.len() == 1 { readers.into_iter().next() } else { None }
+    }
+
     /// A message is stored for sessions.
     pub(super) fn publish(
         &mut self,
@@ -138,6 +151,15 @@ impl Sessions {
             Some(left.stored(number))
         };
         (next, sessions.into_iter().filter_map(left).collect())
+    }
+}
+
+/// Whether a subscription is one to that stream.
+fn names(address: &str, stream: &str) -> bool {
+    match Address::parse(address) {
+        Ok(Address::Stream { name, .. }) => name.as_str() == stream,
+        Ok(Address::FilterStream { filter, .. }) => filter.as_str() == stream,
+        _ => false,
     }
 }
 

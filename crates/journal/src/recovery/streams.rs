@@ -1,11 +1,11 @@
 //! Streams on their way back. It must not know queues or sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use log_api::Position;
 use mqtt_router::SinkId;
 use queue_engine::NewMessage;
-use stream_engine::{Departure, Offset, Stream};
+use stream_engine::{Departure, Offset, ReaderName, Stream};
 
 use super::Releases;
 use crate::checkpoint::StoredStream;
@@ -23,31 +23,35 @@ pub struct RecoveredStream {
 
 /// All streams that were not deleted.
 #[derive(Default)]
-pub(super) struct Streams(BTreeMap<SinkId, RecoveredStream>);
+pub(super) struct Streams {
+    streams: BTreeMap<SinkId, RecoveredStream>,
+    /// What readers have at QoS 2, above what their positions say.
+    received: BTreeMap<(SinkId, ReaderName), BTreeSet<Offset>>,
+}
 
 impl Streams {
     /// Takes in what a checkpoint has.
     pub(super) fn restore(&mut self, stored: StoredStream) {
         let StoredStream { definition, snapshot } = stored;
         let engine = Stream::restore(definition.properties.config.clone(), snapshot);
-        self.0.insert(definition.sink, RecoveredStream { definition, engine });
+        self.streams.insert(definition.sink, RecoveredStream { definition, engine });
     }
 
     pub(super) fn define(&mut self, definition: DefinitionRecord<StreamProperties>) {
-        match self.0.get_mut(&definition.sink) {
+        match self.streams.get_mut(&definition.sink) {
             Some(stream) => {
                 stream.engine.replay_reconfigure(definition.properties.config.clone());
                 stream.definition = definition;
             }
             None => {
                 let engine = Stream::new(definition.properties.config.clone());
-                self.0.insert(definition.sink, RecoveredStream { definition, engine });
+                self.streams.insert(definition.sink, RecoveredStream { definition, engine });
             }
         }
     }
 
     pub(super) fn delete(&mut self, sink: SinkId, released: &mut Releases) {
-        let gone = self.0.remove(&sink);
+        let gone = self.streams.remove(&sink);
         for (_, at) in gone.iter().flat_map(|stream| stream.engine.stored()) {
             released.add(Position::from_u64(at.0));
         }
@@ -55,28 +59,48 @@ impl Streams {
 
     /// A message is stored. False when there is no such stream.
     pub(super) fn append(&mut self, sink: SinkId, message: &NewMessage) -> bool {
-        let Some(stream) = self.0.get_mut(&sink) else { return false };
+        let Some(stream) = self.streams.get_mut(&sink) else { return false };
         stream.engine.replay_append(&stream_message(message));
         true
     }
 
     /// Messages have left, readers have come on.
     pub(super) fn change(&mut self, record: StreamRecord, released: &mut Releases) {
-        let Some(stream) = self.0.get_mut(&record.sink) else { return };
+        let Some(stream) = self.streams.get_mut(&record.sink) else { return };
         for (how, ranges) in record.left {
             for offset in ranges.into_iter().flatten() {
                 stream.remove(Offset(offset), how, released);
             }
         }
         record.forgotten.iter().for_each(|reader| stream.engine.replay_forgotten(reader));
-        for (reader, progress) in &record.positions {
-            stream.engine.replay_position(reader, *progress);
+        for (reader, progress) in record.positions {
+            if let Some(received) = self.received.get_mut(&(record.sink, reader.clone())) {
+                let before = stream.engine.reader(&reader).map(|state| state.progress.position);
+                let goes_back = before.is_some_and(|before| progress.position < before);
+                received.retain(|offset| !goes_back && *offset >= progress.position);
+            }
+            stream.engine.replay_position(&reader, progress);
         }
     }
 
+    /// The name of a stream.
+    pub(super) fn name_of(&self, sink: SinkId) -> Option<&str> {
+        self.streams.get(&sink).map(|stream| stream.definition.name.as_str())
+    }
+
+    /// A reader has a message at QoS 2: it is settled, whether that comes to be in its position or not.
+    pub(super) fn received(&mut self, sink: SinkId, reader: ReaderName, offset: Offset) {
+        self.received.entry((sink, reader)).or_default().insert(offset);
+    }
+
     /// All of them. What was kept for as long as the process lives is gone with it.
-    pub(super) fn finish(self, released: &mut Releases) -> Vec<RecoveredStream> {
-        let mut streams: Vec<RecoveredStream> = self.0.into_values().collect();
+    pub(super) fn finish(mut self, released: &mut Releases) -> Vec<RecoveredStream> {
+        for ((sink, reader), settled) in &self.received {
+            if let Some(stream) = self.streams.get_mut(sink) {
+                stream.engine.replay_settled(reader, settled);
+            }
+        }
+        let mut streams: Vec<RecoveredStream> = self.streams.into_values().collect();
         let in_memory = |stream: &&mut RecoveredStream| {
             stream.definition.properties.durability == Durability::Memory
         };
