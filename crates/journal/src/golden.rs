@@ -301,7 +301,7 @@ fn sessions() {
             SessionEvent::Ended(_) => SessionRecord { event: SessionEvent::Ended(None), ..record },
             _ => record,
         };
-        for (version, numbers) in [(1, 1..=10), (2, 1..=12)] {
+        for (version, numbers) in [(1, 1..=10), (2, 1..=13)] {
             if numbers.contains(&number) {
                 let read = SessionRecord::decode(&old(&what, version));
                 assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
