@@ -29,8 +29,8 @@ use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, Leaving, Left, Lying, MoreTargets,
     Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
-    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why, decode_delayed_done,
-    decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
+    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
+    decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 use crate::stream::StreamProperties;
@@ -279,6 +279,8 @@ fn sessions() {
             at: UnixMillis(1_800_000_000_000),
             expiry_interval: 60,
             keeps_will: true,
+            sent_to: 300,
+            unsure_to: 7,
         },
         SessionEvent::Ended(Some(Position::new(3, 64))),
         SessionEvent::Subscribed(vec![subscription]),
@@ -299,6 +301,16 @@ fn sessions() {
         check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
         let then = match &record.event {
             SessionEvent::Ended(_) => SessionRecord { event: SessionEvent::Ended(None), ..record },
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, .. } => SessionRecord {
+                event: SessionEvent::Disconnected {
+                    at: *at,
+                    expiry_interval: *expiry_interval,
+                    keeps_will: *keeps_will,
+                    sent_to: 0,
+                    unsure_to: u64::MAX,
+                },
+                ..record
+            },
             _ => record,
         };
         for (version, numbers) in [(1, 1..=10), (2, 1..=13)] {
@@ -349,7 +361,7 @@ fn session() -> StoredSession {
             client_id: "sensor-17".into(),
             expiry_interval: 3600,
             subscriptions: vec![("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce))],
-            inbox: InboxImage { first: 12, entries },
+            inbox: InboxImage { first: 12, entries, unsure_to: 0 },
             incoming_qos2: vec![PacketId::MIN],
             will: Some(will()),
             disconnected_at: Some(UnixMillis(5)),

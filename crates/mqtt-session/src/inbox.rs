@@ -107,7 +107,7 @@ pub struct Inbox {
     next: u64,
     /// Messages below that number have been sent at some time.
     sent_to: u64,
-    /// Messages below that number may have been sent, for all that is known since a restart.
+    /// Messages below that number may have been sent, on a connection that ended with the process.
     unsure_to: u64,
     /// Messages that wait or are sent, and their sizes.
     messages: usize,
@@ -505,9 +505,20 @@ impl Inbox {
             && self.line.is_sound()
     }
 
-    /// What the session's client was sent last is not known, nor even whether it was connected.
+    /// What the session's client was sent last is not known.
     pub fn sent_is_unsure(&mut self) {
         self.unsure_to = self.end();
+    }
+
+    /// Messages below that number may have been sent, whatever else is known.
+    #[must_use]
+    pub const fn unsure_to(&self) -> u64 {
+        self.unsure_to
+    }
+
+    /// The same, as storage says.
+    pub fn replay_unsure_to(&mut self, sequence: u64) {
+        self.unsure_to = sequence.min(self.end());
     }
 
     fn kept(&self, sequence: u64, entry: &Entry) -> Kept {

@@ -207,6 +207,7 @@ impl Shard {
         let shelf = entry.extras.as_ref().map(|extras| &extras.shelf);
         if let Some(next) = next.filter(|next| next.sequence == sequence)
             && shelf.is_none_or(Shelf::is_empty)
+            && may_go(entry, &next)
             && entry.session.inbox_window() > 0
             && entry
                 .conn
@@ -260,7 +261,7 @@ impl Shard {
                 return;
             }
             let next = entry.session.inbox().and_then(|inbox| inbox.upcoming(0, 1).next());
-            let Some(next) = next else { return };
+            let Some(next) = next.filter(|next| may_go(entry, next)) else { return };
             let Some(buffer) = out.buffer(conn) else { return };
             if !self.shared.takes_more(buffer.len()) {
                 out.notify_drained(conn);
@@ -534,6 +535,12 @@ impl Shard {
             self.log_session(id, event, Waiting::Nobody);
         }
     }
+}
+
+/// A message at QoS 2 goes first to a client of whose connection the log knows: else a restart would not know that it may have
+/// been sent.
+fn may_go(entry: &SessionEntry, next: &NextKept) -> bool {
+    next.kept.qos < QoS::ExactlyOnce || next.dup || entry.told.is_stored()
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_router::{Member, SubscriptionOptions};
-use mqtt_session::{Session, SubscriptionRecord};
+use mqtt_session::{Inbox, Session, SubscriptionRecord};
 use mqtt_types::Address;
 use stdx::{Instant, UnixMillis};
 
@@ -83,7 +83,10 @@ impl Shard {
     /// Tells the log that a durable session has no client, and what is left of its will.
     pub(super) fn log_disconnected(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
+        let inbox = entry.session.inbox();
         let event = SessionEvent::Disconnected {
+            sent_to: inbox.map_or(0, Inbox::sent_to),
+            unsure_to: inbox.map_or(0, Inbox::unsure_to),
             at: entry.session.disconnected_at(),
             expiry_interval: entry.session.expiry_interval(),
             keeps_will: entry.session.will().is_some(),

@@ -99,7 +99,7 @@ a pubcomp 4
 }
 
 #[test]
-fn the_log_need_not_know_of_the_connection_that_got_it() {
+fn nothing_at_qos_2_goes_to_a_connection_of_which_the_log_does_not_know() {
     check(
         r#"
 a connect expiry=1000
@@ -111,15 +111,21 @@ p connect
   p connack 00
 p publish 2 t one id=1 expiry=5
   p pubrec 1 00
+p publish 1 t two id=2
+  p puback 2 00
 log hold
 a connect keep expiry=1000
   a connack 00 present
+log commit
   a publish 2 id=1 t one expiry=5
+  a publish 1 id=2 t two
+log hold
 a pubrec 1
 crash
 wait 6000
 a connect keep expiry=1000
   a connack 00 present
+  a publish 1 id=2 t two
   a pubrel 1 00
 a pubcomp 1
 "#,
@@ -127,7 +133,36 @@ a pubcomp 1
 }
 
 #[test]
-fn what_was_not_sent_and_has_expired_goes_without_a_word_while_the_process_lives() {
+fn what_came_while_its_client_was_away_was_not_sent_and_goes_without_a_word() {
+    // A client need not bear a PUBREL for a packet id that it does not know.
+    for between in ["crash", "checkpoint\ncrash", "crash\ncheckpoint\ncrash"] {
+        check(&format!(
+            r#"
+a connect expiry=1000
+  a connack 00
+a subscribe 1 t,2
+  a suback 1 02
+p connect
+  p connack 00
+p publish 2 t zero id=9 expiry=5
+  a publish 2 id=1 t zero expiry=5
+  p pubrec 9 00
+a lost
+p publish 2 t one id=1 expiry=5
+  p pubrec 1 00
+{between}
+wait 6000
+# What was sent before is known. [MQTT-4.3.3-7]
+a connect keep expiry=1000
+  a connack 00 present
+  a publish 2 id=1 dup t zero expiry=0
+"#
+        ));
+    }
+}
+
+#[test]
+fn what_comes_after_a_restart_was_not_sent_before_it() {
     check(
         r#"
 a connect expiry=1000

@@ -223,6 +223,25 @@ fn what_nobody_may_borrow_is_stored_for_another() {
 }
 
 #[test]
+fn what_came_while_a_member_was_away_goes_to_another_after_a_restart() {
+    for (checkpoint, two) in [(false, TWO[0]), (true, TWO[0]), (false, TWO[1]), (true, TWO[1])] {
+        let mut world = world(3);
+        world.command("a lost");
+        say(&mut world, &two);
+        if checkpoint {
+            world.command("checkpoint");
+        }
+        world.crash();
+        // Each of them may have one.
+        let one = "a connect keep expiry=1000";
+        say(&mut world, &["b connect", "b lost", "wait 1000"]);
+        let heard = say(&mut world, &[one, "wait 1000", "wait 1000"]);
+        let got = heard.iter().filter(|line| line.starts_with("a publish")).count();
+        assert_eq!(got, 2, "{heard:?}");
+    }
+}
+
+#[test]
 fn a_restart_with_another_number_of_shards_loses_nothing() {
     for (shards, publish, two, seen) in ways() {
         let mut world = world(shards);

@@ -14,7 +14,8 @@ use super::session_parts::{
 };
 use crate::ids::SessionNumber;
 
-/// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end knew of.
+/// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end
+/// knew of, nor what was sent on a connection.
 const VERSION: u8 = 3;
 /// In the place of no position.
 const NOWHERE: Position = Position::from_u64(u64::MAX);
@@ -80,6 +81,10 @@ pub enum SessionEvent {
         expiry_interval: u32,
         /// Whether the will is still to be published.
         keeps_will: bool,
+        /// Messages of the inbox with numbers below have been sent; nothing is known of that in older records.
+        sent_to: u64,
+        /// Those with numbers below may have been, on a connection that ended with the process; `u64::MAX` in older records.
+        unsure_to: u64,
     },
     /// The session is over, with all that it had but for one thing: messages of its shared groups that lie in the log at
     /// that place or behind it. Its shard had not heard of them, and goes on keeping them until others have them. `None` in
@@ -133,11 +138,13 @@ impl SessionRecord {
                 out.push(1);
                 connected.encode(out);
             }
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
                 out.push(2);
                 out.extend_from_slice(&at.0.to_le_bytes());
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 out.push(u8::from(*keeps_will));
+                put_varint(out, *sent_to);
+                put_varint(out, *unsure_to);
             }
             SessionEvent::Ended(heard_to) => {
                 out.push(3);
@@ -208,6 +215,8 @@ impl SessionRecord {
                 at: UnixMillis(reader.u64()?),
                 expiry_interval: reader.u32()?,
                 keeps_will: reader.u8()? != 0,
+                sent_to: if version < 3 { 0 } else { reader.varint()? },
+                unsure_to: if version < 3 { u64::MAX } else { reader.varint()? },
             },
             3 if version < 3 => SessionEvent::Ended(None),
             3 => {
@@ -335,6 +344,8 @@ mod tests {
                 at: UnixMillis(1_700_000_000_000),
                 expiry_interval: 60,
                 keeps_will: true,
+                sent_to: 300,
+                unsure_to: 7,
             },
             SessionEvent::Ended(None),
             SessionEvent::Ended(Some(Position::new(3, 64))),

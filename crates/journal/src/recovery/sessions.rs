@@ -215,7 +215,9 @@ impl Session {
                 self.connect(connected);
                 self.subscribe(subscriptions);
             }
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
+                self.inbox.replay_sent_to(sent_to);
+                self.inbox.replay_unsure_to(unsure_to);
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);
@@ -280,7 +282,11 @@ impl Session {
         }
     }
 
-    fn stored(self, number: SessionNumber) -> StoredSession {
+    fn stored(mut self, number: SessionNumber) -> StoredSession {
+        if self.has_begun && self.disconnected_at.is_none() {
+            // What was sent in the last moment of a connection is not known.
+            self.inbox.sent_is_unsure();
+        }
         let with_metadata = self.subscriptions.iter().filter(|(_, (_, metadata))| *metadata);
         let with_metadata = with_metadata.map(|(address, _)| address.clone()).collect();
         let subscriptions = self.subscriptions.into_iter();

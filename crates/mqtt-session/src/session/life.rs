@@ -172,17 +172,12 @@ impl Session {
     /// The session of an image, with nobody connected: since the image's time, or since `now` when a client was.
     ///
     /// Packet ids of the inbox go on where they were. Those of other deliveries begin anywhere: the client may still
-    /// hold some, and it is not known which. Nor is it known what of the inbox was sent last, but for a session that was over
-    /// already.
+    /// hold some, and it is not known which.
     #[must_use]
     pub fn from_image(image: &SessionImage, now: UnixMillis) -> Self {
         let mut subscriptions = Subscriptions::default();
         for (filter, record) in &image.subscriptions {
             subscriptions.insert(filter, SubscriptionRecord { consumer: 0, ..*record });
-        }
-        let mut inbox = Inbox::from_image(&image.inbox);
-        if image.expiry_interval > 0 {
-            inbox.sent_is_unsure();
         }
         let mut incoming = IncomingQos2::default();
         image.incoming_qos2.iter().for_each(|id| incoming.keep(*id));
@@ -190,7 +185,7 @@ impl Session {
             client_id: image.client_id.clone(),
             subscriptions,
             in_flight: InFlight::above(INBOX_IDS).starting_after(now.0),
-            inbox: Some(Box::new(inbox)),
+            inbox: Some(Box::new(Inbox::from_image(&image.inbox))),
             pending: None,
             incoming: (!incoming.is_empty()).then(|| Box::new(incoming)),
             unwritten: None,
