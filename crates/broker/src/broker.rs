@@ -92,7 +92,7 @@ pub fn open(
     let mut built: Vec<Shard> = (0..shards)
         .map(|n| {
             let next = (recovered.next_sink, recovered.next_session);
-            Shard::new(ShardId(n), Arc::clone(&shared), next)
+            Shard::new(ShardId(n), Arc::clone(&shared), next, recovered.end)
         })
         .collect();
     for (definition, engine, leaving) in queues {

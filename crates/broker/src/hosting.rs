@@ -42,9 +42,11 @@ pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 /// The token of records by which a message leaves one queue for another.
 pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
 /// The token of records by which a body lies elsewhere.
-pub(crate) const RELOCATE_TOKEN: u64 = u64::MAX - 3;
+pub(crate) const RELOCATE_TOKEN: u64 = u64::MAX - 4;
 /// The token of reads of bodies that are to lie elsewhere.
 pub(crate) const RELOCATE_READ: u64 = 1 << 34;
+/// Nobody waits, but if it is not stored the session that is over keeps its message on.
+pub(crate) const PASS_TOKEN: u64 = u64::MAX - 3;
 /// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
 const MOVE_READ: u64 = 1 << 32;
 /// Tells reads of bodies of messages that are sent back; below it is the page.

@@ -15,6 +15,7 @@ mod control;
 mod dead_letters;
 mod delayed;
 mod disconnect;
+mod endings;
 mod hold;
 mod inbox;
 mod kept_replay;
@@ -55,7 +56,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
-use log_api::{LogState, ShardId};
+use log_api::{LogState, Position, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
 use queue_engine::{Offset, Queue};
@@ -125,6 +126,8 @@ pub struct Shard {
     answers: Slab<Waiting>,
     /// What has happened to inboxes since their last records.
     unlogged: UnloggedInboxes,
+    /// The shard has heard of all records for it that lie before that place.
+    heard_to: Position,
     /// Connections that are not read because the log or another shard is behind. Some may be gone.
     throttled: Vec<ConnId>,
     throttle_timer: bool,
@@ -160,6 +163,7 @@ impl Shard {
         id: ShardId,
         shared: Arc<Shared>,
         (next_sink, next_session): (u32, u64),
+        heard_to: Position,
     ) -> Self {
         let config = &shared.config;
         let ahead = ReadAhead {
@@ -195,6 +199,7 @@ impl Shard {
             subscribes: Slab::new(),
             answers: Slab::new(),
             unlogged: UnloggedInboxes::default(),
+            heard_to,
             throttled: Vec::new(),
             throttle_timer: false,
             is_draining: false,

@@ -27,8 +27,8 @@ use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved,
-    PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
+    ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, Leaving, Left, Lying, MoreTargets,
+    Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
     SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
     decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
@@ -79,6 +79,7 @@ fn more() -> MoreTargets {
         identifiers: [1, 268_435_455].into_iter().collect(),
         shared: (qos == QoS::ExactlyOnce)
             .then_some(SharedTarget { mark: GroupMark { group: 7, key: 9 }, for_any: true }),
+        in_place_of: None,
     };
     MoreTargets {
         retained: Some(99),
@@ -106,7 +107,10 @@ fn publishes() {
         expiry_interval: Some(9),
     };
     let (sinks, more) = ([SinkId(3), SinkId(9)], more());
-    for (version, more) in [(1, None), (2, Some(&more))] {
+    let mut passed_on = more.clone();
+    let place = KeptCopy { number: SessionNumber(5), at: Position::new(3, 64), copy: 2 };
+    passed_on.sessions.iter_mut().for_each(|target| target.in_place_of = Some(place));
+    for (version, more) in [(1, None), (2, Some(&more)), (4, Some(&passed_on))] {
         let mut written = Vec::new();
         let targets = Targets { sinks: &sinks, more };
         encode_publish(&mut written, &head, targets, "a/b", &[1, 1], b"payload");
@@ -279,8 +283,10 @@ fn sessions() {
             at: UnixMillis(1_800_000_000_000),
             expiry_interval: 60,
             keeps_will: true,
+            sent_to: 300,
+            unsure_to: 7,
         },
-        SessionEvent::Ended,
+        SessionEvent::Ended(Some(Position::new(3, 64))),
         SessionEvent::Subscribed(vec![subscription]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
@@ -291,14 +297,31 @@ fn sessions() {
         SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
         SessionEvent::Retained(page),
         SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
+        SessionEvent::LeftEnding(vec![(Position::new(1, 64), 0), (Position::new(2, 128), 255)]),
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 2), &record, SessionRecord::encode, SessionRecord::decode);
-        if number <= 10 {
-            let bytes = old(&what, 1);
-            assert_eq!(SessionRecord::decode(&bytes), Ok(record), "{what} of version 1");
+        check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
+        let then = match &record.event {
+            SessionEvent::Ended(_) => SessionRecord { event: SessionEvent::Ended(None), ..record },
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, .. } => SessionRecord {
+                event: SessionEvent::Disconnected {
+                    at: *at,
+                    expiry_interval: *expiry_interval,
+                    keeps_will: *keeps_will,
+                    sent_to: 0,
+                    unsure_to: u64::MAX,
+                },
+                ..record
+            },
+            _ => record,
+        };
+        for (version, numbers) in [(1, 1..=10), (2, 1..=13)] {
+            if numbers.contains(&number) {
+                let read = SessionRecord::decode(&old(&what, version));
+                assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
+            }
         }
     }
 }
@@ -342,7 +365,7 @@ fn session() -> StoredSession {
             client_id: "sensor-17".into(),
             expiry_interval: 3600,
             subscriptions: vec![("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce))],
-            inbox: InboxImage { first: 12, entries },
+            inbox: InboxImage { first: 12, entries, unsure_to: 0 },
             incoming_qos2: vec![PacketId::MIN],
             will: Some(will()),
             disconnected_at: Some(UnixMillis(5)),

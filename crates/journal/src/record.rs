@@ -23,8 +23,8 @@ pub use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscripti
 pub use settle::{Left, SettleRecord, ranges};
 pub use stream::StreamRecord;
 pub use targets::{
-    Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,
-    encode_delayed_done,
+    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies,
+    decode_delayed_done, encode_delayed_done,
 };
 
 pub use codec::RecordError;

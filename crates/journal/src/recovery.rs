@@ -63,6 +63,8 @@ pub struct Recovery {
     newest_delayed: u64,
     /// The newest moment that a record tells of.
     newest: UnixMillis,
+    /// Behind the newest record.
+    end: Position,
     released: Releases,
 }
 
@@ -88,6 +90,8 @@ pub struct Recovered {
     pub newest_delayed: u64,
     /// The newest moment that the log tells of: it is not earlier now.
     pub newest: UnixMillis,
+    /// No record that this knows of lies there or behind it.
+    pub end: Position,
     /// The version of the newest retained message.
     pub retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
@@ -135,7 +139,8 @@ impl Recovery {
     /// # Errors
     /// A part of the checkpoint is not legal.
     pub fn new(checkpoint: Option<&CheckpointParts>) -> Result<Self, RecordError> {
-        let mut recovery = Self::default();
+        let end = checkpoint.map_or(Position::START, |checkpoint| checkpoint.position);
+        let mut recovery = Self { end, ..Self::default() };
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
             let part = StoredPart::decode(part)?;
             recovery.next_sink = recovery.next_sink.max(part.next_sink);
@@ -169,6 +174,7 @@ impl Recovery {
         position: Position,
         body: &[u8],
     ) -> Result<(), VisitError> {
+        self.end = self.end.max(position.next());
         match kind {
             RecordKind::Publish => self.publish(position, body)?,
             RecordKind::Settle => self.settle(&SettleRecord::decode(body)?),
@@ -247,7 +253,8 @@ impl Recovery {
             if let Some(moved) = more.moved {
                 self.moved(moved);
             }
-            self.sessions.publish(&more, position, record.counted_bytes());
+            let size = record.counted_bytes();
+            self.sessions.publish(&more, position, size, &mut self.released);
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }
@@ -356,6 +363,7 @@ impl Recovery {
             delayed,
             newest_delayed: self.newest_delayed,
             newest: self.newest,
+            end: self.end,
             retained_version: retained.newest,
             held,
             retained: retained.index,

@@ -25,7 +25,9 @@ use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::directory::{QueueProperties, StreamProperties};
-use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN};
+use crate::hosting::{
+    Hosting, MOVE_TOKEN, NO_TOKEN, PASS_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN,
+};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, PublishRecord, StoredSession};
@@ -37,6 +39,7 @@ impl Shard {
             LogEvent::Committed(records) => {
                 for record in records {
                     self.committed(&record, out);
+                    self.heard_to = record.position.next();
                 }
                 self.resume_throttled(out);
             }
@@ -116,6 +119,7 @@ impl Shard {
                 if let Some(version) = more.retained {
                     self.retained_stored(record, publish, version);
                 }
+                more.passed_on().for_each(|kept| self.passed_on(kept));
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
             Err(error) => tracing::error!(%error, "a record of this process is not legal"),
@@ -187,6 +191,8 @@ impl Shard {
                 // The body stays where it is.
             } else if token == MOVE_TOKEN {
                 self.move_not_stored(&record);
+            } else if token == PASS_TOKEN {
+                self.pass_not_stored(&record);
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
                 self.retained_not_stored(&record);
@@ -352,5 +358,5 @@ impl Shard {
 
 /// Whether nobody waits for a record with that token.
 const fn is_nobodys(token: u64) -> bool {
-    matches!(token, NO_TOKEN | MOVE_TOKEN | RELOCATE_TOKEN)
+    matches!(token, NO_TOKEN | MOVE_TOKEN | PASS_TOKEN | RELOCATE_TOKEN)
 }

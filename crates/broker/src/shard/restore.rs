@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_router::{Member, SubscriptionOptions};
-use mqtt_session::{Session, SubscriptionRecord};
+use mqtt_session::{Inbox, Session, SubscriptionRecord};
 use mqtt_types::Address;
 use stdx::{Instant, UnixMillis};
 
@@ -28,8 +28,12 @@ impl Shard {
             self.begin_ending(earlier);
         }
         let id = self.sessions.restore(number, session);
-        self.route_session(id);
         self.shared.budgets.subscriptions.charge(self.subscriptions_bytes(id));
+        if image.expiry_interval == 0 {
+            // It was over already, and keeps messages for others.
+            return self.begin_ending(id);
+        }
+        self.route_session(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
@@ -79,7 +83,10 @@ impl Shard {
     /// Tells the log that a durable session has no client, and what is left of its will.
     pub(super) fn log_disconnected(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
+        let inbox = entry.session.inbox();
         let event = SessionEvent::Disconnected {
+            sent_to: inbox.map_or(0, Inbox::sent_to),
+            unsure_to: inbox.map_or(0, Inbox::unsure_to),
             at: entry.session.disconnected_at(),
             expiry_interval: entry.session.expiry_interval(),
             keeps_will: entry.session.will().is_some(),

@@ -233,7 +233,7 @@ pub(crate) struct Replay {
 impl SessionEntry {
     /// Tells the budget what has changed of the session's waiting messages.
     pub(crate) fn account(&mut self, memory: &Budget) {
-        let inbox = self.session.inbox().map_or(0, Inbox::messages);
+        let inbox = self.session.inbox().map_or(0, Inbox::entries);
         let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox * INBOX_ENTRY_BYTES;
         if now == 0 || now.abs_diff(self.accounted) >= ACCOUNTED_STEP {
             memory.note(&mut self.accounted, now);

@@ -24,6 +24,8 @@ const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
 const GONE_MANY: u8 = 3;
 const RECEIVED_AT: u8 = 4;
+/// No entry: a word on those that follow.
+const UNSURE_TO: u8 = 5;
 /// A client is connected.
 const CONNECTED: u64 = 1 << 63;
 /// No inbox comes so far.
@@ -304,10 +306,15 @@ impl StoredSession {
 }
 
 /// An entry: `0 | what was kept`, or `1` for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
-/// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
+/// `4 | place varint` for one that the client has, with the place of its PUBREC among others. In front of all may stand `5 |
+/// number varint`, counted as one: those with numbers below may have been sent (not before version 8 of the part).
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
-    put_varint(out, inbox.entries.len() as u64);
+    put_varint(out, inbox.entries.len() as u64 + u64::from(inbox.unsure_to > 0));
+    if inbox.unsure_to > 0 {
+        out.push(UNSURE_TO);
+        put_varint(out, inbox.unsure_to);
+    }
     for entry in &inbox.entries {
         match entry {
             InboxEntryImage::Kept { kept, was_sent } => {
@@ -332,8 +339,13 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     let mut end = first;
     let count = reader.varint()?;
     let mut entries = Vec::new();
+    let mut unsure_to = 0;
     for _ in 0..count {
         entries.push(match reader.u8()? {
+            UNSURE_TO => {
+                unsure_to = reader.varint()?;
+                continue;
+            }
             KEPT => {
                 let (kept, was_sent) = take_kept(reader)?;
                 InboxEntryImage::Kept { kept, was_sent }
@@ -352,7 +364,7 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     if end > NUMBER_MAX {
         return Err(reader.error("a number of an inbox is too large"));
     }
-    Ok(InboxImage { first, entries })
+    Ok(InboxImage { first, entries, unsure_to })
 }
 
 /// What is kept: `at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6, held 7)
@@ -487,6 +499,7 @@ pub(super) mod tests {
                         InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
+                    unsure_to: 1 << 41,
                 },
                 incoming_qos2: vec![PacketId::MIN],
                 will: Some(will()),

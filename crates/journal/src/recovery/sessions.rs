@@ -15,8 +15,8 @@ use super::Releases;
 use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord, StoredSession,
-    StoredSubscription, copies,
+    ConnectedAs, KeptCopy, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord,
+    StoredSession, StoredSubscription, copies,
 };
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
@@ -25,6 +25,10 @@ use crate::record::{
 pub(super) struct Sessions {
     next: u64,
     sessions: BTreeMap<SessionNumber, Session>,
+    /// Those that have ended since the checkpoint.
+    ended: BTreeSet<SessionNumber>,
+    /// The count of the next session's number by shards, as of the checkpoint.
+    numbered: Vec<u64>,
 }
 
 /// One session, as far as it is known.
@@ -57,6 +61,7 @@ impl Sessions {
         released: &mut Releases,
     ) {
         self.next = self.next.max(next);
+        self.numbered.push(next);
         for session in stored {
             held_in(&session.image.inbox).for_each(|at| released.add(at));
             self.sessions.insert(session.number, Session::of(session));
@@ -66,13 +71,16 @@ impl Sessions {
     /// Something happened to a session.
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
-        if event == SessionEvent::Ended {
-            if let Some(session) = self.sessions.remove(&number) {
-                session.release(released);
+        match event {
+            SessionEvent::Ended(heard_to) => {
+                self.ended.insert(number);
+                let ended = self.sessions.remove(&number);
+                let place = heard_to.map_or(u64::MAX, Position::as_u64);
+                let rest = ended.and_then(|session| session.ended(place, released));
+                self.sessions.extend(rest.map(|rest| (number, rest)));
             }
-            return;
+            event => self.of(number).apply(event, released),
         }
-        self.of(number).apply(event, released);
     }
 
     /// The session of that number; if it is not known it may be one that has ended, when a checkpoint is ahead of its records.
@@ -95,7 +103,16 @@ impl Sessions {
     }
 
     /// A message is stored for sessions.
-    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
+    pub(super) fn publish(
+        &mut self,
+        more: &MoreTargets,
+        position: Position,
+        size: u32,
+        released: &mut Releases,
+    ) {
+        for KeptCopy { number, at, copy } in more.passed_on() {
+            self.of(number).apply(SessionEvent::LeftEnding(vec![(at, copy)]), released);
+        }
         for (copy, target) in copies(&more.sessions) {
             self.of(target.number).inbox.push(Kept {
                 at: position.as_u64(),
@@ -114,12 +131,26 @@ impl Sessions {
         }
     }
 
-    /// The count of the next session's number, and all sessions that have begun.
+    /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
+    /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
-        let (begun, never): (Vec<_>, Vec<_>) =
-            self.sessions.into_iter().partition(|(_, session)| session.has_begun);
-        never.into_iter().for_each(|(_, session)| session.release(released));
-        (self.next, begun.into_iter().map(|(number, session)| session.stored(number)).collect())
+        let Self { next, sessions, ended, numbered } = self;
+        // In the order of shards, as long as there are so many.
+        let has_ended = |number: SessionNumber| {
+            let shards = u16::try_from(numbered.len()).unwrap_or(u16::MAX);
+            let next = numbered.get(usize::from(number.owner(shards).0));
+            ended.contains(&number) || next.is_some_and(|next| number.count() < *next)
+        };
+        let left = |(number, mut session): (SessionNumber, Session)| {
+            if !session.has_begun && !has_ended(number) {
+                // Its CONNECT was not stored, and its client may have been sent messages.
+                session.inbox.sent_is_unsure();
+            }
+            let is_over = !session.has_begun || session.expiry_interval == 0;
+            let left = if is_over { session.ended(0, released)? } else { session };
+            Some(left.stored(number))
+        };
+        (next, sessions.into_iter().filter_map(left).collect())
     }
 }
 
@@ -171,9 +202,10 @@ impl Session {
         }
     }
 
-    /// Nobody needs what it has.
-    fn release(&self, released: &mut Releases) {
-        self.inbox.stored().for_each(|gone| released.add_gone(gone));
+    /// The session is over. What is left of it came by shared groups, and lies at that place of the log or behind it.
+    fn ended(mut self, place: u64, released: &mut Releases) -> Option<Self> {
+        self.inbox.keep_passable(place).into_iter().for_each(|gone| released.add_gone(gone));
+        (!self.inbox.is_empty()).then(|| Self { inbox: self.inbox, ..Self::default() })
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
@@ -183,7 +215,9 @@ impl Session {
                 self.connect(connected);
                 self.subscribe(subscriptions);
             }
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
+                self.inbox.replay_sent_to(sent_to);
+                self.inbox.replay_unsure_to(unsure_to);
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);
@@ -226,7 +260,12 @@ impl Session {
                     self.leases.remove(packet_id);
                 }
             }
-            SessionEvent::Ended | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::LeftEnding(places) => {
+                let places = places.into_iter().map(|(at, copy)| (at.as_u64(), copy)).collect();
+                let left = self.inbox.replay_left_from(&places);
+                left.into_iter().for_each(|gone| released.add_gone(gone));
+            }
+            SessionEvent::Ended(_) | SessionEvent::LeaseReceived(_) => {}
         }
     }
 
@@ -243,7 +282,11 @@ impl Session {
         }
     }
 
-    fn stored(self, number: SessionNumber) -> StoredSession {
+    fn stored(mut self, number: SessionNumber) -> StoredSession {
+        if self.has_begun && self.disconnected_at.is_none() {
+            // What was sent in the last moment of a connection is not known.
+            self.inbox.sent_is_unsure();
+        }
         let with_metadata = self.subscriptions.iter().filter(|(_, (_, metadata))| *metadata);
         let with_metadata = with_metadata.map(|(address, _)| address.clone()).collect();
         let subscriptions = self.subscriptions.into_iter();

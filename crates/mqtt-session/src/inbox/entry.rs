@@ -52,7 +52,7 @@ pub(super) struct Entry {
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
-    copy: u8,
+    pub(super) copy: u8,
     pub(super) state: State,
 }
 
@@ -91,6 +91,11 @@ impl Entry {
     /// Whether another member of a shared subscription may have it.
     pub(super) const fn is_shared(&self) -> bool {
         self.flags & SHARED != 0
+    }
+
+    /// Whether another session could have it: one at QoS 2 is finished with this client.
+    pub(super) fn may_be_lent(&self) -> bool {
+        self.is_shared() && self.qos() == QoS::AtLeastOnce
     }
 
     /// Whether its body is there for something else and held.

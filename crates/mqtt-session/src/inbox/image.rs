@@ -11,6 +11,8 @@ pub struct InboxImage {
     pub first: u64,
     /// The messages, in order of their numbers.
     pub entries: Vec<InboxEntryImage>,
+    /// Messages below that number may have been sent, whatever the entries say.
+    pub unsure_to: u64,
 }
 
 /// One message of an inbox.
@@ -52,13 +54,16 @@ impl Inbox {
             entries.extend(entry.map(|entry| image(sequence, entry)));
             sequence += 1;
         }
-        InboxImage { first: self.line.oldest(), entries }
+        let first = self.line.oldest();
+        let unsure_to = if self.unsure_to > first { self.unsure_to } else { 0 };
+        InboxImage { first, entries, unsure_to }
     }
 
     /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
-        let mut inbox = Self { line: Line::starting_at(image.first), ..Self::default() };
+        let (line, unsure_to) = (Line::starting_at(image.first), image.unsure_to);
+        let mut inbox = Self { line, unsure_to, ..Self::default() };
         for one in &image.entries {
             let entry = match *one {
                 InboxEntryImage::Kept { kept, was_sent } => {
