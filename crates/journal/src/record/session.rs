@@ -143,8 +143,7 @@ impl SessionRecord {
                 out.extend_from_slice(&at.0.to_le_bytes());
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 out.push(u8::from(*keeps_will));
-                put_varint(out, *sent_to);
-                put_varint(out, *unsure_to);
+                [*sent_to, *unsure_to].into_iter().for_each(|number| put_varint(out, number));
             }
             SessionEvent::Ended(heard_to) => {
                 out.push(3);
