@@ -143,8 +143,7 @@ impl SessionRecord {
                 out.extend_from_slice(&at.0.to_le_bytes());
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 out.push(u8::from(*keeps_will));
-                put_varint(out, *sent_to);
-                put_varint(out, *unsure_to);
+                [*sent_to, *unsure_to].into_iter().for_each(|number| put_varint(out, number));
             }
             SessionEvent::Ended(heard_to) => {
                 out.push(3);
@@ -179,10 +178,7 @@ impl SessionRecord {
             }
             SessionEvent::LeasesOver(packet_ids) => {
                 out.push(10);
-                put_varint(out, packet_ids.len() as u64);
-                for packet_id in packet_ids {
-                    out.extend_from_slice(&packet_id.get().to_le_bytes());
-                }
+                put_packet_ids(out, packet_ids);
             }
             SessionEvent::ConnectedAndSubscribed(connected, subscriptions) => {
                 out.push(11);
@@ -240,14 +236,7 @@ impl SessionRecord {
             7 => SessionEvent::Released(reader.packet_id()?),
             8 => SessionEvent::Leased(KeptLease::decode(&mut reader)?),
             9 => SessionEvent::LeaseReceived(KeptLease::decode(&mut reader)?),
-            10 => {
-                let count = reader.varint()?;
-                let mut packet_ids = Vec::new();
-                for _ in 0..count {
-                    packet_ids.push(reader.packet_id()?);
-                }
-                SessionEvent::LeasesOver(packet_ids)
-            }
+            10 => SessionEvent::LeasesOver(packet_ids(&mut reader)?),
             11 => {
                 let connected = ConnectedAs::decode(&mut reader)?;
                 SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
@@ -267,6 +256,23 @@ impl SessionRecord {
 
 fn put_position(out: &mut Vec<u8>, at: Position) {
     out.extend_from_slice(&at.as_u64().to_le_bytes());
+}
+
+/// `count varint | packet_id u16 ...`
+fn put_packet_ids(out: &mut Vec<u8>, packet_ids: &[PacketId]) {
+    put_varint(out, packet_ids.len() as u64);
+    for packet_id in packet_ids {
+        out.extend_from_slice(&packet_id.get().to_le_bytes());
+    }
+}
+
+fn packet_ids(reader: &mut Reader<'_>) -> Result<Vec<PacketId>, RecordError> {
+    let count = reader.varint()?;
+    let mut packet_ids = Vec::new();
+    for _ in 0..count {
+        packet_ids.push(reader.packet_id()?);
+    }
+    Ok(packet_ids)
 }
 
 /// `count varint | { position u64 | copy u8 } ...`

@@ -25,8 +25,9 @@ use crate::record::{
 pub(super) struct Sessions {
     next: u64,
     sessions: BTreeMap<SessionNumber, Session>,
-    /// Those that have ended since the checkpoint.
-    ended: BTreeSet<SessionNumber>,
+    /// Those that have ended since the checkpoint, and whether what comes for them later is for others: older brokers had that
+    /// stored anew.
+    ended: BTreeMap<SessionNumber, bool>,
     /// The count of the next session's number by shards, as of the checkpoint.
     numbered: Vec<u64>,
 }
@@ -73,7 +74,7 @@ impl Sessions {
         let SessionRecord { number, event } = record;
         match event {
             SessionEvent::Ended(heard_to) => {
-                self.ended.insert(number);
+                self.ended.insert(number, heard_to.is_some());
                 let ended = self.sessions.remove(&number);
                 let place = heard_to.map_or(u64::MAX, Position::as_u64);
                 let rest = ended.and_then(|session| session.ended(place, released));
@@ -139,7 +140,7 @@ impl Sessions {
         let has_ended = |number: SessionNumber| {
             let shards = u16::try_from(numbered.len()).unwrap_or(u16::MAX);
             let next = numbered.get(usize::from(number.owner(shards).0));
-            ended.contains(&number) || next.is_some_and(|next| number.count() < *next)
+            ended.contains_key(&number) || next.is_some_and(|next| number.count() < *next)
         };
         let left = |(number, mut session): (SessionNumber, Session)| {
             if !session.has_begun && !has_ended(number) {
@@ -147,7 +148,8 @@ impl Sessions {
                 session.inbox.sent_is_unsure();
             }
             let is_over = !session.has_begun || session.expiry_interval == 0;
-            let left = if is_over { session.ended(0, released)? } else { session };
+            let place = if ended.get(&number) == Some(&false) { u64::MAX } else { 0 };
+            let left = if is_over { session.ended(place, released)? } else { session };
             Some(left.stored(number))
         };
         (next, sessions.into_iter().filter_map(left).collect())
@@ -308,3 +310,6 @@ impl Session {
         StoredSession { number, image, owner, with_metadata, replays, leases, groups, as_of }
     }
 }
+
+#[cfg(test)]
+mod tests;

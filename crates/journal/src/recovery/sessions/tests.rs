@@ -1,0 +1,120 @@
+//! What is left of sessions that have ended, record by record.
+
+use mqtt_types::QoS;
+
+use super::*;
+use crate::ids::GroupMark;
+use crate::record::{SessionTarget, SharedTarget};
+
+/// A session that has begun, and one of which nothing is known.
+const KNOWN: SessionNumber = SessionNumber(1 << 16);
+const UNKNOWN: SessionNumber = SessionNumber(2 << 16);
+
+/// What happens, in the order of the log.
+enum Step {
+    /// A message comes for the session by a shared group.
+    Message(SessionNumber, QoS),
+    /// The session ends; its shard had heard of so many steps.
+    Ended(Option<u32>),
+    Left(u32),
+}
+use Step::{Ended, Left, Message};
+
+const ONE: QoS = QoS::AtLeastOnce;
+const TWO: QoS = QoS::ExactlyOnce;
+
+fn at(step: u32) -> Position {
+    Position::new(1, step)
+}
+
+/// The steps whose messages are kept in the end.
+fn kept(steps: &[Step]) -> Vec<u32> {
+    let (mut sessions, mut released) = (Sessions::default(), Releases::default());
+    let connected =
+        ConnectedAs { client_id: "a".into(), owner: None, expiry_interval: 60, will: None };
+    let event = SessionEvent::Connected(connected);
+    sessions.apply(SessionRecord { number: KNOWN, event }, &mut released);
+    let mut references = 0;
+    for (step, n) in steps.iter().zip(0..) {
+        let event = match *step {
+            Message(number, qos) => {
+                sessions.publish(&message(number, qos), at(n), 10, &mut released);
+                references += 1;
+                continue;
+            }
+            Ended(heard) => SessionEvent::Ended(heard.map(at)),
+            Left(of) => SessionEvent::LeftEnding(vec![(at(of), 0)]),
+        };
+        sessions.apply(SessionRecord { number: KNOWN, event }, &mut released);
+    }
+    let (_, left) = sessions.finish(&mut released);
+    let mut kept = Vec::new();
+    for session in &left {
+        let inbox = Inbox::from_image(&session.image.inbox);
+        kept.extend(inbox.stored().map(|gone| Position::from_u64(gone.at).offset()));
+    }
+    let released: u32 = released.0.values().sum();
+    assert_eq!(released as usize + kept.len(), references, "each is kept or released");
+    kept
+}
+
+/// A message for one session, by a shared group.
+fn message(number: SessionNumber, qos: QoS) -> MoreTargets {
+    let target = SessionTarget {
+        number,
+        qos,
+        retain: false,
+        identifiers: [].into_iter().collect(),
+        shared: Some(SharedTarget { mark: GroupMark { group: 7, key: 9 }, for_any: false }),
+        in_place_of: None,
+    };
+    MoreTargets { sessions: vec![target], ..MoreTargets::default() }
+}
+
+#[test]
+fn what_the_shard_had_not_heard_of_stays() {
+    let steps = || vec![Message(KNOWN, ONE), Message(KNOWN, ONE), Message(KNOWN, TWO)];
+    for (heard, stays) in
+        [(Some(0), vec![0, 1, 2]), (Some(2), vec![2]), (Some(3), vec![]), (None, vec![])]
+    {
+        let mut steps = steps();
+        steps.push(Ended(heard));
+        assert_eq!(kept(&steps), stays, "{heard:?}");
+    }
+}
+
+#[test]
+fn what_comes_after_the_end_stays_until_others_have_it() {
+    let steps = [Ended(Some(0)), Message(KNOWN, ONE), Message(KNOWN, TWO)];
+    assert_eq!(kept(&steps), [1, 2]);
+    let steps = [Ended(Some(0)), Message(KNOWN, ONE), Message(KNOWN, TWO), Left(1), Left(1)];
+    assert_eq!(kept(&steps), [2]);
+    let steps = [Ended(Some(0)), Message(KNOWN, ONE), Left(1), Ended(Some(3)), Message(KNOWN, ONE)];
+    assert_eq!(kept(&steps), [4]);
+}
+
+#[test]
+fn brokers_that_did_not_say_how_far_they_had_heard_stored_it_anew() {
+    assert!(kept(&[Message(KNOWN, ONE), Ended(None), Message(KNOWN, ONE)]).is_empty());
+}
+
+#[test]
+fn a_session_that_never_began_may_have_been_sent_what_came_at_qos_2() {
+    assert_eq!(kept(&[Message(UNKNOWN, ONE), Message(UNKNOWN, TWO)]), [0]);
+}
+
+#[test]
+fn one_that_the_checkpoint_had_numbered_and_does_not_have_is_over() {
+    let (mut sessions, mut released) = (Sessions::default(), Releases::default());
+    sessions.restore(2, Vec::new(), &mut released);
+    sessions.restore(9, Vec::new(), &mut released);
+    let numbers = [(1, 0, true), (2, 0, false), (8, 1, true), (9, 1, false)];
+    for (count, shard, _) in numbers {
+        let more = message(SessionNumber(count << 16 | shard), TWO);
+        sessions.publish(&more, at(1), 10, &mut released);
+    }
+    let (_, left) = sessions.finish(&mut released);
+    let left: Vec<u64> = left.iter().map(|session| session.number.count()).collect();
+    let over = numbers.iter().filter(|(_, _, is_over)| *is_over).map(|(count, _, _)| *count);
+    assert_eq!(left, over.collect::<Vec<_>>());
+}
