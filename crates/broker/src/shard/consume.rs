@@ -64,6 +64,7 @@ impl Shard {
             name: Arc::clone(&definition.name),
             wants_metadata,
             since_ms: self.turn.unix_ms,
+            is_asked: false,
         })
     }
 

@@ -17,6 +17,8 @@ use crate::record::SessionEvent;
 
 /// The SUBSCRIBE user property that names a group.
 const GROUP: &str = "stream-group";
+/// Bytes of a group's name.
+const GROUP_BYTES_MAX: usize = 1024;
 
 /// What the properties of a SUBSCRIBE say about the streams that it names.
 #[derive(Clone, Default)]
@@ -80,8 +82,10 @@ impl Shard {
             Ok(start) => start,
             Err(reason) => return refused(reason),
         };
-        if wish.group.as_deref() == Some("") {
-            return refused(format!("user property '{GROUP}' is empty"));
+        if wish.group.as_ref().is_some_and(|name| !(1..=GROUP_BYTES_MAX).contains(&name.len())) {
+            return refused(format!(
+                "user property '{GROUP}' has not from 1 to {GROUP_BYTES_MAX} bytes"
+            ));
         }
         if wish.group.is_none()
             && let Some(other) = self.reads_already(id, address, definition)
@@ -93,7 +97,9 @@ impl Shard {
         }
         let known = self.reads_by(id, address);
         let group = self.group_of(id, address);
-        if let Some(consumer) = known.filter(|_| group == wish.group) {
+        // One whose stream has not answered asks once more, so that each SUBACK is true.
+        let is_sure = known.is_some_and(|consumer| self.is_answered(consumer));
+        if let Some(consumer) = known.filter(|_| is_sure && group == wish.group) {
             self.update_reader(id, address, record, consumer);
             if let Some(to) = start.filter(|_| group.is_none()) {
                 let letter = Letter::SeekReader { sink: definition.sink, consumer, to };
@@ -102,7 +108,6 @@ impl Shard {
             return Reads::Known(Verdict::granted(&record));
         }
         if let Some(consumer) = known {
-            // It reads for somebody else from now on.
             self.detach_consumer(consumer, &[]);
         }
         self.set_group(id, address, wish.group.clone());
@@ -160,6 +165,9 @@ impl Shard {
         let window = self.window_of(id);
         let consumer = self.new_consumer(id, address, record, definition);
         self.update_reader(id, address, record, consumer);
+        if let Some(state) = self.consumers.get_mut(consumer) {
+            state.is_asked = asked.is_some();
+        }
         let (sink, at) = (definition.sink, self.id);
         let reading = Reading { reader, start, window };
         self.turn.mail(definition.owner, Letter::Read { sink, consumer, at, reading, asked });
@@ -170,6 +178,10 @@ impl Shard {
         let record = self.sessions.get(id)?.session.subscription(address)?;
         let consumer = ConsumerId(record.consumer);
         self.consumers.get(consumer).map(|_| consumer)
+    }
+
+    fn is_answered(&self, consumer: ConsumerId) -> bool {
+        self.consumers.get(consumer).is_some_and(|state| !state.is_asked)
     }
 
     /// Another subscription by which the client itself reads that stream.
@@ -248,7 +260,9 @@ impl Shard {
         let Some(pending) = self.subscribes.get(asked.0) else { return };
         let Some(open) = pending.open.iter().find(|open| open.place == asked.1) else { return };
         let (id, record, address) = (pending.session, open.record, open.address.clone());
-        if self.consumers.get(consumer).is_none() {
+        if let Some(state) = self.consumers.get_mut(consumer) {
+            state.is_asked = false;
+        } else {
             // Its client has gone before the subscription was stored. It may have come back, and go on with it.
             let subscription = self.sessions.get(id).and_then(|entry| {
                 entry.session.subscription(&address).map(|record| ConsumerId(record.consumer))

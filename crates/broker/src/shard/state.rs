@@ -502,6 +502,8 @@ pub(crate) struct Consumer {
     pub(crate) wants_metadata: bool,
     /// Since when it consumes, in milliseconds since 1970.
     pub(crate) since_ms: u64,
+    /// Whether its stream is asked and has not said yes yet.
+    pub(crate) is_asked: bool,
 }
 
 /// Consumers whose session is at this shard.

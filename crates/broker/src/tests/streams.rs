@@ -102,7 +102,7 @@ a subscribe 10 $s/soon/b,1
 a subscribe 11 $stream/named,1 up=stream-offset:soon
   a suback 11 83 \"user property 'stream-offset' is 'soon': stream offset is none of earliest, latest, next, a number, @<RFC 3339 time or unix ms>\"
 a subscribe 12 $stream/named,1 up=stream-group:
-  a suback 12 83 \"user property 'stream-group' is empty\"
+  a suback 12 83 \"user property 'stream-group' has not from 1 to 1024 bytes\"
 # A stream and a queue of one name have nothing in common.
 create named x/#
 a subscribe 13 $queue/named,1

@@ -156,7 +156,9 @@ c connect
   c connack 00
 c subscribe 1 $stream/log,1 t,1
   c suback 1 97 01 \"the stream keeps the positions of 2 readers, which is all it may; forget one\"
-# It is no subscription.
+# Neither of two is one.
+c subscribe 9 $stream/log,1
+  c suback 9 97 \"the stream keeps the positions of 2 readers, which is all it may; forget one\"
 c unsubscribe 2 $stream/log
   c unsuback 2 11
 a disconnect

@@ -227,6 +227,47 @@ fn what_a_client_has_at_qos_2_does_not_come_again_though_the_position_was_not_lo
     }
 }
 
+/// What a client says while the stream it subscribes to has not answered yet.
+#[test]
+fn a_client_may_go_before_its_stream_has_answered() {
+    for expiry in ["", " expiry=100"] {
+        let mut world = World::new(Config { shards: 2, ..Config::default() });
+        let mut names = ["a", "b", "c", "d"].into_iter();
+        let name = names.find(|name| owner_of(name, 2).0 == 1).expect("one of them is at shard 1");
+        let mut say = |line: &str| {
+            let heard = world.command(&line.replace("@ ", &format!("{name} ")));
+            let client = format!("{name} ");
+            heard.iter().map(|line| line.replace(&client, "@ ")).collect::<Vec<_>>()
+        };
+        say("stream log t");
+        say(&format!("@ connect{expiry}"));
+        say("stall 0");
+        assert_eq!(say("@ subscribe 1 $stream/log,1 t,0"), [""; 0]);
+        say("@ lost");
+        assert_eq!(say("run"), [""; 0]);
+        assert_eq!(say("kept log"), ["readers=1"]);
+        say(&format!("@ connect keep{expiry}"));
+        assert_eq!(say("@ unsubscribe 2 $stream/log"), ["@ unsuback 2 11"]);
+        // It comes back before the answer, subscribes again, and goes on; or ends it at once.
+        say("stall 0");
+        say("@ subscribe 3 $stream/log,1");
+        say("@ lost");
+        say(&format!("@ connect keep{expiry}"));
+        let mut heard = say("@ subscribe 4 $stream/log,1");
+        heard.extend(say("@ subscribe 5 $stream/log,0"));
+        heard.extend(say("run"));
+        assert_eq!(heard, ["@ suback 4 01", "@ suback 5 00"]);
+        assert_eq!(say("kept log"), ["readers=1 members=1"]);
+        say("stall 0");
+        say("@ unsubscribe 6 $stream/log");
+        say("@ subscribe 7 $stream/log,1");
+        say("@ unsubscribe 8 $stream/log");
+        assert_eq!(say("run"), ["@ suback 7 01"]);
+        assert_eq!(say("kept log"), ["readers=1"]);
+        assert_eq!(say("ends"), ["0"]);
+    }
+}
+
 #[test]
 fn who_goes_back_gets_again_what_it_has_at_qos_2() {
     check(

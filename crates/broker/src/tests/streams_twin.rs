@@ -106,8 +106,10 @@ fn name_of(client: &str) -> String {
 }
 
 impl Twin {
-    fn new(shards: u16) -> Self {
-        let mut world = World::new(Config { shards, ..Config::default() });
+    /// Over so many shards, with room to read ahead for so many messages, and for so many bytes.
+    fn new(shards: u16, (read_ahead_messages, read_ahead_bytes): (usize, usize)) -> Self {
+        let config = Config { shards, read_ahead_messages, read_ahead_bytes, ..Config::default() };
+        let mut world = World::new(config);
         for line in ["stream one t/+ max_inflight=3", "stream two t/both", "create jobs t/both"] {
             assert_eq!(world.command(line), [""; 0]);
         }
@@ -334,8 +336,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn all_come_to_each_reader(shards in 1..4_u16, steps in prop::collection::vec(step(), 1..80)) {
-        let mut twin = Twin::new(shards);
+    fn all_come_to_each_reader(
+        shards in 1..4_u16,
+        ahead in prop::sample::select(vec![(1, 1), (4, 30), (2048, 1 << 20)]),
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let mut twin = Twin::new(shards, ahead);
         for step in &steps {
             twin.step(step);
         }

@@ -10,8 +10,10 @@ const READ: usize = 100;
 
 /// A stream, made by a subscription, and messages in it.
 fn fill(weir: &Weir) {
-    let mut client = weir.connect(&Connect::new("publisher").version(Version::V311));
-    assert_eq!(client.subscribe("$s/latest/log/#", 0), 0);
+    let mut maker = weir.connect(&Connect::new("maker").version(Version::V311));
+    assert_eq!(maker.subscribe("$s/latest/log/#", 0), 0);
+    maker.disconnect();
+    let mut client = weir.connect(&Connect::new("publisher"));
     let messages: Vec<(String, String)> =
         (0..MESSAGES).map(|n| (format!("log/{}", n % 7), n.to_string())).collect();
     client.publish_all(50, messages.iter().map(|(topic, text)| (topic.as_str(), text.as_bytes())));

@@ -25,6 +25,11 @@ const FILTERS: &[&str] = &[
     "$share/g/$q/q",
     "$dead/q",
     "$stream/s",
+    "$stream/log/t/+",
+    "$stream/log",
+    "$s/earliest/q",
+    "$s/next/t/+",
+    "$s/3/t/+",
     "$SYS/#",
     "$mine/#",
     "a/#/b",
@@ -122,6 +127,12 @@ fn line(dice: &mut Dice) -> String {
             if dice.one_in(3) {
                 line += &format!(" sid={}", 1 + dice.below(300));
             }
+            if dice.one_in(4) {
+                let start = dice.one_of(&["next", "earliest", "latest", "2", "soon"]);
+                line += &format!(" up=stream-offset:{start}");
+            }
+            line += if dice.one_in(6) { " up=stream-group:g" } else { "" };
+            line += if dice.one_in(4) { " metadata" } else { "" };
             line
         }
         11..13 => format!("x unsubscribe {id} {} {}", dice.one_of(FILTERS), dice.one_of(FILTERS)),
