@@ -5,12 +5,14 @@ mod alarm;
 mod backend;
 mod bounds;
 mod client;
+mod definition;
 mod delayed;
 mod error;
 mod login;
 mod message;
 mod metrics;
 mod page;
+mod properties;
 mod queue;
 mod retained;
 mod text_schema;
@@ -21,6 +23,7 @@ mod user;
 pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health};
 pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
+pub use definition::{Patch, Spec};
 pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
@@ -29,6 +32,7 @@ pub use message::{
 };
 pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
 pub use page::{Page, PageRequest};
+pub use properties::Properties;
 pub use queue::{
     ConsumerView, DeadLetter, DispatchStrategy, Durability, LedgerView, MessageState, Overflow,
     PROPERTY_NAMES, PeekQuery, PeekRequest, PurgeBody, PurgeResult, QueueBody, QueueEnd,
