@@ -1,12 +1,14 @@
 //! A body that has been checked: what queue or stream to create, what to change of one.
 
+mod properties;
 mod schema;
 
 use mqtt_types::{Address, QueueName, TopicFilter};
 
 use crate::ApiError;
-use crate::properties::Properties;
 
+pub use properties::Properties;
+pub(crate) use properties::{check_rules, given, properties};
 pub(crate) use schema::new_schema;
 
 /// A queue or a stream to create. Its name is simple, or equal to its topic filter.

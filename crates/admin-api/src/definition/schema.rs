@@ -6,8 +6,7 @@ use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Patch;
-use crate::properties::Properties;
+use super::{Patch, Properties};
 
 /// The body of a create: a change with a name.
 pub(crate) fn new_schema<P: Properties>() -> RefOr<Schema> {

@@ -3,8 +3,7 @@
 use key_expression::KeyExpression;
 
 use super::{DeadLetter, DispatchStrategy, Durability, Overflow};
-use crate::definition::check_name;
-use crate::properties::{check_rules, properties};
+use crate::definition::{check_name, check_rules, properties};
 use crate::{ApiError, DurationText, SizeText};
 
 properties! {

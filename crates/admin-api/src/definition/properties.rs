@@ -74,17 +74,17 @@ macro_rules! properties {
         #[serde(default, deny_unknown_fields)]
         #[allow(missing_docs, reason = "each field is described at the properties")]
         pub struct $body {
-            #[serde(deserialize_with = "crate::properties::given", skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "crate::definition::given", skip_serializing_if = "Option::is_none")]
             pub name: Option<String>,
-            #[serde(deserialize_with = "crate::properties::given", skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "crate::definition::given", skip_serializing_if = "Option::is_none")]
             pub topic_filter: Option<Option<String>>,
             $(
-                #[serde(deserialize_with = "crate::properties::given", skip_serializing_if = "Option::is_none")]
+                #[serde(deserialize_with = "crate::definition::given", skip_serializing_if = "Option::is_none")]
                 pub $name: Option<$type>,
             )*
         }
 
-        impl crate::properties::Properties for $properties {
+        impl crate::definition::Properties for $properties {
             type Body = $body;
 
             const WHAT: &str = $what;
