@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod backend;
+mod errors;
 mod greeting;
 mod limits;
 mod mapping;
@@ -15,5 +16,7 @@ mod queue_properties;
 mod queue_redrive;
 mod retained;
 mod serve;
+mod stream_properties;
+mod streams;
 
 pub use serve::{Options, check, serve};

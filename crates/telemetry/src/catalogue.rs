@@ -133,6 +133,6 @@ metrics! {
     StreamBytes = Gauge "weir_stream_bytes" STREAM, "Bytes of what is kept";
     StreamReaders = Gauge "weir_stream_readers" STREAM, "Readers whose positions are kept, there or away";
     StreamMembers = Gauge "weir_stream_members" STREAM, "Subscriptions that read";
-    StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "Messages unsettled by the reader that is behind the most, of those that are there";
+    StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "Messages that are here from the position on of the reader that is behind the most, of those that are there now";
     StreamOldestAge = Gauge "weir_stream_oldest_age_seconds" STREAM, "Age of the oldest message that is here";
 }

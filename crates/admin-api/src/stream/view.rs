@@ -48,7 +48,7 @@ pub struct StreamStats {
     pub readers: u64,
     /// Subscriptions that read now.
     pub members: u64,
-    /// Messages that are here and unsettled by the reader that is behind the most, of those that are there now.
+    /// Messages that are here from the position on of the reader that is behind the most, of those that are there now.
     pub lag: u64,
 }
 
