@@ -18,13 +18,14 @@ use broker::{
 use log_api::LogState;
 
 use crate::answer::answer;
+use crate::binding::rebound;
 use crate::errors::of_control;
 use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
 use crate::queue_redrive;
 use crate::retained;
-use crate::streams;
+use crate::stream_views;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
@@ -66,20 +67,6 @@ fn view(definition: &QueueDefinition, state: Option<&QueueState>) -> QueueView {
         properties: of_definition(definition),
         stats: stats(state),
     }
-}
-
-/// What something is to be bound to from now on; what is named by its filter keeps it.
-pub(crate) fn rebound(
-    what: SinkKind,
-    name: &str,
-    bound: Option<&str>,
-    asked: Option<Option<&str>>,
-) -> Result<Option<Option<String>>, ApiError> {
-    if bound == Some(name) && asked.is_some_and(|filter| filter != bound) {
-        let message = format!("cannot change: the {what} is named by it");
-        return Err(ApiError::invalid("topic_filter", message));
-    }
-    Ok(asked.map(|filter| filter.map(str::to_owned)))
 }
 
 const fn log_metrics(node: &NodeState) -> LogMetrics {
@@ -291,7 +278,7 @@ impl Backend for BrokerBackend {
     fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>> {
         Box::pin(async move {
             let states = answer(|reply| self.handle.queue_states(reply)).await?;
-            let streams = streams::metrics(&self.handle).await?;
+            let streams = stream_views::metrics(&self.handle).await?;
             let node = self.handle.state();
             let queue = |definition: &Arc<QueueDefinition>| QueueMetrics {
                 name: definition.name.to_string(),

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod backend;
+mod binding;
 mod errors;
 mod greeting;
 mod limits;
@@ -17,6 +18,7 @@ mod queue_redrive;
 mod retained;
 mod serve;
 mod stream_properties;
+mod stream_views;
 mod streams;
 
 pub use serve::{Options, check, serve};

@@ -4,32 +4,23 @@ use std::sync::Arc;
 
 use admin_api::{
     ApiError, BoxFuture, Page, PageRequest, PurgeResult, ReaderKind, ReaderView, StreamBackend,
-    StreamMessageView, StreamMetrics, StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek,
-    StreamSeekResult, StreamSpec, StreamStats, StreamView, Timestamp,
+    StreamMessageView, StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek,
+    StreamSeekResult, StreamSpec, StreamView,
 };
 use broker::{
-    Handle, NewStream, OperateError, ReaderName, SinkKind, StreamChange, StreamDefinition,
-    StreamLook, StreamMessage, StreamPurge, StreamReader, StreamState,
+    NewStream, OperateError, ReaderName, SinkKind, StreamChange, StreamDefinition, StreamLook,
+    StreamPurge,
 };
 
 use crate::answer::answer;
-use crate::backend::{BrokerBackend, rebound};
+use crate::backend::BrokerBackend;
+use crate::binding::rebound;
 use crate::errors::{of_control, of_operation};
-use crate::message_properties::body;
 use crate::queue_operations::place;
 use crate::stream_properties::{of_definition, to_broker};
+use crate::stream_views::{kind_of, message_view, reader_view, view};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, ApiError>>;
-
-/// The numbers of all streams.
-pub(crate) async fn metrics(handle: &Handle) -> Result<Vec<StreamMetrics>, ApiError> {
-    let states = answer(|reply| handle.stream_states(reply)).await?;
-    let numbers = |stream: &Arc<StreamDefinition>| StreamMetrics {
-        name: stream.name.to_string(),
-        stats: stats(states.get(&stream.sink)),
-    };
-    Ok(handle.streams().iter().map(numbers).collect())
-}
 
 impl BrokerBackend {
     fn known_stream(&self, name: &str) -> Result<Arc<StreamDefinition>, ApiError> {
@@ -160,10 +151,6 @@ fn reader_name(kind: ReaderKind, name: &str) -> ReaderName {
     }
 }
 
-const fn kind_of(reader: &ReaderName) -> ReaderKind {
-    if reader.is_group() { ReaderKind::Group } else { ReaderKind::Client }
-}
-
 /// Where a list of readers goes on.
 fn cursor(last: &ReaderName) -> String {
     format!("{}/{}", kind_of(last).as_str(), last.text())
@@ -173,61 +160,6 @@ fn of_cursor(text: &str) -> Result<ReaderName, ApiError> {
     let parts = text.split_once('/');
     let read = parts.and_then(|(kind, name)| Some(reader_name(kind.parse().ok()?, name)));
     read.ok_or_else(|| ApiError::invalid("cursor", "is not the `next` of a page before"))
-}
-
-fn stats(state: Option<&StreamState>) -> StreamStats {
-    let Some(StreamState { ledger, lag, next_offset, oldest_age_ms }) = state else {
-        return StreamStats::default();
-    };
-    StreamStats {
-        appended: ledger.appended,
-        kept: ledger.kept,
-        expired: ledger.expired,
-        dropped: ledger.dropped,
-        replaced: ledger.replaced,
-        purged: ledger.purged,
-        redelivered: ledger.redelivered,
-        bytes: ledger.bytes,
-        oldest_offset: ledger.oldest_offset.map(|offset| offset.0),
-        next_offset: *next_offset,
-        oldest_age_ms: *oldest_age_ms,
-        readers: ledger.readers,
-        members: ledger.members,
-        lag: *lag,
-    }
-}
-
-fn view(definition: &StreamDefinition, state: Option<&StreamState>) -> StreamView {
-    StreamView {
-        name: definition.name.to_string(),
-        topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
-        properties: of_definition(definition),
-        stats: stats(state),
-    }
-}
-
-fn message_view(of: StreamMessage) -> StreamMessageView {
-    StreamMessageView {
-        offset: of.offset,
-        publish_ts: Timestamp(of.stored),
-        body: body(of.message.as_ref()),
-        key: of.key,
-    }
-}
-
-fn reader_view(reader: StreamReader) -> ReaderView {
-    ReaderView {
-        kind: kind_of(&reader.name),
-        name: reader.name.text().to_owned(),
-        position: reader.position,
-        lag: reader.lag,
-        lag_ms: reader.lag_ms,
-        members: reader.members,
-        in_flight: reader.in_flight,
-        waiting: reader.waiting,
-        rejected: reader.rejected,
-        skipped: reader.skipped,
-    }
 }
 
 #[cfg(test)]
