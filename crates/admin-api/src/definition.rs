@@ -8,7 +8,7 @@ use mqtt_types::{Address, QueueName, TopicFilter};
 use crate::ApiError;
 
 pub use properties::Properties;
-pub(crate) use properties::{check_rules, given, properties};
+pub(crate) use properties::{NUMBER, check_rules, given, is_number, properties};
 pub(crate) use schema::new_schema;
 
 /// A queue or a stream to create. Its name is simple, or equal to its topic filter.

@@ -23,9 +23,9 @@ macro_rules! texts {
 
 texts! {
     DurationText = "A duration: a whole number with `ms`, `s`, `m`, `h` or `d`, or `0`, as a number too. It echoes in its shortest form.",
-        Some("^(0|[0-9]{1,10}(ms|s|m|h|d))$"), Some(0), "30s";
+        Some("^(0|[0-9]{1,20}(ms|s|m|h|d))$"), Some(0), "30s";
     SizeText = "A size: bytes, or a whole number with `KiB`, `MiB`, `GiB` or `TiB`. It echoes in its shortest form. A request may give a number of bytes too.",
-        Some("^[0-9]{1,6}(KiB|MiB|GiB|TiB|B|KB|MB|GB)?$"), Some(NUMBER_MAX), "64KiB";
+        Some("^[0-9]{1,20}(KiB|MiB|GiB|TiB|B|KB|MB|GB)?$"), Some(NUMBER_MAX), "64KiB";
     Timestamp = "A point in time, RFC 3339. A request may give milliseconds since 1970 too.",
         None, None, "2026-11-24T10:37:00.000Z";
     DeadLetter = "Where dead letters go: `own` is the queue's own dead-letter queue, `none` is nowhere, else the name of a queue.",

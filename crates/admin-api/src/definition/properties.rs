@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::ApiError;
+use crate::bounds::NUMBER_MAX;
 
 /// The properties of what a client can create and change.
 pub trait Properties: Clone + Default + ToSchema {
@@ -46,6 +47,14 @@ pub(crate) fn check_rules(rules: &[(&str, bool, &str)]) -> Result<(), ApiError> 
         Some((field, _, message)) => Err(ApiError::invalid(*field, *message)),
         None => Ok(()),
     }
+}
+
+/// What a limit in messages must be.
+pub(crate) const NUMBER: &str = "must be from 1 to 9223372036854775807, or null for no limit";
+
+/// Whether it is that.
+pub(crate) fn is_number(limit: Option<u64>) -> bool {
+    limit.is_none_or(|limit| (1..=NUMBER_MAX).contains(&limit))
 }
 
 /// One list, so that a property cannot be in one place and be forgotten in another.

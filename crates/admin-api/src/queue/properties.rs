@@ -3,7 +3,7 @@
 use key_expression::KeyExpression;
 
 use super::{DeadLetter, DispatchStrategy, Durability, Overflow};
-use crate::definition::{check_name, check_rules, properties};
+use crate::definition::{NUMBER, check_name, check_rules, is_number, properties};
 use crate::{ApiError, DurationText, SizeText};
 
 properties! {
@@ -62,11 +62,7 @@ impl QueueProperties {
         }
         check_rules(&[
             ("key_inflight", self.key_inflight >= 1, "must be at least 1"),
-            (
-                "max_messages",
-                self.max_messages != Some(0),
-                "must be at least 1, or null for no limit",
-            ),
+            ("max_messages", is_number(self.max_messages), NUMBER),
             (
                 "max_bytes",
                 self.max_bytes != Some(SizeText(0)),

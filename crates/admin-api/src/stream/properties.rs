@@ -2,7 +2,7 @@
 
 use key_expression::KeyExpression;
 
-use crate::definition::{check_rules, properties};
+use crate::definition::{NUMBER, check_rules, is_number, properties};
 use crate::{ApiError, Durability, DurationText, SizeText};
 
 properties! {
@@ -39,11 +39,14 @@ impl StreamProperties {
         if let Some(Err(error)) = self.key_expression.as_deref().map(KeyExpression::parse) {
             return Err(ApiError::invalid("key_expression", error.to_string()));
         }
-        let limit = "must be at least 1, or null for no limit";
         let retries = self.retry_delay <= self.retry_delay_max;
         check_rules(&[
-            ("max_messages", self.max_messages != Some(0), limit),
-            ("max_bytes", self.max_bytes != Some(SizeText(0)), limit),
+            ("max_messages", is_number(self.max_messages), NUMBER),
+            (
+                "max_bytes",
+                self.max_bytes != Some(SizeText(0)),
+                "must be at least 1, or null for no limit",
+            ),
             ("max_inflight", self.max_inflight >= 1, "must be from 1 to 65535"),
             ("retry_delay_max", retries, "must not be shorter than retry_delay"),
         ])

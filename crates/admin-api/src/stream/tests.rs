@@ -40,6 +40,7 @@ fn what_cannot_be_is_refused_by_field() {
         (json!({"topic_filter": "$s/latest/a"}), "topic_filter"),
         (json!({"topic_filter": "a", "key_expression": "level(0)"}), "key_expression"),
         (json!({"topic_filter": "a", "max_messages": 0}), "max_messages"),
+        (json!({"topic_filter": "a", "max_messages": 1_u64 << 63}), "max_messages"),
         (json!({"topic_filter": "a", "max_bytes": 0}), "max_bytes"),
         (json!({"topic_filter": "a", "max_inflight": 0}), "max_inflight"),
         (json!({"topic_filter": "a", "retry_delay": "2m"}), "retry_delay_max"),
