@@ -30,7 +30,7 @@ impl Sample {
         sample
     }
 
-    fn add(&mut self, name: &str, label: Option<(&str, String)>, value: f64) {
+    fn add(&mut self, name: &str, label: Option<Label<'_>>, value: f64) {
         let Some(name) = name.strip_prefix("weir_") else { return };
         let (things, name, of) = match label {
             None => {
@@ -48,8 +48,11 @@ impl Sample {
     }
 }
 
+/// The name and the value of a label.
+type Label<'a> = (&'a str, String);
+
 /// A line of the page: name, label, number.
-fn parse(line: &str) -> Option<(&str, Option<(&str, String)>, f64)> {
+fn parse(line: &str) -> Option<(&str, Option<Label<'_>>, f64)> {
     if line.starts_with('#') {
         return None;
     }

@@ -56,7 +56,7 @@ impl Terminal {
         let to_us = events.clone();
         thread::spawn(move || {
             // The end of the input, or that it cannot be read, ends it too.
-            let mut keys = io::stdin().bytes().map_while(Result::ok);
+            let mut keys = io::stdin().lock().bytes().map_while(Result::ok);
             let _ = keys.find(|key| ENDS.contains(key));
             let _ = to_us.send(Event::End.into());
         });
