@@ -1,5 +1,7 @@
 //! The seam between the operator's side and the running broker.
 
+mod streams;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -10,6 +12,8 @@ use crate::{
     SubscriptionView, SubscriptionsWanted,
 };
 
+pub use streams::StreamBackend;
+
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -19,7 +23,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// ```text
 /// HTTP ──▶ admin ──▶ dyn Backend ──▶ the broker's handle ──▶ its shards
 /// ```
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: StreamBackend + Send + Sync + 'static {
     /// All queues with their numbers, in any order.
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueView>, ApiError>>;
 

@@ -73,6 +73,12 @@ impl ApiError {
         Self::NotFound { kind: "queue", name: name.into() }
     }
 
+    /// A stream that does not exist.
+    #[must_use]
+    pub fn no_stream(name: impl Into<String>) -> Self {
+        Self::NotFound { kind: "stream", name: name.into() }
+    }
+
     /// The stable code of the error.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -5,29 +5,36 @@ mod alarm;
 mod backend;
 mod bounds;
 mod client;
+mod definition;
 mod delayed;
 mod error;
 mod login;
 mod message;
+mod message_body;
 mod metrics;
 mod page;
 mod queue;
 mod retained;
+mod stream;
 mod text_schema;
 mod text_value;
 mod timestamp;
 mod user;
 
 pub use alarm::AlarmView;
-pub use backend::{Backend, BoxFuture, Health};
+pub use backend::{Backend, BoxFuture, Health, StreamBackend};
 pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
+pub use definition::{Patch, Properties, Spec};
 pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};
 pub use login::{LoginRequest, LoginResponse};
 pub use message::{
     BulkOutcome, BulkSpec, MESSAGES_MAX, MessageProperties, MessageSpec, PublishOutcome,
 };
-pub use metrics::{AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics};
+pub use message_body::MessageBody;
+pub use metrics::{
+    AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics, StreamMetrics,
+};
 pub use page::{Page, PageRequest};
 pub use queue::{
     ConsumerView, DeadLetter, DispatchStrategy, Durability, LedgerView, MessageState, Overflow,
@@ -36,6 +43,11 @@ pub use queue::{
     RedriveResult, Seek, SeekBody, SeekResult,
 };
 pub use retained::{RetainedRemoved, RetainedView};
+pub use stream::{
+    ReaderKind, ReaderView, STREAM_PROPERTY_NAMES, StreamBody, StreamLedgerView, StreamMessageView,
+    StreamPatch, StreamPeekQuery, StreamPeekRequest, StreamProperties, StreamPurgeBody, StreamSeek,
+    StreamSeekBody, StreamSeekResult, StreamSpec, StreamStats, StreamView,
+};
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;
 pub use user::{UserPatch, UserSpec, UserView};

@@ -1,6 +1,6 @@
 //! The numbers a broker gives for `/metrics`. Names and units are the telemetry catalogue's.
 
-use crate::QueueStats;
+use crate::{QueueStats, StreamStats};
 
 /// All numbers of one node at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -87,6 +87,8 @@ pub struct NodeMetrics {
     pub log: LogMetrics,
     /// Each queue's ledger.
     pub queues: Vec<QueueMetrics>,
+    /// Each stream's ledger.
+    pub streams: Vec<StreamMetrics>,
 }
 
 /// The alarms of one name.
@@ -147,4 +149,13 @@ pub struct QueueMetrics {
     pub name: String,
     /// Its ledger.
     pub stats: QueueStats,
+}
+
+/// One stream's numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StreamMetrics {
+    /// The stream's name, the label `stream`.
+    pub name: String,
+    /// Its ledger.
+    pub stats: StreamStats,
 }

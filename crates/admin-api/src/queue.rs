@@ -1,6 +1,5 @@
 //! The queue resource: what a client may send, what it is checked against, what it gets back.
 
-mod body;
 mod consumer;
 mod ledger;
 mod message;
@@ -8,24 +7,27 @@ mod peek;
 mod properties;
 mod purge;
 mod redrive;
-mod schema;
 mod seek;
-mod spec;
 mod values;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-pub use body::QueueBody;
 pub use consumer::ConsumerView;
 pub use ledger::LedgerView;
 pub use message::QueueMessageView;
+pub(crate) use peek::part;
 pub use peek::{MessageState, PeekQuery, PeekRequest};
-pub use properties::{PROPERTY_NAMES, QueueProperties};
+pub use properties::{PROPERTY_NAMES, QueueBody, QueueProperties};
+pub(crate) use purge::check_meant;
 pub use purge::{PurgeBody, PurgeResult};
 pub use redrive::{RedriveBody, RedriveResult};
 pub use seek::{QueueEnd, Seek, SeekBody, SeekResult};
-pub use spec::{QueuePatch, QueueSpec};
 pub use values::{DeadLetter, DispatchStrategy, Durability, Overflow};
 pub use view::{QueueStats, QueueView};
+
+/// A queue to create.
+pub type QueueSpec = crate::definition::Spec<QueueProperties>;
+/// A change to a queue.
+pub type QueuePatch = crate::definition::Patch<QueueProperties>;

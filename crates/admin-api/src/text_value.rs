@@ -7,6 +7,8 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stdx::{ByteSize, format_duration, parse_duration};
 
+use crate::bounds::NUMBER_MAX;
+
 /// A duration that is the text `5m` in JSON. The number 0 is read too.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct DurationText(pub Duration);
@@ -94,7 +96,10 @@ impl Visitor<'_> for SizeVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(SizeText(number))
+        match number {
+            0..=NUMBER_MAX => Ok(SizeText(number)),
+            _ => Err(E::custom(format!("{number} is above {NUMBER_MAX}"))),
+        }
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
         for json in ["5", r#""5""#, "-1", "1.5", "null", "true", r#""1w""#] {
             assert!(serde_json::from_str::<DurationText>(json).is_err(), "{json}");
         }
-        for json in ["-1", "1.5", "null", r#""1 MiB""#] {
+        for json in ["-1", "1.5", "null", r#""1 MiB""#, "9223372036854775808"] {
             assert!(serde_json::from_str::<SizeText>(json).is_err(), "{json}");
         }
     }

@@ -25,6 +25,8 @@ mod server;
 mod shared;
 mod sign_in;
 mod start_page;
+mod stream_operations;
+mod streams;
 mod users;
 
 pub use admin_token::{AdminToken, AdminTokenError};

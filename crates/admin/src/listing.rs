@@ -1,9 +1,9 @@
 //! What lists of every resource share: their query, their cursor, and names in paths.
 
 use admin_api::{Page, PageRequest};
-use axum::extract::Path;
-use axum::extract::Query;
 use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -65,7 +65,18 @@ pub fn page_request(limit: Option<String>, cursor: Option<String>) -> Result<Pag
     Ok(PageRequest { limit, after })
 }
 
-/// The name in a path.
+/// The one name in a path, called `name`.
+pub struct Name(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        name("name", Path::from_request_parts(parts, state).await).map(Self)
+    }
+}
+
+/// A name in a path.
 pub fn name(field: &str, name: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
     name.map(|Path(name)| name).map_err(|rejection| Failure::field(field, rejection.body_text()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_api::{AlarmMetrics, AuthenticationMetrics, NodeMetrics, QueueStats};
+use admin_api::{AlarmMetrics, AuthenticationMetrics, NodeMetrics, QueueStats, StreamStats};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -14,6 +14,7 @@ use crate::shared::Shared;
 
 type AlarmNumber = fn(&AlarmMetrics) -> u64;
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
+type StreamNumber = (Metric, fn(&StreamStats) -> u64);
 
 /// Which number of a queue goes under which name.
 const QUEUE_NUMBERS: &[QueueNumber] = &[
@@ -36,6 +37,21 @@ const QUEUE_NUMBERS: &[QueueNumber] = &[
 const QUEUE_TIMES: &[QueueNumber] = &[
     (Metric::QueueOldestAge, |stats| stats.oldest_age_ms),
     (Metric::QueueLag, |stats| stats.lag_ms),
+];
+
+/// Which number of a stream goes under which name.
+const STREAM_NUMBERS: &[StreamNumber] = &[
+    (Metric::StreamAppended, |stats| stats.appended),
+    (Metric::StreamExpired, |stats| stats.expired),
+    (Metric::StreamDropped, |stats| stats.dropped),
+    (Metric::StreamReplaced, |stats| stats.replaced),
+    (Metric::StreamPurged, |stats| stats.purged),
+    (Metric::StreamRedelivered, |stats| stats.redelivered),
+    (Metric::StreamKept, |stats| stats.kept),
+    (Metric::StreamBytes, |stats| stats.bytes),
+    (Metric::StreamReaders, |stats| stats.readers),
+    (Metric::StreamMembers, |stats| stats.members),
+    (Metric::StreamReaderLag, |stats| stats.lag),
 ];
 
 /// The numbers of the node, in the text format of Prometheus. From this machine no sign-in is needed.
@@ -69,23 +85,21 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
         page.labelled(metric, values.iter().map(|(listener, value)| (listener.as_str(), *value)));
     }
     alarms(&mut page, &numbers.alarms);
+    let queues = || numbers.queues.iter().map(|queue| (queue.name.as_str(), &queue.stats));
     for (metric, number) in QUEUE_NUMBERS {
-        page.labelled(
-            *metric,
-            numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
-        );
+        page.labelled(*metric, queues().map(|(name, stats)| (name, number(stats))));
     }
     for (metric, number) in QUEUE_TIMES {
-        page.labelled_seconds(
-            *metric,
-            numbers.queues.iter().map(|queue| (queue.name.as_str(), number(&queue.stats))),
-        );
+        page.labelled_seconds(*metric, queues().map(|(name, stats)| (name, number(stats))));
     }
-    let losses = numbers
-        .queues
-        .iter()
-        .filter_map(|queue| Some((queue.name.as_str(), queue.stats.time_to_data_loss_ms?)));
+    let losses = queues().filter_map(|(name, stats)| Some((name, stats.time_to_data_loss_ms?)));
     page.labelled_seconds(Metric::QueueTimeToDataLoss, losses);
+    let streams = || numbers.streams.iter().map(|stream| (stream.name.as_str(), &stream.stats));
+    for (metric, number) in STREAM_NUMBERS {
+        page.labelled(*metric, streams().map(|(name, stats)| (name, number(stats))));
+    }
+    let ages = streams().map(|(name, stats)| (name, stats.oldest_age_ms));
+    page.labelled_seconds(Metric::StreamOldestAge, ages);
     page.finish()
 }
 
@@ -159,7 +173,7 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use admin_api::QueueMetrics;
+    use admin_api::{QueueMetrics, StreamMetrics};
 
     use super::*;
 
@@ -169,6 +183,7 @@ mod tests {
         let queue = QueueMetrics { name: "billing".to_owned(), stats };
         let numbers = NodeMetrics {
             queues: vec![queue],
+            streams: vec![StreamMetrics { name: "logs".to_owned(), ..StreamMetrics::default() }],
             connections_refused_total: vec![("connect_rate", 1)],
             alarms: vec![AlarmMetrics { name: "disk_full", ..AlarmMetrics::default() }],
             listener_connections: vec![("mqtts".to_owned(), 1)],

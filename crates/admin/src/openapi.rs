@@ -18,6 +18,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
     tags(
         (name = "sign-in", description = "A token for all that follows."),
         (name = "queues", description = "Durable queues: what they are bound to, what they do, their ledger."),
+        (name = "streams", description = "Durable streams: what they keep, and how far who reads them has come."),
         (name = "clients", description = "Sessions with and without a connection, and their subscriptions."),
         (name = "messages", description = "Publishing, and what is to be published later."),
         (name = "users", description = "Who may sign in."),

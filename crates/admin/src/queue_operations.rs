@@ -6,13 +6,13 @@ use admin_api::{
     ConsumerView, LedgerView, Page, PeekQuery, PurgeBody, PurgeResult, QueueMessageView, QueueView,
     RedriveBody, RedriveResult, SeekBody, SeekResult,
 };
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::{Extension, Json};
 
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
-use crate::listing::{self, ListQuery};
+use crate::listing::{self, ListQuery, Name};
 use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
@@ -28,10 +28,9 @@ use crate::sign_in::Identity;
 pub async fn purge(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     JsonBody(body): JsonBody<PurgeBody>,
 ) -> Result<Json<PurgeResult>, Failure> {
-    let name = listing::name("name", name)?;
     body.check()?;
     let (filter, key) = (body.filter.clone(), body.key.clone());
     let result = shared.backend.purge_queue(name.clone(), body).await?;
@@ -50,10 +49,9 @@ pub async fn purge(
 pub async fn redrive(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     JsonBody(body): JsonBody<RedriveBody>,
 ) -> Result<Json<RedriveResult>, Failure> {
-    let name = listing::name("name", name)?;
     body.check()?;
     let to = body.to.clone();
     let result = shared.backend.redrive_queue(name.clone(), body).await?;
@@ -70,10 +68,9 @@ pub async fn redrive(
 )]
 pub async fn messages(
     State(shared): State<Arc<Shared>>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     query: Result<Query<PeekQuery>, QueryRejection>,
 ) -> Result<Json<Page<QueueMessageView>>, Failure> {
-    let name = listing::name("name", name)?;
     let request = listing::query(query)?.request()?;
     Ok(Json(shared.backend.peek_queue(name, request).await?))
 }
@@ -89,10 +86,9 @@ pub async fn messages(
 pub async fn seek(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     JsonBody(body): JsonBody<SeekBody>,
 ) -> Result<Json<SeekResult>, Failure> {
-    let name = listing::name("name", name)?;
     let result = shared.backend.seek_queue(name.clone(), body.seek()?).await?;
     let SeekResult { offset, purged, restored } = result;
     tracing::info!(queue = %name, offset, purged, restored, %by, "queue set elsewhere");
@@ -108,9 +104,9 @@ pub async fn seek(
 pub async fn pause(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
 ) -> Result<Json<QueueView>, Failure> {
-    let view = shared.backend.set_queue_paused(listing::name("name", name)?, true).await?;
+    let view = shared.backend.set_queue_paused(name, true).await?;
     tracing::info!(queue = %view.name, %by, "queue paused");
     Ok(Json(view))
 }
@@ -124,9 +120,9 @@ pub async fn pause(
 pub async fn resume(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
 ) -> Result<Json<QueueView>, Failure> {
-    let view = shared.backend.set_queue_paused(listing::name("name", name)?, false).await?;
+    let view = shared.backend.set_queue_paused(name, false).await?;
     tracing::info!(queue = %view.name, %by, "queue resumed");
     Ok(Json(view))
 }
@@ -139,10 +135,9 @@ pub async fn resume(
 )]
 pub async fn consumers(
     State(shared): State<Arc<Shared>>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Page<ConsumerView>>, Failure> {
-    let name = listing::name("name", name)?;
     let ListQuery { limit, cursor } = listing::query(query)?;
     let page = listing::page_request(limit, cursor)?;
     Ok(Json(listing::with_cursor(shared.backend.queue_consumers(name, page).await?)))
@@ -156,8 +151,8 @@ pub async fn consumers(
 )]
 pub async fn ledger(
     State(shared): State<Arc<Shared>>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
 ) -> Result<Json<LedgerView>, Failure> {
-    let view = shared.backend.queue(listing::name("name", name)?).await?;
+    let view = shared.backend.queue(name).await?;
     Ok(Json(LedgerView::new(view.name, &view.stats)))
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use admin_api::{Page, QueueBody, QueuePatch, QueueSpec, QueueView};
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
-use crate::listing::{self, ListQuery, percent_encoded};
+use crate::listing::{self, ListQuery, Name, percent_encoded};
 use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
@@ -54,9 +54,9 @@ pub async fn create(
 )]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
 ) -> Result<Json<QueueView>, Failure> {
-    Ok(Json(shared.backend.queue(listing::name("name", name)?).await?))
+    Ok(Json(shared.backend.queue(name).await?))
 }
 
 /// Changes a living queue, at once.
@@ -69,11 +69,10 @@ pub async fn show(
 pub async fn patch(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
     JsonBody(body): JsonBody<QueueBody>,
 ) -> Result<Json<QueueView>, Failure> {
-    let view =
-        shared.backend.patch_queue(listing::name("name", name)?, QueuePatch::new(body)?).await?;
+    let view = shared.backend.patch_queue(name, QueuePatch::new(body)?).await?;
     tracing::info!(queue = %view.name, %by, "queue changed");
     Ok(Json(view))
 }
@@ -87,9 +86,8 @@ pub async fn patch(
 pub async fn delete(
     State(shared): State<Arc<Shared>>,
     Extension(Identity(by)): Extension<Identity>,
-    name: Result<Path<String>, PathRejection>,
+    Name(name): Name,
 ) -> Result<StatusCode, Failure> {
-    let name = listing::name("name", name)?;
     shared.backend.delete_queue(name.clone()).await?;
     tracing::info!(queue = %name, %by, "queue deleted");
     Ok(StatusCode::NO_CONTENT)

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
     alarms, clients, delayed, health, login, metrics_page, openapi, publish, queue_operations,
-    queues, retained, start_page, users,
+    queues, retained, start_page, stream_operations, streams, users,
 };
 
 /// All routes, behind the sign-in.
@@ -61,6 +61,16 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(queue_operations::resume))
         .routes(routes!(queue_operations::consumers))
         .routes(routes!(queue_operations::ledger))
+        .routes(routes!(streams::list, streams::create))
+        .routes(routes!(streams::show, streams::patch, streams::delete))
+        .routes(routes!(stream_operations::purge))
+        .routes(routes!(stream_operations::messages))
+        .routes(routes!(stream_operations::seek))
+        .routes(routes!(stream_operations::pause))
+        .routes(routes!(stream_operations::resume))
+        .routes(routes!(stream_operations::readers))
+        .routes(routes!(stream_operations::forget))
+        .routes(routes!(stream_operations::ledger))
         .routes(routes!(alarms::list))
         .routes(routes!(clients::list))
         .routes(routes!(clients::show, clients::delete))
@@ -93,10 +103,11 @@ async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next
     response
 }
 
-/// How long a request may take: some walk over all messages of a queue.
+/// How long a request may take: some walk over all messages of a queue or a stream.
 fn time_for(config: &Config, path: &str) -> Duration {
     let walks = ["/purge", "/seek", "/redrive"].iter().any(|verb| path.ends_with(verb));
-    let is_long = path.starts_with("/api/v1/queues/") && walks;
+    let is_long =
+        ["/api/v1/queues/", "/api/v1/streams/"].iter().any(|of| path.starts_with(of)) && walks;
     if is_long { config.walk_timeout } else { config.request_timeout }
 }
 

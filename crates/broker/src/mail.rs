@@ -193,6 +193,8 @@ pub struct QueueState {
 pub struct StreamState {
     /// The terms of the ledger, and more counts.
     pub ledger: stream_engine::Ledger,
+    /// Messages that are here from the position on of the reader that is behind the most, of those that are there.
+    pub lag: u64,
     /// The offset that the next message gets.
     pub next_offset: u64,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.

@@ -1,12 +1,20 @@
 //! The subcommands, one module each.
 
 mod alarms;
+mod assignment;
 mod clients;
+mod define;
 mod delayed;
+mod messages;
+mod place;
+mod progress;
 mod publish;
 mod queue;
 mod retained;
+mod stream;
 mod subscribe;
+mod table;
+mod top;
 mod users;
 
 #[cfg(test)]
@@ -26,6 +34,8 @@ pub enum Commands {
     Sub(Box<subscribe::SubArgs>),
     /// Manage queues
     Queue(queue::QueueArgs),
+    /// Manage streams and their readers
+    Stream(stream::StreamArgs),
     /// List clients, and send them away
     Clients(clients::ClientsArgs),
     /// List subscriptions
@@ -36,6 +46,8 @@ pub enum Commands {
     Retained(retained::RetainedArgs),
     /// Show what needs attention
     Alarms(alarms::AlarmsArgs),
+    /// Show what the broker does, live
+    Top(top::TopArgs),
     /// Manage users
     Users(users::UsersArgs),
 }
@@ -46,11 +58,13 @@ impl Commands {
             Self::Pub(args) => publish::run(args),
             Self::Sub(args) => subscribe::run(args),
             Self::Queue(args) => queue::run(args),
+            Self::Stream(args) => stream::run(args),
             Self::Clients(args) => clients::run(args),
             Self::Subs(args) => clients::run_subs(args),
             Self::Delayed(args) => delayed::run(args),
             Self::Retained(args) => retained::run(args),
             Self::Alarms(args) => alarms::run(args),
+            Self::Top(args) => top::run(args),
             Self::Users(args) => users::run(args),
         }
     }

@@ -10,6 +10,8 @@ use ureq::http::{Request, StatusCode};
 
 /// Things that are asked for at once.
 const PAGE: usize = 1_000;
+/// Bytes of an answer: the metrics of ten thousand queues have some ten million.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client of the REST side.
@@ -47,6 +49,16 @@ impl Rest {
     /// Reads a resource.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         read(&self.request("GET", path, String::new())?)
+    }
+
+    /// Reads what is text and no JSON.
+    pub fn text(&self, path: &str) -> Result<String> {
+        self.request("GET", path, String::new())
+    }
+
+    /// The broker's address.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Reads a whole list, page after page, of the things that the query leaves.
@@ -104,8 +116,8 @@ impl Rest {
             .body(body)
             .with_context(|| format!("address '{}' makes no request", self.url))?;
         let mut response = self.agent.run(request).map_err(|error| self.unreachable(&error))?;
-        let text =
-            response.body_mut().read_to_string().map_err(|error| self.unreachable(&error))?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let text = body.read_to_string().map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             Ok(text)
         } else {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
+use serde::Serialize;
 
 use crate::failure::Usage;
+use crate::output;
 use crate::rest::Rest;
 
 /// Which broker, with which token.
@@ -41,6 +43,11 @@ impl RestArgs {
     /// The same for requests that may take long.
     pub fn patient_rest(&self) -> Result<Rest> {
         Ok(Rest::patient(self.address()?, &self.token()?))
+    }
+
+    /// Says something as JSON if that is wanted, or else in words.
+    pub fn said(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<()> {
+        if self.json { output::json(value) } else { output::line(&words()) }
     }
 
     fn address(&self) -> Result<&str> {

@@ -8,42 +8,32 @@ use admin_api::{
     ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
     PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
     QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
-    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    RetainedView, Seek, SeekResult, StreamProperties, SubscriptionView, SubscriptionsWanted,
+    Timestamp,
 };
 use broker::{
-    Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
-    QueueDefinition, QueueState,
+    Alarm, AlarmCounts, Counts, Handle, NewQueue, NodeState, QueueChange, QueueDefinition,
+    QueueState, SinkKind,
 };
 use log_api::LogState;
 
-use crate::answer::{RETRY_AFTER, answer};
+use crate::answer::answer;
+use crate::binding::rebound;
+use crate::errors::of_control;
 use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
 use crate::queue_redrive;
 use crate::retained;
+use crate::stream_views;
 
 /// The broker as the operator's side sees it.
 pub(crate) struct BrokerBackend {
     pub(crate) handle: Handle,
     pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
+    pub(crate) stream_defaults: StreamProperties,
     pub(crate) draining: Arc<AtomicBool>,
-}
-
-fn api_error(error: ControlError) -> ApiError {
-    match error {
-        ControlError::NotFound(_, name) => ApiError::no_queue(name),
-        ControlError::NotStored(_) => {
-            ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
-        }
-        ControlError::DeadLettersReturn { .. } => {
-            ApiError::invalid("dead_letter", error.to_string())
-        }
-        ControlError::Exists(..)
-        | ControlError::BoundElsewhere { .. }
-        | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },
-    }
 }
 
 fn stats(state: Option<&QueueState>) -> QueueStats {
@@ -129,7 +119,7 @@ impl Backend for BrokerBackend {
                 properties: to_broker(&properties)?,
             };
             let created = answer(|reply| self.handle.create_queue(queue, reply)).await?;
-            self.view_of(created.map_err(api_error)?).await
+            self.view_of(created.map_err(of_control)?).await
         })
     }
 
@@ -142,28 +132,18 @@ impl Backend for BrokerBackend {
             let known = self.handle.queue(&name).ok_or_else(|| ApiError::no_queue(name.clone()))?;
             let changed = patch.properties(&of_definition(&known))?;
             let properties = to_broker(&changed)?;
-            let topic_filter = patch.topic_filter().map(|filter| filter.map(str::to_owned));
-            let is_filter_named = known.topic_filter.as_deref() == Some(&*known.name);
-            if is_filter_named
-                && topic_filter
-                    .as_ref()
-                    .is_some_and(|filter| filter.as_deref() != Some(&*known.name))
-            {
-                return Err(ApiError::invalid(
-                    "topic_filter",
-                    "cannot change: the queue is named by it",
-                ));
-            }
+            let (name_of, bound) = (&known.name, known.topic_filter.as_deref());
+            let topic_filter = rebound(SinkKind::Queue, name_of, bound, patch.topic_filter())?;
             let properties = Some(properties);
             let change = QueueChange { properties, topic_filter, ..QueueChange::default() };
             let changed = answer(|reply| self.handle.change_queue(name, change, reply)).await?;
-            self.view_of(changed.map_err(api_error)?).await
+            self.view_of(changed.map_err(of_control)?).await
         })
     }
 
     fn delete_queue(&self, name: String) -> BoxFuture<'_, Result<(), ApiError>> {
         Box::pin(async move {
-            answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(api_error)
+            answer(|reply| self.handle.delete_queue(name, reply)).await?.map_err(of_control)
         })
     }
 
@@ -203,7 +183,7 @@ impl Backend for BrokerBackend {
         Box::pin(async move {
             let changed =
                 answer(|reply| self.handle.set_queue_paused(&name, paused, reply)).await?;
-            self.view_of(changed.map_err(api_error)?).await
+            self.view_of(changed.map_err(of_control)?).await
         })
     }
 
@@ -298,6 +278,7 @@ impl Backend for BrokerBackend {
     fn metrics(&self) -> BoxFuture<'_, Result<NodeMetrics, ApiError>> {
         Box::pin(async move {
             let states = answer(|reply| self.handle.queue_states(reply)).await?;
+            let streams = stream_views::metrics(&self.handle).await?;
             let node = self.handle.state();
             let queue = |definition: &Arc<QueueDefinition>| QueueMetrics {
                 name: definition.name.to_string(),
@@ -358,6 +339,7 @@ impl Backend for BrokerBackend {
                 alarms: self.handle.alarms().counts().into_iter().map(alarm_metrics).collect(),
                 log: log_metrics(&node),
                 queues: self.handle.queues().iter().map(queue).collect(),
+                streams,
             })
         })
     }

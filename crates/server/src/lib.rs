@@ -3,6 +3,8 @@
 mod access;
 mod answer;
 mod backend;
+mod binding;
+mod errors;
 mod greeting;
 mod limits;
 mod mapping;
@@ -15,5 +17,8 @@ mod queue_properties;
 mod queue_redrive;
 mod retained;
 mod serve;
+mod stream_properties;
+mod stream_views;
+mod streams;
 
 pub use serve::{Options, check, serve};

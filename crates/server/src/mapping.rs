@@ -4,6 +4,7 @@ mod listeners;
 
 use crate::limits::usable_memory;
 use crate::queue_properties::{defaults, to_broker};
+use crate::stream_properties;
 use anyhow::{Result, anyhow, ensure};
 use broker::{Budget, ServerReference};
 use log_api::SHARDS_MAX;
@@ -80,6 +81,11 @@ pub(crate) fn broker(settings: &Settings) -> Result<broker::Config> {
         max_queues: settings.queues.auto_create.max_queues as usize,
         queue_defaults: to_broker(&defaults(settings))
             .map_err(|error| anyhow!("queues.defaults.{error}"))?,
+        stream_defaults: stream_properties::to_broker(
+            &stream_properties::defaults(settings),
+            &broker::StreamProperties::default(),
+        )
+        .map_err(|error| anyhow!("streams.defaults.{error}"))?,
         max_topic_levels: usize::from(mqtt.max_topic_levels),
         max_topic_length: usize::from(mqtt.max_topic_length),
         max_will_bytes: mqtt.max_will_size as usize,

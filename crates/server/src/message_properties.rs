@@ -1,8 +1,16 @@
 //! A message's properties as JSON has them. It must not know where the message lies.
 
-use admin_api::MessageProperties;
+use admin_api::{MessageBody, MessageProperties};
 use mqtt_codec::{Peer, Properties, PropertyOwner};
 use mqtt_types::{Message, Property};
+
+/// What a message says, if it can be read.
+pub(crate) fn body(message: Option<&Message>) -> MessageBody {
+    message.map_or(MessageBody::UNREADABLE, |message| {
+        let qos = message.head().qos.as_u8();
+        MessageBody::new(message.topic(), message.payload(), qos, properties(message))
+    })
+}
 
 /// The properties as JSON has them; the expiry as it was published.
 pub(crate) fn properties(message: &Message) -> MessageProperties {

@@ -72,6 +72,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         handle: handle.clone(),
         net: net.handle().clone(),
         defaults: crate::queue_properties::defaults(settings),
+        stream_defaults: crate::stream_properties::defaults(settings),
         draining: Arc::clone(&draining),
     };
     let admin = if settings.http.enabled {

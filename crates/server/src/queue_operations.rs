@@ -4,10 +4,11 @@ use admin_api::{
     ApiError, ConsumerView, MessageState, Page, PageRequest, PeekRequest, PurgeBody, PurgeResult,
     QueueEnd, QueueMessageView, Seek, SeekResult, Timestamp,
 };
-use broker::{Handle, Look, OperateError, QueueConsumer, QueueMessage, SeekTo};
+use broker::{Handle, Look, QueueConsumer, QueueMessage, SeekTo};
 
-use crate::answer::{RETRY_AFTER, answer};
-use crate::message_properties::properties;
+use crate::answer::answer;
+use crate::errors::of_operation;
+use crate::message_properties::body;
 
 pub(crate) async fn peek(
     handle: &Handle,
@@ -22,7 +23,8 @@ pub(crate) async fn peek(
         MessageState::Settled => queue_engine::MessageState::Settled,
     });
     let look = Look { from: offset, limit, state };
-    let page = answer(|reply| handle.peek_queue(&name, look, reply)).await?.map_err(api_error)?;
+    let page =
+        answer(|reply| handle.peek_queue(&name, look, reply)).await?.map_err(of_operation)?;
     let data = page.data.iter().map(message_view).collect();
     Ok(Page { data, next: page.next.map(|offset| offset.to_string()) })
 }
@@ -34,7 +36,7 @@ pub(crate) async fn purge(
 ) -> Result<PurgeResult, ApiError> {
     let meant = (body.filter.as_deref(), body.key.as_deref());
     let purged = answer(|reply| handle.purge_queue(&name, meant, reply)).await?;
-    Ok(PurgeResult { purged: purged.map_err(api_error)? })
+    Ok(PurgeResult { purged: purged.map_err(of_operation)? })
 }
 
 pub(crate) async fn seek(
@@ -42,13 +44,9 @@ pub(crate) async fn seek(
     name: String,
     seek: Seek,
 ) -> Result<SeekResult, ApiError> {
-    let to = match seek {
-        Seek::Offset(offset) => SeekTo::Offset(offset),
-        Seek::Time(Timestamp(time)) => SeekTo::Time(time),
-        Seek::End(QueueEnd::Earliest) => SeekTo::Earliest,
-        Seek::End(QueueEnd::Latest) => SeekTo::Latest,
-    };
-    let sought = answer(|reply| handle.seek_queue(&name, to, reply)).await?.map_err(api_error)?;
+    let sought = answer(|reply| handle.seek_queue(&name, place(seek), reply))
+        .await?
+        .map_err(of_operation)?;
     let broker::Sought { offset, purged, restored } = sought;
     Ok(SeekResult { offset, purged, restored })
 }
@@ -63,22 +61,18 @@ pub(crate) async fn consumers(
     let after =
         after.map_err(|_| ApiError::invalid("cursor", "is not the `next` of a page before"))?;
     let found = answer(|reply| handle.queue_consumers(&name, (after, limit), reply)).await?;
-    let found = found.map_err(api_error)?;
+    let found = found.map_err(of_operation)?;
     let data = found.data.into_iter().map(consumer_view).collect();
     Ok(Page { data, next: found.next.map(|number| number.to_string()) })
 }
 
-fn api_error(error: OperateError) -> ApiError {
-    match error {
-        OperateError::NotFound(_, name) => ApiError::no_queue(name),
-        OperateError::NoKeys(..) => ApiError::invalid("key", error.to_string()),
-        OperateError::NoReader { .. } => ApiError::invalid("reader", error.to_string()),
-        OperateError::ReaderBusy { .. } | OperateError::Seeking(_) => {
-            ApiError::Conflict { message: error.to_string() }
-        }
-        OperateError::NotStored { .. } => {
-            ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
-        }
+/// A place as the broker has it.
+pub(crate) const fn place(seek: Seek) -> SeekTo {
+    match seek {
+        Seek::Offset(offset) => SeekTo::Offset(offset),
+        Seek::Time(Timestamp(time)) => SeekTo::Time(time),
+        Seek::End(QueueEnd::Earliest) => SeekTo::Earliest,
+        Seek::End(QueueEnd::Latest) => SeekTo::Latest,
     }
 }
 
@@ -90,10 +84,7 @@ fn message_view(of: &QueueMessage) -> QueueMessageView {
         queue_engine::MessageState::Settled => MessageState::Settled,
     };
     let view = QueueMessageView::new(of.offset, state, of.attempts, Timestamp(of.stored));
-    let Some(message) = &of.message else { return view };
-    let qos = message.head().qos.as_u8();
-    let view = view.with_body(message.topic(), message.payload(), qos, properties(message));
-    QueueMessageView { key: of.key.clone(), ..view }
+    QueueMessageView { body: body(of.message.as_ref()), key: of.key.clone(), ..view }
 }
 
 fn consumer_view(consumer: QueueConsumer) -> ConsumerView {

@@ -26,11 +26,7 @@ pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
         key_expression: of.key_expression.clone(),
         key_inflight: of.key_inflight,
         last_value: of.last_value,
-        durability: match of.durability {
-            from::Durability::Sync => Durability::Sync,
-            from::Durability::Os => Durability::Os,
-            from::Durability::Memory => Durability::Memory,
-        },
+        durability: durability_set(of.durability),
         retention: DurationText(of.retention.unwrap_or(Duration::ZERO)),
         max_messages: of.max_messages,
         max_bytes: of.max_bytes.map(SizeText),
@@ -63,11 +59,7 @@ pub(crate) fn defaults(settings: &Settings) -> QueueProperties {
 pub(crate) fn to_broker(properties: &QueueProperties) -> Result<broker::QueueProperties, ApiError> {
     let key_expression = KeyExpression::parse(&properties.key_expression)
         .map_err(|error| ApiError::invalid("key_expression", error.to_string()))?;
-    let durability = match properties.durability {
-        Durability::Sync => broker::Durability::Sync,
-        Durability::Os => broker::Durability::Os,
-        Durability::Memory => broker::Durability::Memory,
-    };
+    let durability = durability_to_broker(properties.durability);
     let dead_letter = match &properties.dead_letter {
         DeadLetter::Own => broker::DeadLetter::Own,
         DeadLetter::None => broker::DeadLetter::None,
@@ -125,11 +117,7 @@ pub(crate) fn of_definition(definition: &QueueDefinition) -> QueueProperties {
         key_expression: key_expression.as_str().to_owned(),
         key_inflight: config.key_inflight,
         last_value: config.last_value,
-        durability: match durability {
-            broker::Durability::Sync => Durability::Sync,
-            broker::Durability::Os => Durability::Os,
-            broker::Durability::Memory => Durability::Memory,
-        },
+        durability: durability_of(*durability),
         retention: DurationText(config.retention),
         max_messages: config.max_messages,
         max_bytes: config.max_bytes.map(SizeText),
@@ -152,6 +140,32 @@ pub(crate) fn of_definition(definition: &QueueDefinition) -> QueueProperties {
         dedup_window: some(config.dedup_window),
         keep_settled: DurationText(config.keep_settled),
         paused: config.paused,
+    }
+}
+
+/// What is set, as the edge shows it.
+pub(crate) const fn durability_set(of: settings::Durability) -> Durability {
+    match of {
+        settings::Durability::Sync => Durability::Sync,
+        settings::Durability::Os => Durability::Os,
+        settings::Durability::Memory => Durability::Memory,
+    }
+}
+
+pub(crate) const fn durability_to_broker(of: Durability) -> broker::Durability {
+    match of {
+        Durability::Sync => broker::Durability::Sync,
+        Durability::Os => broker::Durability::Os,
+        Durability::Memory => broker::Durability::Memory,
+    }
+}
+
+/// What the broker has, as the edge shows it.
+pub(crate) const fn durability_of(of: broker::Durability) -> Durability {
+    match of {
+        broker::Durability::Sync => Durability::Sync,
+        broker::Durability::Os => Durability::Os,
+        broker::Durability::Memory => Durability::Memory,
     }
 }
 

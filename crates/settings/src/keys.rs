@@ -12,6 +12,7 @@ mod queue_watch;
 mod queues;
 mod server;
 mod shared_subscriptions;
+mod stream_defaults;
 mod top;
 
 use crate::key::Key;
@@ -38,6 +39,7 @@ pub(crate) const SECTIONS: &[Section<Settings>] = &[
     queue_watch::SECTION,
     queues::SECTION,
     queue_defaults::SECTION,
+    stream_defaults::SECTION,
     log::SECTION,
     server::SECTION,
     logging::SECTION,

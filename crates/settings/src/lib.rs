@@ -21,6 +21,7 @@ mod secret;
 mod settings;
 mod shared_subscriptions;
 mod source;
+mod stream_defaults;
 mod suggestion;
 mod value;
 
@@ -39,7 +40,8 @@ pub use reference::reference;
 pub use secret::{Secret, SecretError};
 pub use settings::{
     AutoCreateSettings, HttpSettings, LogFormat, LogLevel, LogSettings, LoggingSettings,
-    MqttSettings, QueueSettings, ServerSettings, Settings,
+    MqttSettings, QueueSettings, ServerSettings, Settings, StreamSettings,
 };
 pub use shared_subscriptions::{SharedStrategy, SharedSubscriptionSettings};
 pub use source::Origin;
+pub use stream_defaults::StreamDefaults;

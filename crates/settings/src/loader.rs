@@ -106,17 +106,23 @@ impl Loader {
     }
 
     fn check_retry_delays(&mut self) {
-        let defaults = &self.settings.queues.defaults;
-        if defaults.retry_delay <= defaults.retry_delay_max {
-            return;
+        let (queues, streams) = (&self.settings.queues.defaults, &self.settings.streams.defaults);
+        for (section, first, longest) in [
+            ("queues", queues.retry_delay, queues.retry_delay_max),
+            ("streams", streams.retry_delay, streams.retry_delay_max),
+        ] {
+            if first <= longest {
+                continue;
+            }
+            let first = format!("{section}.defaults.retry_delay");
+            let longest = format!("{first}_max");
+            let given = self.given.get(&first).or_else(|| self.given.get(&longest));
+            let error = ConfigError::new(format!("`{first}` is longer than `{longest}`"));
+            self.errors.push(match given {
+                Some((_, place)) => error.at(place, "too long"),
+                None => error,
+            });
         }
-        let (first, longest) = ("queues.defaults.retry_delay", "queues.defaults.retry_delay_max");
-        let given = self.given.get(first).or_else(|| self.given.get(longest));
-        let error = ConfigError::new(format!("`{first}` is longer than `{longest}`"));
-        self.errors.push(match given {
-            Some((_, place)) => error.at(place, "too long"),
-            None => error,
-        });
     }
 }
 

@@ -9,6 +9,7 @@ use crate::auth::AuthSettings;
 use crate::listener::ListenerConfig;
 use crate::queue_defaults::QueueDefaults;
 use crate::shared_subscriptions::SharedSubscriptionSettings;
+use crate::stream_defaults::StreamDefaults;
 
 /// Everything that can be configured.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub mqtt: MqttSettings,
     /// Queues: auto-create and defaults.
     pub queues: QueueSettings,
+    /// Streams: defaults.
+    pub streams: StreamSettings,
     /// The log on disk.
     pub log: LogSettings,
     /// The process.
@@ -136,7 +139,14 @@ pub struct QueueSettings {
     pub defaults: QueueDefaults,
 }
 
-/// Whether a subscription may make a queue.
+/// Streams: defaults. Whether a subscription may make one is as for queues.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StreamSettings {
+    /// What a new stream has where nothing else is said.
+    pub defaults: StreamDefaults,
+}
+
+/// Whether a subscription may make a queue or a stream.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AutoCreateSettings {
     /// Whether it may.
@@ -228,6 +238,7 @@ impl Settings {
             auth: AuthSettings::default(),
             mqtt: MqttSettings::default(),
             queues: QueueSettings::default(),
+            streams: StreamSettings::default(),
             log: LogSettings::default(),
             server: ServerSettings::default(),
             logging: LoggingSettings::default(),

@@ -52,6 +52,7 @@ macro_rules! metrics {
 }
 
 const QUEUE: Option<&str> = Some("queue");
+const STREAM: Option<&str> = Some("stream");
 const NAME: Option<&str> = Some("name");
 const LISTENER: Option<&str> = Some("listener");
 
@@ -123,4 +124,16 @@ metrics! {
     QueueOldestAge = Gauge "weir_queue_oldest_age_seconds" QUEUE, "Age of the oldest unsettled message";
     QueueLag = Gauge "weir_queue_lag_seconds" QUEUE, "How long the message that is next could have been delivered and was not";
     QueueTimeToDataLoss = Gauge "weir_queue_time_to_data_loss_seconds" QUEUE, "How long until the oldest unsettled message expires by retention; absent when there is none, or it never does";
+    StreamAppended = Counter "weir_stream_appended_total" STREAM, "Messages stored in the stream";
+    StreamExpired = Counter "weir_stream_expired_total" STREAM, "Messages that grew too old";
+    StreamDropped = Counter "weir_stream_dropped_total" STREAM, "Messages dropped for room";
+    StreamReplaced = Counter "weir_stream_replaced_total" STREAM, "Messages replaced by a newer one of their key";
+    StreamPurged = Counter "weir_stream_purged_total" STREAM, "Messages purged by an operator";
+    StreamRedelivered = Counter "weir_stream_redelivered_total" STREAM, "Deliveries beyond the first, of all readers";
+    StreamKept = Gauge "weir_stream_kept" STREAM, "Messages that are here";
+    StreamBytes = Gauge "weir_stream_bytes" STREAM, "Bytes of what is kept";
+    StreamReaders = Gauge "weir_stream_readers" STREAM, "Readers whose positions are kept, there or away";
+    StreamMembers = Gauge "weir_stream_members" STREAM, "Subscriptions that read";
+    StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "Messages that are here from the position on of the reader that is behind the most, of those that are there now";
+    StreamOldestAge = Gauge "weir_stream_oldest_age_seconds" STREAM, "Age of the oldest message that is here";
 }

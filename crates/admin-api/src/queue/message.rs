@@ -1,12 +1,10 @@
 //! A message of a queue as a client gets it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::MessageState;
-use crate::{MessageProperties, Timestamp};
+use crate::{MessageBody, Timestamp};
 
 /// A message of a queue. What it says, from `topic` to `properties`, is left out when its body cannot be read unaltered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -19,21 +17,9 @@ pub struct QueueMessageView {
     pub attempts: u32,
     /// When the broker took it.
     pub publish_ts: Timestamp,
-    /// Where it was published to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
-    /// Its payload, in base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<String>,
-    /// The same as text, if it is text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// The QoS it was published with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub qos: Option<u8>,
-    /// Its properties.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub properties: Option<MessageProperties>,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: MessageBody,
     /// Its key, in a queue that keeps keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -48,37 +34,7 @@ impl QueueMessageView {
         attempts: u32,
         publish_ts: Timestamp,
     ) -> Self {
-        Self {
-            offset,
-            state,
-            attempts,
-            publish_ts,
-            topic: None,
-            payload: None,
-            text: None,
-            qos: None,
-            properties: None,
-            key: None,
-        }
-    }
-
-    /// The same with what it says.
-    #[must_use]
-    pub fn with_body(
-        self,
-        topic: &str,
-        payload: &[u8],
-        qos: u8,
-        properties: MessageProperties,
-    ) -> Self {
-        Self {
-            topic: Some(topic.to_owned()),
-            payload: Some(STANDARD.encode(payload)),
-            text: std::str::from_utf8(payload).ok().map(str::to_owned),
-            qos: Some(qos),
-            properties: Some(properties),
-            ..self
-        }
+        Self { offset, state, attempts, publish_ts, body: MessageBody::UNREADABLE, key: None }
     }
 }
 
@@ -87,12 +43,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::MessageProperties;
 
     #[test]
     fn what_it_says_stands_beside_where_it_stands() {
         let bare = || QueueMessageView::new(7, MessageState::InFlight, 2, Timestamp::default());
-        let view =
-            |payload: &[u8]| bare().with_body("a/b", payload, 1, MessageProperties::default());
+        let view = |payload: &[u8]| {
+            let body = MessageBody::new("a/b", payload, 1, MessageProperties::default());
+            QueueMessageView { body, ..bare() }
+        };
         let stands = json!({
             "offset": 7, "state": "in_flight", "attempts": 2, "publish_ts": "1970-01-01T00:00:00.000Z",
         });

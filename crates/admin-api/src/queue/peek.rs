@@ -65,25 +65,30 @@ impl PeekQuery {
     /// # Errors
     /// A value that cannot be; the field is named.
     pub fn request(&self) -> Result<PeekRequest, ApiError> {
-        let offset = match (&self.offset, &self.cursor) {
-            (Some(_), Some(_)) => {
-                return Err(ApiError::invalid("cursor", "cannot stand beside offset"));
-            }
-            (Some(text), None) => number("offset", text)?,
-            (None, Some(text)) => number("cursor", text)?,
-            (None, None) => 0,
-        };
-        let limit = match &self.limit {
-            Some(text) => Some(usize::try_from(number("limit", text)?).unwrap_or(usize::MAX)),
-            None => None,
-        };
-        let limit = PageRequest { limit, after: None }.limit()?;
-        let state = match &self.state {
-            Some(text) => Some(state(text)?),
-            None => None,
-        };
+        let Self { offset, cursor, limit, state } = self;
+        let (offset, limit) = part(offset.as_deref(), cursor.as_deref(), limit.as_deref())?;
+        let state = state.as_deref().map(state_of).transpose()?;
         Ok(PeekRequest { offset, limit, state })
     }
+}
+
+/// From which offset on, and how many at most.
+pub(crate) fn part(
+    offset: Option<&str>,
+    cursor: Option<&str>,
+    limit: Option<&str>,
+) -> Result<(u64, usize), ApiError> {
+    let offset = match (offset, cursor) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid("cursor", "cannot stand beside offset"));
+        }
+        (Some(text), None) => number("offset", text)?,
+        (None, Some(text)) => number("cursor", text)?,
+        (None, None) => 0,
+    };
+    let limit = limit.map(|text| number("limit", text)).transpose()?;
+    let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok((offset, PageRequest { limit, after: None }.limit()?))
 }
 
 fn number(field: &str, text: &str) -> Result<u64, ApiError> {
@@ -94,7 +99,7 @@ fn number(field: &str, text: &str) -> Result<u64, ApiError> {
     })
 }
 
-fn state(text: &str) -> Result<MessageState, ApiError> {
+fn state_of(text: &str) -> Result<MessageState, ApiError> {
     let found = MessageState::ALL.iter().find(|(name, _)| *name == text).map(|(_, state)| *state);
     found.ok_or_else(|| {
         let message = format!("'{text}' is none of ready, in_flight, delayed and settled");

@@ -1,50 +1,15 @@
 //! The properties of a queue with their defaults, and what their values must keep to.
 
 use key_expression::KeyExpression;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::{DeadLetter, DispatchStrategy, Durability, Overflow, QueueBody};
+use super::{DeadLetter, DispatchStrategy, Durability, Overflow};
+use crate::definition::{NUMBER, check_name, check_rules, is_number, properties};
 use crate::{ApiError, DurationText, SizeText};
 
-/// One list for the type, the defaults, the change by a body and the comparison with the defaults, so that a
-/// property cannot be in one and be forgotten in another.
-macro_rules! queue_properties {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr,)*) => {
-        /// The names of all properties that [`QueueProperties`] has.
-        pub const PROPERTY_NAMES: &[&str] = &[$(stringify!($name)),*];
-
-        /// What a queue does, every property with its value. [`Default`] gives the defaults of the contract.
-        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-        #[schema(description = "What a queue does, every property with its value.")]
-        pub struct QueueProperties {
-            $($(#[$doc])* pub $name: $type,)*
-        }
-
-        impl Default for QueueProperties {
-            fn default() -> Self {
-                Self { $($name: $default,)* }
-            }
-        }
-
-        impl QueueProperties {
-            /// Takes over what the body gives.
-            pub(super) fn apply(&mut self, body: &QueueBody) {
-                $(if let Some(value) = &body.$name { self.$name.clone_from(value); })*
-            }
-
-            /// The names of the properties whose value is not the default of the contract.
-            fn unusual(&self) -> Vec<&'static str> {
-                let default = Self::default();
-                let mut names = Vec::new();
-                $(if self.$name != default.$name { names.push(stringify!($name)); })*
-                names
-            }
-        }
-    };
-}
-
-queue_properties! {
+properties! {
+    /// What a queue does, every property with its value.
+    QueueProperties, QueueBody, PROPERTY_NAMES, "queue", "QueuePatch",
+    Some(("dead:", "names that start with 'dead:' are those of dead-letter queues"));
     /// Which consumer gets the next message.
     dispatch_strategy: DispatchStrategy = DispatchStrategy::RoundRobin,
     /// What makes the key for `key_ordered` and last-value.
@@ -91,21 +56,13 @@ queue_properties! {
 }
 
 impl QueueProperties {
-    /// Holds the values against each other and against what makes sense.
-    ///
-    /// # Errors
-    /// A value is out of bounds; the field is named.
-    pub fn check(&self) -> Result<(), ApiError> {
+    fn check_values(&self) -> Result<(), ApiError> {
         if let Err(error) = KeyExpression::parse(&self.key_expression) {
             return Err(ApiError::invalid("key_expression", error.to_string()));
         }
-        let rules = [
+        check_rules(&[
             ("key_inflight", self.key_inflight >= 1, "must be at least 1"),
-            (
-                "max_messages",
-                self.max_messages != Some(0),
-                "must be at least 1, or null for no limit",
-            ),
+            ("max_messages", is_number(self.max_messages), NUMBER),
             (
                 "max_bytes",
                 self.max_bytes != Some(SizeText(0)),
@@ -123,37 +80,19 @@ impl QueueProperties {
                 self.dedup_window != Some(DurationText::default()),
                 "must be longer than 0, or null for off",
             ),
-        ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, message)) => Err(ApiError::invalid(*field, *message)),
-            None => self.check_dead_letter(),
-        }
+        ])?;
+        self.check_dead_letter()
     }
 
     fn check_dead_letter(&self) -> Result<(), ApiError> {
         match &self.dead_letter {
-            DeadLetter::Queue(name) => super::spec::check_queue_name(name).map_err(|cause| {
+            DeadLetter::Queue(name) => check_name(name).map_err(|cause| {
                 ApiError::invalid(
                     "dead_letter",
                     format!("is none of own, none, a queue's name: {cause}"),
                 )
             }),
             DeadLetter::Own | DeadLetter::None => Ok(()),
-        }
-    }
-
-    /// For a backend that has only some of the properties: refuses each other one that is not at the contract's
-    /// default, so that nothing is accepted and then ignored.
-    ///
-    /// # Errors
-    /// The first property that is neither in `supported` nor at its default, by name.
-    pub fn refuse_unsupported(&self, supported: &[&str]) -> Result<(), ApiError> {
-        match self.unusual().into_iter().find(|name| !supported.contains(name)) {
-            Some(name) => Err(ApiError::unsupported(
-                name,
-                "this version has only the default behaviour; leave it out",
-            )),
-            None => Ok(()),
         }
     }
 }

@@ -34,16 +34,21 @@ impl PurgeBody {
     /// # Errors
     /// A filter that is none, or a key that no message can have; the field is named.
     pub fn check(&self) -> Result<(), ApiError> {
-        if let Some(filter) = &self.filter {
-            TopicFilter::new(filter)
-                .map_err(|cause| ApiError::invalid("filter", format!("'{filter}': {cause}")))?;
+        check_meant(self.filter.as_deref(), self.key.as_deref())
+    }
+}
+
+/// Checks what messages are told by.
+pub(crate) fn check_meant(filter: Option<&str>, key: Option<&str>) -> Result<(), ApiError> {
+    if let Some(filter) = filter {
+        TopicFilter::new(filter)
+            .map_err(|cause| ApiError::invalid("filter", format!("'{filter}': {cause}")))?;
+    }
+    match key {
+        Some(key) if key.len() > KEY_BYTES_MAX => {
+            let message = format!("is longer than {KEY_BYTES_MAX} bytes, as no key is");
+            Err(ApiError::invalid("key", message))
         }
-        match &self.key {
-            Some(key) if key.len() > KEY_BYTES_MAX => {
-                let message = format!("is longer than {KEY_BYTES_MAX} bytes, as no key is");
-                Err(ApiError::invalid("key", message))
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::spec::check_queue_name;
 use crate::ApiError;
+use crate::definition::check_name;
 
 /// The most messages a second that can be asked for.
 const RATE_MAX: u32 = 1_000_000;
@@ -46,7 +46,7 @@ impl RedriveBody {
     /// A value that cannot be; the field is named.
     pub fn check(&self) -> Result<(), ApiError> {
         if let Some(name) = &self.to {
-            check_queue_name(name)
+            check_name(name)
                 .map_err(|cause| ApiError::invalid("to", format!("is no queue's name: {cause}")))?;
         }
         if self.rate.is_some_and(|rate| rate == 0 || rate > RATE_MAX) {

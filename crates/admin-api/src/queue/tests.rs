@@ -58,6 +58,7 @@ fn values_out_of_bounds_are_refused_by_field() {
         ("key_expression", json!("level(0)")),
         ("key_inflight", json!(0)),
         ("max_messages", json!(0)),
+        ("max_messages", json!(1_u64 << 63)),
         ("max_bytes", json!("0")),
         ("max_inflight", json!(0)),
         ("ack_timeout", json!("0")),

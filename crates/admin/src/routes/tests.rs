@@ -1,4 +1,5 @@
 mod fuzz;
+mod no_streams;
 
 use std::net::SocketAddr;
 

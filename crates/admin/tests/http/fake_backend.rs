@@ -1,15 +1,17 @@
 //! A backend that keeps queues in a map and has only some of the properties.
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use admin_api::{
     AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
-    MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest, PeekRequest,
-    PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics, QueuePatch,
-    QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView,
-    Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    MessageBody, MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest,
+    PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics,
+    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
+    RetainedView, Seek, SeekResult, StreamView, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -18,6 +20,7 @@ const SUPPORTED: &[&str] =
 #[derive(Default)]
 pub struct FakeBackend {
     pub queues: Mutex<BTreeMap<String, QueueView>>,
+    pub streams: Mutex<BTreeMap<String, StreamView>>,
     pub alarms: Mutex<Vec<AlarmView>>,
     pub consumers: Mutex<Vec<ConsumerView>>,
     pub delayed: Mutex<Vec<DelayedView>>,
@@ -70,12 +73,9 @@ impl FakeBackend {
         let end = view.stats.ready.min(request.offset + request.limit as u64);
         let state = request.state.unwrap_or(MessageState::Ready);
         let message = |offset| {
-            QueueMessageView::new(offset, state, 0, Timestamp::default()).with_body(
-                "a",
-                b"x",
-                1,
-                MessageProperties::default(),
-            )
+            let body = MessageBody::new("a", b"x", 1, MessageProperties::default());
+            let view = QueueMessageView::new(offset, state, 0, Timestamp::default());
+            QueueMessageView { body, ..view }
         };
         let next = (end < view.stats.ready).then(|| end.to_string());
         Ok(Page { data: (request.offset..end).map(message).collect(), next })

@@ -10,4 +10,5 @@ mod operator;
 mod queue_operations;
 mod queues;
 mod sign_in;
+mod streams;
 mod users;

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use admin_api::PROPERTY_NAMES;
+use admin_api::{PROPERTY_NAMES, STREAM_PROPERTY_NAMES};
 use serde_json::{Value, json};
 
 use crate::client::World;
@@ -72,7 +72,7 @@ fn every_operation_is_described_and_exists() {
             operation["security"].as_array().is_some_and(|all| all.contains(&json!({})));
         assert_eq!(may_be_open, open, "{at}");
     }
-    assert_eq!(operations.len(), 33, "{ids:?}");
+    assert_eq!(operations.len(), 46, "{ids:?}");
 }
 
 #[test]
@@ -89,36 +89,36 @@ fn every_reference_leads_somewhere() {
     assert!(lost.is_empty() && used.len() > 10, "{lost:?}");
 }
 
-#[test]
-fn queues_are_as_their_schemas_say() {
+/// What is created, changed and shown is as its schemas say, which are called after it.
+fn check_resource(what: &str, path: &str, property_names: &[&str]) {
     let world = World::start();
     let document = document(&world);
     let schemas = &document["components"]["schemas"];
+    let schema = |part: &str| &schemas[format!("{what}{part}")];
 
-    let body = &schemas["QueueBody"];
-    let expected = PROPERTY_NAMES.iter().copied().chain(["name", "topic_filter"]).collect();
+    let body = schema("Body");
+    let expected = property_names.iter().copied().chain(["name", "topic_filter"]).collect();
     assert_eq!(keys(&body["properties"]), expected);
     assert_eq!((&body["additionalProperties"], body.get("required")), (&json!(false), None));
-    let mut change = schemas["QueuePatch"].clone();
+    let mut change = schema("Patch").clone();
     change["description"] = body["description"].clone();
     change["properties"]["name"] = body["properties"]["name"].clone();
     assert_eq!(&change, body, "a change is a body without a name");
     for (name, property) in body["properties"].as_object().expect("an object") {
-        let nullable = property["type"] == json!(["string", "null"])
-            || property["type"] == json!(["integer", "null"])
+        let nullable = property["type"].as_array().is_some_and(|any| any.contains(&json!("null")))
             || property["oneOf"]
                 .as_array()
                 .is_some_and(|any| any.contains(&json!({"type": "null"})));
         let mut body = json!({"name": "a", "topic_filter": null});
         body[name] = Value::Null;
-        let reply = world.call("POST", "/api/v1/queues", &body.to_string());
+        let reply = world.call("POST", path, &body.to_string());
         assert_eq!(reply.status != 400, nullable, "{name}: {property} {}", reply.text);
     }
 
-    let reply = world.call("POST", "/api/v1/queues", r#"{"topic_filter": "a/#"}"#);
+    let reply = world.call("POST", path, r#"{"topic_filter": "a/#"}"#);
     assert_eq!(reply.status, 201);
     let (view, mut properties) = (reply.json(), BTreeSet::new());
-    for part in schemas["QueueView"]["allOf"].as_array().expect("parts") {
+    for part in schema("View")["allOf"].as_array().expect("parts") {
         let part = match part["$ref"].as_str() {
             Some(reference) => &schemas[reference.rsplit('/').next().expect("a name")],
             None => part,
@@ -126,5 +126,15 @@ fn queues_are_as_their_schemas_say() {
         properties.extend(keys(&part["properties"]));
     }
     assert_eq!(keys(&view), properties);
-    assert_eq!(keys(&view["stats"]), keys(&schemas["QueueStats"]["properties"]));
+    assert_eq!(keys(&view["stats"]), keys(&schema("Stats")["properties"]));
+}
+
+#[test]
+fn queues_are_as_their_schemas_say() {
+    check_resource("Queue", "/api/v1/queues", PROPERTY_NAMES);
+}
+
+#[test]
+fn streams_are_as_their_schemas_say() {
+    check_resource("Stream", "/api/v1/streams", STREAM_PROPERTY_NAMES);
 }

@@ -114,6 +114,7 @@ impl HostedStream {
             |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         StreamState {
             ledger,
+            lag: self.engine.lag(),
             next_offset: self.engine.next_offset().0,
             oldest_age_ms: ledger.oldest_stored.map_or(0, |at| milliseconds(now.since(at))),
         }

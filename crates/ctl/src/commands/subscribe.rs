@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
-use mqtt_client::{Client, CloseReason, Delivery, Error, RetainHandling, SubscribeOptions};
-use mqtt_types::{QoS, ReasonCode};
+use mqtt_client::{
+    Client, CloseReason, Delivery, Error, PropertyBlock, RetainHandling, SubscribeOptions,
+};
+use mqtt_types::{Property, QoS, ReasonCode, StreamOffset};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -26,7 +28,8 @@ const FOREVER: Duration = Duration::from_secs(86_400);
 /// The arguments of `weir sub`.
 #[derive(Debug, Args)]
 pub struct SubArgs {
-    /// A topic filter, or a queue: `$q/<filter>`, `$queue/<name>`, `$dead/<name>`; may be given several times
+    /// A topic filter, a queue (`$q/<filter>`, `$queue/<name>`, `$dead/<name>`) or a stream (`$stream/<name>`,
+    /// `$s/<offset>/<filter>`); may be given several times
     #[arg(short, long, required = true)]
     topic: Vec<String>,
     /// The highest QoS wanted: 0, 1 or 2
@@ -50,6 +53,12 @@ pub struct SubArgs {
     /// How each message of QoS 1 and 2 is settled
     #[arg(long, value_enum, default_value_t = Ack::Accept)]
     ack: Ack,
+    /// Where to begin in a stream: earliest, latest, next, an offset, or `@` and a time; MQTT 5 only
+    #[arg(long, value_name = "OFFSET", value_parser = parse_stream_offset)]
+    stream_offset: Option<StreamOffset>,
+    /// Read a stream as a member of this group; MQTT 5 only
+    #[arg(long, value_name = "GROUP")]
+    stream_group: Option<String>,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -87,7 +96,8 @@ pub fn run(args: &SubArgs) -> Result<()> {
     if says_code && !args.connection.protocol_version.is_v5() {
         return Err(Usage("--ack with a failure needs MQTT 5; leave out -V".to_owned()).into());
     }
-    let blocks = args.connection.properties.blocks()?;
+    let mut blocks = args.connection.properties.blocks()?;
+    add_stream_properties(args, &mut blocks.subscribe)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let client = Arc::new(args.connection.connect(&args.connection.options(&blocks)?)?);
     end_on_signal(&client)?;
@@ -104,6 +114,30 @@ pub fn run(args: &SubArgs) -> Result<()> {
     }
 }
 
+/// Says where in a stream to begin, and for which group.
+fn add_stream_properties(args: &SubArgs, block: &mut PropertyBlock) -> Result<()> {
+    let offset = args.stream_offset.map(|offset| offset.to_string());
+    for (flag, key, value) in [
+        ("--stream-offset", StreamOffset::USER_PROPERTY, &offset),
+        ("--stream-group", "stream-group", &args.stream_group),
+    ] {
+        let Some(value) = value else { continue };
+        if !args.connection.protocol_version.is_v5() {
+            let words = "needs MQTT 5; leave out -V, or subscribe to `$s/<offset>/<filter>`";
+            return Err(Usage(format!("{flag} {words}")).into());
+        }
+        block.push(&Property::UserProperty(key, value))?;
+    }
+    Ok(())
+}
+
+fn parse_stream_offset(text: &str) -> Result<StreamOffset, String> {
+    text.parse().map_err(|_| {
+        "is none of earliest, latest, next, an offset, and @ with a time such as @2026-11-24T10:00:00Z"
+            .to_owned()
+    })
+}
+
 /// Has SIGINT and SIGTERM end the subscription in order.
 fn end_on_signal(client: &Arc<Client>) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -118,11 +152,7 @@ fn end_on_signal(client: &Arc<Client>) -> Result<()> {
 }
 
 /// Subscribes, says what was refused, and fails when nothing was granted.
-fn subscribe(
-    args: &SubArgs,
-    client: &Client,
-    properties: &mqtt_client::PropertyBlock,
-) -> Result<()> {
+fn subscribe(args: &SubArgs, client: &Client, properties: &PropertyBlock) -> Result<()> {
     let retain_handling =
         if args.no_retained { RetainHandling::DoNotSend } else { RetainHandling::SendAtSubscribe };
     let options = SubscribeOptions { retain_handling, ..SubscribeOptions::qos(args.qos) };

@@ -7,5 +7,7 @@ mod program;
 mod publish;
 mod queue;
 mod rest_server;
+mod stream;
 mod subscribe;
+mod top;
 mod users;

@@ -11,7 +11,8 @@ pub struct Ended {
     pub stderr: String,
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_weir-ctl");
+/// The program.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_weir-ctl");
 
 /// Starts it with a clean environment.
 pub fn start(arguments: &[&str]) -> Child {

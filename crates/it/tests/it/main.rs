@@ -23,5 +23,6 @@ mod shared_subscriptions;
 mod shutdown;
 mod sign_in;
 mod strategies;
+mod stream_operations;
 mod streams;
 mod transports;

@@ -65,8 +65,16 @@ fn is_whole(command: &str) -> bool {
 
 /// Whether it may be run again.
 fn only_looks(command: &str) -> bool {
-    let looks =
-        ["weir queue show", "weir queue ls", "weir delayed ls", "weir alarms", "cat ", "grep "];
+    let looks = [
+        "weir queue show",
+        "weir queue ls",
+        "weir stream ls",
+        "weir stream readers",
+        "weir delayed ls",
+        "weir alarms",
+        "cat ",
+        "grep ",
+    ];
     looks.iter().any(|start| command.starts_with(start))
 }
 

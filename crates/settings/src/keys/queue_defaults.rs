@@ -10,6 +10,13 @@ use crate::queue_defaults::{DeadLetter, DispatchStrategy, Durability, Overflow};
 use crate::settings::Settings;
 use crate::value::LONGEST;
 
+/// A key expression that is one.
+pub(super) fn checked_expression(text: &str) -> Result<String, String> {
+    KeyExpression::parse(text)
+        .map_err(|error| format!("{}, at column {}", error.problem(), error.column()))?;
+    Ok(text.to_owned())
+}
+
 pub(super) const SECTION: Section<Settings> = Section {
     name: "queues.defaults",
     doc: "What a queue has where nothing else is said when it is made.",
@@ -32,10 +39,7 @@ pub(super) const SECTION: Section<Settings> = Section {
             slot: Slot::Text {
                 what: "key expression",
                 set: |settings, text| {
-                    KeyExpression::parse(text).map_err(|error| {
-                        format!("{}, at column {}", error.problem(), error.column())
-                    })?;
-                    text.clone_into(&mut settings.queues.defaults.key_expression);
+                    settings.queues.defaults.key_expression = checked_expression(text)?;
                     Ok(())
                 },
             },

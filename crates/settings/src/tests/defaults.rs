@@ -96,6 +96,21 @@ fn the_contracts_defaults_hold() {
         paused: false,
     };
     assert_eq!(settings.queues.defaults, expected);
+    let week = Some(Duration::from_secs(7 * 24 * 3600));
+    let expected = StreamDefaults {
+        retention: week,
+        max_messages: None,
+        max_bytes: None,
+        last_value: false,
+        key_expression: None,
+        durability: Durability::Sync,
+        max_inflight: 32,
+        retry_delay: Duration::from_secs(1),
+        retry_delay_max: Duration::from_secs(60),
+        keep_positions: week,
+        paused: false,
+    };
+    assert_eq!(settings.streams.defaults, expected);
 }
 
 /// `WEIR_WRITE_DOCS=1` writes the page instead of holding it fresh.

@@ -143,6 +143,14 @@ impl Stream {
         self.readers.iter().map(|(_, reader)| self.state(reader))
     }
 
+    /// Messages that are here from the position on of the reader that is behind the most, of those that have members.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        let there = self.readers.iter().filter(|(_, reader)| reader.has_members());
+        let position = there.map(|(_, reader)| reader.progress().position).min();
+        position.map_or(0, |position| self.index.len_from(position))
+    }
+
     fn state(&self, reader: &Reader) -> ReaderState {
         let cursor = reader.cursor();
         // What it went back before, and a member still has, is counted from the cursor on.

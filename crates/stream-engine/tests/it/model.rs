@@ -377,5 +377,9 @@ impl Model {
             });
             assert_eq!(state.lag_ms, age.unwrap_or(0), "{name}");
         }
+        let there = stream.readers().filter(|state| !state.members.is_empty());
+        let last = there.map(|state| state.progress.position).min();
+        let behind = |offset: &&Offset| last.is_some_and(|last| **offset >= last);
+        assert_eq!(stream.lag(), here.iter().filter(behind).count() as u64);
     }
 }

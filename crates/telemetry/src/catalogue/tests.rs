@@ -18,7 +18,9 @@ fn names_follow_the_rule() {
         assert!(
             matches!(
                 metric.label(),
-                None | Some("queue" | "version" | "listener" | "reason" | "result" | "name")
+                None | Some(
+                    "queue" | "stream" | "version" | "listener" | "reason" | "result" | "name"
+                )
             ),
             "{name}: labels are bounded"
         );
@@ -52,5 +54,11 @@ fn every_name_of_the_contract_is_there() {
         ["ready", "in_flight", "delayed", "bytes", "consumers", "oldest_age_seconds", "lag_seconds"]
     {
         assert!(names.contains(format!("weir_queue_{gauge}").as_str()), "{gauge}");
+    }
+    for counter in ["appended", "expired", "dropped", "replaced", "purged"] {
+        assert!(names.contains(format!("weir_stream_{counter}_total").as_str()), "{counter}");
+    }
+    for gauge in ["kept", "bytes", "readers", "reader_lag", "oldest_age_seconds"] {
+        assert!(names.contains(format!("weir_stream_{gauge}").as_str()), "{gauge}");
     }
 }

@@ -12,10 +12,14 @@ use tokio::runtime::Runtime;
 
 use super::*;
 
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 14] = [
     "/api/v1/queues",
     "/api/v1/queues/a%2F%23",
     "/api/v1/queues/%FF",
+    "/api/v1/streams",
+    "/api/v1/streams/a/seek",
+    "/api/v1/streams/a/purge",
+    "/api/v1/streams/a/readers/%FF?kind=x",
     "/api/v1/users",
     "/api/v1/users/ada",
     "/api/v1/users/%00",
@@ -121,6 +125,9 @@ fn each_kept_body_is_answered() {
         for (method, path) in [
             (Method::POST, "/api/v1/queues"),
             (Method::PATCH, "/api/v1/queues/jobs"),
+            (Method::POST, "/api/v1/streams"),
+            (Method::PATCH, "/api/v1/streams/logs"),
+            (Method::POST, "/api/v1/streams/logs/seek"),
             (Method::POST, "/api/v1/users"),
             (Method::PATCH, "/api/v1/users/ada"),
             (Method::POST, "/api/v1/login"),

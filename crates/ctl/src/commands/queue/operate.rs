@@ -1,19 +1,17 @@
 //! What operators do to a queue: look, purge, seek, pause.
 
-use std::str::FromStr;
-
 use admin_api::{
-    ConsumerView, LedgerView, PurgeBody, PurgeResult, QueueEnd, QueueView, RedriveBody,
-    RedriveResult, SeekBody, SeekResult, Timestamp,
+    ConsumerView, LedgerView, PurgeBody, PurgeResult, QueueMessageView, QueueView, RedriveBody,
+    RedriveResult, SeekResult,
 };
 use anyhow::Result;
 use clap::Subcommand;
-use serde_json::{Map, Value};
-use stdx::UnixMillis;
 
-use super::messages::{self, State};
-use super::{path, progress, table};
-use crate::output;
+use super::message::State;
+use super::{account, table};
+use crate::commands::define::{Resource as _, path, switch};
+use crate::commands::place::Place;
+use crate::commands::{messages, progress};
 use crate::rest_args::RestArgs;
 
 /// The verbs for one queue.
@@ -98,123 +96,58 @@ pub enum OperateVerb {
     },
 }
 
-/// Where a seek leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place(SeekBody);
-
-impl FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let none = SeekBody::default();
-        let body = match text {
-            "earliest" => SeekBody { to: Some(QueueEnd::Earliest), ..none },
-            "latest" => SeekBody { to: Some(QueueEnd::Latest), ..none },
-            text => match text.strip_prefix('@') {
-                Some(time) => SeekBody { time: Some(moment(time)?), ..none },
-                None => SeekBody { offset: Some(offset(text)?), ..none },
-            },
-        };
-        Ok(Self(body))
-    }
-}
-
-fn offset(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| {
-        "is none of earliest, latest, an offset, and @ with a time such as @2026-11-24T10:00:00Z"
-            .to_owned()
-    })
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    match text.parse() {
-        Ok(milliseconds) => Ok(Timestamp(UnixMillis(milliseconds))),
-        Err(_) => text.parse().map_err(|error| format!("is no time after the @: {error}")),
-    }
-}
-
 /// Does what the verb says.
 pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
     let rest = args.rest()?;
     match verb {
         OperateVerb::Purge { name, filter, key } => {
             let body = PurgeBody { filter: filter.clone(), key: key.clone() };
-            let result: PurgeResult = progress::walk(args, name, "purge", &body)?;
-            said(args, &result, || format!("queue '{name}': {} messages purged", result.purged))
+            let result: PurgeResult = progress::walk::<QueueView, _>(args, name, "purge", &body)?;
+            args.said(&result, || format!("queue '{name}': {} messages purged", result.purged))
         }
         OperateVerb::Redrive { name, to, rate, limit } => {
             let body = RedriveBody { to: to.clone(), rate: *rate, limit: *limit };
-            let result: RedriveResult = progress::walk(args, name, "redrive", &body)?;
+            let result: RedriveResult =
+                progress::walk::<QueueView, _>(args, name, "redrive", &body)?;
             let stopped = result.stopped.as_deref();
             let why = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
-            said(args, &result, || {
+            args.said(&result, || {
                 format!("queue '{name}': {} dead letters sent back{why}", result.redriven)
             })
         }
         OperateVerb::Peek { name, offset, limit, state } => {
-            messages::peek(&rest, name, *offset, *limit, *state, args.json)
+            let path = messages_path(name);
+            let state = state.map(|state| format!("&state={}", state.word())).unwrap_or_default();
+            messages::peek::<QueueMessageView>(&rest, &path, &state, (*offset, *limit), args.json)
         }
         OperateVerb::Seek { name, to } => {
-            let result: SeekResult = progress::walk(args, name, "seek", &to.0)?;
-            said(args, &result, || {
+            let result: SeekResult = progress::walk::<QueueView, _>(args, name, "seek", &to.0)?;
+            args.said(&result, || {
                 let SeekResult { offset, purged, restored } = result;
                 format!(
                     "queue '{name}' goes on at offset {offset}: {purged} messages passed over, {restored} ready again"
                 )
             })
         }
-        OperateVerb::Pause { name } => switch(args, name, "pause", "paused"),
-        OperateVerb::Resume { name } => switch(args, name, "resume", "resumed"),
+        OperateVerb::Pause { name } => switch::<QueueView>(args, name, "pause", "paused"),
+        OperateVerb::Resume { name } => switch::<QueueView>(args, name, "resume", "resumed"),
         OperateVerb::Tail { name, lines, count } => {
-            messages::tail(&rest, name, *lines, *count, args.json)
+            let end = rest.get::<QueueView>(&path::<QueueView>(name))?.next_offset();
+            let path = messages_path(name);
+            messages::tail::<QueueMessageView>(&rest, &path, (end, *lines), *count, args.json)
         }
         OperateVerb::Consumers { name } => {
             let consumers: Vec<ConsumerView> =
-                rest.list(&format!("{}/consumers", path(name)), &[])?;
-            said(args, &consumers, || table::consumers(&consumers))
+                rest.list(&format!("{}/consumers", path::<QueueView>(name)), &[])?;
+            args.said(&consumers, || table::consumers(&consumers))
         }
         OperateVerb::Ledger { name } => {
-            let ledger: LedgerView = rest.get(&format!("{}/ledger", path(name)))?;
-            said(args, &ledger, || table::ledger(&ledger))
+            let ledger: LedgerView = rest.get(&format!("{}/ledger", path::<QueueView>(name)))?;
+            args.said(&ledger, || account(&ledger))
         }
     }
 }
 
-fn switch(args: &RestArgs, name: &str, verb: &str, done: &str) -> Result<()> {
-    let path = format!("{}/{verb}", path(name));
-    let view: QueueView = args.rest()?.send("POST", &path, &Map::<String, Value>::new())?;
-    said(args, &view, || format!("queue '{name}' {done}"))
-}
-
-/// Says it as JSON if that is wanted, or else in words.
-fn said(
-    args: &RestArgs,
-    value: &impl serde::Serialize,
-    words: impl FnOnce() -> String,
-) -> Result<()> {
-    if args.json { output::json(value) } else { output::line(&words()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_place_is_an_end_an_offset_or_a_time() {
-        for (text, body) in [
-            ("earliest", json!({"to": "earliest"})),
-            ("latest", json!({"to": "latest"})),
-            ("17", json!({"offset": 17})),
-            ("@1500", json!({"time": "1970-01-01T00:00:01.500Z"})),
-            ("@2026-11-24T10:37:00Z", json!({"time": "2026-11-24T10:37:00.000Z"})),
-        ] {
-            let place: Place = text.parse().expect(text);
-            assert_eq!(serde_json::to_value(place.0).expect("JSON"), body, "{text}");
-        }
-        for text in ["", "end", "-1", "@", "@soon", "1.5"] {
-            assert!(text.parse::<Place>().is_err(), "{text}");
-        }
-    }
+fn messages_path(name: &str) -> String {
+    format!("{}/messages", path::<QueueView>(name))
 }

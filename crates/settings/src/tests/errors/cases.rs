@@ -576,6 +576,27 @@ error: `queues.defaults.retry_delay` is longer than `queues.defaults.retry_delay
 "#,
     },
     Case {
+        file: r#"[streams.defaults]
+key_expression = "level(0)"
+retry_delay = "5m"
+"#,
+        environment: &[],
+        flags: &[],
+        text: r#"
+error: bad value for `streams.defaults.key_expression`
+ --> weir.toml:2:18
+  |
+2 | key_expression = "level(0)"
+  |                  ^^^^^^^^^^ levels count from 1 for the first, or from -1 for the last, at column 7
+
+error: `streams.defaults.retry_delay` is longer than `streams.defaults.retry_delay_max`
+ --> weir.toml:3:15
+  |
+3 | retry_delay = "5m"
+  |               ^^^^ too long
+"#,
+    },
+    Case {
         file: r#"[queues.defaults]
 max_messages = "unlimited"
 "#,

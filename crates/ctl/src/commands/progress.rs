@@ -5,12 +5,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use admin_api::QueueView;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::path;
+use super::define::{Resource, path};
 use crate::rest_args::RestArgs;
 
 /// How long a request may take before a bar shows, and how often that is drawn.
@@ -18,21 +17,21 @@ const STEP: Duration = Duration::from_millis(300);
 /// Characters between the ends of the bar.
 const WIDTH: u64 = 30;
 
-/// Asks for something that walks over a queue's messages, and waits as long as it takes.
-pub fn walk<T: DeserializeOwned + Send + 'static>(
+/// Asks for something that walks over all messages, and waits as long as it takes.
+pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
     args: &RestArgs,
     name: &str,
     verb: &str,
     body: &impl Serialize,
 ) -> Result<T> {
     let rest = args.patient_rest()?;
-    let request = format!("{}/{verb}", path(name));
+    let request = format!("{}/{verb}", path::<R>(name));
     let body = serde_json::to_value(body)?;
     if !io::stderr().is_terminal() {
         return rest.send("POST", &request, &body);
     }
     let watch = args.rest()?;
-    let before: QueueView = watch.get(&path(name))?;
+    let before: R = watch.get(&path::<R>(name))?;
     let (sender, answer) = mpsc::channel();
     thread::spawn(move || drop(sender.send(rest.send("POST", &request, &body))));
     let mut is_drawn = false;
@@ -41,7 +40,7 @@ pub fn walk<T: DeserializeOwned + Send + 'static>(
             Ok(outcome) => break outcome,
             Err(RecvTimeoutError::Timeout) => {
                 // That it cannot be drawn is no reason to fail.
-                if let Ok(now) = watch.get::<QueueView>(&path(name)) {
+                if let Ok(now) = watch.get::<R>(&path::<R>(name)) {
                     draw(&bar(&before, &now));
                     is_drawn = true;
                 }
@@ -60,11 +59,9 @@ fn draw(text: &str) {
     let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());
 }
 
-/// How much of what waited has been dealt with.
-fn bar(before: &QueueView, now: &QueueView) -> String {
-    let total = before.stats.ready + before.stats.delayed;
-    let purged = now.stats.purged.saturating_sub(before.stats.purged);
-    let restored = before.stats.settled.saturating_sub(now.stats.settled);
+/// How much of what was there has been dealt with.
+fn bar<R: Resource>(before: &R, now: &R) -> String {
+    let (total, purged, restored) = R::walked(before, now);
     let done = purged.min(total);
     let full = done * WIDTH / total.max(1);
     let bar: String = (0..WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
@@ -74,7 +71,7 @@ fn bar(before: &QueueView, now: &QueueView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use admin_api::{QueueProperties, QueueStats};
+    use admin_api::{QueueProperties, QueueStats, QueueView};
 
     use super::*;
 

@@ -1,0 +1,169 @@
+//! What operators do to a stream and its readers: look, purge, seek, pause, forget.
+
+use admin_api::{
+    PurgeResult, ReaderKind, ReaderView, StreamLedgerView, StreamMessageView, StreamPurgeBody,
+    StreamSeekBody, StreamSeekResult, StreamView,
+};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::{account, table};
+use crate::commands::define::{Resource as _, path, switch};
+use crate::commands::place::Place;
+use crate::commands::{messages, progress};
+use crate::output;
+use crate::rest::segment;
+use crate::rest_args::RestArgs;
+
+/// The verbs for one stream.
+#[derive(Debug, Subcommand)]
+pub enum OperateVerb {
+    /// Remove messages: all, or those before an offset, of a filter or a key
+    Purge {
+        /// The stream
+        name: String,
+        /// Only messages before this offset
+        #[arg(short, long, value_name = "OFFSET")]
+        before: Option<u64>,
+        /// Only messages whose topic matches this filter
+        #[arg(short, long)]
+        filter: Option<String>,
+        /// Only messages with this key
+        #[arg(short, long)]
+        key: Option<String>,
+    },
+    /// Look at messages without changing anything
+    Peek {
+        /// The stream
+        name: String,
+        /// The first offset to look at
+        #[arg(short, long, default_value_t = 0)]
+        offset: u64,
+        /// How many at most
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+        limit: u64,
+    },
+    /// Show messages as they come, without being a reader
+    Tail {
+        /// The stream
+        name: String,
+        /// How many of the newest to begin with
+        #[arg(short = 'n', long, default_value_t = 10)]
+        lines: u64,
+        /// Stop after that many messages
+        #[arg(short = 'C', long, value_parser = clap::value_parser!(u64).range(1..))]
+        count: Option<u64>,
+    },
+    /// Let a reader go on at another message
+    Seek {
+        /// The stream
+        name: String,
+        /// `earliest`, `latest`, an offset, or `@` and a time: RFC 3339, or milliseconds since 1970
+        to: Place,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// List who reads it, or has and may come back: positions, and how far they are behind
+    Readers {
+        /// The stream
+        name: String,
+    },
+    /// Forget the position of a reader that is away
+    Forget {
+        /// The stream
+        name: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Store, and deliver nothing
+    Pause {
+        /// The stream
+        name: String,
+    },
+    /// Deliver again
+    Resume {
+        /// The stream
+        name: String,
+    },
+    /// Show the account of its messages
+    Ledger {
+        /// The stream
+        name: String,
+    },
+}
+
+/// A reader.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Who {
+    /// The client of this id
+    #[arg(short, long, value_name = "CLIENT_ID")]
+    reader: Option<String>,
+    /// The group of this name
+    #[arg(short, long, value_name = "GROUP")]
+    group: Option<String>,
+}
+
+impl Who {
+    fn named(&self) -> (ReaderKind, &str) {
+        match (&self.group, &self.reader) {
+            (Some(group), _) => (ReaderKind::Group, group),
+            (None, reader) => (ReaderKind::Client, reader.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// Does what the verb says.
+pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
+    let rest = args.rest()?;
+    let below = |name: &str, what: &str| format!("{}/{what}", path::<StreamView>(name));
+    match verb {
+        OperateVerb::Purge { name, before, filter, key } => {
+            let body =
+                StreamPurgeBody { before: *before, filter: filter.clone(), key: key.clone() };
+            let result: PurgeResult = progress::walk::<StreamView, _>(args, name, "purge", &body)?;
+            args.said(&result, || format!("stream '{name}': {} messages purged", result.purged))
+        }
+        OperateVerb::Peek { name, offset, limit } => {
+            let path = below(name, "messages");
+            messages::peek::<StreamMessageView>(&rest, &path, "", (*offset, *limit), args.json)
+        }
+        OperateVerb::Tail { name, lines, count } => {
+            let end = rest.get::<StreamView>(&path::<StreamView>(name))?.next_offset();
+            let path = below(name, "messages");
+            messages::tail::<StreamMessageView>(&rest, &path, (end, *lines), *count, args.json)
+        }
+        OperateVerb::Seek { name, to: Place(place), who } => {
+            let body = StreamSeekBody {
+                reader: who.reader.clone(),
+                group: who.group.clone(),
+                offset: place.offset,
+                time: place.time,
+                to: place.to,
+            };
+            let result: StreamSeekResult = rest.send("POST", &below(name, "seek"), &body)?;
+            let (kind, who) = who.named();
+            args.said(&result, || {
+                let position = result.position;
+                format!("{} '{who}' goes on at offset {position} of '{name}'", kind.as_str())
+            })
+        }
+        OperateVerb::Readers { name } => {
+            let readers: Vec<ReaderView> = rest.list(&below(name, "readers"), &[])?;
+            args.said(&readers, || table::readers(&readers))
+        }
+        OperateVerb::Forget { name, who } => {
+            let (kind, who) = who.named();
+            let kind = kind.as_str();
+            let path = format!("{}/{}?kind={kind}", below(name, "readers"), segment(who));
+            rest.delete(&path)?;
+            output::line(&format!("position of {kind} '{who}' in '{name}' forgotten"))
+        }
+        OperateVerb::Pause { name } => switch::<StreamView>(args, name, "pause", "paused"),
+        OperateVerb::Resume { name } => switch::<StreamView>(args, name, "resume", "resumed"),
+        OperateVerb::Ledger { name } => {
+            let view: StreamLedgerView = rest.get(&below(name, "ledger"))?;
+            args.said(&view, || account(&view))
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Streams, their messages and readers as the edge shows them.
+
+use std::sync::Arc;
+
+use admin_api::{
+    ApiError, ReaderKind, ReaderView, StreamMessageView, StreamMetrics, StreamStats, StreamView,
+    Timestamp,
+};
+use broker::{Handle, ReaderName, StreamDefinition, StreamMessage, StreamReader, StreamState};
+
+use crate::answer::answer;
+use crate::message_properties::body;
+use crate::stream_properties::of_definition;
+
+/// The numbers of all streams.
+pub(crate) async fn metrics(handle: &Handle) -> Result<Vec<StreamMetrics>, ApiError> {
+    let states = answer(|reply| handle.stream_states(reply)).await?;
+    let numbers = |stream: &Arc<StreamDefinition>| StreamMetrics {
+        name: stream.name.to_string(),
+        stats: stats(states.get(&stream.sink)),
+    };
+    Ok(handle.streams().iter().map(numbers).collect())
+}
+
+pub(crate) const fn kind_of(reader: &ReaderName) -> ReaderKind {
+    if reader.is_group() { ReaderKind::Group } else { ReaderKind::Client }
+}
+
+fn stats(state: Option<&StreamState>) -> StreamStats {
+    let Some(StreamState { ledger, lag, next_offset, oldest_age_ms }) = state else {
+        return StreamStats::default();
+    };
+    StreamStats {
+        appended: ledger.appended,
+        kept: ledger.kept,
+        expired: ledger.expired,
+        dropped: ledger.dropped,
+        replaced: ledger.replaced,
+        purged: ledger.purged,
+        redelivered: ledger.redelivered,
+        bytes: ledger.bytes,
+        oldest_offset: ledger.oldest_offset.map(|offset| offset.0),
+        next_offset: *next_offset,
+        oldest_age_ms: *oldest_age_ms,
+        readers: ledger.readers,
+        members: ledger.members,
+        lag: *lag,
+    }
+}
+
+pub(crate) fn view(definition: &StreamDefinition, state: Option<&StreamState>) -> StreamView {
+    StreamView {
+        name: definition.name.to_string(),
+        topic_filter: definition.topic_filter.as_deref().map(str::to_owned),
+        properties: of_definition(definition),
+        stats: stats(state),
+    }
+}
+
+pub(crate) fn message_view(of: StreamMessage) -> StreamMessageView {
+    StreamMessageView {
+        offset: of.offset,
+        publish_ts: Timestamp(of.stored),
+        body: body(of.message.as_ref()),
+        key: of.key,
+    }
+}
+
+pub(crate) fn reader_view(reader: StreamReader) -> ReaderView {
+    ReaderView {
+        kind: kind_of(&reader.name),
+        name: reader.name.text().to_owned(),
+        position: reader.position,
+        lag: reader.lag,
+        lag_ms: reader.lag_ms,
+        members: reader.members,
+        in_flight: reader.in_flight,
+        waiting: reader.waiting,
+        rejected: reader.rejected,
+        skipped: reader.skipped,
+    }
+}
