@@ -16,3 +16,4 @@ pub mod queue;
 pub mod record;
 pub mod recovery;
 pub mod retained;
+pub mod salvage;

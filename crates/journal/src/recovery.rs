@@ -1,5 +1,6 @@
 //! The broker's state as the log tells it: a checkpoint, and the records after it.
 
+mod holes;
 mod retained;
 mod sessions;
 
@@ -19,6 +20,7 @@ use crate::record::{
     SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
+use holes::Holes;
 use retained::Retained;
 use sessions::Sessions;
 
@@ -57,6 +59,7 @@ pub struct Recovery {
     /// The newest moment that a record tells of.
     newest: UnixMillis,
     released: Releases,
+    holes: Holes,
 }
 
 /// What a broker starts with.
@@ -177,7 +180,13 @@ impl Recovery {
                 if let SessionEvent::Disconnected { at, .. } = &record.event {
                     self.newest = self.newest.max(*at);
                 }
+                if let SessionEvent::Leased(lease) = &record.event
+                    && lease.offset >= self.holes.sure(lease.sink)
+                {
+                    return Ok(());
+                }
                 if let SessionEvent::LeaseReceived(lease) = &record.event
+                    && lease.offset < self.holes.sure(lease.sink)
                     && let Some(queue) = self.queues.get_mut(&lease.sink)
                     && let Some(at) = queue.settled(lease.offset)
                 {
@@ -187,6 +196,15 @@ impl Recovery {
             }
         }
         Ok(())
+    }
+
+    /// Records are lost between those that have been replayed and those that come.
+    ///
+    /// What a message is called in a queue or an inbox follows from how many came before it. So from here on nothing is
+    /// believed that is said of messages which are not known yet: they are delivered again rather than taken for others.
+    pub fn lost(&mut self) {
+        self.holes.add(self.queues.iter().map(|(sink, queue)| (*sink, queue.engine.next_offset())));
+        self.sessions.lost();
     }
 
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
@@ -221,6 +239,9 @@ impl Recovery {
 
     /// A message has left a queue for another.
     fn moved(&mut self, moved: Moved) {
+        if moved.offset >= self.holes.sure(moved.from) {
+            return;
+        }
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
         let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
         if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
@@ -234,19 +255,20 @@ impl Recovery {
     }
 
     fn settle(&mut self, record: &SettleRecord) {
+        let sure = self.holes.sure(record.sink);
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
-        if let Some(to) = record.rewound {
+        if let Some(to) = record.rewound.filter(|to| *to < sure) {
             queue.engine.replay_rewound(to);
         }
         for (left, ranges) in &record.left {
-            for offset in ranges.iter().cloned().flatten() {
+            for offset in ranges.iter().flat_map(|range| range.start..range.end.min(sure.0)) {
                 if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {
                     self.released.add(Position::from_u64(at.0));
                 }
             }
         }
-        queue.engine.replay_dispatched(record.dispatched_to);
-        for (offset, attempts) in &record.attempts {
+        queue.engine.replay_dispatched(record.dispatched_to.min(sure));
+        for (offset, attempts) in record.attempts.iter().filter(|(offset, _)| *offset < sure) {
             queue.engine.replay_attempts(*offset, *attempts);
         }
     }
