@@ -60,6 +60,8 @@ pub struct Recovery {
     newest: UnixMillis,
     released: Releases,
     holes: Holes,
+    /// Messages for queues that are not known: deleted ones, or such whose definition is lost.
+    orphans: u64,
 }
 
 /// What a broker starts with.
@@ -88,6 +90,17 @@ pub struct Recovered {
     pub released: Vec<(u32, u32)>,
     /// Bodies that the log must hold: pairs of a segment and a count.
     pub held: Vec<(u32, i32)>,
+}
+
+/// What cannot be told because records are lost.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Doubts {
+    /// By queue, messages that may have been settled and are delivered again.
+    pub queues: BTreeMap<String, u64>,
+    /// By client id, the same of durable sessions.
+    pub sessions: BTreeMap<String, u64>,
+    /// Messages for queues that are not known: deleted ones, or such whose definition is lost.
+    pub orphans: u64,
 }
 
 /// How much a broker starts with.
@@ -198,6 +211,21 @@ impl Recovery {
         Ok(())
     }
 
+    /// What cannot be told because records are lost. Nothing when none are.
+    #[must_use]
+    pub fn doubts(&self) -> Doubts {
+        if !self.holes.are_there() {
+            return Doubts::default();
+        }
+        let of_queue = |(sink, queue): (&SinkId, &RecoveredQueue)| {
+            let sure = self.holes.sure(*sink);
+            let unsure = queue.engine.stored().filter(|(offset, _)| *offset >= sure).count() as u64;
+            (unsure > 0).then(|| (queue.definition.name.clone(), unsure))
+        };
+        let queues = self.queues.iter().filter_map(of_queue).collect();
+        Doubts { queues, sessions: self.sessions.doubts(), orphans: self.orphans }
+    }
+
     /// Records are lost between those that have been replayed and those that come.
     ///
     /// What a message is called in a queue or an inbox follows from how many came before it. So from here on nothing is
@@ -219,7 +247,10 @@ impl Recovery {
                         self.released.add(position);
                     }
                 }
-                None => self.released.add(position),
+                None => {
+                    self.orphans += 1;
+                    self.released.add(position);
+                }
             }
         }
         if let Some(more) = more {

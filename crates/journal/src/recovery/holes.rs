@@ -22,6 +22,10 @@ impl Holes {
         });
     }
 
+    pub(super) const fn are_there(&self) -> bool {
+        self.sure.is_some()
+    }
+
     /// Offsets below are those that the queue gave. Of a queue that came behind a hole, none are: it may have begun in it.
     pub(super) fn sure(&self, sink: SinkId) -> Offset {
         self.sure

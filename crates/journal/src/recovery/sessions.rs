@@ -84,6 +84,17 @@ impl Sessions {
         self.sessions.entry(number).or_insert_with(|| Session { sure, ..Session::default() })
     }
 
+    /// By client id, messages that may have left.
+    pub(super) fn doubts(&self) -> BTreeMap<String, u64> {
+        let begun = self.sessions.values().filter(|session| session.has_begun);
+        let of_session = |session: &Session| {
+            let sure = session.sure?;
+            let unsure = session.inbox.stored().filter(|gone| gone.sequence >= sure).count() as u64;
+            (unsure > 0).then(|| (session.client_id.to_string(), unsure))
+        };
+        begun.filter_map(of_session).collect()
+    }
+
     /// Records are lost between those that were applied and those that come.
     pub(super) fn lost(&mut self) {
         self.has_holes = true;

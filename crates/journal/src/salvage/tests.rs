@@ -16,7 +16,7 @@ use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptLease, Left, MoreTargets, Moved, SessionEvent,
     SessionRecord, SessionTarget, SettleRecord, Targets, encode_publish,
 };
-use crate::recovery::{Recovered, Recovery};
+use crate::recovery::{Doubts, Recovered, Recovery};
 
 const QUEUE: SinkId = SinkId(1);
 const OTHER: SinkId = SinkId(2);
@@ -130,6 +130,7 @@ fn what_is_said_of_messages_behind_a_hole_is_not_believed() {
     // Of the seven or more that there were, all but one of those that are known are settled.
     story.settle(0..3);
     story.settle(4..8);
+    assert_eq!(story.recovery.doubts().queues, [("jobs".to_owned(), 3)].into());
     let recovered = story.recovery.finish();
     assert_eq!(stored(&recovered, QUEUE), [&before[3..], &behind].concat());
     let ledger = ledger(&recovered, QUEUE);
@@ -144,6 +145,7 @@ fn without_a_hole_all_is_believed() {
     story.define(QUEUE, "jobs");
     (0..4).for_each(|_| drop(story.enqueue(&[QUEUE]).to_string()));
     story.settle(0..4);
+    assert_eq!(story.recovery.doubts(), Doubts::default());
     assert_eq!(ledger(&story.recovery.finish(), QUEUE).settled, 4);
 }
 
@@ -178,8 +180,10 @@ fn a_queue_that_may_have_begun_in_a_hole_keeps_all() {
     let mut story = Story::default();
     story.recovery.lost();
     story.define(QUEUE, "jobs");
-    story.enqueue(&[QUEUE]);
+    story.enqueue(&[QUEUE, OTHER]);
     story.settle(0..1);
+    let doubts = story.recovery.doubts();
+    assert_eq!((doubts.queues, doubts.orphans), ([("jobs".to_owned(), 1)].into(), 1));
     assert_eq!(ledger(&story.recovery.finish(), QUEUE).ready, 1);
 }
 
@@ -194,7 +198,12 @@ fn an_inbox_keeps_what_came_behind_a_hole() {
     story.for_session();
     story.recovery.lost();
     let behind = story.for_session();
-    story.session(SessionEvent::Inbox { left: vec![1..3], received: vec![2..3], sent_to: 3 });
+    story.session(SessionEvent::Inbox {
+        left: [1..3].to_vec(),
+        received: [2..3].to_vec(),
+        sent_to: 3,
+    });
+    assert_eq!(story.recovery.doubts().sessions, [("meter".to_owned(), 1)].into());
     let recovered = story.recovery.finish();
     let image = &recovered.sessions[0].image;
     let kept = image.inbox.entries.iter().filter_map(|entry| match entry {
@@ -253,7 +262,7 @@ fn what_is_kept_for_a_replay_is_counted_and_forgotten_with_its_body() {
     let kept = SettleRecord {
         sink: QUEUE,
         rewound: None,
-        left: vec![(Left::Kept, vec![0..1])],
+        left: vec![(Left::Kept, [0..1].to_vec())],
         dispatched_to: Offset(1),
         attempts: Vec::new(),
     };
