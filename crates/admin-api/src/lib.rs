@@ -3,6 +3,7 @@
 
 mod alarm;
 mod backend;
+mod backup;
 mod bounds;
 mod client;
 mod delayed;
@@ -20,6 +21,7 @@ mod user;
 
 pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health};
+pub use backup::{BackupDownload, ESTIMATED_BYTES, Pieces};
 pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
 pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};

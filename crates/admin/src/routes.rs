@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
-    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queue_operations,
-    queues, retained, start_page, users,
+    alarms, backup, clients, delayed, health, login, metrics_page, openapi, publish,
+    queue_operations, queues, retained, start_page, users,
 };
 
 /// All routes, behind the sign-in.
@@ -62,6 +62,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(queue_operations::consumers))
         .routes(routes!(queue_operations::ledger))
         .routes(routes!(alarms::list))
+        .routes(routes!(backup::download))
         .routes(routes!(clients::list))
         .routes(routes!(clients::show, clients::delete))
         .routes(routes!(clients::subscriptions))

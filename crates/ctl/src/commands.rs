@@ -1,10 +1,12 @@
 //! The subcommands, one module each.
 
 mod alarms;
+mod backup;
 mod clients;
 mod delayed;
 mod publish;
 mod queue;
+mod repair;
 mod retained;
 mod subscribe;
 mod users;
@@ -38,6 +40,12 @@ pub enum Commands {
     Alarms(alarms::AlarmsArgs),
     /// Manage users
     Users(users::UsersArgs),
+    /// Write a backup
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
+    /// Show what is damaged in a data directory, and repair it
+    Repair(repair::RepairArgs),
 }
 
 impl Commands {
@@ -52,6 +60,9 @@ impl Commands {
             Self::Retained(args) => retained::run(args),
             Self::Alarms(args) => alarms::run(args),
             Self::Users(args) => users::run(args),
+            Self::Backup(args) => backup::run(args),
+            Self::Restore(args) => backup::restore(args),
+            Self::Repair(args) => repair::run(args),
         }
     }
 }

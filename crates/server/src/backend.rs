@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use admin_api::{
-    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
-    ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
-    PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
-    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
-    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted, Timestamp,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BackupDownload, BoxFuture,
+    ClientView, ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page,
+    PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
+    RedriveResult, RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
+    Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, ControlError, Counts, Handle, NewQueue, NodeState, QueueChange,
@@ -17,6 +18,7 @@ use broker::{
 use log_api::LogState;
 
 use crate::answer::{RETRY_AFTER, answer};
+use crate::backup::Backups;
 use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
@@ -29,6 +31,7 @@ pub(crate) struct BrokerBackend {
     pub(crate) net: net::Handle,
     pub(crate) defaults: QueueProperties,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) backups: Backups,
 }
 
 fn api_error(error: ControlError) -> ApiError {
@@ -268,6 +271,10 @@ impl Backend for BrokerBackend {
         messages: Vec<MessageSpec>,
     ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
         Box::pin(operator::publish(&self.handle, messages))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
+        Box::pin(self.backups.begin())
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

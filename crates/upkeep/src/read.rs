@@ -12,6 +12,11 @@ use crate::manifest::{FORMAT, MANIFEST, Manifest, SUM, hex, is_legal};
 use crate::tar::{BLOCK, Header, padding};
 use crate::{CHUNK_BYTES, Progress};
 
+/// Takes a piece of a file: the file's name, and the bytes.
+pub(crate) type Take<'a> = dyn FnMut(&str, &[u8]) -> Result<(), Error> + 'a;
+/// Takes a piece of the file that is read, and is told how much of all has been read.
+type TakeContent<'a> = dyn FnMut(&[u8], u64) -> Result<(), Error> + 'a;
+
 /// A manifest is not longer.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
@@ -27,7 +32,7 @@ pub fn check(path: &Path, progress: &mut Progress<'_>) -> Result<Manifest, Error
 /// known at the end.
 pub(crate) fn read(
     path: &Path,
-    take: &mut dyn FnMut(&str, &[u8]) -> Result<(), Error>,
+    take: &mut Take<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
@@ -87,11 +92,7 @@ impl Archive<'_> {
         })
     }
 
-    fn content(
-        &mut self,
-        bytes: u64,
-        take: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn content(&mut self, bytes: u64, take: &mut TakeContent<'_>) -> Result<(), Error> {
         let (mut left, mut buffer) = (bytes, vec![0; CHUNK_BYTES]);
         if bytes == 0 {
             take(&[], self.done)?;
