@@ -17,9 +17,10 @@ use crate::error::{Damage, OpenError};
 use crate::frame::FrameFault;
 use crate::host::{Access, Host, HostFile};
 use crate::lock::DirectoryLock;
-use crate::recovery::{Scanner, Step, last_written};
+use crate::scanner::{Scanner, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
 use crate::segments::Segment;
+use crate::tail::last_written;
 
 /// How much of a checkpoint is checked at once.
 const WINDOW_BYTES: usize = 1 << 20;

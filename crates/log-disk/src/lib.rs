@@ -25,10 +25,12 @@ mod preparer;
 mod reader;
 mod recovery;
 mod references;
+mod scanner;
 mod segment;
 mod segments;
 mod shared;
 mod steps;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -3,8 +3,6 @@
 mod inventory;
 mod ready;
 mod replay;
-mod scanner;
-mod tail;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +22,6 @@ pub use replay::Replay;
 pub(crate) use replay::kind_and_flags;
 
 pub(crate) use inventory::Inventory;
-pub(crate) use scanner::{Scanner, Step};
-pub(crate) use tail::{Tail, examine, last_written};
 
 /// The smallest segment: room for a header and some records.
 const SEGMENT_BYTES_MIN: u32 = 4096;

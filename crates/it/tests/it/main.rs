@@ -1,5 +1,6 @@
 //! Socket tests: the real binary, in one test program.
 
+mod backup;
 mod both_roads;
 mod command_line;
 mod configuration;
@@ -16,6 +17,7 @@ mod pages;
 mod pairs;
 mod protection;
 mod queue_operations;
+mod repair;
 mod retained;
 mod sessions;
 mod shared_subscriptions;

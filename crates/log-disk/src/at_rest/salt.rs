@@ -7,7 +7,7 @@ use log_api::{FRAME_HEADER_BYTES, Position};
 
 use crate::frame::FrameHeader;
 use crate::host::HostFile;
-use crate::recovery::{Scanner, Step};
+use crate::scanner::{Scanner, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
 
 /// So many frames must be whole by a salt that was worked out: one always is.

@@ -12,8 +12,8 @@ use super::AtRest;
 use super::salt::salt_of;
 use crate::error::{Damage, OpenError};
 use crate::host::{Access, HostFile};
-use crate::recovery::last_written;
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_of, segment_path};
+use crate::tail::last_written;
 use walk::Walk;
 
 /// Something that is not as it was written.

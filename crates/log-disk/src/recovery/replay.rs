@@ -7,8 +7,6 @@ use log_api::{Position, RecordKind, Visit};
 
 use super::inventory::Found;
 use super::ready::End;
-use super::scanner::{Scanner, Step};
-use super::tail::{self, Tail};
 use super::{Directories, From, Inventory, Ready, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
@@ -17,7 +15,9 @@ use crate::frame::{FLAGS, FrameFault, FrameHeader};
 use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::lock::DirectoryLock;
 use crate::references::{Counts, change};
+use crate::scanner::{Scanner, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
+use crate::tail::{self, Tail};
 
 /// The records that were appended after the checkpoint.
 pub struct Replay {

@@ -8,8 +8,10 @@ use super::{Finding, Hole, Looked, Met, Opened, Survey, io_error};
 use crate::at_rest::find::{Place, next_frame};
 use crate::error::{Damage, OpenError};
 use crate::frame::{FrameFault, FrameHeader};
-use crate::recovery::{Scanner, Step, Tail, examine, kind_and_flags, last_written};
+use crate::recovery::kind_and_flags;
+use crate::scanner::{Scanner, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
+use crate::tail::{Tail, examine, last_written};
 
 /// No frame needs less.
 const FRAME_BYTES_MIN: u64 = 32;
