@@ -20,9 +20,9 @@ use log_api::{CheckpointParts, Position};
 
 use crate::checkpoint::{Checkpoint, CheckpointStore, Lying, NEWER_VERSION};
 use crate::error::{Damage, OpenError};
-use crate::host::{Host, SystemHost};
+use crate::host::{Access, Host, SystemHost};
 use crate::lock::DirectoryLock;
-use crate::recovery::Directories;
+use crate::recovery::{Directories, RESTORING};
 
 pub use mend::{Mended, NewCheckpoint};
 pub use survey::{Finding, Met, Survey};
@@ -63,6 +63,10 @@ impl AtRest {
         for path in [&directories.log, &directories.state] {
             let none = |source| OpenError::NoLog { path: directory.to_owned(), source };
             host.list(path).map_err(none)?;
+        }
+        let restoring = directory.join(RESTORING);
+        if host.open(&restoring, Access::Read).is_ok() {
+            return Err(OpenError::Unfinished { path: restoring });
         }
         let lock = DirectoryLock::acquire_if_there(&*host, directory)?;
         let store = CheckpointStore::new(Arc::clone(&host), directories.state.clone(), 0);

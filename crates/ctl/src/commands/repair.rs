@@ -79,11 +79,8 @@ fn text(report: &RepairReport) -> Vec<String> {
     losses(&report.lost, tense, &mut lines);
     lines.push(match &report.repaired {
         Some(repaired) => {
-            format!(
-                "repaired; {} original files are in {}",
-                repaired.files.len(),
-                repaired.originals
-            )
+            let files = counted(repaired.files.len() as u64, "original file");
+            format!("repaired; {files} in {}", repaired.originals)
         }
         None => "nothing has been changed; to repair it, add --yes".to_owned(),
     });

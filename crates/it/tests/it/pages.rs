@@ -137,6 +137,11 @@ fn the_guide_to_queues() {
 }
 
 #[test]
+fn backup_restore_repair() {
+    check("docs/backup.md");
+}
+
+#[test]
 fn the_patterns() {
     let folder = root().join("docs/patterns");
     let mut pages: Vec<String> = (std::fs::read_dir(folder).expect("the folder is there"))

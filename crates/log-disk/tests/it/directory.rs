@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use log_api::{AppendBatch, AppendError, Log, LogEvent, LogState, RecordKind, ShardSet};
+use log_disk::at_rest::AtRest;
 use log_disk::{Config, OpenError};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use tempfile::TempDir;
@@ -161,6 +162,8 @@ fn a_restore_that_was_not_finished_is_no_data_directory() {
     std::fs::write(&mark, b"").unwrap();
     let error = replay(config(directory.path())).map(|_| ()).unwrap_err();
     assert!(matches!(&error, OpenError::Unfinished { path } if *path == mark), "{error}");
+    let error = AtRest::open(directory.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, OpenError::Unfinished { .. }), "{error}");
     std::fs::remove_file(&mark).unwrap();
     start(config(directory.path())).shutdown();
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use log_api::{Log, Position, ReadError};
 use log_disk::OpenError;
 use log_disk::at_rest::{AtRest, Met, NewCheckpoint, Survey};
+use proptest::prelude::Rng as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::harness::{ME, bodies, config, directory, replay, segment, segments, start};
 
@@ -287,6 +289,12 @@ const SPOILS: &[Spoil] = &[
         2,
     ),
     (
+        "a file is cut short before and behind the checkpoint",
+        |d, _| change(&segment(d, 2), |bytes| bytes.truncate(98)),
+        2,
+        6,
+    ),
+    (
         "a segment before the checkpoint is missing",
         |d, _| {
             fs::remove_file(segment(d, 1)).unwrap();
@@ -421,4 +429,52 @@ fn places_of_lost_records_without_their_checkpoint_refuse_the_start() {
     assert!(seen.contains(&Seen::Lost));
     assert!(survey.findings.iter().any(|finding| finding.damage == damage));
     assert!(segments(directory.path()).len() >= 5);
+}
+
+/// Damage of any kind and any number, in any place: whatever a survey says, it ends, nothing altered is handed out, and a
+/// repair makes a log that starts.
+#[test]
+fn any_damage_ends_in_a_log_that_starts() {
+    let directory = directory();
+    let records = filled(directory.path());
+    let whole = files(directory.path());
+    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut below = |bound: usize| random.next_u32() as usize % bound;
+    for round in 0..60 {
+        let paths: Vec<&PathBuf> = whole.keys().collect();
+        let mut story = Vec::new();
+        for _ in 0..1 + below(3) {
+            let path = paths[below(paths.len())];
+            let mut bytes = fs::read(path).unwrap_or_default();
+            let at = below(bytes.len().max(1));
+            let to = (at + 1 + below(600)).min(bytes.len());
+            let how = below(6);
+            match how {
+                0 if at < bytes.len() => bytes[at] ^= 1 << (round % 8),
+                1 => bytes[at.min(to)..to].fill(0),
+                2 => bytes[at.min(to)..to].fill(0xA5),
+                3 => bytes.truncate(at),
+                4 if to < bytes.len() => bytes.copy_within(at..to, 0),
+                _ => {}
+            }
+            story.push((path.file_name().unwrap(), how, at, to));
+            if how == 5 {
+                let _ = fs::remove_file(path);
+            } else {
+                fs::write(path, bytes).unwrap();
+            }
+        }
+        let context = format!("round {round}: {story:?}");
+        let log = AtRest::open(directory.path()).unwrap();
+        let found =
+            log.survey(&mut |_| Ok(())).unwrap_or_else(|error| panic!("{context}: {error}"));
+        drop(log);
+        if found.is_whole() {
+            // A torn tail at most: a start deals with it.
+            start(config(directory.path())).shutdown();
+        } else {
+            mend_and_start(directory.path(), &records, &context);
+        }
+        put_back(directory.path(), &whole);
+    }
 }

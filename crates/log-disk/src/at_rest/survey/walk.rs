@@ -133,11 +133,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What lies there is behind the checkpoint from some point on: then the checkpoint says which record comes next.
+    /// What lies there is behind the checkpoint from some point on: then the checkpoint says which record comes next, if
+    /// nobody else does.
     fn look_behind(&mut self, at: Position) {
         if !self.is_behind && at >= self.from {
             self.is_behind = true;
-            self.expected = Some(self.from_index);
+            self.expected.get_or_insert(self.from_index);
         }
     }
 
@@ -150,7 +151,8 @@ impl<'a> Walk<'a> {
     ) -> Result<(), OpenError> {
         if let Some(expected) = self.expected.filter(|expected| header.index > *expected) {
             self.settle_before(at, expected, header.index);
-            if self.is_behind {
+            // The checkpoint knows what those before it said.
+            if self.is_behind && header.index > self.from_index {
                 self.tell(at, Met::Lost)?;
             }
         }
