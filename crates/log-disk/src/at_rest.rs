@@ -57,7 +57,11 @@ impl AtRest {
     /// # Errors
     /// When there is none, a broker uses it, it cannot be read, or a newer version wrote it.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let host: Arc<dyn Host> = Arc::new(SystemHost::default());
+        Self::open_on(directory, Arc::new(SystemHost::default()))
+    }
+
+    /// The same on another machine than this one.
+    pub(crate) fn open_on(directory: &Path, host: Arc<dyn Host>) -> Result<Self, OpenError> {
         let directories =
             Directories { log: directory.join("log"), state: directory.join("state") };
         for path in [&directories.log, &directories.state] {

@@ -76,6 +76,8 @@ pub(super) struct Looked {
     /// Where the last whole frame ends.
     pub(super) end: u64,
     pub(super) holes: Vec<Hole>,
+    /// Where frames begin that an earlier repair put in the place of lost records.
+    pub(super) filled: Vec<u64>,
     /// Behind the last whole frame there is something up to here.
     pub(super) spoiled_to: Option<u64>,
 }
@@ -103,7 +105,8 @@ impl Survey {
         let offset = u64::from(at.offset());
         self.segments.get(&at.segment()).is_some_and(|looked| {
             let is_lost = |hole: &Hole| (hole.start..hole.end).contains(&offset);
-            offset < looked.end && !looked.holes.iter().any(is_lost)
+            let is_there = offset < looked.end && !looked.filled.contains(&offset);
+            is_there && !looked.holes.iter().any(is_lost)
         })
     }
 }
@@ -261,6 +264,7 @@ impl AtRest {
             actual_bytes,
             end: u64::from(SEGMENT_HEADER_BYTES),
             holes: Vec::new(),
+            filled: Vec::new(),
             spoiled_to: None,
         };
         Ok(Some(Opened { file, looked }))

@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
         at: Position,
         header: &FrameHeader,
         body: &[u8],
-        looked: &Looked,
+        looked: &mut Looked,
     ) -> Result<(), OpenError> {
         if let Some(expected) = self.expected.filter(|expected| header.index > *expected) {
             self.settle_before(at, expected, header.index);
@@ -159,6 +159,7 @@ impl<'a> Walk<'a> {
         let lost = header.lost(body);
         self.expected = Some(header.index.saturating_add(lost.unwrap_or(1)));
         if lost.is_some() {
+            looked.filled.push(u64::from(at.offset()));
             if self.is_behind {
                 let what =
                     "records were lost here, and the checkpoint that a repair made is not there";
