@@ -7,6 +7,7 @@ mod configuration;
 mod crash;
 mod damage;
 mod dead_letters;
+mod disk_use;
 mod fleet;
 mod full_disk;
 mod listeners;
