@@ -183,3 +183,44 @@ fn a_full_disk_ends_a_backup_and_not_the_log() {
     writing.publish("t", b"it goes on", None);
     writing.stop();
 }
+
+/// Files that are nearly backups: each is refused, or is the same; none is unpacked in part.
+#[test]
+fn what_is_nearly_a_backup_is_refused() {
+    let (data, other) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(data.path());
+    let path = back_up(data.path(), &other.path().join("b.tar"));
+    let manifest = check(&path, &mut |_, _| {}).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let restored = other.path().join("restored");
+    let mut state = 1_u64;
+    let mut below = |bound: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for round in 0..300 {
+        let mut blocks: Vec<Vec<u8>> = whole.chunks(512).map(<[u8]>::to_vec).collect();
+        for _ in 0..1 + below(2) {
+            let (one, another) = (below(blocks.len()), below(blocks.len()));
+            match below(6) {
+                0 => blocks.swap(one, another),
+                1 => drop(blocks.remove(one)),
+                2 => blocks.insert(one, vec![0; 512]),
+                3 => blocks[one] = blocks[another].clone(),
+                4 => blocks[one][below(512)] = below(256) as u8,
+                _ => blocks.insert(one, blocks[another].clone()),
+            }
+        }
+        let bytes = blocks.concat();
+        fs::write(&path, &bytes).unwrap();
+        match check(&path, &mut |_, _| {}) {
+            Ok(read) => assert_eq!(read, manifest, "round {round}"),
+            Err(Error::NotWhole { .. }) => {
+                assert!(restore(&path, &restored, &mut |_, _| {}).is_err(), "round {round}");
+                assert!(!restored.exists(), "round {round}");
+            }
+            Err(error) => panic!("round {round}: {error}"),
+        }
+    }
+}
