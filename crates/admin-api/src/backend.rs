@@ -6,10 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::{
-    AlarmView, ApiError, ClientView, ConsumerView, DelayedView, MessageSpec, NodeMetrics, Page,
-    PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueuePatch,
-    QueueSpec, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult,
-    SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, BackupDownload, ClientView, ConsumerView, DelayedView, MessageSpec,
+    NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult,
+    QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult, RetainedView,
+    Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
 
 pub use streams::StreamBackend;
@@ -136,6 +136,11 @@ pub trait Backend: StreamBackend + Send + Sync + 'static {
         &self,
         messages: Vec<MessageSpec>,
     ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>>;
+
+    /// Begins a backup. All that was acknowledged before is in it.
+    ///
+    /// The error is [`ApiError::Conflict`] while another one is under way.
+    fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>>;
 
     /// All alarms that stand, in any order. Does not wait.
     fn alarms(&self) -> Vec<AlarmView>;

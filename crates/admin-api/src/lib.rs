@@ -3,6 +3,7 @@
 
 mod alarm;
 mod backend;
+mod backup;
 mod bounds;
 mod client;
 mod definition;
@@ -23,6 +24,7 @@ mod user;
 
 pub use alarm::AlarmView;
 pub use backend::{Backend, BoxFuture, Health, StreamBackend};
+pub use backup::{BackupDownload, ESTIMATED_BYTES, Pieces};
 pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
 pub use definition::{Patch, Properties, Spec};
 pub use delayed::DelayedView;

@@ -4,6 +4,7 @@
 mod access;
 mod admin_token;
 mod alarms;
+mod backup;
 mod clients;
 mod config;
 mod connections;

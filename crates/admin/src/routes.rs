@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
-    alarms, clients, delayed, health, login, metrics_page, openapi, publish, queue_operations,
-    queues, retained, start_page, stream_operations, streams, users,
+    alarms, backup, clients, delayed, health, login, metrics_page, openapi, publish,
+    queue_operations, queues, retained, start_page, stream_operations, streams, users,
 };
 
 /// All routes, behind the sign-in.
@@ -72,6 +72,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(stream_operations::forget))
         .routes(routes!(stream_operations::ledger))
         .routes(routes!(alarms::list))
+        .routes(routes!(backup::download))
         .routes(routes!(clients::list))
         .routes(routes!(clients::show, clients::delete))
         .routes(routes!(clients::subscriptions))

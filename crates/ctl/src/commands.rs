@@ -2,6 +2,7 @@
 
 mod alarms;
 mod assignment;
+mod backup;
 mod clients;
 mod define;
 mod delayed;
@@ -10,6 +11,7 @@ mod place;
 mod progress;
 mod publish;
 mod queue;
+mod repair;
 mod retained;
 mod stream;
 mod subscribe;
@@ -50,6 +52,12 @@ pub enum Commands {
     Top(top::TopArgs),
     /// Manage users
     Users(users::UsersArgs),
+    /// Write a backup
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
+    /// Show what is damaged in a data directory, and repair it
+    Repair(repair::RepairArgs),
 }
 
 impl Commands {
@@ -66,6 +74,9 @@ impl Commands {
             Self::Alarms(args) => alarms::run(args),
             Self::Top(args) => top::run(args),
             Self::Users(args) => users::run(args),
+            Self::Backup(args) => backup::run(args),
+            Self::Restore(args) => backup::restore(args),
+            Self::Repair(args) => repair::run(args),
         }
     }
 }

@@ -41,8 +41,22 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     if error.is::<Said>() {
         return ExitCode::from(FAILED);
     }
-    eprintln!("weir: {error:#}");
+    eprintln!("weir: {}", words(&error));
     ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
+}
+
+/// The whole chain of causes, but for those whose words the one before has already.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -55,6 +69,13 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let cause = anyhow::anyhow!("no space left");
+        let error = cause.context("cannot write: no space left").context("no backup");
+        assert_eq!(words(&error), "no backup: cannot write: no space left");
+    }
 
     #[test]
     fn each_end_has_its_exit_code() {

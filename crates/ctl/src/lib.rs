@@ -8,6 +8,7 @@ mod failure;
 mod message_json;
 mod output;
 mod password_args;
+mod progress;
 mod property_args;
 mod rest;
 mod rest_args;

@@ -1,18 +1,27 @@
 //! Requests to the broker's REST side, with errors that say what to do.
 
+use std::io::Read;
 use std::time::Duration;
 
-use admin_api::{ErrorBody, Page};
+use admin_api::{ESTIMATED_BYTES, ErrorBody, Page};
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::http::{Request, StatusCode};
+use ureq::http::{Request, Response, StatusCode};
 
 /// Things that are asked for at once.
 const PAGE: usize = 1_000;
 /// Bytes of an answer: the metrics of ten thousand queues have some ten million.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Something that comes as it is.
+pub struct Download {
+    /// About how many bytes it will have; 0 when that is not said.
+    pub estimated_bytes: u64,
+    /// Its bytes.
+    pub content: Box<dyn Read>,
+}
 
 /// A client of the REST side.
 pub struct Rest {
@@ -107,7 +116,30 @@ impl Rest {
         read(&self.request("DELETE", &format!("{path}?{}", query.join("&")), String::new())?)
     }
 
+    /// Takes a resource that is no JSON, as it comes.
+    pub fn download(&self, path: &str) -> Result<Download> {
+        let mut response = self.ask("GET", path, String::new())?;
+        if !response.status().is_success() {
+            let text = self.text_of(&mut response)?;
+            return Err(refusal(response.status(), &text));
+        }
+        let estimate = response.headers().get(ESTIMATED_BYTES);
+        let estimate = estimate.and_then(|value| value.to_str().ok()?.parse().ok());
+        let content = response.into_body().into_reader();
+        Ok(Download { estimated_bytes: estimate.unwrap_or_default(), content: Box::new(content) })
+    }
+
     fn request(&self, method: &str, path: &str, body: String) -> Result<String> {
+        let mut response = self.ask(method, path, body)?;
+        let text = self.text_of(&mut response)?;
+        if response.status().is_success() {
+            Ok(text)
+        } else {
+            Err(refusal(response.status(), &text))
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: String) -> Result<Response<ureq::Body>> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -115,14 +147,12 @@ impl Rest {
             .header("content-type", "application/json")
             .body(body)
             .with_context(|| format!("address '{}' makes no request", self.url))?;
-        let mut response = self.agent.run(request).map_err(|error| self.unreachable(&error))?;
+        self.agent.run(request).map_err(|error| self.unreachable(&error))
+    }
+
+    fn text_of(&self, response: &mut Response<ureq::Body>) -> Result<String> {
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        let text = body.read_to_string().map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() {
-            Ok(text)
-        } else {
-            Err(refusal(response.status(), &text))
-        }
+        body.read_to_string().map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {

@@ -1,7 +1,7 @@
 //! The flags of commands over REST: which broker, with which token.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -11,12 +11,15 @@ use crate::failure::Usage;
 use crate::output;
 use crate::rest::Rest;
 
+/// Where a broker serves HTTP unless it is told otherwise.
+const URL: &str = "http://127.0.0.1:18083";
+
 /// Which broker, with which token.
 #[derive(Clone, Debug, Args)]
 pub struct RestArgs {
-    /// The broker's HTTP address
-    #[arg(long, global = true, default_value = "http://127.0.0.1:18083", env = "WEIR_URL")]
-    url: String,
+    /// The broker's HTTP address [default: http://127.0.0.1:18083]
+    #[arg(long, global = true, env = "WEIR_URL")]
+    url: Option<String>,
     /// A token to sign in with [default: the one in <data-dir>/admin.token]
     #[arg(long, global = true, env = "WEIR_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -50,8 +53,18 @@ impl RestArgs {
         if self.json { output::json(value) } else { output::line(&words()) }
     }
 
+    /// Whether it is said which broker is meant, other than by its data directory.
+    pub const fn names_a_broker(&self) -> bool {
+        self.url.is_some() || self.token.is_some()
+    }
+
+    /// The broker's data directory on this machine.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     fn address(&self) -> Result<&str> {
-        let url = self.url.trim_end_matches('/');
+        let url = self.url.as_deref().unwrap_or(URL).trim_end_matches('/');
         if !url.starts_with("http://") {
             return Err(Usage(format!("--url {url}: this version speaks http:// only")).into());
         }

@@ -16,4 +16,5 @@ pub mod queue;
 pub mod record;
 pub mod recovery;
 pub mod retained;
+pub mod salvage;
 pub mod stream;

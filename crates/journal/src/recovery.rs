@@ -1,5 +1,6 @@
 //! The broker's state as the log tells it: a checkpoint, and the records after it.
 
+mod holes;
 mod retained;
 mod sessions;
 mod streams;
@@ -22,6 +23,7 @@ use crate::record::{
     decode_deleted,
 };
 use crate::retained::Entry;
+use holes::Holes;
 use retained::Retained;
 use sessions::Sessions;
 use streams::Streams;
@@ -66,6 +68,9 @@ pub struct Recovery {
     /// Behind the newest record.
     end: Position,
     released: Releases,
+    holes: Holes,
+    /// Messages for queues that are not known: deleted ones, or such whose definition is lost.
+    orphans: u64,
 }
 
 /// What a broker starts with.
@@ -98,6 +103,17 @@ pub struct Recovered {
     pub released: Vec<(u32, u32)>,
     /// Bodies that the log must hold: pairs of a segment and a count.
     pub held: Vec<(u32, i32)>,
+}
+
+/// What cannot be told because records are lost.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Doubts {
+    /// By queue, messages that may have been settled and are delivered again.
+    pub queues: BTreeMap<String, u64>,
+    /// By client id, the same of durable sessions.
+    pub sessions: BTreeMap<String, u64>,
+    /// Messages for queues that are not known: deleted ones, or such whose definition is lost.
+    pub orphans: u64,
 }
 
 /// How much a broker starts with.
@@ -185,7 +201,9 @@ impl Recovery {
                 self.streams.define(definition);
             }
             RecordKind::StreamChanged => {
-                self.streams.change(StreamRecord::decode(body)?, &mut self.released);
+                let record = StreamRecord::decode(body)?;
+                let sure = self.holes.sure(record.sink);
+                self.streams.change(record, sure, &mut self.released);
             }
             RecordKind::QueueDeleted => {
                 let sink = decode_deleted(body)?;
@@ -209,7 +227,14 @@ impl Recovery {
                 if let SessionEvent::Disconnected { at, .. } = &record.event {
                     self.newest = self.newest.max(*at);
                 }
-                if let SessionEvent::LeaseReceived(lease) = &record.event {
+                if let SessionEvent::Leased(lease) = &record.event
+                    && lease.offset >= self.holes.sure(lease.sink)
+                {
+                    return Ok(());
+                }
+                if let SessionEvent::LeaseReceived(lease) = &record.event
+                    && lease.offset < self.holes.sure(lease.sink)
+                {
                     self.received(record.number, lease);
                 }
                 self.sessions.apply(record, &mut self.released);
@@ -231,19 +256,51 @@ impl Recovery {
         }
     }
 
+    /// What cannot be told because records are lost. Nothing when none are.
+    #[must_use]
+    pub fn doubts(&self) -> Doubts {
+        if !self.holes.are_there() {
+            return Doubts::default();
+        }
+        let of_queue = |(sink, queue): (&SinkId, &RecoveredQueue)| {
+            let sure = self.holes.sure(*sink);
+            let unsure = queue.engine.stored().filter(|(offset, _)| *offset >= sure).count() as u64;
+            (unsure > 0).then(|| (queue.definition.name.clone(), unsure))
+        };
+        let queues = self.queues.iter().filter_map(of_queue).collect();
+        Doubts { queues, sessions: self.sessions.doubts(), orphans: self.orphans }
+    }
+
+    /// Records are lost between those that have been replayed and those that come.
+    ///
+    /// What a message is called in a queue or an inbox follows from how many came before it. So from here on nothing is
+    /// believed that is said of messages which are not known yet: they are delivered again rather than taken for others.
+    pub fn lost(&mut self) {
+        let queues = self.queues.iter().map(|(sink, queue)| (*sink, queue.engine.next_offset()));
+        self.holes.add(queues.chain(self.streams.ends()));
+        self.sessions.lost();
+    }
+
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         let more = record.more()?;
         if let Some(Moved { from, offset, how: None }) = more.as_ref().and_then(|more| more.moved) {
-            self.relocated(from, offset, position);
+            match offset < self.holes.sure(from) {
+                true => self.relocated(from, offset, position),
+                false => self.released.add(position),
+            }
             return Ok(());
         }
         for sink in record.sinks() {
             let message = record.new_message(position, sink, more.as_ref());
             let is_kept = match self.queues.get_mut(&sink) {
                 Some(queue) => queue.engine.replay_enqueue(&message).is_some(),
-                None => self.streams.append(sink, &message),
+                None => {
+                    let is_known = self.streams.append(sink, &message);
+                    self.orphans += u64::from(!is_known);
+                    is_known
+                }
             };
             if !is_kept {
                 self.released.add(position);
@@ -278,6 +335,9 @@ impl Recovery {
 
     /// A message has left a queue for another.
     fn moved(&mut self, moved: Moved) {
+        if moved.offset >= self.holes.sure(moved.from) {
+            return;
+        }
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
         let Some(how) = moved.how else { return };
         let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
@@ -292,19 +352,20 @@ impl Recovery {
     }
 
     fn settle(&mut self, record: &SettleRecord) {
+        let sure = self.holes.sure(record.sink);
         let Some(queue) = self.queues.get_mut(&record.sink) else { return };
-        if let Some(to) = record.rewound {
+        if let Some(to) = record.rewound.filter(|to| *to < sure) {
             queue.engine.replay_rewound(to);
         }
         for (left, ranges) in &record.left {
-            for offset in ranges.iter().cloned().flatten() {
+            for offset in ranges.iter().flat_map(|range| range.start..range.end.min(sure.0)) {
                 if let Some(at) = left.replay(Offset(offset), &mut queue.engine) {
                     self.released.add(Position::from_u64(at.0));
                 }
             }
         }
-        queue.engine.replay_dispatched(record.dispatched_to);
-        for (offset, attempts) in &record.attempts {
+        queue.engine.replay_dispatched(record.dispatched_to.min(sure));
+        for (offset, attempts) in record.attempts.iter().filter(|(offset, _)| *offset < sure) {
             queue.engine.replay_attempts(*offset, *attempts);
         }
     }

@@ -4,6 +4,6 @@ mod file;
 mod maker;
 mod store;
 
-pub(crate) use file::Checkpoint;
+pub(crate) use file::{Checkpoint, NEWER_VERSION};
 pub(crate) use maker::{Maker, MakerCommand, Standing};
-pub(crate) use store::CheckpointStore;
+pub(crate) use store::{CheckpointStore, Lying};

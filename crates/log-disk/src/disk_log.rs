@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log_api::{
     AppendBatch, CheckpointPart, EventSink, Log, LogState, LogStats, Position, SegmentUse, ShardId,
 };
@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::checkpoint::{Maker, MakerCommand};
 use crate::command::Command;
 use crate::config::Config;
+use crate::image::{Image, ImageError};
 use crate::lock::DirectoryLock;
 use crate::preparer::{Preparer, PreparerThread, Workshop};
 use crate::reader::{Reader, ReaderCommand, Wanted, refuse_reads};
@@ -147,6 +148,7 @@ fn share(
         references: Mutex::new(references),
         state: Mutex::default(),
         checkpoint: Mutex::new(checkpoint),
+        pins: Arc::default(),
         dead_bytes: AtomicU64::new(0),
         backlog_bytes: AtomicU64::new(0),
         writer_ended: AtomicBool::new(false),
@@ -156,6 +158,19 @@ fn share(
 }
 
 impl DiskLog {
+    /// What has been committed by now, for a backup: a checkpoint and the records after it. What it needs is not trimmed
+    /// while it is there. The log goes on meanwhile.
+    ///
+    /// Waits for the thread that makes checkpoints.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be opened, or the log has been shut down.
+    pub fn image(&self) -> Result<Image, ImageError> {
+        let (reply, answer) = bounded(1);
+        let _ = self.maker.send(MakerCommand::Image(reply));
+        answer.recv().unwrap_or(Err(ImageError::ShutDown))
+    }
+
     fn ask(&self, command: ReaderCommand) {
         let _ = self.reader.send(command);
         if self.shared.reader_ended.load(Ordering::SeqCst) {

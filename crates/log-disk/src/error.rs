@@ -31,6 +31,20 @@ pub enum OpenError {
         /// The system's words.
         source: io::Error,
     },
+    /// There is no log to look at.
+    #[error("{} is no data directory: {source}; name one with --data-dir", path.display())]
+    NoLog {
+        /// The directory.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A restore into the data directory has not ended.
+    #[error("a restore into this directory was not finished: {} is there; remove what it left and restore again", path.display())]
+    Unfinished {
+        /// What it left.
+        path: PathBuf,
+    },
     /// Another process uses the data directory.
     #[error("the data directory is in use: {} is locked; stop the other process, or name another directory", path.display())]
     Locked {

@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use log_api::{FRAME_HEADER_BYTES, HEAD_MARK_BYTES, Position, frame_bytes};
+use log_api::{FRAME_HEADER_BYTES, HEAD_MARK_BYTES, Position, RecordKind, frame_bytes};
 
 /// The flag of a frame whose body is in two.
 const IN_TWO: u8 = 0b1;
 
+/// The flag of a frame that stands where records were lost.
+const LOST: u8 = 0b10;
+
 /// All flags that are known.
-pub(crate) const FLAGS: u8 = IN_TWO;
+pub(crate) const FLAGS: u8 = IN_TWO | LOST;
 
 /// The fields of a frame's header.
 ///
@@ -31,6 +34,9 @@ pub(crate) const FLAGS: u8 = IN_TWO;
 /// ```
 /// `body bytes` counts these 8 bytes too. The head's checksum begins like the frame's, and covers the header's fields from
 /// `kind` on, `head bytes` and the head.
+///
+/// A frame that stands where records were lost (flag 1) was written by a repair in their place. Its body begins with how many
+/// they were, u32, and is zero otherwise; its index is that of the first, and its kind says nothing. It is nobody's to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FrameHeader {
     pub(crate) body_bytes: u32,
@@ -154,6 +160,38 @@ impl FrameHeader {
         frame_bytes(self.body_bytes as usize) as u64
     }
 
+    /// What stands in the place of so many lost records, from that index on, as a frame of that length.
+    pub(crate) fn of_lost(
+        index: u64,
+        records: u32,
+        batch_start: u32,
+        frame_bytes: u32,
+    ) -> (Self, Vec<u8>) {
+        let header = Self {
+            body_bytes: frame_bytes - FRAME_HEADER_BYTES as u32,
+            kind: RecordKind::Attempt.number(),
+            flags: LOST,
+            partition: 0,
+            references: 0,
+            batch_start,
+            index,
+        };
+        let mut frame = vec![0; frame_bytes as usize];
+        frame[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + 4].copy_from_slice(&records.to_le_bytes());
+        (header, frame)
+    }
+
+    /// How many lost records it stands for, if it does; `body` is the frame's.
+    pub(crate) fn lost(&self, body: &[u8]) -> Option<u64> {
+        let records = body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        self.is_lost().then_some(u64::from(records))
+    }
+
+    /// Whether it stands in the place of lost records.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.flags & LOST != 0
+    }
+
     /// Whether the body's head can be read without its rest.
     pub(crate) const fn is_in_two(&self) -> bool {
         self.flags & IN_TWO != 0
@@ -171,6 +209,12 @@ impl FrameHeader {
         let head_bytes = u32::from_le_bytes(*head_bytes.ok_or(FrameFault::TooLong)?);
         let head = BODY_IN_TWO..BODY_IN_TWO.saturating_add(head_bytes as usize);
         if head.end > self.body().end { Err(FrameFault::Checksum) } else { Ok(head) }
+    }
+
+    /// The checksum that the frame would have with that salt, there.
+    pub(crate) fn checksum_of(salt: u32, at: Position, frame: &[u8]) -> Option<u32> {
+        let fields = Self::parse(frame.first_chunk()?).ok()?;
+        Some(checksum(salt, at, fields.body_bytes, frame.get(8..)?))
     }
 
     /// Checks the frame at the beginning of `bytes`, which must hold all that can belong to it.
@@ -310,6 +354,23 @@ mod tests {
             let checked = FrameHeader::check_head(salt, at, &bytes);
             assert_eq!(checked, Err(FrameFault::Checksum));
         }
+    }
+
+    #[test]
+    fn what_stands_for_lost_records_says_how_many_and_fits_any_place() {
+        for frame_bytes in [32, 40, 4096] {
+            let (header, mut frame) = FrameHeader::of_lost(17, 3, 64, frame_bytes);
+            header.seal(99, AT, &mut frame);
+            assert_eq!(FrameHeader::check(99, AT, &frame), Ok(header));
+            assert_eq!(header.frame_bytes(), u64::from(frame_bytes));
+            assert_eq!(header.lost(&frame[header.body()]), Some(3));
+        }
+        let (header, bytes) = frame(b"abc");
+        assert_eq!(header.lost(&bytes[header.body()]), None);
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let (header, mut frame) = FrameHeader::of_lost(17, 3, 64, 32);
+        header.seal(99, AT, &mut frame);
+        assert_eq!(hex(&frame[8..]), "050200000000000040000000110000000000000003000000");
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! <data_dir>/log/00000001.wlog …         segments, in sequence; holes where dead ones were trimmed
 //! <data_dir>/log/reserve                 room for settlements on a full disk
 //! <data_dir>/state/checkpoint-<id>       the last two
+//! <data_dir>/restoring                   while a restore puts files there: nothing starts from that
 //! ```
 //! Threads: `log` writes groups and syncs them, `log-prepare` makes the next segment, `log-read` reads bodies,
 //! `log-checkpoint` writes checkpoints and trims.
 
+pub mod at_rest;
 mod checkpoint;
 mod command;
 mod config;
@@ -17,15 +19,18 @@ mod disk_log;
 mod error;
 mod frame;
 pub mod host;
+mod image;
 mod lock;
 mod preparer;
 mod reader;
 mod recovery;
 mod references;
+mod scanner;
 mod segment;
 mod segments;
 mod shared;
 mod steps;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -33,5 +38,6 @@ mod writer;
 pub use config::{Config, SyncMode};
 pub use disk_log::DiskLog;
 pub use error::{Damage, OpenError};
-pub use recovery::{Opened, Ready, Replay, open, open_on};
+pub use image::{Image, ImageError, ImageFile};
+pub use recovery::{Opened, RESTORING, Ready, Replay, open, open_on};
 pub use steps::{LogSteps, Worker};

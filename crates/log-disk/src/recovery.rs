@@ -3,8 +3,6 @@
 mod inventory;
 mod ready;
 mod replay;
-mod scanner;
-mod tail;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,17 +13,21 @@ use log_api::{CheckpointParts, Position, SHARDS_MAX};
 use crate::checkpoint::{Checkpoint, CheckpointStore, Standing};
 use crate::config::Config;
 use crate::error::{Damage, OpenError};
-use crate::host::{Host, SystemHost};
+use crate::host::{Access, Host, SystemHost};
 use crate::lock::DirectoryLock;
 use crate::segment::{SEGMENT_HEADER_BYTES, segment_path};
 
 pub use ready::Ready;
 pub use replay::Replay;
+pub(crate) use replay::kind_and_flags;
 
 pub(crate) use inventory::Inventory;
 
 /// The smallest segment: room for a header and some records.
 const SEGMENT_BYTES_MIN: u32 = 4096;
+
+/// A file of this name lies in a data directory for as long as a restore puts files there.
+pub const RESTORING: &str = "restoring";
 
 /// Where the log's files lie.
 #[derive(Clone, Debug)]
@@ -64,6 +66,10 @@ pub fn open_on(config: Config, host: Arc<dyn Host>) -> Result<Opened, OpenError>
         host.make_directory(path).map_err(unusable)?;
     }
     let lock = DirectoryLock::acquire(&*host, &config.directory)?;
+    let restoring = config.directory.join(RESTORING);
+    if host.open(&restoring, Access::Read).is_ok() {
+        return Err(OpenError::Unfinished { path: restoring });
+    }
     let store =
         CheckpointStore::new(Arc::clone(&host), directories.state.clone(), config.reserve_bytes);
     let (checkpoint, newest_id) = store.load_newest()?;
@@ -130,7 +136,8 @@ pub(crate) struct From {
 }
 
 impl From {
-    const BEGINNING: Self = Self { position: Position::new(1, SEGMENT_HEADER_BYTES), index: 0 };
+    pub(crate) const BEGINNING: Self =
+        Self { position: Position::new(1, SEGMENT_HEADER_BYTES), index: 0 };
 }
 
 fn missing(directory: &Path, segment: u32, why: &str) -> OpenError {

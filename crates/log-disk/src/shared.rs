@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use log_api::{EventSink, LogEvent, LogState, LogStats, Position, SegmentUse, ShardId, ShardSet};
 use parking_lot::Mutex;
 
+use crate::image::Pins;
 use crate::references::References;
 use crate::segments::{Segment, Segments};
 
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) references: Mutex<References>,
     pub(crate) state: Mutex<LogState>,
     pub(crate) checkpoint: Mutex<Option<Position>>,
+    /// Segments that a backup has still to read: they stay, even when nobody else needs them.
+    pub(crate) pins: Arc<Pins>,
     /// So many bytes of dead segments are worth a checkpoint, which lets them go.
     pub(crate) checkpoint_every_bytes: u64,
     /// Bytes of segments that died since a checkpoint was asked for.

@@ -3,3 +3,4 @@
 mod faults;
 mod faulty;
 mod power_cuts;
+mod repairs;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use admin_api::{
-    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BoxFuture, ClientView,
-    ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page, PageRequest,
-    PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueueMetrics,
-    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
-    RetainedView, Seek, SeekResult, StreamProperties, SubscriptionView, SubscriptionsWanted,
-    Timestamp,
+    AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BackupDownload, BoxFuture,
+    ClientView, ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page,
+    PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView,
+    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
+    RedriveResult, RetainedView, Seek, SeekResult, StreamProperties, SubscriptionView,
+    SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, Counts, Handle, NewQueue, NodeState, QueueChange, QueueDefinition,
@@ -18,6 +18,7 @@ use broker::{
 use log_api::LogState;
 
 use crate::answer::answer;
+use crate::backup::Backups;
 use crate::binding::rebound;
 use crate::errors::of_control;
 use crate::operator;
@@ -34,6 +35,7 @@ pub(crate) struct BrokerBackend {
     pub(crate) defaults: QueueProperties,
     pub(crate) stream_defaults: StreamProperties,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) backups: Backups,
 }
 
 fn stats(state: Option<&QueueState>) -> QueueStats {
@@ -248,6 +250,10 @@ impl Backend for BrokerBackend {
         messages: Vec<MessageSpec>,
     ) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
         Box::pin(operator::publish(&self.handle, messages))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
+        Box::pin(self.backups.begin())
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod backend;
+mod backup;
 mod binding;
 mod errors;
 mod greeting;

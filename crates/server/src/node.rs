@@ -19,6 +19,7 @@ use settings::{AnonymousAccess, Settings};
 use stdx::UnixMillis;
 
 use crate::backend::BrokerBackend;
+use crate::backup::Backups;
 use crate::{access, greeting, mapping};
 
 /// A running node.
@@ -50,7 +51,9 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     ready.hold(&recovered.held);
     let RecoveredCounts { queues, waiting, streams, kept, sessions, retained } = recovered.counts();
     let post = Post::new(config.shards);
-    let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
+    let disk_log = ready.start(Arc::new(post.clone()));
+    let backups = Backups::new(Arc::clone(&disk_log), settings.data_dir.clone(), version);
+    let log: Arc<dyn Log> = disk_log;
     let shards = config.shards;
     let Broker { handle, shards: built, memory } =
         broker::open(config, post.clone(), Arc::clone(&log), recovered, seed()?, unix_now());
@@ -74,6 +77,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         defaults: crate::queue_properties::defaults(settings),
         stream_defaults: crate::stream_properties::defaults(settings),
         draining: Arc::clone(&draining),
+        backups,
     };
     let admin = if settings.http.enabled {
         let config = admin::Config::new(settings.http.bind, version);

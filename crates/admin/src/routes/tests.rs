@@ -4,8 +4,8 @@ mod no_streams;
 use std::net::SocketAddr;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
-    MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
+    AlarmView, ApiError, Backend, BackupDownload, BoxFuture, ClientView, ConsumerView, DelayedView,
+    Health, MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
     PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult,
     RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
@@ -129,6 +129,10 @@ impl Backend for Numbers {
     }
 
     fn publish(&self, _: Vec<MessageSpec>) -> BoxFuture<'_, Result<Vec<PublishOutcome>, ApiError>> {
+        refused()
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
         refused()
     }
 

@@ -2,16 +2,18 @@
 
 mod streams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use admin_api::{
-    AlarmView, ApiError, Backend, BoxFuture, ClientView, ConsumerView, DelayedView, Health,
-    MessageBody, MessageProperties, MessageSpec, MessageState, NodeMetrics, Page, PageRequest,
-    PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueEnd, QueueMessageView, QueueMetrics,
-    QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody, RedriveResult,
-    RetainedView, Seek, SeekResult, StreamView, SubscriptionView, SubscriptionsWanted, Timestamp,
+    AlarmView, ApiError, Backend, BackupDownload, BoxFuture, ClientView, ConsumerView, DelayedView,
+    Health, MessageBody, MessageProperties, MessageSpec, MessageState, NodeMetrics, Page,
+    PageRequest, PeekRequest, Pieces, PublishOutcome, PurgeBody, PurgeResult, QueueEnd,
+    QueueMessageView, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
+    RedriveBody, RedriveResult, RetainedView, Seek, SeekResult, StreamView, SubscriptionView,
+    SubscriptionsWanted, Timestamp,
 };
 
 const SUPPORTED: &[&str] =
@@ -28,11 +30,21 @@ pub struct FakeBackend {
     pub clients: Mutex<Vec<ClientView>>,
     pub subscriptions: Mutex<Vec<SubscriptionView>>,
     pub published: Mutex<Vec<MessageSpec>>,
+    pub backup: Mutex<VecDeque<Result<Vec<u8>, String>>>,
     pub health: Mutex<Health>,
     /// Set when every request shall be refused for a while.
     pub overloaded: Mutex<bool>,
     /// Set when the metrics shall never come.
     pub stuck: Mutex<bool>,
+}
+
+/// A backup that has been written before.
+struct FakePieces(VecDeque<Result<Vec<u8>, String>>);
+
+impl Pieces for FakePieces {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, String>>> {
+        Poll::Ready(self.0.pop_front())
+    }
 }
 
 fn answer<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
@@ -292,6 +304,16 @@ impl Backend for FakeBackend {
         let outcomes = messages.iter().map(outcome).collect();
         self.published.lock().expect("not poisoned").extend(messages);
         answer(Ok(outcomes))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
+        let pieces = std::mem::take(&mut *self.backup.lock().expect("not poisoned"));
+        answer(match pieces.is_empty() {
+            true => Err(ApiError::Conflict { message: "a backup is under way".to_owned() }),
+            false => {
+                Ok(BackupDownload { estimated_bytes: 77, pieces: Box::new(FakePieces(pieces)) })
+            }
+        })
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

@@ -1,6 +1,7 @@
 //! The HTTP server against a backend that keeps queues in a map: routes, sign-in, paging, errors.
 
 mod alarms;
+mod backup;
 mod client;
 mod fake_backend;
 mod limits;

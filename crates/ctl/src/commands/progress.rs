@@ -1,6 +1,6 @@
 //! A request that may take long: on a terminal a bar shows how far it is.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::define::{Resource, path};
+use crate::progress::draw;
 use crate::rest_args::RestArgs;
 
 /// How long a request may take before a bar shows, and how often that is drawn.
@@ -52,11 +53,6 @@ pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
         draw("");
     }
     outcome
-}
-
-fn draw(text: &str) {
-    let mut out = io::stderr().lock();
-    let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());
 }
 
 /// How much of what was there has been dealt with.

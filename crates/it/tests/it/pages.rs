@@ -150,6 +150,11 @@ fn the_page_about_streams() {
 }
 
 #[test]
+fn backup_restore_repair() {
+    check("docs/backup.md");
+}
+
+#[test]
 fn the_patterns() {
     let folder = root().join("docs/patterns");
     let mut pages: Vec<String> = (std::fs::read_dir(folder).expect("the folder is there"))

@@ -24,6 +24,8 @@ use crate::record::{
 #[derive(Default)]
 pub(super) struct Sessions {
     next: u64,
+    /// Whether records are lost: of sessions that come later no number in their inboxes is sure.
+    has_holes: bool,
     sessions: BTreeMap<SessionNumber, Session>,
     /// Those that have ended since the checkpoint, and whether what comes for them later is for others: older brokers had that
     /// stored anew.
@@ -43,6 +45,8 @@ struct Session {
     /// With whether deliveries bear metadata.
     subscriptions: BTreeMap<Box<str>, (SubscriptionRecord, bool)>,
     inbox: Inbox,
+    /// Numbers below are those that records speak of; `None` when nothing is lost.
+    sure: Option<u64>,
     incoming_qos2: BTreeSet<PacketId>,
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
@@ -88,7 +92,29 @@ impl Sessions {
     fn of(&mut self, number: SessionNumber) -> &mut Session {
         // Even one that never comes to be has its number for itself: there are messages in the log that name it.
         self.next = self.next.max(number.count() + 1);
-        self.sessions.entry(number).or_default()
+        let sure = self.has_holes.then_some(0);
+        self.sessions.entry(number).or_insert_with(|| Session { sure, ..Session::default() })
+    }
+
+    /// By client id, messages that may have left.
+    pub(super) fn doubts(&self) -> BTreeMap<String, u64> {
+        let begun = self.sessions.values().filter(|session| session.has_begun);
+        let of_session = |session: &Session| {
+            let sure = session.sure?;
+            let unsure = session.inbox.stored().filter(|gone| gone.sequence >= sure).count() as u64;
+            (unsure > 0).then(|| (session.client_id.to_string(), unsure))
+        };
+        begun.filter_map(of_session).collect()
+    }
+
+    /// Records are lost between those that were applied and those that come.
+    pub(super) fn lost(&mut self) {
+        self.has_holes = true;
+        for session in self.sessions.values_mut() {
+            session.sure.get_or_insert(session.inbox.end());
+            // One may have been released. A message that comes again is better than one that is taken for it.
+            session.incoming_qos2.clear();
+        }
     }
 
     /// Whom a session reads a stream for, if that is one reader only.
@@ -135,7 +161,7 @@ impl Sessions {
     /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
     /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
-        let Self { next, sessions, ended, numbered } = self;
+        let Self { next, sessions, ended, numbered, .. } = self;
         // In the order of shards, as long as there are so many.
         let has_ended = |number: SessionNumber| {
             let shards = u16::try_from(numbered.len()).unwrap_or(u16::MAX);
@@ -179,6 +205,7 @@ impl Session {
             expiry_interval: image.expiry_interval,
             subscriptions: image.subscriptions.into_iter().map(subscription).collect(),
             inbox: Inbox::from_image(&image.inbox),
+            sure: None,
             incoming_qos2: image.incoming_qos2.into_iter().collect(),
             will: image.will,
             disconnected_at: image.disconnected_at,
@@ -234,7 +261,8 @@ impl Session {
             }
             SessionEvent::Retained(page) => self.retained(page),
             SessionEvent::Inbox { left, received, sent_to } => {
-                let (oldest, end) = (self.inbox.oldest(), self.inbox.end());
+                let sure = self.sure.unwrap_or(u64::MAX);
+                let (oldest, end) = (self.inbox.oldest(), self.inbox.end().min(sure));
                 let held = |range: Range<u64>| range.start.max(oldest)..range.end.min(end);
                 let left = left.into_iter().flat_map(held);
                 let left = left.filter_map(|n| self.inbox.replay_left(n));
@@ -242,7 +270,7 @@ impl Session {
                 let received = received.into_iter().flat_map(held);
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
                 received.for_each(|gone| released.add_gone(gone));
-                self.inbox.replay_sent_to(sent_to);
+                self.inbox.replay_sent_to(sent_to.min(sure));
             }
             SessionEvent::ReadsFor { address, group: None } => drop(self.groups.remove(&address)),
             SessionEvent::ReadsFor { address, group: Some(group) } => {

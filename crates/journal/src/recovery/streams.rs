@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use log_api::Position;
 use mqtt_router::SinkId;
 use queue_engine::NewMessage;
-use stream_engine::{Departure, Offset, ReaderName, StoredAt, Stream};
+use stream_engine::{Departure, Offset, Progress, ReaderName, StoredAt, Stream};
 
 use super::Releases;
 use crate::checkpoint::StoredStream;
@@ -74,16 +74,23 @@ impl Streams {
         self.streams.get_mut(&sink)?.engine.relocate(offset, to)
     }
 
-    /// Messages have left, readers have come on.
-    pub(super) fn change(&mut self, record: StreamRecord, released: &mut Releases) {
+    /// The offsets that streams give next.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (SinkId, Offset)> {
+        self.streams.iter().map(|(sink, stream)| (*sink, stream.engine.next_offset()))
+    }
+
+    /// Messages have left, readers have come on. Offsets are those that the stream gave as far as they are below `sure`.
+    pub(super) fn change(&mut self, record: StreamRecord, sure: Offset, released: &mut Releases) {
         let Some(stream) = self.streams.get_mut(&record.sink) else { return };
         for (how, ranges) in record.left {
-            for offset in ranges.into_iter().flatten() {
-                stream.remove(Offset(offset), how, released);
+            for offset in ranges.into_iter().flatten().map(Offset).filter(|at| *at < sure) {
+                stream.remove(offset, how, released);
             }
         }
         record.forgotten.iter().for_each(|reader| stream.engine.replay_forgotten(reader));
         for (reader, progress) in record.positions {
+            // A message is read again rather than not at all.
+            let progress = Progress { position: progress.position.min(sure), ..progress };
             if let Some(received) = self.received.get_mut(&(record.sink, reader.clone())) {
                 let before = stream.engine.reader(&reader).map(|state| state.progress.position);
                 let goes_back = before.is_some_and(|before| progress.position < before);

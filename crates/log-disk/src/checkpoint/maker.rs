@@ -9,6 +9,7 @@ use super::file::Checkpoint;
 use super::store::CheckpointStore;
 use crate::command::Command;
 use crate::host::Host;
+use crate::image::{Image, ImageError, Sources};
 use crate::reader::ReaderCommand;
 use crate::references::{Counts, change};
 use crate::segments::Segment;
@@ -34,6 +35,8 @@ impl Standing {
 pub(crate) enum MakerCommand {
     /// A checkpoint begins; the shards' parts follow.
     Begin { id: u64, position: Position, next_index: u64 },
+    /// Say what has been committed by now, for a backup.
+    Image(Sender<Result<Image, ImageError>>),
     /// A shard's answer.
     Part { shard: ShardId, id: u64, part: CheckpointPart },
     /// Finish what all shards have answered, and end.
@@ -91,6 +94,10 @@ impl Maker {
                 self.making = Some(Making { id, position, next_index, parts });
             }
             MakerCommand::Part { shard, id, part } => self.part(shard, id, part),
+            MakerCommand::Image(reply) => {
+                // Who asked may be gone.
+                let _ = reply.send(self.image());
+            }
             MakerCommand::Stop => return false,
         }
         true
@@ -144,10 +151,23 @@ impl Maker {
 
     fn trim(&self, older: &Standing) {
         for segment in self.shared.segments.before(older.position.segment()) {
-            if older.can_spare(segment.number) {
+            if older.can_spare(segment.number) && !self.shared.pins.has(segment.number) {
                 self.remove(&segment);
             }
         }
+    }
+
+    /// What has been committed by now. Nothing is trimmed meanwhile, for that is done on this thread.
+    fn image(&self) -> Result<Image, ImageError> {
+        let newest = self.standing.as_ref();
+        let checkpoint = newest.map(|standing| self.store.path(standing.id));
+        // Whoever heard of a commit heard it after its segment began to be written and its end was moved.
+        let writing = self.shared.references.lock().writing();
+        let mut segments = self.shared.segments.before(writing);
+        segments.extend(self.shared.segments.get(writing));
+        segments.retain(|segment| newest.is_none_or(|newest| !newest.can_spare(segment.number)));
+        let sources = Sources { host: &self.host, checkpoint: checkpoint.as_deref() };
+        Image::new(sources, segments, &self.shared.pins)
     }
 
     fn remove(&self, segment: &Segment) {
@@ -169,6 +189,7 @@ impl Maker {
         before
             .iter()
             .filter(|segment| newest.can_spare(segment.number))
+            .filter(|segment| !self.shared.pins.has(segment.number))
             .map(|segment| segment.file_bytes)
             .sum()
     }

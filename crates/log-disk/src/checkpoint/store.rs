@@ -15,6 +15,14 @@ pub(crate) struct CheckpointStore {
     reserve_bytes: u32,
 }
 
+/// A checkpoint's file as it lies there.
+pub(crate) struct Lying {
+    pub(crate) path: PathBuf,
+    pub(crate) id: u64,
+    /// What is in it, or why it is none.
+    pub(crate) content: Result<Checkpoint, NotWhole>,
+}
+
 impl CheckpointStore {
     pub(crate) fn new(host: Arc<dyn Host>, directory: PathBuf, reserve_bytes: u32) -> Self {
         Self { host, directory, reserve_bytes }
@@ -51,6 +59,20 @@ impl CheckpointStore {
         Ok((None, newest_id))
     }
 
+    /// What each checkpoint is, or why it is none, oldest first. Changes nothing.
+    pub(crate) fn look(&self) -> Result<Vec<Lying>, OpenError> {
+        let mut found = Vec::new();
+        for (id, path) in self.find(|_| Ok(()))? {
+            let bytes = self.read(&path).map_err(|source| OpenError::Io {
+                action: "read",
+                path: path.clone(),
+                source,
+            })?;
+            found.push(Lying { path, id, content: Checkpoint::decode(&bytes) });
+        }
+        Ok(found)
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = self.host.open(path, Access::Read)?;
         let bytes = usize::try_from(file.len()?).map_err(io::Error::other)?;
@@ -59,6 +81,15 @@ impl CheckpointStore {
 
     /// The numbers of all checkpoints, in order. What was left unfinished is removed.
     fn list(&self) -> Result<Vec<u64>, OpenError> {
+        let found = self.find(|unfinished| self.host.remove(unfinished))?;
+        Ok(found.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// All checkpoints, in order; what was left unfinished goes elsewhere.
+    fn find(
+        &self,
+        unfinished: impl Fn(&Path) -> io::Result<()>,
+    ) -> Result<Vec<(u64, PathBuf)>, OpenError> {
         let failed = |action| {
             move |path: &Path, source| OpenError::Io { action, path: path.to_owned(), source }
         };
@@ -66,18 +97,18 @@ impl CheckpointStore {
             .host
             .list(&self.directory)
             .map_err(|source| failed("list")(&self.directory, source))?;
-        let mut ids = Vec::new();
+        let mut found = Vec::new();
         for path in paths {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some(name) = name.strip_prefix("checkpoint-") else { continue };
             if name.ends_with(".tmp") {
-                self.host.remove(&path).map_err(|source| failed("remove")(&path, source))?;
+                unfinished(&path).map_err(|source| failed("remove")(&path, source))?;
             } else if let Ok(id) = u64::from_str_radix(name, 16) {
-                ids.push(id);
+                found.push((id, path));
             }
         }
-        ids.sort_unstable();
-        Ok(ids)
+        found.sort_unstable();
+        Ok(found)
     }
 
     /// Writes a checkpoint; when this returns it is found after a crash.
@@ -132,7 +163,8 @@ impl CheckpointStore {
         }
     }
 
-    fn path(&self, id: u64) -> PathBuf {
+    /// Where that checkpoint lies.
+    pub(crate) fn path(&self, id: u64) -> PathBuf {
         self.directory.join(format!("checkpoint-{id:016x}"))
     }
 }

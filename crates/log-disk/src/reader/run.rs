@@ -96,6 +96,9 @@ fn record(
     let header =
         ahead.first_chunk().ok_or_else(|| damaged("the segment ends in a record's header"))?;
     let header = FrameHeader::parse(header).map_err(|fault| damaged(fault.what()))?;
+    if header.is_lost() {
+        return Err(damaged("the record was damaged, and a repair has taken it out"));
+    }
     if header.frame_bytes() > u64::from(end - at.offset()) {
         return Err(damaged("a record longer than what was written"));
     }

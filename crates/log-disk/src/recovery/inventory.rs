@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{From, io_error, missing, tail};
+use super::{From, io_error, missing};
 use crate::checkpoint::Standing;
 use crate::error::OpenError;
 use crate::host::{Access, Host};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_of};
+use crate::tail;
 
 /// Files that were being made when the process ended have this ending.
 const UNFINISHED: &str = "tmp";

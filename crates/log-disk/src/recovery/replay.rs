@@ -7,8 +7,6 @@ use log_api::{Position, RecordKind, Visit};
 
 use super::inventory::Found;
 use super::ready::End;
-use super::scanner::{Scanner, Step};
-use super::tail::{self, Tail};
 use super::{Directories, From, Inventory, Ready, io_error};
 use crate::checkpoint::{CheckpointStore, Standing};
 use crate::config::Config;
@@ -17,7 +15,9 @@ use crate::frame::{FLAGS, FrameFault, FrameHeader};
 use crate::host::{Access, Host, HostFile, fill_with_zeros};
 use crate::lock::DirectoryLock;
 use crate::references::{Counts, change};
+use crate::scanner::{Scanner, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
+use crate::tail::{self, Tail};
 
 /// The records that were appended after the checkpoint.
 pub struct Replay {
@@ -159,8 +159,12 @@ impl Walk<'_> {
             match scanner.step().map_err(io_error("read", &found.path))? {
                 Step::Stop { offset, fault } => break (offset, fault),
                 Step::Frame { at, header, body } => {
-                    self.frame(found, at, &header)?;
-                    let kind = kind_of(&found.path, at, &header)?;
+                    let lost = header.lost(body);
+                    self.frame(found, at, &header, lost.unwrap_or(1))?;
+                    if lost.is_some() && at < self.from.position {
+                        continue;
+                    }
+                    let kind = kind_and_flags(&found.path, at, &header)?;
                     if at < self.from.position {
                         continue;
                     }
@@ -180,6 +184,7 @@ impl Walk<'_> {
         found: &Found,
         at: Position,
         header: &FrameHeader,
+        records: u64,
     ) -> Result<(), OpenError> {
         match self.expected {
             Some(expected) if expected != header.index => {
@@ -191,7 +196,7 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        self.expected = Some(header.index + 1);
+        self.expected = Some(header.index.saturating_add(records));
         if at >= self.from.position {
             change(&mut self.counts, at.segment(), i64::from(header.references));
         }
@@ -272,12 +277,22 @@ fn require_length(found: &Found) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn kind_of(path: &Path, at: Position, header: &FrameHeader) -> Result<RecordKind, OpenError> {
+pub(crate) fn kind_and_flags(
+    path: &Path,
+    at: Position,
+    header: &FrameHeader,
+) -> Result<RecordKind, OpenError> {
     let newer = |what| OpenError::NewerVersion {
         file: path.to_owned(),
         offset: u64::from(at.offset()),
         what,
     };
+    if header.is_lost() {
+        // What comes behind it counts on the records that were there: only a checkpoint behind it makes it whole.
+        let what =
+            "records were lost here, and the checkpoint that a repair made is not there".to_owned();
+        return Err(Damage { file: path.to_owned(), offset: u64::from(at.offset()), what }.into());
+    }
     if header.flags & !FLAGS != 0 {
         return Err(newer(format!("a record with flags {:#04x}", header.flags)));
     }

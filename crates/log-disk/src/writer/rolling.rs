@@ -162,7 +162,8 @@ impl Writer {
     fn has_dead_segments(&self) -> bool {
         let references = self.shared.references.lock();
         let before = self.shared.segments.before(self.current.segment.number);
-        before.iter().any(|segment| !references.needs(segment.number))
+        let is_dead = |number| !references.needs(number) && !self.shared.pins.has(number);
+        before.iter().any(|segment| is_dead(segment.number))
     }
 
     /// Refuses all that waits but small records without references.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use log_api::{AppendBatch, AppendError, Log, LogEvent, LogState, RecordKind, ShardSet};
+use log_disk::at_rest::AtRest;
 use log_disk::{Config, OpenError};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use tempfile::TempDir;
@@ -151,4 +152,18 @@ fn a_full_disk_refuses_messages_takes_settlements_and_recovers_when_they_free_ro
     let log = start(config);
     assert_eq!(log.log.stats().live_references, 3 + 8);
     log.shutdown();
+}
+
+#[test]
+fn a_restore_that_was_not_finished_is_no_data_directory() {
+    let directory = directory();
+    start(config(directory.path())).shutdown();
+    let mark = directory.path().join(log_disk::RESTORING);
+    std::fs::write(&mark, b"").unwrap();
+    let error = replay(config(directory.path())).map(|_| ()).unwrap_err();
+    assert!(matches!(&error, OpenError::Unfinished { path } if *path == mark), "{error}");
+    let error = AtRest::open(directory.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, OpenError::Unfinished { .. }), "{error}");
+    std::fs::remove_file(&mark).unwrap();
+    start(config(directory.path())).shutdown();
 }

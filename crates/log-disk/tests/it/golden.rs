@@ -6,10 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use log_api::{AppendBatch, Log, RecordKind, ShardSet};
+use log_api::{AppendBatch, Log, Position, ReadError, RecordKind, ShardSet};
 use log_disk::Config;
+use log_disk::at_rest::{AtRest, NewCheckpoint};
 
-use crate::harness::{ME, config, directory, replay, start};
+use crate::harness::{ME, config, directory, replay, segment, segments, start};
 
 /// The version of the format that is written now.
 const PRESENT: u32 = 2;
@@ -114,4 +115,50 @@ fn files_of_every_version_are_read_and_the_log_goes_on_behind_them() {
         let (_, _, replayed) = replay(config_of_golden(here.path())).unwrap();
         assert_eq!(replayed.last(), Some(&(more[0].position, b"and more".to_vec())));
     }
+}
+
+/// Where the record lay that the repaired log has lost.
+const LOST_AT: Position = Position::new(1, 128);
+
+/// Writes a data directory that has been repaired.
+fn write_repaired(directory: &Path) {
+    write(directory);
+    let damaged = segment(directory, 1);
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[LOST_AT.offset() as usize + 30] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let log = AtRest::open(directory).unwrap();
+    let survey = log.survey(&mut |_| Ok(())).unwrap();
+    assert!(!survey.has(LOST_AT));
+    let parts = vec![b"what is whole".to_vec()];
+    let mended = log.mend(&survey, NewCheckpoint { parts, counts: [(1, 20)].into() }).unwrap();
+    fs::remove_dir_all(mended.aside).unwrap();
+    // The newest segment is zeros behind its header.
+    let newest = *segments(directory).last().unwrap();
+    let file = fs::File::options().write(true).open(segment(directory, newest)).unwrap();
+    file.set_len(64).unwrap();
+}
+
+#[test]
+fn files_that_were_repaired_are_read_and_the_log_goes_on_behind_them() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v2-repaired");
+    if std::env::var_os("WEIR_WRITE_GOLDEN").is_some() && !golden.exists() {
+        let made = directory();
+        write_repaired(made.path());
+        copy(made.path(), &golden);
+    }
+    let here = directory();
+    copy(&golden, here.path());
+    let careful = Config { verify_all: true, ..config_of_golden(here.path()) };
+    let mut log = start(careful);
+    assert_eq!(log.checkpoint.as_ref().unwrap().parts, [b"what is whole"]);
+    assert!(log.replayed.is_empty());
+    log.log.read(ME, 1, vec![LOST_AT]);
+    assert!(matches!(log.recorder.read(ME, 1)[..], [Err(ReadError::Damaged { .. })]));
+    let more = log.append(&[b"and more".to_vec()]);
+    log.shutdown();
+    let (_, _, replayed) = replay(config_of_golden(here.path())).unwrap();
+    assert_eq!(replayed, [(more[0].position, b"and more".to_vec())]);
+    let log = AtRest::open(here.path()).unwrap();
+    assert_eq!(log.survey(&mut |_| Ok(())).unwrap().findings, []);
 }

@@ -7,3 +7,5 @@ mod damage;
 mod directory;
 mod golden;
 mod harness;
+mod images;
+mod repairs;

@@ -22,7 +22,7 @@ const RANKS: &[(u8, &[&str])] = &[
     ),
     (3, &["mqtt-session", "mqtt-client", "log-disk", "policy-backends", "connectors"]),
     (4, &["journal"]),
-    (5, &["broker", "cluster"]),
+    (5, &["broker", "cluster", "upkeep"]),
     (6, &["net", "admin", "integrations", "ctl"]),
     (7, &["settings"]),
     (8, &["server"]),
