@@ -34,6 +34,7 @@ mod queue_words;
 mod queues;
 mod retained;
 mod retained_crashes;
+mod retained_once;
 mod retained_sessions;
 mod sessions;
 mod settling;

@@ -26,10 +26,10 @@ use crate::checkpoint::{QueuePart, ShardPart, StoredPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Leaving, Left, Lying, MoreTargets, Moved,
-    PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
-    SharedTarget, StoredSession, StoredSubscription, Targets, Why, decode_delayed_done,
-    decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
+    ConnectedAs, DefinitionRecord, Delayed, KeptLease, KeptReplay, Leaving, Left, Lying,
+    MoreTargets, Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget,
+    SettleRecord, SharedTarget, StoredSession, StoredSubscription, Targets, Why,
+    decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 
@@ -209,7 +209,11 @@ fn sessions() {
         expiry_interval: u32::MAX,
         will: Some(Box::new(will())),
     };
-    let replaying = StoredSubscription { replay: Some("a/b".into()), ..subscription.clone() };
+    let replaying = |since| {
+        let replay = Some(KeptReplay { since, through: "a/b".into() });
+        StoredSubscription { replay, ..subscription.clone() }
+    };
+    let (now, before) = (vec![replaying(300)], vec![replaying(u64::MAX)]);
     let page = RetainedPage {
         address: "a/#".into(),
         through: "a/b".into(),
@@ -224,23 +228,26 @@ fn sessions() {
             keeps_will: true,
         },
         SessionEvent::Ended,
-        SessionEvent::Subscribed(vec![subscription]),
+        SessionEvent::Subscribed(vec![subscription.clone()]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
         SessionEvent::Released(PacketId::MIN),
         SessionEvent::Leased(lease),
         SessionEvent::LeaseReceived(lease),
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
-        SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
+        SessionEvent::ConnectedAndSubscribed(connected.clone(), now),
         SessionEvent::Retained(page),
     ];
     for (event, number) in events.into_iter().zip(1..) {
-        let record = SessionRecord { number: SessionNumber(0x7_0001), event };
+        let mut record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 2), &record, SessionRecord::encode, SessionRecord::decode);
-        if number <= 10 {
-            let bytes = old(&what, 1);
-            assert_eq!(SessionRecord::decode(&bytes), Ok(record), "{what} of version 1");
+        check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
+        if let SessionEvent::ConnectedAndSubscribed(_, subscriptions) = &mut record.event {
+            subscriptions.clone_from(&before);
+        }
+        for version in if number <= 10 { 1..3 } else { 2..3 } {
+            let bytes = old(&what, version);
+            assert_eq!(SessionRecord::decode(&bytes).as_ref(), Ok(&record), "{what} v{version}");
         }
     }
 }
@@ -260,7 +267,7 @@ fn held() -> Kept {
     }
 }
 
-fn session() -> StoredSession {
+fn session(replays: Vec<(Box<str>, KeptReplay)>) -> StoredSession {
     let kept = Kept {
         at: 1 << 40,
         size: 300,
@@ -291,7 +298,7 @@ fn session() -> StoredSession {
         },
         owner: Some("fleet".into()),
         with_metadata: vec!["$q/a".into()],
-        replays: Vec::new(),
+        replays,
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
         as_of: UnixMillis(5),
     }
@@ -325,6 +332,7 @@ fn parts_of_a_checkpoint() {
         Delayed { number: 64, due_ms: 1_800_000_000_000 },
         Lying { at: Position::new(1, 64), size: 70 },
     );
+    let replays = vec![("$q/a".into(), KeptReplay { since: 300, through: "a/b".into() })];
     let part = ShardPart {
         next_sink: 6,
         next_session: 1 << 39,
@@ -333,7 +341,7 @@ fn parts_of_a_checkpoint() {
             snapshot: queue().snapshot(),
             leaving: leaving.clone(),
         }],
-        sessions: vec![session()],
+        sessions: vec![session(replays.clone())],
         delayed: vec![delayed],
         holding: vec![Position::new(2, 128)],
     };
@@ -347,8 +355,11 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    for bytes in [golden("part", 7, &written), old("part", 6)] {
+    let written = golden("part", 8, &written);
+    for (bytes, replays) in [(written, replays), (old("part", 7), vec![]), (old("part", 6), vec![])]
+    {
         let read = StoredPart::decode(&bytes).expect("legal");
+        assert_eq!(read.sessions, [session(replays)]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
 }
@@ -359,7 +370,7 @@ fn check_part(
     (topic, version, kept): (TopicName<'_>, u64, crate::record::Kept),
 ) {
     assert_eq!((read.next_sink, read.next_session), (6, 1 << 39));
-    assert_eq!((&read.sessions, &read.delayed), (&vec![session()], &vec![delayed]));
+    assert_eq!(read.delayed, [delayed]);
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
     assert_eq!(queue_read.snapshot, queue().snapshot());

@@ -16,7 +16,7 @@ pub use publish::{
     Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
 };
 pub use session::{ConnectedAs, SessionEvent, SessionRecord};
-pub use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscription};
+pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
 pub use targets::{
     Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,

@@ -29,14 +29,14 @@ pub(super) const fn is_session_token(token: u64) -> bool {
 pub(crate) struct Granted {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
-    /// Whether retained messages are to be sent.
-    pub(crate) replays: bool,
+    /// That retained messages are to be sent, and the newest change of one when the subscription entered the router.
+    pub(crate) replays: Option<u64>,
     /// What its record says, once that is on its way.
     pub(crate) stored: Stored,
 }
 
 impl Granted {
-    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: bool) -> Self {
+    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: Option<u64>) -> Self {
         Self { address: address.into(), record, replays, stored: None }
     }
 }
@@ -136,12 +136,12 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
-            let begins = self.begins_kept_replay(id, granted);
+            let replay = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
                 address: granted.address.clone(),
                 record,
                 wants_metadata,
-                replay: begins.then(Box::default),
+                replay,
             }));
         }
         let is_known = self.sessions.get(id).is_none_or(|entry| entry.told.is_stored());
@@ -162,12 +162,13 @@ impl Shard {
             return;
         }
         let mut replays = false;
-        for granted in granted.iter().filter(|granted| granted.replays) {
+        for granted in granted {
+            let Some(since) = granted.replays else { continue };
             let entry = self.sessions.get(id);
             if entry.is_none_or(|entry| entry.session.subscription(&granted.address).is_none()) {
                 continue; // It was ended before it was stored.
             }
-            self.begin_replay(id, &granted.address, granted.record);
+            self.begin_replay(id, &granted.address, granted.record, since);
             replays = true;
         }
         if replays {

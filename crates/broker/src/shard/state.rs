@@ -18,13 +18,14 @@ use super::connected::Told;
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::leases::Leases;
+use super::live_since::LiveSince;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
 use super::unsettled::Unsettled;
 use crate::budget::Budget;
 use crate::groups::Presence;
 use crate::ids::{ConnId, SessionId, SessionNumber};
-use crate::retained::Found;
+use crate::retained::Sight;
 
 /// A connection past CONNECT.
 pub(crate) struct Conn {
@@ -206,6 +207,8 @@ impl Default for Seat {
 pub(crate) struct Replay {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
+    /// What comes to the subscription live, and is not sent as retained.
+    pub(crate) live: LiveSince,
     /// Whether messages at QoS 1 and 2 go by the log into the inbox.
     pub(crate) is_kept: bool,
     /// The last topic whose message has got its turn, as far as that is stored; empty when none has.
@@ -216,8 +219,8 @@ pub(crate) struct Replay {
     pub(crate) is_paused: bool,
     /// A timer stands for a message that is on its way to the log.
     pub(crate) has_timer: bool,
-    /// What was looked up and is not sent yet, by version; `None` for what is gone.
-    pub(crate) page: VecDeque<Option<(u64, Found)>>,
+    /// What was looked up and has not had its turn.
+    pub(crate) page: VecDeque<Sight>,
     /// What the store had changed when it was looked up.
     pub(crate) as_of: u64,
     /// The bodies that are being read.

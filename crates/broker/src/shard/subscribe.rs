@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
+use mqtt_router::SubscriptionOptions;
 use mqtt_session::{RetainHandling, SubscriptionRecord};
 use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
@@ -23,15 +24,17 @@ use crate::record::SessionEvent;
 struct Verdict {
     code: ReasonCode,
     reason: Option<String>,
+    /// The newest change of a retained message when the subscription entered the router.
+    since: u64,
 }
 
 impl Verdict {
     const fn granted(record: &SubscriptionRecord) -> Self {
-        Self { code: ReasonCode(record.qos.as_u8()), reason: None }
+        Self { code: ReasonCode(record.qos.as_u8()), reason: None, since: 0 }
     }
 
     fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
-        Self { code, reason: Some(reason.into()) }
+        Self { code, reason: Some(reason.into()), since: 0 }
     }
 }
 
@@ -83,8 +86,8 @@ impl Shard {
                     let is_granted = !verdict.code.is_error();
                     suback.reason = suback.reason.or(verdict.reason);
                     self.set_metadata(id, address, wants_metadata);
-                    let replays = record.retain_handling.sends(is_new);
-                    if is_granted && (replays || id.is_durable()) {
+                    let replays = record.retain_handling.sends(is_new).then_some(verdict.since);
+                    if is_granted && (replays.is_some() || id.is_durable()) {
                         self.change_begins(id, address, before);
                         suback.granted.push(Granted::new(address, record, replays));
                     }
@@ -176,15 +179,28 @@ impl Shard {
         record: SubscriptionRecord,
     ) -> Outcome {
         let options = options_of(&record);
-        let subscriber = id.subscriber();
-        match group {
-            None => {
-                self.shared.routes.change(|router| router.subscribe(filter, subscriber, options))
+        let since = match group {
+            None => self.route_subscription(id, filter, options),
+            Some(group) => {
+                self.join_group(id, group, filter, options);
+                0 // It brings no retained messages.
             }
-            Some(group) => self.join_group(id, group, filter, options),
         };
         self.add_subscription(id, address, record);
-        Outcome::Known(Verdict::granted(&record))
+        Outcome::Known(Verdict { since, ..Verdict::granted(&record) })
+    }
+
+    /// Puts a subscription into the router. Gives the newest change of a retained message that is not routed to it.
+    pub(super) fn route_subscription(
+        &self,
+        id: SessionId,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+    ) -> u64 {
+        self.shared.routes.change(|router| {
+            router.subscribe(filter, id.subscriber(), options);
+            self.shared.retained.newest()
+        })
     }
 
     fn subscribe_queue(
@@ -350,7 +366,7 @@ impl Shard {
             *code = verdict.code.0;
         }
         if is_granted {
-            suback.granted.push(Granted::new(&address, record, false));
+            suback.granted.push(Granted::new(&address, record, None));
         }
         if suback.reason.is_none() {
             suback.reason = verdict.reason;

@@ -113,9 +113,7 @@ impl Shard {
         let options = options_of(&record);
         match Address::parse(address) {
             Ok(Address::Live(filter)) => {
-                self.shared
-                    .routes
-                    .change(|router| router.subscribe(filter, id.subscriber(), options));
+                self.route_subscription(id, filter, options);
             }
             Ok(Address::Shared { group, filter }) => {
                 self.join_group(id, group, filter, options);

@@ -13,8 +13,8 @@ use super::session_parts::{
 };
 use crate::ids::SessionNumber;
 
-/// Version 1 had no replays and no pages of retained messages.
-const VERSION: u8 = 2;
+/// Version 1 had no replays and no pages of retained messages, version 2 did not say since when a replay's subscription is there.
+const VERSION: u8 = 3;
 
 /// What happened.
 ///
@@ -173,7 +173,7 @@ impl SessionRecord {
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
-        reader.version(VERSION)?;
+        let has_since = reader.version(VERSION)? > 2;
         let number = SessionNumber(reader.u64()?);
         let event = match reader.u8()? {
             1 => SessionEvent::Connected(ConnectedAs::decode(&mut reader)?),
@@ -183,7 +183,7 @@ impl SessionRecord {
                 keeps_will: reader.u8()? != 0,
             },
             3 => SessionEvent::Ended,
-            4 => SessionEvent::Subscribed(subscriptions(&mut reader)?),
+            4 => SessionEvent::Subscribed(subscriptions(&mut reader, has_since)?),
             5 => {
                 let count = reader.varint()?;
                 let mut addresses = Vec::new();
@@ -210,7 +210,8 @@ impl SessionRecord {
             }
             11 => {
                 let connected = ConnectedAs::decode(&mut reader)?;
-                SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
+                let subscriptions = subscriptions(&mut reader, has_since)?;
+                SessionEvent::ConnectedAndSubscribed(connected, subscriptions)
             }
             12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
             _ => return Err(reader.error("an event is unknown")),
@@ -228,7 +229,7 @@ mod tests {
     use mqtt_types::QoS;
     use queue_engine::Offset;
 
-    use super::super::session_parts::tests::will;
+    use super::super::session_parts::{KeptReplay, tests::will};
     use super::*;
 
     #[test]
@@ -239,7 +240,8 @@ mod tests {
             wants_metadata: true,
             replay: None,
         };
-        let replaying = StoredSubscription { replay: Some("".into()), ..subscription.clone() };
+        let replay = Some(KeptReplay { since: 1 << 40, through: "".into() });
+        let replaying = StoredSubscription { replay, ..subscription.clone() };
         let kept = Kept {
             at: 1 << 40,
             size: 70,

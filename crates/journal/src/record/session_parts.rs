@@ -44,8 +44,37 @@ pub struct StoredSubscription {
     pub record: SubscriptionRecord,
     /// Whether a queue's deliveries bear metadata.
     pub wants_metadata: bool,
-    /// That retained messages are being sent for it, and the last topic whose message has got its turn; empty when none has.
-    pub replay: Option<Box<str>>,
+    /// That retained messages are being sent for it.
+    pub replay: Option<KeptReplay>,
+}
+
+/// How far the retained messages of a subscription have been sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptReplay {
+    /// What is newer than this change came to the subscription when it was published, so it is not sent as retained.
+    pub since: u64,
+    /// The last topic whose message has got its turn; empty when none has.
+    pub through: Box<str>,
+}
+
+impl KeptReplay {
+    /// What versions of the records wrote that did not know `since`: all is sent that is there.
+    const SINCE_UNKNOWN: u64 = u64::MAX;
+
+    /// Where it begins, if that is known.
+    pub(crate) fn known_since(&self) -> Option<u64> {
+        Some(self.since).filter(|since| *since != Self::SINCE_UNKNOWN)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.since);
+        put_text(out, &self.through);
+    }
+
+    fn decode(reader: &mut Reader<'_>, has_since: bool) -> Result<Self, RecordError> {
+        let since = if has_since { reader.varint()? } else { Self::SINCE_UNKNOWN };
+        Ok(Self { since, through: reader.text()?.into() })
+    }
 }
 
 /// Retained messages on their way to a durable session.
@@ -72,8 +101,8 @@ pub struct StoredSession {
     pub owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub with_metadata: Vec<Box<str>>,
-    /// Subscriptions whose retained messages have not all been sent, and the last topic that got its turn.
-    pub replays: Vec<(Box<str>, Box<str>)>,
+    /// Subscriptions whose retained messages have not all been sent.
+    pub replays: Vec<(Box<str>, KeptReplay)>,
     /// Queues' deliveries at QoS 2 that its client may have.
     pub leases: Vec<KeptLease>,
     /// When it was so, as far as that is known.
@@ -107,9 +136,9 @@ impl KeptLease {
 
 /// ```text
 /// count varint | { address | options u8 (QoS 0-1, no local 2, retain as published 3, retain handling 4-5, metadata 6,
-///                  replay 7) | identifier varint, 0 for none | [replay: topic] } ...
+///                  replay 7) | identifier varint, 0 for none | [replay: since varint | topic] } ...
 /// ```
-/// Older versions had no replays.
+/// Older versions had no `since`, and still older ones no replays.
 pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscription]) {
     put_varint(out, subscriptions.len() as u64);
     for StoredSubscription { address, record, wants_metadata, replay } in subscriptions {
@@ -123,12 +152,13 @@ pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscr
         out.push(options);
         let identifier = record.subscription_identifier.map_or(0, NonZeroU32::get);
         put_varint(out, u64::from(identifier));
-        replay.iter().for_each(|topic| put_text(out, topic));
+        replay.iter().for_each(|replay| replay.encode(out));
     }
 }
 
 pub(super) fn subscriptions(
     reader: &mut Reader<'_>,
+    has_since: bool,
 ) -> Result<Vec<StoredSubscription>, RecordError> {
     let count = reader.varint()?;
     let mut subscriptions = Vec::new();
@@ -148,7 +178,10 @@ pub(super) fn subscriptions(
             consumer: 0,
         };
         let wants_metadata = options & METADATA != 0;
-        let replay = if options & REPLAYS != 0 { Some(reader.text()?.into()) } else { None };
+        let replay = match options & REPLAYS {
+            0 => None,
+            _ => Some(KeptReplay::decode(reader, has_since)?),
+        };
         subscriptions.push(StoredSubscription { address, record, wants_metadata, replay });
     }
     Ok(subscriptions)
@@ -244,13 +277,14 @@ impl StoredSession {
         self.leases.iter().for_each(|lease| lease.encode(out));
     }
 
-    fn replay_of(&self, address: &str) -> Option<Box<str>> {
+    fn replay_of(&self, address: &str) -> Option<KeptReplay> {
         let replay = self.replays.iter().find(|(of, _)| &**of == address);
-        replay.map(|(_, through)| through.clone())
+        replay.map(|(_, replay)| replay.clone())
     }
 
-    /// Reads one; older checkpoints have no leases.
-    pub(crate) fn decode(reader: &mut Reader<'_>, has_leases: bool) -> Result<Self, RecordError> {
+    /// Reads one from a checkpoint's part of that version.
+    pub(crate) fn decode(reader: &mut Reader<'_>, version: u8) -> Result<Self, RecordError> {
+        let (has_leases, has_since) = (version > 3, version > 7);
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -259,7 +293,7 @@ impl StoredSession {
         let as_of = UnixMillis(at & !CONNECTED);
         let disconnected_at = Some(as_of).filter(|_| at != 0 && at & CONNECTED == 0);
         let will = take_will(reader)?;
-        let stored = subscriptions(reader)?;
+        let stored = subscriptions(reader, has_since)?;
         let mut incoming_qos2 = Vec::new();
         for _ in 0..reader.varint()? {
             incoming_qos2.push(reader.packet_id()?);
@@ -479,7 +513,7 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
-            replays: vec![("b/#".into(), "b/c".into())],
+            replays: vec![("b/#".into(), KeptReplay { since: 300, through: "b/c".into() })],
             leases: vec![KeptLease {
                 packet_id: PacketId::MIN,
                 sink: SinkId(3),
@@ -490,7 +524,7 @@ pub(super) mod tests {
         let mut body = Vec::new();
         session.encode(&mut body);
         let read = |body: &[u8]| {
-            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, true)
+            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, 8)
         };
         assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {

@@ -14,8 +14,8 @@ use super::Releases;
 use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord, StoredSession,
-    StoredSubscription, copies,
+    ConnectedAs, KeptLease, KeptReplay, MoreTargets, RetainedPage, SessionEvent, SessionRecord,
+    StoredSession, StoredSubscription, copies,
 };
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
@@ -41,8 +41,8 @@ struct Session {
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
-    /// Subscriptions whose retained messages are being sent, and the last topic that got its turn.
-    replays: BTreeMap<Box<str>, Box<str>>,
+    /// Subscriptions whose retained messages are being sent.
+    replays: BTreeMap<Box<str>, KeptReplay>,
 }
 
 impl Sessions {
@@ -208,8 +208,8 @@ impl Session {
         }
         if page.is_last {
             self.replays.remove(&page.address);
-        } else if let Some(through) = self.replays.get_mut(&page.address) {
-            *through = page.through;
+        } else if let Some(replay) = self.replays.get_mut(&page.address) {
+            replay.through = page.through;
         }
     }
 
