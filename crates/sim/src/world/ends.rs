@@ -153,10 +153,12 @@ impl World {
             let waiting = |(name, _): &(&str, &str)| {
                 self.node.ledger(name).map_or(0, |ledger| ledger.waiting())
             };
-            if QUEUES.iter().map(waiting).sum::<u64>() == 0 {
-                return;
+            let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
+            match QUEUES.iter().map(waiting).sum::<u64>() {
+                0 if is_answered => return,
+                0 => {}
+                _ => self.machine.wait(75_000),
             }
-            self.machine.wait(75_000);
         }
     }
 
