@@ -45,6 +45,7 @@ mod sign_in;
 mod status;
 mod storage;
 mod subscribing;
+mod unsubscribing;
 
 use crate::config::Config;
 use world::World;

@@ -272,11 +272,31 @@ impl Shard {
 
     /// A subscription is being made again: what it asked for before does not go on until that is stored, or is not.
     pub(super) fn pause_replay(&mut self, id: SessionId, address: &str, is_paused: bool) {
-        let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        let mut replays = extras.into_iter().flat_map(|extras| &mut extras.replays);
-        if let Some(replay) = replays.find(|replay| &*replay.address == address) {
+        if let Some(replay) = self.replay_mut(id, address) {
             replay.is_paused = is_paused;
         }
+    }
+
+    /// A subscription has left the router, which knew changes up to `newest`. What it asked for does not go on until its end is
+    /// stored, or it comes back.
+    pub(super) fn suspend_replay(&mut self, id: SessionId, address: &str, newest: u64) {
+        if let Some(replay) = self.replay_mut(id, address) {
+            replay.ended.get_or_insert(newest);
+        }
+    }
+
+    /// It is in the router as it was.
+    pub(super) fn resume_replay(&mut self, id: SessionId, address: &str, newest: u64) {
+        if let Some(replay) = self.replay_mut(id, address)
+            && let Some(ended) = replay.ended.take()
+        {
+            replay.live.was_away(ended, newest);
+        }
+    }
+
+    fn replay_mut(&mut self, id: SessionId, address: &str) -> Option<&mut Replay> {
+        let extras = self.sessions.get_mut(id)?.extras.as_mut()?;
+        extras.replays.iter_mut().find(|replay| &*replay.address == address)
     }
 
     /// Subscriptions of a session whose retained messages have not all been sent, and how far the log knows.

@@ -13,6 +13,8 @@ use crate::retained::{Found, Shown, Sight, Standing};
 pub(crate) struct LiveSince {
     /// What is newer was routed to the subscription.
     since: u64,
+    /// But for what is newer than the first of these, and not newer than the second: it had ended, which was taken back.
+    away: (u64, u64),
     /// At QoS 0, what is not newer than this may have been routed and not have come.
     unsure_to: u64,
 }
@@ -30,12 +32,20 @@ pub(super) enum Verdict {
 
 impl LiveSince {
     pub(super) const fn new(since: u64) -> Self {
-        Self { since, unsure_to: 0 }
+        Self { since, away: (0, 0), unsure_to: 0 }
     }
 
-    /// The version that the log is told.
-    pub(super) const fn since(&self) -> u64 {
-        self.since
+    /// The version that the log is told: it knows of no gap, and twice is better than never.
+    pub(super) fn since(&self) -> u64 {
+        self.since.max(self.away.1)
+    }
+
+    /// Nothing was routed to the subscription between two versions. Of several such times, what lies between them counts too.
+    pub(super) fn was_away(&mut self, from: u64, to: u64) {
+        if from < to {
+            let from = if self.away.1 == 0 { from } else { from.min(self.away.0) };
+            self.away = (from, to);
+        }
     }
 
     /// A message at QoS 0 with that version or an older one could not be sent when it was published.
@@ -46,7 +56,8 @@ impl LiveSince {
     /// Whether a change has come live to who gets it at that QoS; `None` when that is not known.
     fn has(&self, version: u64, qos: Option<QoS>) -> bool {
         let is_sure = version > self.unsure_to || qos.is_some_and(|qos| qos > QoS::AtMostOnce);
-        version > self.since && is_sure
+        let was_away = version > self.away.0 && version <= self.away.1;
+        version > self.since && !was_away && is_sure
     }
 
     /// What becomes of a topic, for a subscription with that QoS of a session that is durable or not. What a durable session
@@ -124,6 +135,26 @@ mod tests {
                 assert_eq!(live.verdict(&sight, QoS::AtMostOnce, true), other, "QoS 0: {row}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_published_while_the_subscription_was_away_is_sent() {
+        let mut live = LiveSince::new(10);
+        let versions = |live: &LiveSince| {
+            let is_sent = |version: &u64| {
+                let sight = sight(*version, Standing::Stored, *version, Some(QoS::AtLeastOnce));
+                live.verdict(&sight, QoS::AtLeastOnce, true) == Verdict::Send
+            };
+            (9..22).filter(is_sent).collect::<Vec<_>>()
+        };
+        live.was_away(12, 12);
+        assert_eq!((versions(&live), live.since()), (vec![9, 10], 10));
+        live.was_away(12, 14);
+        assert_eq!((versions(&live), live.since()), (vec![9, 10, 13, 14], 14));
+        live.was_away(16, 17);
+        assert_eq!((versions(&live), live.since()), (vec![9, 10, 13, 14, 15, 16, 17], 17));
+        live.was_away(17, 17);
+        assert_eq!(versions(&live), [9, 10, 13, 14, 15, 16, 17]);
     }
 
     #[test]

@@ -91,6 +91,15 @@ impl Shard {
         replays.push_back(Replay::new(address, record, live, is_kept(id, address, &record)));
     }
 
+    /// A subscription has no retained messages to be sent any more.
+    pub(super) fn end_replay(&mut self, id: SessionId, address: &str) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if let Some(extras) = entry.extras.as_mut() {
+            extras.replays.retain(|replay| &*replay.address != address);
+        }
+        entry.give_back_extras();
+    }
+
     /// A retained message at QoS 0 could not be sent to the session when it was published.
     pub(super) fn missed_live(&mut self, id: SessionId) {
         let newest = self.shared.retained.newest();
@@ -187,7 +196,8 @@ impl Shard {
             let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
             let Some(extras) = extras else { return Next::Done };
             let Some(replay) = extras.replays.front_mut() else { return Next::Done };
-            if replay.reading.is_some() || replay.is_being_stored || replay.is_paused {
+            let is_kept_back = replay.is_being_stored || replay.is_paused || replay.ended.is_some();
+            if replay.reading.is_some() || is_kept_back {
                 return Next::Later;
             }
             let Some(first) = replay.page.pop_front() else {
@@ -381,6 +391,7 @@ impl Replay {
             through: Box::default(),
             is_being_stored: false,
             is_paused: false,
+            ended: None,
             has_timer: false,
             from: Some(Cursor::default()),
             page: Default::default(),

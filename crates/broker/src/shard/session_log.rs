@@ -164,11 +164,14 @@ impl Shard {
         let mut replays = false;
         for granted in granted {
             let Some(since) = granted.replays else { continue };
-            let entry = self.sessions.get(id);
-            if entry.is_none_or(|entry| entry.session.subscription(&granted.address).is_none()) {
+            let is_there = self.subscription_of(id, &granted.address).is_some();
+            if !is_there && !self.is_unsettled(id, &granted.address) {
                 continue; // It was ended before it was stored.
             }
             self.begin_replay(id, &granted.address, granted.record, since);
+            if !is_there {
+                self.suspend_replay(id, &granted.address, since);
+            }
             replays = true;
         }
         if replays {
@@ -257,6 +260,7 @@ impl Shard {
                 }
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
+                self.replay_again(session, out);
             }
         }
     }

@@ -217,6 +217,8 @@ pub(crate) struct Replay {
     pub(crate) is_being_stored: bool,
     /// The subscription is being made again.
     pub(crate) is_paused: bool,
+    /// The subscription has ended, unless that cannot be stored: the newest change of a retained message then.
+    pub(crate) ended: Option<u64>,
     /// A timer stands for a message that is on its way to the log.
     pub(crate) has_timer: bool,
     /// What was looked up and has not had its turn.

@@ -411,7 +411,8 @@ impl Shard {
         }
     }
 
-    /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.
+    /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue. Of a durable
+    /// session it may come back.
     pub(super) fn let_go(
         &mut self,
         id: SessionId,
@@ -420,7 +421,6 @@ impl Shard {
         written: u64,
     ) {
         if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
-            extras.replays.retain(|replay| &*replay.address != address);
             extras.with_metadata.retain(|with| &**with != address);
         }
         if record.consumer != 0 {
@@ -431,13 +431,22 @@ impl Shard {
             self.detach_consumer(ConsumerId(record.consumer), &released);
             return;
         }
-        self.shared.routes.change(|router| match Address::parse(address) {
-            Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
-            Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
-            _ => false,
-        });
-        if let Ok(Address::Shared { group, filter }) = Address::parse(address) {
-            self.leave_group(id, group, filter.as_str());
+        match Address::parse(address) {
+            Ok(Address::Live(filter)) => {
+                let newest = self.shared.routes.change(|router| {
+                    router.unsubscribe(filter, id.subscriber());
+                    self.shared.retained.newest()
+                });
+                match id.is_durable() {
+                    true => self.suspend_replay(id, address, newest),
+                    false => self.end_replay(id, address),
+                }
+            }
+            Ok(Address::Shared { group, filter }) => {
+                self.shared.routes.change(|router| router.leave(group, filter, id.subscriber()));
+                self.leave_group(id, group, filter.as_str());
+            }
+            _ => {}
         }
     }
 }
