@@ -261,13 +261,15 @@ fn held() -> Kept {
         retain: true,
         has_identifiers: false,
         copy: 0,
+        set: None,
         is_shared: false,
         is_held: true,
         identifier: std::num::NonZeroU32::new(9),
     }
 }
 
-fn session(replays: Vec<(Box<str>, KeptReplay)>) -> StoredSession {
+/// As the present version says it, or as older ones did.
+fn session(is_present: bool) -> StoredSession {
     let kept = Kept {
         at: 1 << 40,
         size: 300,
@@ -275,23 +277,32 @@ fn session(replays: Vec<(Box<str>, KeptReplay)>) -> StoredSession {
         retain: true,
         has_identifiers: true,
         copy: 2,
+        set: None,
         is_shared: true,
         is_held: false,
         identifier: None,
     };
-    let entries = vec![
+    let mut entries = vec![
         InboxEntryImage::Kept { kept, was_sent: true },
         InboxEntryImage::Gone(1),
         InboxEntryImage::Received(7),
         InboxEntryImage::Gone(1 << 40),
     ];
+    let (mut identifiers, mut replays) = (Vec::new(), Vec::new());
+    if is_present {
+        let known = Kept { set: Some(1), copy: 0, is_shared: false, ..kept };
+        entries.push(InboxEntryImage::Kept { kept: known, was_sent: false });
+        identifiers = vec![[7].into(), [1, 268_435_455].into()];
+        let replay = KeptReplay { since: 300, through: "a/b".into() };
+        replays.push(("$q/a".into(), replay));
+    }
     StoredSession {
         number: SessionNumber(1 << 55),
         image: SessionImage {
             client_id: "sensor-17".into(),
             expiry_interval: 3600,
             subscriptions: vec![("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce))],
-            inbox: InboxImage { first: 12, entries },
+            inbox: InboxImage { first: 12, entries, identifiers },
             incoming_qos2: vec![PacketId::MIN],
             will: Some(will()),
             disconnected_at: Some(UnixMillis(5)),
@@ -332,7 +343,6 @@ fn parts_of_a_checkpoint() {
         Delayed { number: 64, due_ms: 1_800_000_000_000 },
         Lying { at: Position::new(1, 64), size: 70 },
     );
-    let replays = vec![("$q/a".into(), KeptReplay { since: 300, through: "a/b".into() })];
     let part = ShardPart {
         next_sink: 6,
         next_session: 1 << 39,
@@ -341,7 +351,7 @@ fn parts_of_a_checkpoint() {
             snapshot: queue().snapshot(),
             leaving: leaving.clone(),
         }],
-        sessions: vec![session(replays.clone())],
+        sessions: vec![session(true)],
         delayed: vec![delayed],
         holding: vec![Position::new(2, 128)],
     };
@@ -356,10 +366,9 @@ fn parts_of_a_checkpoint() {
     RetainedPart::put(&mut written, &store);
 
     let written = golden("part", 8, &written);
-    for (bytes, replays) in [(written, replays), (old("part", 7), vec![]), (old("part", 6), vec![])]
-    {
+    for (bytes, is_present) in [(written, true), (old("part", 7), false), (old("part", 6), false)] {
         let read = StoredPart::decode(&bytes).expect("legal");
-        assert_eq!(read.sessions, [session(replays)]);
+        assert_eq!(read.sessions, [session(is_present)]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
 }

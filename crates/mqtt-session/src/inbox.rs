@@ -2,6 +2,7 @@
 //! is. It must not know bodies, storage or the connection's output.
 
 mod entry;
+mod identifiers;
 mod image;
 mod line;
 
@@ -11,6 +12,7 @@ use std::num::NonZeroU32;
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
 use entry::{Entry, State};
+use identifiers::Identifiers;
 pub use image::{InboxEntryImage, InboxImage};
 use line::Line;
 
@@ -32,6 +34,9 @@ pub struct Kept {
     pub has_identifiers: bool,
     /// Which of the session's copies of the message it is: one comes for its own subscriptions, one for each shared group.
     pub copy: u8,
+    /// Which combination of identifiers goes along, see [`Inbox::identifiers`]. `None` when the inbox does not know: then
+    /// storage says it, by the copy. The inbox chooses the number.
+    pub set: Option<u16>,
     /// Whether it came by a shared subscription, so that another member may have it.
     pub is_shared: bool,
     /// Whether storage has the body for something else, and keeps it for this as well because it is held.
@@ -112,6 +117,8 @@ pub struct Inbox {
     pubrecs: u64,
     /// Subscription Identifiers of messages that are held, which are few: no more than a client takes at once.
     identifiers: BTreeMap<u64, NonZeroU32>,
+    /// Those of others.
+    sets: Option<Box<Identifiers>>,
 }
 
 impl Inbox {
@@ -123,6 +130,28 @@ impl Inbox {
         self.messages += 1;
         self.bytes += u64::from(kept.size);
         sequence
+    }
+
+    /// The same for a message that comes with identifiers, which the inbox remembers if it can.
+    pub fn push_with(&mut self, kept: Kept, identifiers: &[u32]) -> u64 {
+        let knows = !identifiers.is_empty() && !kept.is_shared;
+        let set = match knows {
+            true => self.sets.get_or_insert_default().number_of(identifiers),
+            false => None,
+        };
+        self.push(Kept { has_identifiers: !identifiers.is_empty(), set, ..kept })
+    }
+
+    /// The Subscription Identifiers of that number, see [`Kept::set`].
+    #[must_use]
+    pub fn identifiers(&self, set: u16) -> &[u32] {
+        self.sets.as_ref().map_or(&[], |sets| sets.get(set))
+    }
+
+    /// What the inbox takes in memory beside its entries, about.
+    #[must_use]
+    pub fn identifier_bytes(&self) -> usize {
+        self.sets.as_ref().map_or(0, |sets| sets.bytes())
     }
 
     /// The number that the next message gets.
@@ -343,6 +372,7 @@ impl Inbox {
     /// Gives back memory that a busy spell took.
     pub fn shrink(&mut self) {
         self.line.shrink();
+        self.sets.take_if(|_| self.messages == 0);
     }
 
     // Shared subscriptions.
@@ -507,6 +537,14 @@ impl Inbox {
         self.pubrecs += 1;
         self.messages -= 1;
         self.bytes -= u64::from(size);
+        self.forget_sets();
+    }
+
+    /// Without messages nothing needs the identifiers; a few are kept for those to come.
+    fn forget_sets(&mut self) {
+        if self.messages == 0 {
+            self.sets.take_if(|sets| !sets.are_few());
+        }
     }
 
     fn set_state(&mut self, sequence: u64, state: State) {
@@ -522,6 +560,7 @@ impl Inbox {
         if has_body {
             self.messages -= 1;
             self.bytes -= u64::from(size);
+            self.forget_sets();
         }
         self.outstanding -= usize::from(is_counted);
         self.lent -= usize::from(is_lent);

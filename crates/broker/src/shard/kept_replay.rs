@@ -66,6 +66,7 @@ impl KeptPage {
             retain: flags.retain,
             has_identifiers: false,
             copy: 0,
+            set: None,
             is_shared: false,
             is_held: true,
             identifier: record.subscription_identifier,

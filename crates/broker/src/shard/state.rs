@@ -234,8 +234,9 @@ pub(crate) struct Replay {
 impl SessionEntry {
     /// Tells the budget what has changed of the session's waiting messages.
     pub(crate) fn account(&mut self, memory: &Budget) {
-        let inbox = self.session.inbox().map_or(0, Inbox::messages);
-        let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox * INBOX_ENTRY_BYTES;
+        let bytes = |inbox: &Inbox| inbox.messages() * INBOX_ENTRY_BYTES + inbox.identifier_bytes();
+        let inbox = self.session.inbox().map_or(0, bytes);
+        let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox;
         if now == 0 || now.abs_diff(self.accounted) >= ACCOUNTED_STEP {
             memory.note(&mut self.accounted, now);
         }

@@ -249,6 +249,7 @@ mod tests {
             retain: true,
             has_identifiers: false,
             copy: 0,
+            set: None,
             is_shared: false,
             is_held: true,
             identifier: None,

@@ -284,7 +284,7 @@ impl StoredSession {
 
     /// Reads one from a checkpoint's part of that version.
     pub(crate) fn decode(reader: &mut Reader<'_>, version: u8) -> Result<Self, RecordError> {
-        let (has_leases, has_since) = (version > 3, version > 7);
+        let (has_leases, has_since, has_sets) = (version > 3, version > 7, version > 7);
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -307,7 +307,7 @@ impl StoredSession {
             client_id,
             expiry_interval,
             subscriptions: stored.into_iter().map(|one| (one.address, one.record)).collect(),
-            inbox: inbox(reader)?,
+            inbox: inbox(reader, has_sets)?,
             incoming_qos2,
             will,
             disconnected_at,
@@ -323,7 +323,9 @@ impl StoredSession {
 }
 
 /// An entry: `0 | what was kept`, or `1` for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
-/// `4 | place varint` for one that the client has, with the place of its PUBREC among others.
+/// `4 | place varint` for one that the client has, with the place of its PUBREC among others. If identifiers go along with what was
+/// kept, it is followed by which of the inbox's combinations, from 1 on, or 0 when it is in the message's list: varint. Those follow
+/// all entries: `combinations varint | { count varint | identifier varint ... } ...`. Older versions had neither.
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64);
@@ -332,6 +334,9 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
             InboxEntryImage::Kept { kept, was_sent } => {
                 out.push(KEPT);
                 put_kept(out, kept, *was_sent);
+                if kept.has_identifiers {
+                    put_varint(out, kept.set.map_or(0, |set| u64::from(set) + 1));
+                }
             }
             InboxEntryImage::Received(place) => {
                 out.push(RECEIVED_AT);
@@ -344,9 +349,14 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
             }
         }
     }
+    put_varint(out, inbox.identifiers.len() as u64);
+    for set in &inbox.identifiers {
+        put_varint(out, set.len() as u64);
+        set.iter().for_each(|identifier| put_varint(out, u64::from(*identifier)));
+    }
 }
 
-fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
+fn inbox(reader: &mut Reader<'_>, has_sets: bool) -> Result<InboxImage, RecordError> {
     let first = reader.u64()?;
     let mut end = first;
     let count = reader.varint()?;
@@ -354,7 +364,11 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     for _ in 0..count {
         entries.push(match reader.u8()? {
             KEPT => {
-                let (kept, was_sent) = take_kept(reader)?;
+                let (mut kept, was_sent) = take_kept(reader)?;
+                if has_sets && kept.has_identifiers {
+                    let set = reader.varint()?.checked_sub(1);
+                    kept.set = set.and_then(|set| u16::try_from(set).ok());
+                }
                 InboxEntryImage::Kept { kept, was_sent }
             }
             RECEIVED => InboxEntryImage::Received(0),
@@ -371,7 +385,15 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     if end > NUMBER_MAX {
         return Err(reader.error("a number of an inbox is too large"));
     }
-    Ok(InboxImage { first, entries })
+    let sets = if has_sets { reader.varint()? } else { 0 };
+    let identifiers = (0..sets).map(|_| set(reader)).collect::<Result<_, RecordError>>()?;
+    Ok(InboxImage { first, entries, identifiers })
+}
+
+fn set(reader: &mut Reader<'_>) -> Result<Box<[u32]>, RecordError> {
+    let count = reader.varint()?;
+    let one = |_| Ok(u32::try_from(reader.varint()?).unwrap_or(u32::MAX));
+    (0..count).map(one).collect()
 }
 
 /// What is kept: `at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6, held 7)
@@ -406,6 +428,7 @@ fn take_kept(reader: &mut Reader<'_>) -> Result<(Kept, bool), RecordError> {
         retain: flags & RETAIN != 0,
         has_identifiers: flags & IDENTIFIERS != 0,
         copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
+        set: None,
         is_shared: flags & SHARED != 0,
         is_held,
         identifier: match is_held {
@@ -474,6 +497,7 @@ pub(super) mod tests {
             retain: true,
             has_identifiers: true,
             copy: 255,
+            set: None,
             is_shared: true,
             is_held: true,
             identifier: NonZeroU32::new(268_435_455),
@@ -483,6 +507,7 @@ pub(super) mod tests {
             qos: QoS::AtLeastOnce,
             retain: false,
             copy: 0,
+            set: Some(1),
             is_shared: false,
             is_held: false,
             identifier: None,
@@ -506,6 +531,7 @@ pub(super) mod tests {
                         InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
+                    identifiers: vec![[7].into(), [1, 268_435_455].into()],
                 },
                 incoming_qos2: vec![PacketId::MIN],
                 will: Some(will()),

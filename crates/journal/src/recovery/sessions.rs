@@ -82,17 +82,19 @@ impl Sessions {
     /// A message is stored for sessions.
     pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
         for (copy, target) in copies(&more.sessions) {
-            self.of(target.number).inbox.push(Kept {
+            let kept = Kept {
                 at: position.as_u64(),
                 size,
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                set: None,
                 is_shared: target.shared.is_some(),
                 is_held: false,
                 identifier: None,
-            });
+            };
+            self.of(target.number).inbox.push_with(kept, &target.identifiers);
         }
         if let Some((number, packet_id)) = more.publisher {
             self.of(number).incoming_qos2.insert(packet_id);

@@ -1,6 +1,7 @@
 //! An inbox as plain data, for a store to keep. It must not know how it is stored.
 
 use super::entry::{Entry, State};
+use super::identifiers::Identifiers;
 use super::line::Line;
 use super::{Inbox, Kept};
 
@@ -11,6 +12,8 @@ pub struct InboxImage {
     pub first: u64,
     /// The messages, in order of their numbers.
     pub entries: Vec<InboxEntryImage>,
+    /// The combinations of Subscription Identifiers that they come with, see [`Kept::set`].
+    pub identifiers: Vec<Box<[u32]>>,
 }
 
 /// One message of an inbox.
@@ -52,16 +55,20 @@ impl Inbox {
             entries.extend(entry.map(|entry| image(sequence, entry)));
             sequence += 1;
         }
-        InboxImage { first: self.line.oldest(), entries }
+        let identifiers = self.sets.as_ref().map(|sets| sets.all().to_vec()).unwrap_or_default();
+        InboxImage { first: self.line.oldest(), entries, identifiers }
     }
 
     /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
-        let mut inbox = Self { line: Line::starting_at(image.first), ..Self::default() };
+        let sets =
+            (!image.identifiers.is_empty()).then(|| Box::new(Identifiers::of(&image.identifiers)));
+        let mut inbox = Self { line: Line::starting_at(image.first), sets, ..Self::default() };
         for one in &image.entries {
             let entry = match *one {
-                InboxEntryImage::Kept { kept, was_sent } => {
+                InboxEntryImage::Kept { mut kept, was_sent } => {
+                    kept.set = kept.set.filter(|set| !inbox.identifiers(*set).is_empty());
                     inbox.messages += 1;
                     inbox.bytes += u64::from(kept.size);
                     let sequence = inbox.line.end();
