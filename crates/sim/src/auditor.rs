@@ -60,6 +60,8 @@ pub(crate) struct Auditor {
     queues: Vec<Queue>,
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
+    /// When each sent its newest SUBSCRIBE.
+    subscribed: Vec<u64>,
     /// By listener and its connection, publisher and topic: the newest message.
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
@@ -77,6 +79,7 @@ impl Auditor {
             messages: Vec::new(),
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
+            subscribed: vec![0; SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
             kept: BTreeMap::new(),
@@ -273,6 +276,24 @@ impl Auditor {
         if *times == 1 && !self.has_met_damage {
             self.check_live_order((100 + session, 0), number);
         }
+    }
+
+    /// A durable session's client subscribes.
+    pub(crate) fn subscribes(&mut self, session: usize) {
+        self.moment += 1;
+        self.subscribed[session] = self.moment;
+    }
+
+    /// A durable session's client gets a message as retained: one that was there before it subscribed.
+    pub(crate) fn retained_of_session(&self, session: usize, number: u32) {
+        let message = &self.messages[number as usize];
+        let is_live = message.qos > 0
+            && message.sessions.contains(&session)
+            && message.sent > self.subscribed[session];
+        assert!(
+            !is_live || self.has_met_damage,
+            "session s{session} gets message {number} as retained, which was sent after it had subscribed"
+        );
     }
 
     /// A message has come live.
