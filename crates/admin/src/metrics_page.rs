@@ -128,6 +128,7 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::Qos0Unstored, numbers.qos0_unstored_total),
         (Metric::SessionOverflow, numbers.session_overflow_total),
         (Metric::SharedHandedOver, numbers.shared_handed_over_total),
+        (Metric::Relocated, numbers.relocated_total),
         (Metric::SharedDropped, numbers.shared_dropped_total),
         (Metric::NegativeAcks, numbers.negative_acks_total),
         (Metric::DurableSessions, numbers.durable_sessions),

@@ -20,7 +20,9 @@ pub const RETAINED_FULL: &str = "retained_full";
 pub const CERTIFICATE_EXPIRY: &str = "certificate_expiry";
 /// A queue has messages, consumers and credit, and nothing has moved for too long.
 pub const QUEUE_STALLED: &str = "queue_stalled";
-/// A queue's account does not balance: a fault of the broker's.
+/// A stream delivers nothing, because a stored message cannot be read.
+pub const STREAM_STALLED: &str = "stream_stalled";
+/// The account of a queue or a stream does not balance: a fault of the broker's.
 pub const LEDGER_IMBALANCE: &str = "ledger_imbalance";
 
 /// Alarms of one name that are kept apart. What is beyond is counted and said once, so that a thousand full sessions
@@ -32,7 +34,7 @@ const RESOURCES_MAX: usize = 100;
 pub struct Alarm {
     /// What it is, such as [`DISK_FULL`].
     pub name: &'static str,
-    /// What it is about: a client id, a listener, a queue.
+    /// What it is about: a client id, a listener, a queue, `stream:` and the name of a stream.
     pub resource: String,
     /// When it was raised first.
     pub since: UnixMillis,

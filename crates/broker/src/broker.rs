@@ -13,15 +13,16 @@ use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::control::CONTROL_SHARD;
-use crate::directory::Directory;
+use crate::directory::{Definition, Directory};
 use crate::handle::Handle;
 use crate::ids::delayed_owner;
+use crate::needed::nothing_told;
 use crate::post::Post;
-use crate::record::{Delayed, Lying, StoredSession};
+use crate::record::{DefinitionRecord, Delayed, Lying, StoredSession};
 use crate::recovery::Recovered;
 use crate::retained::{RetainedLimits, RetainedStore};
 use crate::routes::Routes;
-use crate::shard::{Shard, tell_log_state};
+use crate::shard::{Kind, Shard, tell_log_state};
 use crate::shared::{Budgets, Shared};
 use crate::stats::PublishedCounts;
 
@@ -53,21 +54,17 @@ pub fn open(
 ) -> Broker {
     let now = if now < NEVER_BEFORE { now.max(recovered.newest) } else { now };
     let shards = config.shards;
-    let mut router = Router::new(seed);
-    let directory = Directory::default();
-    let mut queues = Vec::new();
-    let mut terms = Vec::new();
-    for queue in recovered.queues {
-        let definition = Arc::new(queue.definition.into_definition(shards));
-        if let Some(filter) =
-            definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok())
-        {
-            router.bind(filter, definition.sink);
-        }
-        terms.push(Arc::clone(&definition));
-        directory.insert(Arc::clone(&definition));
-        queues.push((definition, queue.engine, queue.leaving));
-    }
+    let routes = Routes::new(Router::new(seed));
+    let (directory, streams_by_name) = (Directory::default(), Directory::default());
+    let queues = recovered.queues.into_iter().map(|queue| {
+        let definition = take_in(queue.definition, shards, &routes, &directory);
+        (definition, queue.engine, queue.leaving)
+    });
+    let queues: Vec<_> = queues.collect();
+    let streams = recovered.streams.into_iter().map(|stream| {
+        (take_in(stream.definition, shards, &routes, &streams_by_name), stream.engine)
+    });
+    let streams: Vec<_> = streams.collect();
     let retained = RetainedStore::new(RetainedLimits {
         messages: config.max_retained_messages,
         bytes: config.max_retained_bytes,
@@ -77,12 +74,11 @@ pub fn open(
     retained.restore(recovered.retained, recovered.retained_version);
     let alarms = Alarms::default();
     tell_log_state(&alarms, now, &log.state());
-    let routes = Routes::new(router);
-    terms.iter().for_each(|definition| routes.set_terms(definition));
     let shared = Arc::new(Shared {
         budgets: Budgets::new(&config),
         routes,
         directory,
+        streams: streams_by_name,
         retained,
         alarms,
         key_seed: key_seed(seed),
@@ -90,17 +86,23 @@ pub fn open(
         log,
         members_come: AtomicU64::new(0),
         counts: (0..shards).map(|_| PublishedCounts::default()).collect(),
+        needed: nothing_told(shards),
         config,
     });
     let mut built: Vec<Shard> = (0..shards)
         .map(|n| {
             let next = (recovered.next_sink, recovered.next_session);
-            Shard::new(ShardId(n), Arc::clone(&shared), next)
+            Shard::new(ShardId(n), Arc::clone(&shared), next, recovered.end)
         })
         .collect();
     for (definition, engine, leaving) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
             shard.host(definition, engine, leaving);
+        }
+    }
+    for (definition, engine) in streams {
+        if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
+            shard.host_stream(definition, engine);
         }
     }
     for shard in &mut built {
@@ -112,6 +114,23 @@ pub fn open(
     restore(&mut built, recovered.delayed, recovered.sessions, now);
     let memory = shared.budgets.memory.clone();
     Broker { handle: Handle::new(shared), shards: built, memory }
+}
+
+/// Lets all know of a queue or a stream that was recovered.
+fn take_in<P: Kind>(
+    record: DefinitionRecord<P>,
+    shards: u16,
+    routes: &Routes,
+    directory: &Directory<P>,
+) -> Arc<Definition<P>> {
+    let definition = Arc::new(record.into_definition(shards));
+    routes.set_terms(P::terms(&definition, routes.room(definition.sink)));
+    let filter = definition.topic_filter.as_deref().and_then(|text| TopicFilter::new(text).ok());
+    if let Some(filter) = filter {
+        routes.change(|router| router.bind(filter, definition.sink));
+    }
+    directory.insert(Arc::clone(&definition));
+    definition
 }
 
 /// Another seed than that of the tables, but as hard to guess.

@@ -7,7 +7,7 @@ use mqtt_session::ServerLimits;
 use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
 
-use crate::directory::QueueProperties;
+use crate::directory::{QueueProperties, StreamProperties};
 use crate::groups::SharedSubscriptions;
 
 /// What a broker is built with.
@@ -25,12 +25,14 @@ pub struct Config {
     pub server_reference: Option<ServerReference>,
     /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
     pub publisher_hold: Duration,
-    /// Whether a subscription may create the queue it names.
+    /// Whether a subscription may create the queue or stream it names.
     pub auto_create: bool,
-    /// How many queues there may be.
+    /// How many queues there may be, and how many streams.
     pub max_queues: usize,
     /// Properties of queues that do not say otherwise.
     pub queue_defaults: QueueProperties,
+    /// Properties of streams that do not say otherwise.
+    pub stream_defaults: StreamProperties,
     /// Subscriptions one session may have.
     pub max_subscriptions: usize,
     /// Bytes that all subscriptions may take, reckoned from their filters; one beyond is refused.
@@ -76,6 +78,8 @@ pub struct Config {
     pub max_delayed_bytes: u64,
     /// How often the status under `$SYS/` is told; zero for never.
     pub status_interval: Duration,
+    /// How often it is looked whether the log has more than is needed, at first; longer after a look that found nothing to do.
+    pub relocation_look: Duration,
     /// The version that it names.
     pub version: &'static str,
     /// Topics whose route a shard remembers.
@@ -127,6 +131,7 @@ impl Default for Config {
             auto_create: true,
             max_queues: 10_000,
             queue_defaults: QueueProperties::default(),
+            stream_defaults: StreamProperties::default(),
             max_subscriptions: 10_000,
             max_subscription_bytes: 1 << 30,
             max_sessions: 1_000_000,
@@ -148,6 +153,7 @@ impl Default for Config {
             max_delayed_messages: 100_000,
             max_delayed_bytes: 1 << 30,
             status_interval: Duration::ZERO,
+            relocation_look: Duration::from_secs(10),
             version: "",
             route_cache_topics: 65_536,
             stall_alarm_after: Duration::from_secs(30),

@@ -2,6 +2,7 @@
 
 mod listing;
 mod queues;
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::alarms::Alarms;
 use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue, QueueChange, Reply};
-use crate::directory::{QueueDefinition, owner_of};
+use crate::directory::{QueueDefinition, QueueProperties, owner_of};
 use crate::mail::{Letter, Mail, QueueState};
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::shared::Shared;
@@ -48,6 +49,8 @@ pub struct NodeState {
     pub retained_memory_bytes: u64,
     /// Queues.
     pub queues: usize,
+    /// Streams.
+    pub streams: usize,
     /// Whether the log takes records.
     pub log_state: LogState,
     /// The log's numbers.
@@ -79,7 +82,7 @@ impl Handle {
         queue: NewQueue,
         reply: Reply<Result<Arc<QueueDefinition>, ControlError>>,
     ) {
-        self.control(ControlRequest::Create { queue, reply });
+        self.control(ControlRequest::Create { new: queue, reply });
     }
 
     /// Changes a queue.
@@ -97,7 +100,7 @@ impl Handle {
         self.control(ControlRequest::Delete { name, reply });
     }
 
-    fn control(&self, request: ControlRequest) {
+    fn control(&self, request: ControlRequest<QueueProperties>) {
         self.shared.post.send(CONTROL_SHARD, Mail(Letter::Control(Box::new(request))));
     }
 
@@ -121,12 +124,21 @@ impl Handle {
 
     /// The numbers of all queues.
     pub fn queue_states(&self, reply: Reply<HashMap<SinkId, QueueState>>) {
+        self.gather(Letter::Ledgers, reply);
+    }
+
+    /// Puts together what all shards answer.
+    fn gather<T: Send + 'static>(
+        &self,
+        letter: impl Fn(Reply<Vec<(SinkId, T)>>) -> Letter,
+        reply: Reply<HashMap<SinkId, T>>,
+    ) {
         let shards = self.shared.post.shards();
         let gathered = Arc::new(Mutex::new((HashMap::new(), Some(reply))));
         let open = Arc::new(AtomicUsize::new(usize::from(shards)));
         for shard in 0..shards {
             let (gathered, open) = (Arc::clone(&gathered), Arc::clone(&open));
-            let take = move |states: Vec<(SinkId, QueueState)>| {
+            let take = move |states: Vec<(SinkId, T)>| {
                 let mut gathered = gathered.lock();
                 gathered.0.extend(states);
                 if open.fetch_sub(1, Ordering::AcqRel) == 1
@@ -135,7 +147,7 @@ impl Handle {
                     reply(std::mem::take(&mut gathered.0));
                 }
             };
-            self.shared.post.send(ShardId(shard), Mail(Letter::Ledgers(Box::new(take))));
+            self.shared.post.send(ShardId(shard), Mail(letter(Box::new(take))));
         }
     }
 
@@ -159,6 +171,7 @@ impl Handle {
             retained_disk_bytes: retained.disk_bytes,
             retained_memory_bytes: retained.memory_bytes,
             queues: self.shared.directory.len(),
+            streams: self.shared.streams.len(),
             log_state: self.shared.log.state(),
             log: self.shared.log.stats(),
             log_backlog_bytes: self.shared.log.backlog_bytes(),

@@ -1,13 +1,18 @@
-//! The queues that a shard owns: applies what the log commits, answers consumers, writes settlements and checkpoints.
+//! The queues and streams that a shard owns: applies what the log commits, answers consumers, writes settlements and
+//! checkpoints.
 //! It must not know sessions, connections or packets.
 
+mod bodies;
+mod hosted;
 mod moves;
 pub(crate) mod operate;
 mod queue;
+pub(crate) mod relocate;
+mod stream;
+mod streams;
 pub(crate) mod watch;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +25,15 @@ use stdx::{Instant, UnixMillis};
 
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
-use crate::mail::{Letter, QueueState};
+use crate::mail::{Letter, QueueState, ReadRefused};
 use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
+pub(crate) use hosted::Hosted;
 pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
+pub(crate) use stream::HostedStream;
 
 /// The token of records whose commit nobody waits for.
 pub(crate) const NO_TOKEN: u64 = u64::MAX;
@@ -34,6 +41,12 @@ pub(crate) const NO_TOKEN: u64 = u64::MAX;
 pub(crate) const SETTLE_TOKEN: u64 = u64::MAX - 1;
 /// The token of records by which a message leaves one queue for another.
 pub(crate) const MOVE_TOKEN: u64 = u64::MAX - 2;
+/// The token of records by which a body lies elsewhere.
+pub(crate) const RELOCATE_TOKEN: u64 = u64::MAX - 4;
+/// The token of reads of bodies that are to lie elsewhere.
+pub(crate) const RELOCATE_READ: u64 = 1 << 34;
+/// Nobody waits, but if it is not stored the session that is over keeps its message on.
+pub(crate) const PASS_TOKEN: u64 = u64::MAX - 3;
 /// Tells reads of bodies of dead letters from those for consumers; below it is the queue.
 const MOVE_READ: u64 = 1 << 32;
 /// Tells reads of bodies of messages that are sent back; below it is the page.
@@ -48,13 +61,14 @@ pub(crate) struct Hosting {
     shards: u16,
     ahead: ReadAhead,
     queues: HashMap<SinkId, HostedQueue>,
-    /// Letters to queues whose definition has not been applied here yet.
+    streams: HashMap<SinkId, HostedStream>,
+    /// Letters to those whose definition has not been applied here yet.
     early: HashMap<SinkId, Vec<Letter>>,
-    /// The newest queue defined here. Numbers ascend in the log, so what is unknown up to here was deleted.
+    /// The newest one defined here. Numbers ascend in the log, so what is unknown up to here was deleted.
     newest: Option<SinkId>,
-    /// Queues with settlements that wait for a record.
+    /// Those with something that waits for a record.
     unlogged: Vec<SinkId>,
-    /// Queues that something has happened to in this turn.
+    /// Those that something has happened to in this turn.
     touched: Vec<SinkId>,
     /// Queues with messages on their way to the dead letters.
     moving: Vec<SinkId>,
@@ -62,8 +76,8 @@ pub(crate) struct Hosting {
     told: Option<(Instant, u64)>,
     /// When the wall clock was looked at.
     looked: Instant,
-    /// When an engine has something to do by itself; one entry stands for each queue's soonest deadline.
-    deadlines: BinaryHeap<Reverse<(Instant, SinkId)>>,
+    /// When engines have something to do by themselves: the soonest deadline of each, which is its `timer`.
+    deadlines: BTreeSet<(Instant, SinkId)>,
 }
 
 impl Hosting {
@@ -72,6 +86,7 @@ impl Hosting {
             shards,
             ahead,
             queues: HashMap::new(),
+            streams: HashMap::new(),
             early: HashMap::new(),
             newest: None,
             unlogged: Vec::new(),
@@ -79,7 +94,7 @@ impl Hosting {
             moving: Vec::new(),
             told: None,
             looked: Instant::ZERO,
-            deadlines: BinaryHeap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 
@@ -92,7 +107,6 @@ impl Hosting {
         turn: &mut Turn,
     ) {
         let sink = definition.sink;
-        self.newest = self.newest.max(Some(sink));
         if let Some(queue) = self.queues.get_mut(&sink) {
             queue.reconfigure(definition, turn);
         } else {
@@ -104,15 +118,24 @@ impl Hosting {
             }
             self.queues.insert(sink, queue);
         }
+        self.is_there(sink, turn);
+    }
+
+    /// Those who were early are served.
+    fn is_there(&mut self, sink: SinkId, turn: &mut Turn) {
+        self.newest = self.newest.max(Some(sink));
         for letter in self.early.remove(&sink).unwrap_or_default() {
             self.letter(letter, turn);
         }
         self.note(sink);
     }
 
-    /// Lets a queue go, with all that is in it. Its consumers are told.
+    /// Lets a queue or a stream go, with all that is in it. Its consumers are told.
     pub(crate) fn delete(&mut self, sink: SinkId, turn: &mut Turn) {
-        let Some(queue) = self.queues.remove(&sink) else { return };
+        let Some(queue) = self.queues.remove(&sink) else { return self.delete_stream(sink, turn) };
+        if let Some(timer) = queue.marks.timer {
+            self.deadlines.remove(&(timer, sink));
+        }
         let leaving = queue.moves.leaving().values().map(|leaving| leaving.at);
         let here = queue.engine.stored().chain(queue.engine.kept());
         for at in here.map(|(_, at)| at).chain(leaving) {
@@ -123,7 +146,7 @@ impl Hosting {
         }
     }
 
-    /// Applies a message that the log has committed to the queues here that take it.
+    /// Applies a message that the log has committed to the queues and streams here that take it.
     pub(crate) fn apply_publish(
         &mut self,
         record: &CommittedRecord,
@@ -131,14 +154,20 @@ impl Hosting {
         more: Option<&MoreTargets>,
         turn: &mut Turn,
     ) {
-        if let Some(moved) = more.and_then(|more| more.moved) {
-            self.moved(moved, turn);
+        match more.and_then(|more| more.moved) {
+            Some(Moved { from, offset, how: None }) => {
+                return self.relocated(from, offset, record.position, turn);
+            }
+            Some(moved) => self.moved(moved, turn),
+            None => {}
         }
         let mut message = None;
         for sink in publish.sinks() {
             let Some(queue) = self.queues.get_mut(&sink) else {
-                // Deleted since the message was routed.
-                if owner_of(sink, self.shards) == turn.shard {
+                if !self.append(sink, (record, publish, more), &mut message, turn)
+                    && owner_of(sink, self.shards) == turn.shard
+                {
+                    // Deleted since the message was routed.
                     turn.release(record.position);
                 }
                 continue;
@@ -153,19 +182,24 @@ impl Hosting {
         }
     }
 
-    /// Serves a letter to a queue.
+    /// Serves a letter to a queue or a stream.
     pub(crate) fn letter(&mut self, letter: Letter, turn: &mut Turn) {
         let sink = match &letter {
             Letter::Attach { sink, .. }
             | Letter::AreThere { sink, .. }
             | Letter::Detach { sink, .. }
             | Letter::Settle { sink, .. }
-            | Letter::TooLarge { sink, .. } => *sink,
+            | Letter::TooLarge { sink, .. }
+            | Letter::Read { sink, .. }
+            | Letter::SeekReader { sink, .. } => *sink,
             _ => return,
         };
         let Some(queue) = self.queues.get_mut(&sink) else {
-            self.letter_to_unknown(sink, letter, turn);
-            return;
+            match self.streams.get_mut(&sink) {
+                Some(stream) => stream.letter(letter, turn),
+                None => self.letter_to_unknown(sink, letter, turn),
+            }
+            return self.note(sink);
         };
         match letter {
             Letter::Attach { consumer, at, max_inflight, .. } => {
@@ -201,28 +235,35 @@ impl Hosting {
             Letter::Attach { consumer, at, .. } if was_deleted => {
                 turn.mail(at, Letter::QueueGone { consumer })
             }
-            Letter::Attach { .. } | Letter::Detach { .. } if !was_deleted => {
+            Letter::Read { consumer, at, asked, .. } if was_deleted => {
+                let result = Err(ReadRefused::Deleted);
+                turn.mail(at, Letter::Reading { consumer, asked, result });
+            }
+            Letter::Attach { .. }
+            | Letter::Detach { .. }
+            | Letter::Read { .. }
+            | Letter::SeekReader { .. }
+                if !was_deleted =>
+            {
                 self.early.entry(sink).or_default().push(letter);
             }
             _ => {}
         }
     }
 
-    /// Bodies that a queue asked for.
+    /// Bodies that a queue or a stream asked for.
     pub(crate) fn read(
         &mut self,
         token: u64,
         records: Vec<Result<Bytes, ReadError>>,
         turn: &mut Turn,
     ) {
-        let Some(queue) =
-            u32::try_from(token).ok().and_then(|sink| self.queues.get_mut(&SinkId(sink)))
-        else {
-            return;
-        };
+        let Ok(sink) = u32::try_from(token).map(SinkId) else { return };
+        let name = self.name(sink);
+        let Some(hosted) = self.hosted_mut(sink) else { return };
         for record in records {
             if record == Err(ReadError::ShutDown) {
-                queue.not_read();
+                hosted.not_read();
                 continue;
             }
             let body = record.map_err(|error| error.to_string()).and_then(|body| {
@@ -230,30 +271,44 @@ impl Hosting {
                     .and_then(|record| record.message())
                     .map_err(|error| error.to_string())
             });
-            if let Err(error) = &body {
-                tracing::error!(
-                    queue = &*queue.definition.name,
-                    error,
-                    "queue stopped: a stored message is damaged"
-                );
+            match body {
+                Ok(message) => hosted.read(message, turn),
+                Err(error) => {
+                    if hosted.not_whole(turn) {
+                        let name = name.as_deref();
+                        tracing::error!(name, error, "stopped: a stored message is damaged");
+                    }
+                }
             }
-            queue.read(body.ok(), turn);
         }
-        queue.reads_done(turn);
-        let sink = queue.definition.sink;
+        hosted.reads_done(turn);
         self.note(sink);
     }
 
-    /// Something has happened to a queue: it is looked after before the turn ends.
+    /// A queue or a stream.
+    fn hosted_mut(&mut self, sink: SinkId) -> Option<&mut dyn Hosted> {
+        match self.queues.get_mut(&sink) {
+            Some(queue) => Some(queue),
+            None => self.streams.get_mut(&sink).map(|stream| stream as &mut dyn Hosted),
+        }
+    }
+
+    fn name(&self, sink: SinkId) -> Option<Arc<str>> {
+        let queue = self.queues.get(&sink).map(|queue| &queue.definition.name);
+        let name = queue.or_else(|| Some(&self.streams.get(&sink)?.definition.name));
+        name.map(Arc::clone)
+    }
+
+    /// Something has happened to a queue or a stream: it is looked after before the turn ends.
     fn note(&mut self, sink: SinkId) {
-        if let Some(queue) = self.queues.get_mut(&sink)
-            && !std::mem::replace(&mut queue.is_touched, true)
+        if let Some(hosted) = self.hosted_mut(sink)
+            && !std::mem::replace(&mut hosted.marks().is_touched, true)
         {
             self.touched.push(sink);
         }
     }
 
-    /// Sees to what queues have to be called for later that something has happened to: a settle record, a deadline.
+    /// Sees to what those have to be called for later that something has happened to: a record, a deadline.
     pub(crate) fn see_to_touched(&mut self) {
         while let Some(sink) = self.touched.pop() {
             self.see_to_one(sink);
@@ -261,44 +316,56 @@ impl Hosting {
     }
 
     fn see_to_one(&mut self, sink: SinkId) {
-        let Some(queue) = self.queues.get_mut(&sink) else { return };
-        queue.is_touched = false;
-        if !queue.is_listed && queue.has_unlogged() {
-            queue.is_listed = true;
+        let hosted: &mut dyn Hosted = match self.queues.get_mut(&sink) {
+            Some(queue) => {
+                if !queue.is_moving && queue.moves.is_waiting() {
+                    queue.is_moving = true;
+                    self.moving.push(sink);
+                }
+                queue
+            }
+            None => match self.streams.get_mut(&sink) {
+                Some(stream) => stream,
+                None => return,
+            },
+        };
+        let (has_unlogged, deadline) = (hosted.has_unlogged(), hosted.next_deadline());
+        let marks = hosted.marks();
+        marks.is_touched = false;
+        if !marks.is_listed && has_unlogged {
+            marks.is_listed = true;
             self.unlogged.push(sink);
         }
-        if !queue.is_moving && queue.moves.is_waiting() {
-            queue.is_moving = true;
-            self.moving.push(sink);
-        }
-        if let Some(deadline) = queue.engine.next_deadline()
-            && queue.timer.is_none_or(|timer| deadline < timer)
+        if let Some(deadline) = deadline
+            && marks.timer.is_none_or(|timer| deadline < timer)
         {
-            queue.timer = Some(deadline);
-            self.deadlines.push(Reverse((deadline, sink)));
+            if let Some(later) = marks.timer.replace(deadline) {
+                self.deadlines.remove(&(later, sink));
+            }
+            self.deadlines.insert((deadline, sink));
         }
     }
 
-    /// Whether settlements wait for a record.
+    /// Whether something waits for a record.
     pub(crate) fn has_unlogged(&self) -> bool {
         !self.unlogged.is_empty()
     }
 
-    /// Writes what has been settled since the last time.
+    /// Writes what has happened since the last time.
     pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
         self.see_to_touched();
         for sink in std::mem::take(&mut self.unlogged) {
-            let Some(queue) = self.queues.get_mut(&sink) else { continue };
-            queue.is_listed = false;
-            if queue.has_unlogged() {
-                queue.log(None, ShardSet::EMPTY, SETTLE_TOKEN, turn);
+            let Some(hosted) = self.hosted_mut(sink) else { continue };
+            hosted.marks().is_listed = false;
+            if hosted.has_unlogged() {
+                hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
             }
         }
     }
 
     /// The soonest moment at which an engine has something to do by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let Reverse((at, _)) = self.deadlines.peek()?;
+        let (at, _) = self.deadlines.first()?;
         let look = self.looked + CLOCK_LOOK;
         Some(if self.told.is_some() { look.min(*at) } else { *at })
     }
@@ -315,10 +382,10 @@ impl Hosting {
         }
         self.told = Some((turn.now, turn.unix_ms));
         self.looked = turn.now;
-        let sinks: Vec<SinkId> = self.queues.keys().copied().collect();
+        let sinks: Vec<SinkId> = self.queues.keys().chain(self.streams.keys()).copied().collect();
         for sink in sinks {
-            if let Some(queue) = self.queues.get_mut(&sink) {
-                queue.tell_clock(turn.unix_ms, turn);
+            if let Some(hosted) = self.hosted_mut(sink) {
+                hosted.tell_clock(turn.unix_ms, turn);
             }
             self.note(sink);
         }
@@ -382,17 +449,14 @@ impl Hosting {
     /// Lets the engines do what is due.
     pub(crate) fn tick(&mut self, turn: &mut Turn) {
         self.tell_clock(turn);
-        while let Some(&Reverse((at, sink))) = self.deadlines.peek() {
+        while let Some(&(at, sink)) = self.deadlines.first() {
             if at > turn.now {
                 return;
             }
-            self.deadlines.pop();
-            let Some(queue) = self.queues.get_mut(&sink).filter(|queue| queue.timer == Some(at))
-            else {
-                continue;
-            };
-            queue.timer = None;
-            queue.handle(Input::Tick, turn);
+            self.deadlines.pop_first();
+            let Some(hosted) = self.hosted_mut(sink) else { continue };
+            hosted.marks().timer = None;
+            hosted.tick(turn);
             self.note(sink);
         }
     }
@@ -423,19 +487,27 @@ impl Hosting {
     /// Checks the engines, that accounts balance, and that no more is kept in memory than is waiting.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
-        self.queues.values().try_for_each(HostedQueue::check)
+        let queues = self.queues.values().filter(|queue| queue.marks.timer.is_some()).count();
+        let streams = self.streams.values().filter(|stream| stream.marks.timer.is_some()).count();
+        if self.deadlines.len() != queues + streams {
+            return Err(format!("{} deadlines for {queues} + {streams}", self.deadlines.len()));
+        }
+        self.queues.values().try_for_each(HostedQueue::check)?;
+        self.streams.values().try_for_each(HostedStream::check)
     }
 
     /// Checks that what is taken of rooms is what is there; when nothing is on its way.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn check_rooms(&self) -> Result<(), String> {
-        self.queues.values().try_for_each(HostedQueue::check_room)
+        self.queues.values().try_for_each(HostedQueue::check_room)?;
+        self.streams.values().try_for_each(HostedStream::check_room)
     }
 
-    /// Bodies in the log that the queues here need.
+    /// Bodies in the log that the queues and streams here need.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn references(&self) -> usize {
-        self.queues.values().map(HostedQueue::references).sum()
+        let streams: usize = self.streams.values().map(HostedStream::references).sum();
+        self.queues.values().map(HostedQueue::references).sum::<usize>() + streams
     }
 
     /// The account of a queue.

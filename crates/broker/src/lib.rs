@@ -14,6 +14,7 @@ mod hosting;
 mod ids;
 mod listing;
 mod mail;
+mod needed;
 mod new_message;
 mod operate;
 mod outbox;
@@ -36,13 +37,15 @@ use journal::{checkpoint, record, recovery, retained};
 
 pub use alarms::{
     Alarm, AlarmCounts, Alarms, CERTIFICATE_EXPIRY, DISK_FULL, LEDGER_IMBALANCE, LOG_FAILED,
-    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW,
+    MEMORY, QUEUE_STALLED, RETAINED_FULL, SESSION_OVERFLOW, STREAM_STALLED,
 };
 pub use broker::{Broker, open};
 pub use budget::Budget;
 pub use config::{Config, ServerReference};
-pub use control::{ControlError, NewQueue, QueueChange, Reply};
-pub use directory::{DeadLetter, Durability, QueueDefinition, QueueProperties};
+pub use control::{ControlError, NewQueue, NewStream, QueueChange, Reply, SinkKind, StreamChange};
+pub use directory::{
+    DeadLetter, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
+};
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};
 pub use ids::{ConnId, SessionId, owner_of};
@@ -52,12 +55,16 @@ pub use listing::{
     ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Page, RemoveError,
     SubscriptionState, WalkCursor,
 };
-pub use mail::{Mail, QueueState};
+pub use mail::{Mail, QueueState, StreamState};
 pub use new_message::{MessageError, NewMessage};
-pub use operate::{Look, Looked, OperateError, QueueConsumer, QueueMessage, SeekTo, Sought};
+pub use operate::{
+    Look, Looked, OperateError, QueueConsumer, QueueMessage, ReadersPage, SeekTo, Sought,
+    StreamLook, StreamMessage, StreamPurge, StreamReader,
+};
 pub use outbox::{CloseReason, Outbox};
 pub use peer::Peer;
 pub use post::Post;
 pub use redrive::{RedriveError, RedrivePage, RedriveRequest};
 pub use shard::{DEAD as DEAD_LETTERS_PREFIX, Shard};
 pub use stats::Counts;
+pub use stream_engine::ReaderName;

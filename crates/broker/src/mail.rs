@@ -7,9 +7,10 @@ use mqtt_router::{SinkId, SubscriptionOptions};
 use mqtt_types::{Message, ReasonCode};
 use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
+use stream_engine::{ReaderName, Start};
 
 use crate::control::{ControlError, ControlRequest, Reply};
-use crate::directory::QueueDefinition;
+use crate::directory::{QueueDefinition, QueueProperties, StreamDefinition, StreamProperties};
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List, RemovedStep};
@@ -46,24 +47,41 @@ pub(crate) enum Letter {
     TooLarge { sink: SinkId, consumer: ConsumerId, offset: Offset },
     /// A consumer begins, to the queue's owner.
     Attach { sink: SinkId, consumer: ConsumerId, at: ShardId, max_inflight: u32 },
+    /// A consumer begins to read a stream, to its owner. `asked` says which SUBSCRIBE waits for the answer, and which of its
+    /// filters.
+    Read {
+        sink: SinkId,
+        consumer: ConsumerId,
+        at: ShardId,
+        reading: Reading,
+        asked: Option<(usize, usize)>,
+    },
+    /// The answer: a refusal always comes, the rest if it was asked for.
+    Reading { consumer: ConsumerId, asked: Option<(usize, usize)>, result: Result<(), ReadRefused> },
+    /// A consumer of a stream wants to go on elsewhere, to the stream's owner.
+    SeekReader { sink: SinkId, consumer: ConsumerId, to: Start },
     /// A consumer ends; the offsets are those of its leases that were written to its socket, which count an attempt.
     Detach { sink: SinkId, consumer: ConsumerId, written: Vec<Offset> },
     /// Which of these messages are still there? They were sent to the consumer's client before, to the queue's owner.
     AreThere { sink: SinkId, consumer: ConsumerId, at: ShardId, offsets: Vec<Offset> },
     /// These are not, to the consumer's shard.
     Gone { consumer: ConsumerId, offsets: Vec<Offset> },
-    /// The queue is no more, to the consumer's shard.
+    /// The queue or stream is no more, to the consumer's shard.
     QueueGone { consumer: ConsumerId },
     /// A request to define, change or delete a queue, to the control shard.
-    Control(Box<ControlRequest>),
-    /// The answer to a subscription that had to create its queue.
-    Ensured { subscribe: usize, filter: usize, result: Result<Arc<QueueDefinition>, ControlError> },
+    Control(Box<ControlRequest<QueueProperties>>),
+    /// The same of streams.
+    ControlStreams(Box<ControlRequest<StreamProperties>>),
+    /// The answer to a subscription that had to create its queue or stream.
+    Ensured { subscribe: usize, filter: usize, result: Result<Ensured, ControlError> },
     /// The answer to a queue with messages for a dead-letter queue that had to be created.
     DeadEnsured { dying: SinkId, result: Result<Arc<QueueDefinition>, ControlError> },
     /// What the log did.
     Log(LogEvent),
     /// The ledgers of all queues here.
     Ledgers(Reply<Vec<(SinkId, QueueState)>>),
+    /// The numbers of all streams here.
+    StreamLedgers(Reply<Vec<(SinkId, StreamState)>>),
     /// What the sign-in of a client of this shard came to.
     SignedIn { conn: ConnId, verdict: Verdict },
     /// Users were changed: connections of those who are no more end.
@@ -84,6 +102,31 @@ pub(crate) enum Letter {
     Queue(QueueLetter),
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
+}
+
+/// What a subscription needed to be there.
+pub(crate) enum Ensured {
+    Queue(Arc<QueueDefinition>),
+    Stream(Arc<StreamDefinition>),
+}
+
+/// How a consumer of a stream reads.
+#[derive(Clone)]
+pub(crate) struct Reading {
+    /// Whose position it reads from.
+    pub(crate) reader: ReaderName,
+    pub(crate) start: Start,
+    /// Messages in flight that it takes.
+    pub(crate) window: u32,
+}
+
+/// Why a stream is not read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ReadRefused {
+    /// It was deleted meanwhile.
+    Deleted,
+    /// It keeps the positions of as many readers as it may; what there is to say.
+    Engine(String),
 }
 
 /// A message that one session keeps and another delivers.
@@ -143,6 +186,17 @@ pub struct QueueState {
     pub lag_ms: u64,
     /// How long until the oldest message that is still here expires by retention, in milliseconds; none when it does not.
     pub data_loss_ms: Option<u64>,
+}
+
+/// A stream's numbers at one moment.
+#[derive(Clone, Debug)]
+pub struct StreamState {
+    /// The terms of the ledger, and more counts.
+    pub ledger: stream_engine::Ledger,
+    /// The offset that the next message gets.
+    pub next_offset: u64,
+    /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.
+    pub oldest_age_ms: u64,
 }
 
 impl From<LogEvent> for Mail {

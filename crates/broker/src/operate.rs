@@ -1,4 +1,5 @@
-//! What an operator may ask of a queue: look at its messages, remove some, set it back. It must not know how a queue does it.
+//! What an operator may ask of a queue or a stream: look at its messages, remove some, set it or its readers elsewhere. It
+//! must not know how that is done.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use mqtt_router::SinkId;
 use mqtt_types::{Message, QoS};
 use queue_engine::{ConsumerId, Key, MessageState, Offset};
 use stdx::UnixMillis;
+use stream_engine::ReaderName;
 
-use crate::control::Reply;
+use crate::control::{Reply, SinkKind};
 use crate::listing::Page;
 
 /// A message of a queue as an operator sees it.
@@ -88,12 +90,30 @@ pub struct QueueConsumer {
 /// Why a request of an operator's was not carried out.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OperateError {
-    /// There is no queue of that name, or there is none any more.
-    #[error("there is no queue '{0}'")]
-    NotFound(String),
-    /// The queue does not need keys, and so has none.
-    #[error("queue '{0}' keeps no keys: it is neither key_ordered nor last_value")]
-    NoKeys(String),
+    /// There is none of that name, or there is none any more.
+    #[error("there is no {0} '{1}'")]
+    NotFound(SinkKind, String),
+    /// It does not need keys, and so has none.
+    #[error("{0} '{1}' keeps no keys: {why}", why = why_no_keys(*.0))]
+    NoKeys(SinkKind, String),
+    /// The stream keeps no position of that reader.
+    #[error("{reader} has no position in stream '{stream}'")]
+    NoReader {
+        /// The stream.
+        stream: String,
+        /// Who has none.
+        reader: ReaderName,
+    },
+    /// The reader is connected.
+    #[error(
+        "{reader} reads stream '{stream}' at this moment; it can be forgotten when it has gone"
+    )]
+    ReaderBusy {
+        /// The stream.
+        stream: String,
+        /// Who reads.
+        reader: ReaderName,
+    },
     /// Another seek of the queue has not ended.
     #[error("a seek of queue '{0}' is under way; ask again when it has ended")]
     Seeking(String),
@@ -111,13 +131,78 @@ pub enum OperateError {
     },
 }
 
-/// Which messages a purge means: those of which both hold.
+const fn why_no_keys(what: SinkKind) -> &'static str {
+    match what {
+        SinkKind::Queue => "it is neither key_ordered nor last_value",
+        SinkKind::Stream => "it has no key_expression and is not last_value",
+    }
+}
+
+/// A message of a stream as an operator sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamMessage {
+    /// Its place in the stream.
+    pub offset: u64,
+    /// When it was stored.
+    pub stored: UnixMillis,
+    /// The message; none when its body cannot be read unaltered.
+    pub message: Option<Message>,
+    /// Its key, in a stream that keeps keys, where it can be told.
+    pub key: Option<String>,
+}
+
+/// Which messages of a stream to look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamLook {
+    /// The first offset.
+    pub from: u64,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Which messages of a stream a purge removes: those of which all that is given holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StreamPurge<'a> {
+    /// Their topic matches this filter, which must be legal.
+    pub filter: Option<&'a str>,
+    /// They have this key.
+    pub key: Option<&'a str>,
+    /// They are before this offset.
+    pub before: Option<u64>,
+}
+
+/// Who has a position in a stream, and how far it has come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamReader {
+    /// Who: a client or a group.
+    pub name: ReaderName,
+    /// All messages below are settled by it, or not wanted.
+    pub position: u64,
+    /// Messages that are here and that it has not settled.
+    pub lag: u64,
+    /// The age of the oldest of these, in milliseconds; 0 without one.
+    pub lag_ms: u64,
+    /// Subscriptions that read for it now.
+    pub members: u64,
+    /// Messages that they have and have not settled.
+    pub in_flight: u64,
+    /// Messages that were read and wait to be delivered again, or for their key.
+    pub waiting: u64,
+    /// Messages that it rejected.
+    pub rejected: u64,
+    /// Messages passed by because they were too large for it, or gone before they were handed over.
+    pub skipped: u64,
+}
+
+/// Which messages a purge means: those of which all holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Meant {
     /// Their topic matches this filter.
     pub(crate) filter: Option<Arc<str>>,
     /// They have this key.
     pub(crate) key: Option<Key>,
+    /// They are before this offset.
+    pub(crate) before: Option<Offset>,
 }
 
 /// What the owner of a queue says of a consumer: who it is in a queue, and where.
@@ -130,10 +215,13 @@ pub(crate) struct Attached {
     pub(crate) is_resting: bool,
 }
 
+/// Readers of a stream, and the last of them if there are more.
+pub type ReadersPage = Result<Page<StreamReader, ReaderName>, OperateError>;
+
 /// A part of a queue, read: messages, and from where to go on.
 pub type Looked = Result<Page<QueueMessage, u64>, OperateError>;
 
-/// A request to the owner of a queue.
+/// A request to the owner of a queue or a stream.
 pub(crate) enum Operation {
     /// Messages, as many as a turn may look at.
     Look { look: Look, reply: Reply<Looked> },
@@ -143,14 +231,20 @@ pub(crate) enum Operation {
     Seek { to: SeekTo, reply: Reply<Result<Sought, OperateError>> },
     /// Consumers behind that one.
     Consumers { after: Option<u64>, limit: usize, reply: Reply<Page<Attached, u64>> },
+    /// Readers of a stream behind that one, in the order of their names.
+    Readers { after: Option<ReaderName>, limit: usize, reply: Reply<ReadersPage> },
+    /// A reader of a stream goes on elsewhere.
+    SeekReader { reader: ReaderName, to: SeekTo, reply: Reply<Result<u64, OperateError>> },
+    /// A reader of a stream is not to be known any more.
+    ForgetReader { reader: ReaderName, reply: Reply<Result<(), OperateError>> },
     /// The next step of what takes several, to the shard itself.
     Continue { key: usize },
 }
 
-/// What a shard is asked of queues.
+/// What a shard is asked of queues and streams.
 pub(crate) enum QueueLetter {
-    /// To the owner of that queue.
-    Operate { sink: SinkId, name: Arc<str>, operation: Operation },
+    /// To the owner of that one.
+    Operate { what: SinkKind, sink: SinkId, name: Arc<str>, operation: Operation },
     /// To the shard of these consumers: who are they?
     Consumers { attached: Vec<Attached>, reply: Reply<Vec<QueueConsumer>> },
 }

@@ -11,7 +11,6 @@ use mqtt_types::TopicName;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
-use crate::directory::QueueDefinition;
 use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::ids::SessionId;
 use crate::record::PublishRecord;
@@ -102,10 +101,9 @@ impl Routes {
         Arc::clone(self.rooms.write().entry(sink).or_default())
     }
 
-    /// The terms of a queue as it is defined now. To be set before it is bound.
-    pub(crate) fn set_terms(&self, definition: &QueueDefinition) {
-        let terms = Terms::of(definition, self.room(definition.sink));
-        self.terms.write().insert(definition.sink, Arc::new(terms));
+    /// The terms of a queue or a stream as it is defined now. To be set before it is bound.
+    pub(crate) fn set_terms(&self, terms: Terms) {
+        self.terms.write().insert(terms.sink, Arc::new(terms));
         self.epoch.fetch_add(1, Ordering::Release);
     }
 

@@ -15,6 +15,7 @@ mod control;
 mod dead_letters;
 mod delayed;
 mod disconnect;
+mod endings;
 mod hold;
 mod inbox;
 mod kept_replay;
@@ -30,9 +31,11 @@ mod operate;
 mod outside;
 mod pick;
 mod publish;
+mod read;
 mod redrive;
 mod refusals;
 mod relics;
+mod relocate;
 mod replay;
 mod resend;
 mod restore;
@@ -54,16 +57,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
-use log_api::{LogState, ShardId};
+use log_api::{LogState, Position, ShardId};
 use mqtt_codec::{DecodeError, Packet};
 use mqtt_types::ReasonCode;
 use queue_engine::{Offset, Queue};
 use slab::Slab;
 use stdx::Instant;
+use stream_engine::Stream;
 
 use crate::clocks::Clocks;
 use crate::control::CONTROL_SHARD;
-use crate::directory::QueueDefinition;
+use crate::directory::{QueueDefinition, StreamDefinition};
 use crate::hosting::{Hosting, ReadAhead};
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::outbox::Outbox;
@@ -77,6 +81,7 @@ use agree::KeyScratch;
 pub(crate) use alarms::tell_log_state;
 use alarms::{Overflowing, Tight};
 use control::Control;
+pub(crate) use control::Kind;
 pub use dead_letters::DEAD;
 pub(crate) use dead_letters::dead_letter_queue;
 use delayed::DelayedMessages;
@@ -87,6 +92,7 @@ use operate::Operations;
 use outside::Outside;
 use redrive::Redrives;
 use refusals::Refusals;
+use relocate::Relocation;
 use retain::RetainedWork;
 use session_log::Waiting;
 use sign_in::Entrant;
@@ -121,6 +127,8 @@ pub struct Shard {
     answers: Slab<Waiting>,
     /// What has happened to inboxes since their last records.
     unlogged: UnloggedInboxes,
+    /// The shard has heard of all records for it that lie before that place.
+    heard_to: Position,
     /// Connections that are not read because the log or another shard is behind. Some may be gone.
     throttled: Vec<ConnId>,
     throttle_timer: bool,
@@ -148,6 +156,7 @@ pub struct Shard {
     refusals: Refusals,
     key_scratch: KeyScratch,
     redrives: Redrives,
+    relocation: Relocation,
 }
 
 impl Shard {
@@ -155,6 +164,7 @@ impl Shard {
         id: ShardId,
         shared: Arc<Shared>,
         (next_sink, next_session): (u32, u64),
+        heard_to: Position,
     ) -> Self {
         let config = &shared.config;
         let ahead = ReadAhead {
@@ -165,6 +175,7 @@ impl Shard {
         let mut timers = Timers::default();
         timers.set(Instant::ZERO + ROUTE_CACHE_LIFE, Timer::RouteCache);
         timers.set(Instant::ZERO, Timer::Watch);
+        timers.set(Instant::ZERO, Timer::Relocation);
         if id == CONTROL_SHARD && !config.status_interval.is_zero() {
             timers.set(Instant::ZERO, Timer::Status);
         }
@@ -189,6 +200,7 @@ impl Shard {
             subscribes: Slab::new(),
             answers: Slab::new(),
             unlogged: UnloggedInboxes::default(),
+            heard_to,
             throttled: Vec::new(),
             throttle_timer: false,
             is_draining: false,
@@ -211,6 +223,7 @@ impl Shard {
             refusals: Refusals::default(),
             key_scratch: KeyScratch::default(),
             redrives: Redrives::default(),
+            relocation: Relocation::default(),
             shared,
         }
     }
@@ -231,6 +244,12 @@ impl Shard {
         let room = self.shared.routes.room(definition.sink);
         self.hosting.define(definition, Some(engine), room, &mut self.turn);
         self.hosting.take_in_leaving(sink, leaving);
+    }
+
+    /// Takes in a stream that was recovered.
+    pub(crate) fn host_stream(&mut self, definition: Arc<StreamDefinition>, engine: Stream) {
+        let room = self.shared.routes.room(definition.sink);
+        self.hosting.define_stream(definition, Some(engine), room, &mut self.turn);
     }
 
     /// The shard's number.

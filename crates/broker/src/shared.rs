@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicU64;
 use key_expression::KeySeed;
 use log_api::{Log, ShardId};
 use mqtt_session::Room;
+use parking_lot::Mutex;
 
 use crate::alarms::Alarms;
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::directory::Directory;
+use crate::directory::{Directory, StreamProperties};
+use crate::needed::Told;
 use crate::post::Post;
 use crate::retained::RetainedStore;
 use crate::routes::Routes;
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) budgets: Budgets,
     pub(crate) routes: Routes,
     pub(crate) directory: Directory,
+    pub(crate) streams: Directory<StreamProperties>,
     pub(crate) retained: RetainedStore,
     pub(crate) alarms: Alarms,
     /// What the hashes of the keys of queues to come are made with.
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) members_come: AtomicU64,
     /// One for each shard.
     pub(crate) counts: Vec<PublishedCounts>,
+    /// What each shard needs of the log.
+    pub(crate) needed: Vec<Mutex<Told>>,
 }
 
 impl Shared {

@@ -73,6 +73,8 @@ counters! {
     session_overflow_total,
     /// Messages of shared subscriptions that went from one member to another.
     shared_handed_over_total,
+    /// Messages of queues and streams whose bodies were written anew, so that a segment of the log could go.
+    relocated_total,
     /// Messages of shared subscriptions dropped because no member was left.
     shared_dropped_total,
     /// Messages that a subscriber refused with a reason code of 0x80 or above, and nobody else gets.

@@ -1,4 +1,4 @@
-//! What a queue asks of whoever stores a message for it: room, a key, a class of durability. Shared by all shards. It must
+//! What a queue or a stream asks of whoever stores a message for it: room, a key, a class of durability. Shared by all shards. It must
 //! not know who stores.
 
 use std::sync::Arc;
@@ -10,7 +10,10 @@ use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{Key, Overflow};
 
-use crate::directory::{Durability, QueueDefinition, QueueProperties};
+use crate::control::SinkKind;
+use crate::directory::{
+    Definition, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
+};
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -55,6 +58,22 @@ impl Room {
         self.bytes.fetch_sub(load.bytes, Ordering::Relaxed);
     }
 
+    /// What is here has changed from `counted` to `now`, of which so much was taken before.
+    pub(crate) fn count(&self, counted: &mut Load, reserved: Load, now: Load) {
+        let before = Load {
+            messages: counted.messages + reserved.messages,
+            bytes: counted.bytes + reserved.bytes,
+        };
+        if now != before {
+            // Wraps around zero and back, as differences do.
+            self.give_back(Load {
+                messages: before.messages.wrapping_sub(now.messages),
+                bytes: before.bytes.wrapping_sub(now.bytes),
+            });
+        }
+        *counted = now;
+    }
+
     /// What is taken.
     pub(crate) fn taken(&self) -> Load {
         Load {
@@ -66,9 +85,10 @@ impl Room {
 
 /// Which limit another message would be beyond.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("message not stored: queue '{queue}' is full, its {limit} is {max}")]
-pub(crate) struct QueueFull {
-    queue: Arc<str>,
+#[error("message not stored: {what} '{name}' is full, its {limit} is {max}")]
+pub(crate) struct Full {
+    what: SinkKind,
+    name: Arc<str>,
     /// The property.
     limit: &'static str,
     max: u64,
@@ -83,10 +103,11 @@ struct Limits {
     makes_room: bool,
 }
 
-/// One queue's terms. They are replaced, never altered.
+/// One queue's terms, or one stream's. They are replaced, never altered.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) sink: SinkId,
+    what: SinkKind,
     name: Arc<str>,
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
@@ -96,22 +117,45 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(crate) fn of(definition: &QueueDefinition, room: Arc<Room>) -> Self {
+    pub(crate) fn of_queue(definition: &QueueDefinition, room: Arc<Room>) -> Self {
         let QueueProperties { config, key_expression, durability, .. } = &definition.properties;
-        let is_limited = config.max_messages.is_some() || config.max_bytes.is_some();
         let limits = Limits {
             messages: config.max_messages,
             bytes: config.max_bytes,
             makes_room: config.overflow == Overflow::DropOldest,
         };
-        let key = || (key_expression.clone(), definition.key_seed);
+        let key = config.needs_keys().then_some(key_expression);
+        Self::of(definition, room, (SinkKind::Queue, limits), key, *durability)
+    }
+
+    pub(crate) fn of_stream(definition: &StreamDefinition, room: Arc<Room>) -> Self {
+        let StreamProperties { config, key_expression, durability } = &definition.properties;
+        let limits = Limits {
+            messages: config.max_messages,
+            bytes: config.max_bytes,
+            // One that keeps nothing has no oldest message to let go.
+            makes_room: config.max_messages != Some(0),
+        };
+        let key = config.needs_keys().then_some(key_expression);
+        Self::of(definition, room, (SinkKind::Stream, limits), key, *durability)
+    }
+
+    fn of<P>(
+        definition: &Definition<P>,
+        room: Arc<Room>,
+        (what, limits): (SinkKind, Limits),
+        key: Option<&KeyExpression>,
+        durability: Durability,
+    ) -> Self {
+        let is_limited = limits.messages.is_some() || limits.bytes.is_some();
         Self {
             sink: definition.sink,
+            what,
             name: Arc::clone(&definition.name),
             room,
             limits: is_limited.then_some(limits),
-            key: config.needs_keys().then(key),
-            relaxed: *durability != Durability::Sync,
+            key: key.map(|key| (key.clone(), definition.key_seed)),
+            relaxed: durability != Durability::Sync,
         }
     }
 
@@ -119,13 +163,13 @@ impl Terms {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn reserve(&self, size: u32) -> Result<(), QueueFull> {
+    pub(crate) fn reserve(&self, size: u32) -> Result<(), Full> {
         let load = Load::of_one(size);
         let taken = self.room.take(load);
         let Some(limits) = &self.limits else { return Ok(()) };
         limits.check(load, taken).map_err(|(limit, max)| {
             self.room.give_back(load);
-            QueueFull { queue: Arc::clone(&self.name), limit, max }
+            Full { what: self.what, name: Arc::clone(&self.name), limit, max }
         })
     }
 
@@ -167,11 +211,12 @@ pub(crate) fn key_of(seed: &KeySeed, key: &str) -> Key {
 
 /// The text of a message's key, if it can be told from the message: what its publisher was is not known any more.
 pub(crate) fn key_text(
-    definition: &QueueDefinition,
+    expression: &KeyExpression,
+    seed: &KeySeed,
     message: &Message,
     key: Key,
 ) -> Option<String> {
-    if key == Key::NONE || !definition.properties.config.needs_keys() {
+    if key == Key::NONE {
         return None;
     }
     let mut scratch = Scratch::default();
@@ -181,8 +226,8 @@ pub(crate) fn key_text(
         payload: message.payload(),
         ..Facts::of_topic(message.topic())
     };
-    let text = definition.properties.key_expression.evaluate(&facts, &mut scratch);
-    let is_it = text.hash(&definition.key_seed).get() == key.0;
+    let text = expression.evaluate(&facts, &mut scratch);
+    let is_it = text.hash(seed).get() == key.0;
     is_it.then(|| text.key().to_owned())
 }
 

@@ -23,6 +23,7 @@ use crate::ids::{ConnId, SessionId};
 /// | `Delayed` | with the first delayed message | the next one is due, or the clock may have jumped |
 /// | `Members` | with the first member of a shared subscription | members may stall, or be able to take what waits |
 /// | `Retained` | always, at the control shard | retained messages expire, or are worth being written anew |
+/// | `Relocation` | always | the log may have more than is needed, or there is more to be written anew |
 /// | `Overflow` | when the first session drops a message for room | sessions may have stopped to |
 /// | `Status` | always, at the control shard | the status under `$SYS/` is told |
 /// | `Watch` | always | queues are looked after: does anything stand still, does every account balance |
@@ -40,6 +41,7 @@ pub(crate) enum Timer {
     Delayed,
     Members,
     Retained,
+    Relocation,
     Overflow,
     Status,
     Watch,

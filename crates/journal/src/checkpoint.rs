@@ -1,4 +1,5 @@
-//! A shard's part of a checkpoint: its queues, its durable sessions; and with the control shard's the retained messages.
+//! A shard's part of a checkpoint: its queues, its streams, its durable sessions; and with the control shard's the
+//! retained messages.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +7,15 @@ use log_api::Position;
 use mqtt_session::{InboxEntryImage, InboxImage};
 use queue_engine::{Offset, Snapshot};
 
-use crate::queue::QueueDefinition;
+use crate::queue::{Definition, QueueDefinition};
 use crate::record::{
-    DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession, put_positions,
+    Defined, DefinitionRecord, Delayed, Leaving, Lying, Reader, RecordError, StoredSession,
+    put_positions,
 };
 use crate::retained::StoredRetained;
+use crate::stream::{StreamDefinition, StreamProperties};
 
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
@@ -24,18 +27,28 @@ pub struct QueuePart {
     pub leaving: BTreeMap<Offset, Leaving>,
 }
 
+/// One stream in a checkpoint.
+pub struct StreamPart {
+    /// What the stream is.
+    pub definition: StreamDefinition,
+    /// What its engine knows: which messages are kept, and how far readers have come.
+    pub snapshot: stream_engine::Snapshot,
+}
+
 /// What a shard answers to a checkpoint.
 ///
 /// ```text
 /// version u8 | next_sink u32 | next_session u64
 /// | queues u32 | { definition_len u32 | definition record | state_len u64 | state | leaving u32 | leaving ... } ...
 /// | sessions u32 | session ... | delayed u32 | { number u64 | due_ms u64 | position u64 | size u32 } ...
-/// | holding u32 | position u64 ... | retained messages, see RetainedPart
+/// | holding u32 | position u64 ... | streams u32 | { definition_len u32 | definition record | state_len u64 | state } ...
+/// | retained messages, see RetainedPart
 /// ```
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
 /// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no messages on
-/// their way to the dead letters, version 6 no retained messages on their way to sessions, version 7 did not say since when
-/// the subscription of a replay is there.
+/// their way to the dead letters, version 6 no retained messages on their way to sessions,
+/// version 7 no streams, and no groups of sessions, version 8 did not say since when the subscription of a replay is there, nor
+/// the subscription identifiers of what lies in inboxes.
 pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub next_sink: u32,
@@ -43,6 +56,8 @@ pub struct ShardPart {
     pub next_session: u64,
     /// The queues that the shard owns.
     pub queues: Vec<QueuePart>,
+    /// The streams that the shard owns.
+    pub streams: Vec<StreamPart>,
     /// Its durable sessions.
     pub sessions: Vec<StoredSession>,
     /// The messages that it is to publish later, and where they lie.
@@ -58,12 +73,19 @@ pub(crate) struct StoredQueue {
     pub(crate) leaving: BTreeMap<Offset, Leaving>,
 }
 
+/// A stream as read back.
+pub(crate) struct StoredStream {
+    pub(crate) definition: DefinitionRecord<StreamProperties>,
+    pub(crate) snapshot: stream_engine::Snapshot,
+}
+
 /// A part as read back.
 #[derive(Default)]
 pub(crate) struct StoredPart {
     pub(crate) next_sink: u32,
     pub(crate) next_session: u64,
     pub(crate) queues: Vec<StoredQueue>,
+    pub(crate) streams: Vec<StoredStream>,
     pub(crate) sessions: Vec<StoredSession>,
     pub(crate) delayed: Vec<(Delayed, Lying)>,
     pub(crate) holding: Vec<Position>,
@@ -78,14 +100,8 @@ impl ShardPart {
         out.extend_from_slice(&self.next_session.to_le_bytes());
         out.extend_from_slice(&(self.queues.len() as u32).to_le_bytes());
         for queue in &self.queues {
-            let mut definition = Vec::new();
-            DefinitionRecord::of(&queue.definition).encode(&mut definition);
-            let mut state = Vec::new();
-            queue.snapshot.encode(&mut state);
-            out.extend_from_slice(&(definition.len() as u32).to_le_bytes());
-            out.extend_from_slice(&definition);
-            out.extend_from_slice(&(state.len() as u64).to_le_bytes());
-            out.extend_from_slice(&state);
+            put_definition(&mut out, &queue.definition);
+            put_state(&mut out, |state| queue.snapshot.encode(state));
             out.extend_from_slice(&(queue.leaving.len() as u32).to_le_bytes());
             queue.leaving.iter().for_each(|(offset, leaving)| leaving.encode(*offset, &mut out));
         }
@@ -101,6 +117,11 @@ impl ShardPart {
             out.extend_from_slice(&lying.size.to_le_bytes());
         }
         put_positions(&mut out, &self.holding);
+        out.extend_from_slice(&(self.streams.len() as u32).to_le_bytes());
+        for stream in &self.streams {
+            put_definition(&mut out, &stream.definition);
+            put_state(&mut out, |state| stream.snapshot.encode(state));
+        }
         out
     }
 
@@ -145,6 +166,9 @@ impl StoredPart {
             if version > 6 {
                 part.holding = reader.positions()?;
             }
+            for _ in 0..if version > 7 { reader.u32()? } else { 0 } {
+                part.streams.push(stream(&mut reader)?);
+            }
             part.retained = match version {
                 2 => StoredRetained::take_whole(&mut reader)?,
                 _ => StoredRetained::take(&mut reader, version > 6)?,
@@ -155,10 +179,8 @@ impl StoredPart {
 }
 
 fn queue(reader: &mut Reader<'_>, has_leaving: bool) -> Result<StoredQueue, RecordError> {
-    let len = reader.u32()? as usize;
-    let definition = DefinitionRecord::decode(reader.bytes(len)?)?;
-    let len = usize::try_from(reader.u64()?).map_err(|_| reader.error("a length is too large"))?;
-    let snapshot = Snapshot::decode(reader.bytes(len)?)
+    let definition = take_definition(reader)?;
+    let snapshot = Snapshot::decode(take_state(reader)?)
         .map_err(|_| reader.error("a queue's state is not legal"))?;
     let mut leaving = BTreeMap::new();
     for _ in 0..if has_leaving { reader.u32()? } else { 0 } {
@@ -166,6 +188,39 @@ fn queue(reader: &mut Reader<'_>, has_leaving: bool) -> Result<StoredQueue, Reco
         leaving.insert(offset, one);
     }
     Ok(StoredQueue { definition, snapshot, leaving })
+}
+
+fn stream(reader: &mut Reader<'_>) -> Result<StoredStream, RecordError> {
+    let definition = take_definition(reader)?;
+    let snapshot = stream_engine::Snapshot::decode(take_state(reader)?)
+        .map_err(|_| reader.error("a stream's state is not legal"))?;
+    Ok(StoredStream { definition, snapshot })
+}
+
+fn put_definition<P: Defined>(out: &mut Vec<u8>, definition: &Definition<P>) {
+    let mut bytes = Vec::new();
+    DefinitionRecord::of(definition).encode(&mut bytes);
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(&bytes);
+}
+
+fn take_definition<P: Defined>(
+    reader: &mut Reader<'_>,
+) -> Result<DefinitionRecord<P>, RecordError> {
+    let len = reader.u32()? as usize;
+    DefinitionRecord::decode(reader.bytes(len)?)
+}
+
+fn put_state(out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+    let mut state = Vec::new();
+    encode(&mut state);
+    out.extend_from_slice(&(state.len() as u64).to_le_bytes());
+    out.extend_from_slice(&state);
+}
+
+fn take_state<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], RecordError> {
+    let len = usize::try_from(reader.u64()?).map_err(|_| reader.error("a length is too large"))?;
+    reader.bytes(len)
 }
 
 #[cfg(test)]
@@ -182,6 +237,7 @@ mod tests {
             next_sink: 3,
             next_session: 1 << 39,
             queues: Vec::new(),
+            streams: Vec::new(),
             sessions: Vec::new(),
             delayed: vec![(
                 Delayed { number: 64, due_ms: 9 },
@@ -195,7 +251,7 @@ mod tests {
     fn empty_before_5(version: u8) -> Vec<u8> {
         let mut bytes = empty().encode();
         bytes[0] = version;
-        bytes.truncate(bytes.len() - 8);
+        bytes.truncate(bytes.len() - 12);
         bytes
     }
 
@@ -211,7 +267,7 @@ mod tests {
         for version in [5, 6] {
             let mut bytes = empty().encode();
             bytes[0] = version;
-            bytes.truncate(bytes.len() - 4);
+            bytes.truncate(bytes.len() - 8);
             bytes.extend_from_slice(&9_u64.to_le_bytes());
             bytes.push(0);
             let part = StoredPart::decode(&bytes).expect("legal");

@@ -21,17 +21,19 @@ use queue_engine::{
     QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
+use stream_engine::{MemberId, Progress, ReaderName, Start, Stream, StreamConfig};
 
-use crate::checkpoint::{QueuePart, ShardPart, StoredPart};
+use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptLease, KeptReplay, Leaving, Left, Lying,
+    ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, KeptReplay, Leaving, Left, Lying,
     MoreTargets, Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget,
-    SettleRecord, SharedTarget, StoredSession, StoredSubscription, Targets, Why,
+    SettleRecord, SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
     decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
+use crate::stream::StreamProperties;
 
 /// The bytes that a version wrote. Those of the present one must be what is written today.
 fn golden(what: &str, version: u8, written: &[u8]) -> Vec<u8> {
@@ -77,6 +79,7 @@ fn more() -> MoreTargets {
         identifiers: [1, 268_435_455].into_iter().collect(),
         shared: (qos == QoS::ExactlyOnce)
             .then_some(SharedTarget { mark: GroupMark { group: 7, key: 9 }, for_any: true }),
+        in_place_of: None,
     };
     MoreTargets {
         retained: Some(99),
@@ -86,7 +89,11 @@ fn more() -> MoreTargets {
         keys: [(SinkId(3), 77), (SinkId(9), u64::MAX)].into_iter().collect(),
         not_before_ms: Some(1_800_000_000_001),
         message_id: Some(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10),
-        moved: Some(Moved { from: SinkId(4), offset: Offset(300), how: Departure::DeadLettered }),
+        moved: Some(Moved {
+            from: SinkId(4),
+            offset: Offset(300),
+            how: Some(Departure::DeadLettered),
+        }),
         sessions: vec![session(3, QoS::AtLeastOnce), session(0x1_0003, QoS::ExactlyOnce)],
     }
 }
@@ -100,7 +107,10 @@ fn publishes() {
         expiry_interval: Some(9),
     };
     let (sinks, more) = ([SinkId(3), SinkId(9)], more());
-    for (version, more) in [(1, None), (2, Some(&more))] {
+    let mut passed_on = more.clone();
+    let place = KeptCopy { number: SessionNumber(5), at: Position::new(3, 64), copy: 2 };
+    passed_on.sessions.iter_mut().for_each(|target| target.in_place_of = Some(place));
+    for (version, more) in [(1, None), (2, Some(&more)), (4, Some(&passed_on))] {
         let mut written = Vec::new();
         let targets = Targets { sinks: &sinks, more };
         encode_publish(&mut written, &head, targets, "a/b", &[1, 1], b"payload");
@@ -175,6 +185,57 @@ fn definitions() {
     );
 }
 
+fn stream_definition() -> DefinitionRecord<StreamProperties> {
+    DefinitionRecord {
+        sink: SinkId(6),
+        name: "fleet".to_owned(),
+        topic_filter: Some("fleet/#".to_owned()),
+        created_at_ms: 1_800_000_000_000,
+        properties: StreamProperties {
+            config: StreamConfig {
+                max_inflight: 3,
+                retry_delay: Duration::from_millis(200),
+                retry_delay_max: Duration::from_secs(9),
+                paused: true,
+                keyed: true,
+                last_value: true,
+                retention: Duration::from_secs(86_400),
+                max_messages: Some(10),
+                max_bytes: Some(1 << 40),
+                look_ahead: 77,
+                readers_max: 1 << 33,
+                keep_positions: Duration::from_secs(3600),
+            },
+            key_expression: KeyExpression::parse("level(2)").expect("legal"),
+            durability: Durability::Os,
+        },
+        key_seed: KeySeed([7; 16]),
+    }
+}
+
+#[test]
+fn streams() {
+    let definition = stream_definition();
+    check(("stream-defined", 1), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
+    let every = stream_engine::Departure::ALL.into_iter().zip(0..);
+    let progress = Progress {
+        position: Offset(300),
+        delivered_to: Offset(1 << 40),
+        rejected: 1,
+        skipped: u64::MAX,
+    };
+    let record = StreamRecord {
+        sink: SinkId(6),
+        left: every.map(|(left, n)| (left, vec![n * 10..n * 10 + 3, 5000..6000 + n])).collect(),
+        forgotten: vec![ReaderName::client("meter"), ReaderName::group("workers")],
+        positions: vec![
+            (ReaderName::client("meter"), progress),
+            (ReaderName::group("workers"), Progress::default()),
+        ],
+    };
+    check(("stream-changed", 1), &record, StreamRecord::encode, StreamRecord::decode);
+}
+
 #[test]
 fn delayed_messages_that_were_published() {
     let encode = |number: &u64, out: &mut Vec<u8>| encode_delayed_done(out, *number);
@@ -226,8 +287,10 @@ fn sessions() {
             at: UnixMillis(1_800_000_000_000),
             expiry_interval: 60,
             keeps_will: true,
+            sent_to: 300,
+            unsure_to: 7,
         },
-        SessionEvent::Ended,
+        SessionEvent::Ended(Some(Position::new(3, 64))),
         SessionEvent::Subscribed(vec![subscription.clone()]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
@@ -237,18 +300,37 @@ fn sessions() {
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         SessionEvent::ConnectedAndSubscribed(connected.clone(), now),
         SessionEvent::Retained(page),
+        SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
+        SessionEvent::LeftEnding(vec![(Position::new(1, 64), 0), (Position::new(2, 128), 255)]),
     ];
     for (event, number) in events.into_iter().zip(1..) {
         let mut record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
+        check((&what, 4), &record, SessionRecord::encode, SessionRecord::decode);
         if let SessionEvent::ConnectedAndSubscribed(_, subscriptions) = &mut record.event {
             subscriptions.clone_from(&before);
         }
-        for version in if number <= 10 { 1..3 } else { 2..3 } {
-            let bytes = old(&what, version);
-            assert_eq!(SessionRecord::decode(&bytes).as_ref(), Ok(&record), "{what} v{version}");
+        let third = SessionRecord::decode(&old(&what, 3));
+        assert_eq!(third.as_ref(), Ok(&record), "{what} of version 3");
+        let then = SessionRecord { event: before_version_3(record.event), ..record };
+        for (version, numbers) in [(1, 1..=10), (2, 1..=13)] {
+            if numbers.contains(&number) {
+                let read = SessionRecord::decode(&old(&what, version));
+                assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
+            }
         }
+    }
+}
+
+/// What older versions could say of that.
+fn before_version_3(event: SessionEvent) -> SessionEvent {
+    match event {
+        SessionEvent::Ended(_) => SessionEvent::Ended(None),
+        SessionEvent::Disconnected { at, expiry_interval, keeps_will, .. } => {
+            let (sent_to, unsure_to) = (0, u64::MAX);
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to }
+        }
+        same => same,
     }
 }
 
@@ -302,7 +384,7 @@ fn session(is_present: bool) -> StoredSession {
             client_id: "sensor-17".into(),
             expiry_interval: 3600,
             subscriptions: vec![("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce))],
-            inbox: InboxImage { first: 12, entries, identifiers },
+            inbox: InboxImage { first: 12, entries, identifiers, unsure_to: 0 },
             incoming_qos2: vec![PacketId::MIN],
             will: Some(will()),
             disconnected_at: Some(UnixMillis(5)),
@@ -311,6 +393,7 @@ fn session(is_present: bool) -> StoredSession {
         with_metadata: vec!["$q/a".into()],
         replays,
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
+        groups: vec![("$stream/a".into(), "workers".into())],
         as_of: UnixMillis(5),
     }
 }
@@ -325,6 +408,24 @@ fn queue() -> Queue {
     }
     handle(Input::Purge { scope: Scope::Range(Offset(0)..Offset(1)), max: 1 });
     queue
+}
+
+/// Three messages, of which the first was purged, and a group that has settled one.
+fn stream() -> Stream {
+    let mut stream = Stream::new(StreamConfig::default());
+    let mut handle = |input| stream.handle(Instant::ZERO, input, &mut Vec::new()).expect("legal");
+    for n in 0..3 {
+        let stored = UnixMillis(1_800_000_000_000 + n);
+        let message = stream_engine::NewMessage::new(StoredAt(n * 300), 70, stored);
+        handle(stream_engine::Input::Append(message));
+    }
+    let scope = stream_engine::Scope::Range(Offset(0)..Offset(1));
+    handle(stream_engine::Input::Purge { scope, max: 1 });
+    let (member, reader) = (MemberId(1), ReaderName::group("workers"));
+    handle(stream_engine::Input::Attach { member, reader, start: Start::Earliest, window: 1 });
+    let outcome = stream_engine::Outcome::Accept;
+    handle(stream_engine::Input::Settle { member, offset: Offset(1), outcome });
+    stream
 }
 
 #[test]
@@ -351,6 +452,10 @@ fn parts_of_a_checkpoint() {
             snapshot: queue().snapshot(),
             leaving: leaving.clone(),
         }],
+        streams: vec![StreamPart {
+            definition: stream_definition().into_definition(2),
+            snapshot: stream().snapshot(),
+        }],
         sessions: vec![session(true)],
         delayed: vec![delayed],
         holding: vec![Position::new(2, 128)],
@@ -365,12 +470,24 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    let written = golden("part", 8, &written);
-    for (bytes, is_present) in [(written, true), (old("part", 7), false), (old("part", 6), false)] {
+    let written = golden("part", 9, &written);
+    for bytes in [written, old("part", 8), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
-        assert_eq!(read.sessions, [session(is_present)]);
+        check_streams(&read, bytes[0] > 7);
+        let session = session(bytes[0] > 8);
+        let groups = if bytes[0] > 7 { session.groups.clone() } else { Vec::new() };
+        assert_eq!(read.sessions, [StoredSession { groups, ..session }]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
+}
+
+fn check_streams(read: &StoredPart, are_there: bool) {
+    if !are_there {
+        return assert!(read.streams.is_empty());
+    }
+    let [stream_read] = &read.streams[..] else { panic!("one stream") };
+    assert_eq!(stream_read.definition, stream_definition());
+    assert_eq!(stream_read.snapshot, stream().snapshot());
 }
 
 fn check_part(

@@ -3,7 +3,7 @@
 //! its bytes.
 //!
 //! ```text
-//!  records ── record ──┐                     ┌──► queues, sessions, delayed messages: shards
+//!  records ── record ──┐                     ┌──► queues, streams, sessions, delayed messages: shards
 //!                      ├──► recovery ── finish
 //!  parts ── checkpoint ┘                     └──► retained: shared by all shards
 //! ```
@@ -16,3 +16,4 @@ pub mod queue;
 pub mod record;
 pub mod recovery;
 pub mod retained;
+pub mod stream;

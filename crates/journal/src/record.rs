@@ -7,20 +7,24 @@ mod publish;
 mod session;
 mod session_parts;
 mod settle;
+mod stream;
+mod stream_definition;
 mod targets;
 
 pub(crate) use codec::{Reader, put_positions, put_varint};
-pub use definition::{DefinitionRecord, decode_deleted, encode_deleted};
+pub use definition::{Defined, DefinitionRecord, decode_deleted, encode_deleted};
 pub use leaving::{Leaving, Why};
 pub use publish::{
     Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
+    stream_message,
 };
 pub use session::{ConnectedAs, SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
+pub use stream::StreamRecord;
 pub use targets::{
-    Delayed, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies, decode_delayed_done,
-    encode_delayed_done,
+    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies,
+    decode_delayed_done, encode_delayed_done,
 };
 
 pub use codec::RecordError;

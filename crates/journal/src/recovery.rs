@@ -2,6 +2,7 @@
 
 mod retained;
 mod sessions;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,19 @@ use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
 
 use crate::checkpoint::{StoredPart, StoredQueue, held_in};
+use crate::ids::SessionNumber;
 use crate::queue::Durability;
 use crate::record::{
-    DefinitionRecord, Delayed, Leaving, Lying, Moved, PublishRecord, RecordError, SessionEvent,
-    SessionRecord, SettleRecord, StoredSession, decode_delayed_done, decode_deleted,
+    DefinitionRecord, Delayed, KeptLease, Leaving, Lying, Moved, PublishRecord, RecordError,
+    SessionEvent, SessionRecord, SettleRecord, StoredSession, StreamRecord, decode_delayed_done,
+    decode_deleted,
 };
 use crate::retained::Entry;
 use retained::Retained;
 use sessions::Sessions;
+use streams::Streams;
+
+pub use streams::RecoveredStream;
 
 /// A queue on its way back.
 pub struct RecoveredQueue {
@@ -47,6 +53,7 @@ impl RecoveredQueue {
 #[derive(Default)]
 pub struct Recovery {
     queues: BTreeMap<SinkId, RecoveredQueue>,
+    streams: Streams,
     next_sink: u32,
     sessions: Sessions,
     retained: Retained,
@@ -56,6 +63,8 @@ pub struct Recovery {
     newest_delayed: u64,
     /// The newest moment that a record tells of.
     newest: UnixMillis,
+    /// Behind the newest record.
+    end: Position,
     released: Releases,
 }
 
@@ -63,7 +72,9 @@ pub struct Recovery {
 pub struct Recovered {
     /// The queues that were not deleted.
     pub queues: Vec<RecoveredQueue>,
-    /// The number of the next queue.
+    /// The streams that were not deleted.
+    pub streams: Vec<RecoveredStream>,
+    /// The number of the next queue or stream.
     pub next_sink: u32,
     /// The durable sessions that have not ended.
     pub sessions: Vec<StoredSession>,
@@ -79,6 +90,8 @@ pub struct Recovered {
     pub newest_delayed: u64,
     /// The newest moment that the log tells of: it is not earlier now.
     pub newest: UnixMillis,
+    /// No record that this knows of lies there or behind it.
+    pub end: Position,
     /// No retained message has a newer version, and no replay goes by one.
     pub retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
@@ -94,6 +107,10 @@ pub struct RecoveredCounts {
     pub queues: usize,
     /// Messages waiting in them.
     pub waiting: u64,
+    /// Streams.
+    pub streams: usize,
+    /// Messages kept in them.
+    pub kept: u64,
     /// Durable sessions.
     pub sessions: usize,
     /// Retained messages.
@@ -108,6 +125,8 @@ impl Recovered {
         RecoveredCounts {
             queues: self.queues.len(),
             waiting: self.queues.iter().map(waiting).sum(),
+            streams: self.streams.len(),
+            kept: self.streams.iter().map(|stream| stream.engine.ledger().kept).sum(),
             sessions: self.sessions.len(),
             retained: self.retained.len() + self.whole_retained.len(),
         }
@@ -120,7 +139,8 @@ impl Recovery {
     /// # Errors
     /// A part of the checkpoint is not legal.
     pub fn new(checkpoint: Option<&CheckpointParts>) -> Result<Self, RecordError> {
-        let mut recovery = Self::default();
+        let end = checkpoint.map_or(Position::START, |checkpoint| checkpoint.position);
+        let mut recovery = Self { end, ..Self::default() };
         for part in checkpoint.iter().flat_map(|checkpoint| &checkpoint.parts) {
             let part = StoredPart::decode(part)?;
             recovery.next_sink = recovery.next_sink.max(part.next_sink);
@@ -131,6 +151,7 @@ impl Recovery {
                     .queues
                     .insert(definition.sink, RecoveredQueue { definition, engine, leaving });
             }
+            part.streams.into_iter().for_each(|stream| recovery.streams.restore(stream));
             let moments = part.sessions.iter().map(|session| session.as_of);
             recovery.newest = moments.fold(recovery.newest, UnixMillis::max);
             recovery.sessions.restore(part.next_session, part.sessions, &mut recovery.released);
@@ -153,12 +174,23 @@ impl Recovery {
         position: Position,
         body: &[u8],
     ) -> Result<(), VisitError> {
+        self.end = self.end.max(position.next());
         match kind {
             RecordKind::Publish => self.publish(position, body)?,
             RecordKind::Settle => self.settle(&SettleRecord::decode(body)?),
             RecordKind::QueueDefined => self.define(DefinitionRecord::decode(body)?),
+            RecordKind::StreamDefined => {
+                let definition = DefinitionRecord::decode(body)?;
+                self.next_sink = self.next_sink.max(definition.sink.0 + 1);
+                self.streams.define(definition);
+            }
+            RecordKind::StreamChanged => {
+                self.streams.change(StreamRecord::decode(body)?, &mut self.released);
+            }
             RecordKind::QueueDeleted => {
-                if let Some(queue) = self.queues.remove(&decode_deleted(body)?) {
+                let sink = decode_deleted(body)?;
+                self.streams.delete(sink, &mut self.released);
+                if let Some(queue) = self.queues.remove(&sink) {
                     let leaving = queue.leaving.values().map(|leaving| leaving.at);
                     let here = queue.engine.stored().chain(queue.engine.kept());
                     for at in here.map(|(_, at)| at).chain(leaving) {
@@ -177,11 +209,8 @@ impl Recovery {
                 if let SessionEvent::Disconnected { at, .. } = &record.event {
                     self.newest = self.newest.max(*at);
                 }
-                if let SessionEvent::LeaseReceived(lease) = &record.event
-                    && let Some(queue) = self.queues.get_mut(&lease.sink)
-                    && let Some(at) = queue.settled(lease.offset)
-                {
-                    self.released.add(Position::from_u64(at.0));
+                if let SessionEvent::LeaseReceived(lease) = &record.event {
+                    self.received(record.number, lease);
                 }
                 self.sessions.apply(record, &mut self.released);
             }
@@ -189,26 +218,43 @@ impl Recovery {
         Ok(())
     }
 
+    /// A session's client has a message of a queue or a stream at QoS 2: there it is settled.
+    fn received(&mut self, number: SessionNumber, lease: &KeptLease) {
+        let KeptLease { sink, offset, .. } = *lease;
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            let gone = queue.settled(offset);
+            gone.iter().for_each(|at| self.released.add(Position::from_u64(at.0)));
+        } else if let Some(name) = self.streams.name_of(sink)
+            && let Some(reader) = self.sessions.reader_of(number, name)
+        {
+            self.streams.received(sink, reader, offset);
+        }
+    }
+
     fn publish(&mut self, position: Position, body: &[u8]) -> Result<(), RecordError> {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         let more = record.more()?;
+        if let Some(Moved { from, offset, how: None }) = more.as_ref().and_then(|more| more.moved) {
+            self.relocated(from, offset, position);
+            return Ok(());
+        }
         for sink in record.sinks() {
-            match self.queues.get_mut(&sink) {
-                Some(queue) => {
-                    let message = record.new_message(position, sink, more.as_ref());
-                    if queue.engine.replay_enqueue(&message).is_none() {
-                        self.released.add(position);
-                    }
-                }
-                None => self.released.add(position),
+            let message = record.new_message(position, sink, more.as_ref());
+            let is_kept = match self.queues.get_mut(&sink) {
+                Some(queue) => queue.engine.replay_enqueue(&message).is_some(),
+                None => self.streams.append(sink, &message),
+            };
+            if !is_kept {
+                self.released.add(position);
             }
         }
         if let Some(more) = more {
             if let Some(moved) = more.moved {
                 self.moved(moved);
             }
-            self.sessions.publish(&more, position, record.counted_bytes());
+            let size = record.counted_bytes();
+            self.sessions.publish(&more, position, size, &mut self.released);
             if let Some(version) = more.retained {
                 self.retained.publish(version, position, &record)?;
             }
@@ -219,11 +265,23 @@ impl Recovery {
         Ok(())
     }
 
+    /// The body of a message that stays lies elsewhere.
+    fn relocated(&mut self, sink: SinkId, offset: Offset, to: Position) {
+        let at = StoredAt(to.as_u64());
+        let before = match self.queues.get_mut(&sink) {
+            Some(queue) => queue.engine.relocate(offset, at),
+            None => self.streams.relocate(sink, offset, at),
+        };
+        // Where it was, or here when it has left meanwhile.
+        self.released.add(before.map_or(to, |before| Position::from_u64(before.0)));
+    }
+
     /// A message has left a queue for another.
     fn moved(&mut self, moved: Moved) {
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        let Some(how) = moved.how else { return };
         let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
-        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
+        if let Some(at) = queue.engine.replay_left(moved.offset, how).or(leaving) {
             self.released.add(Position::from_u64(at.0));
         }
     }
@@ -286,6 +344,7 @@ impl Recovery {
     #[must_use]
     pub fn finish(mut self) -> Recovered {
         self.drop_what_was_in_memory();
+        let streams = self.streams.finish(&mut self.released);
         let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();
         let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));
@@ -301,12 +360,14 @@ impl Recovery {
             .collect();
         Recovered {
             queues: self.queues.into_values().collect(),
+            streams,
             next_sink: self.next_sink,
             sessions,
             next_session,
             delayed,
             newest_delayed: self.newest_delayed,
             newest: self.newest,
+            end: self.end,
             retained_version,
             held,
             retained: retained.index,

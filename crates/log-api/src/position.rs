@@ -33,6 +33,12 @@ impl Position {
         (self.0 & 0xFFFF_FFFF) as u32
     }
 
+    /// Behind the record that lies here, and before all that lie behind it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// Both in one number, for records and checkpoints.
     #[must_use]
     pub const fn as_u64(self) -> u64 {

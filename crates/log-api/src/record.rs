@@ -4,13 +4,13 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum RecordKind {
-    /// A message and the queues that take it.
+    /// A message and the queues and streams that take it.
     Publish = 1,
     /// Messages that left a queue.
     Settle = 2,
     /// A queue was made, or its properties changed.
     QueueDefined = 3,
-    /// A queue was deleted, with all that was in it.
+    /// A queue or a stream was deleted, with all that was in it.
     QueueDeleted = 4,
     /// Deliveries that failed and count as attempts.
     Attempt = 5,
@@ -18,11 +18,15 @@ pub enum RecordKind {
     Session = 6,
     /// A delayed message was published.
     Delayed = 7,
+    /// A stream was made, or its properties changed.
+    StreamDefined = 8,
+    /// Messages left a stream, or readers of it have come on.
+    StreamChanged = 9,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Publish,
         Self::Settle,
         Self::QueueDefined,
@@ -30,6 +34,8 @@ impl RecordKind {
         Self::Attempt,
         Self::Session,
         Self::Delayed,
+        Self::StreamDefined,
+        Self::StreamChanged,
     ];
 
     /// The number it has on disk.
@@ -51,6 +57,8 @@ impl TryFrom<u8> for RecordKind {
             5 => Ok(Self::Attempt),
             6 => Ok(Self::Session),
             7 => Ok(Self::Delayed),
+            8 => Ok(Self::StreamDefined),
+            9 => Ok(Self::StreamChanged),
             _ => Err(UnknownRecordKind(number)),
         }
     }
@@ -75,13 +83,15 @@ mod tests {
             (5, "Attempt"),
             (6, "Session"),
             (7, "Delayed"),
+            (8, "StreamDefined"),
+            (9, "StreamChanged"),
         ];
         assert_eq!(fixed.len(), RecordKind::ALL.len());
         for (kind, (number, name)) in RecordKind::ALL.into_iter().zip(fixed) {
             assert_eq!((kind.number(), format!("{kind:?}").as_str()), (number, name));
             assert_eq!(RecordKind::try_from(number), Ok(kind));
         }
-        for number in [0, 8, 255] {
+        for number in [0, 10, 255] {
             assert_eq!(RecordKind::try_from(number), Err(UnknownRecordKind(number)));
         }
     }

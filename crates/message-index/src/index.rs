@@ -4,6 +4,7 @@
 
 mod keeping;
 mod layout;
+mod relocating;
 mod sharing;
 
 use std::collections::VecDeque;

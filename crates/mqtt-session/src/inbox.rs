@@ -5,6 +5,7 @@ mod entry;
 mod identifiers;
 mod image;
 mod line;
+mod over;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -54,8 +55,11 @@ pub struct NextKept {
     pub packet_id: PacketId,
     /// The message.
     pub kept: Kept,
-    /// Whether it may have been sent before. `[MQTT-3.3.1-1]`
+    /// Whether it was sent before, as far as that is known. `[MQTT-3.3.1-1]`
     pub dup: bool,
+    /// Whether it is at QoS 2 and the client may hold its packet id, though it was perhaps not sent. When it does not go out
+    /// then, it must end by [`Inbox::forget`].
+    pub may_be_held: bool,
 }
 
 /// A message that storage need not keep any more.
@@ -65,13 +69,15 @@ pub struct Gone {
     pub sequence: u64,
     /// Where storage has it.
     pub at: u64,
+    /// Which of the session's copies it was, see [`Kept::copy`].
+    pub copy: u8,
     /// Whether it was held there.
     pub is_held: bool,
 }
 
 impl Gone {
     const fn of(sequence: u64, entry: &Entry) -> Self {
-        Self { sequence, at: entry.at, is_held: entry.is_held() }
+        Self { sequence, at: entry.at, copy: entry.copy(), is_held: entry.is_held() }
     }
 }
 
@@ -106,6 +112,8 @@ pub struct Inbox {
     next: u64,
     /// Messages below that number have been sent at some time.
     sent_to: u64,
+    /// Messages below that number may have been sent, on a connection that ended with the process.
+    unsure_to: u64,
     /// Messages that wait or are sent, and their sizes.
     messages: usize,
     bytes: u64,
@@ -132,28 +140,6 @@ impl Inbox {
         sequence
     }
 
-    /// The same for a message that comes with identifiers, which the inbox remembers if it can.
-    pub fn push_with(&mut self, kept: Kept, identifiers: &[u32]) -> u64 {
-        let knows = !identifiers.is_empty() && !kept.is_shared;
-        let set = match knows {
-            true => self.sets.get_or_insert_default().number_of(identifiers),
-            false => None,
-        };
-        self.push(Kept { has_identifiers: !identifiers.is_empty(), set, ..kept })
-    }
-
-    /// The Subscription Identifiers of that number, see [`Kept::set`].
-    #[must_use]
-    pub fn identifiers(&self, set: u16) -> &[u32] {
-        self.sets.as_ref().map_or(&[], |sets| sets.get(set))
-    }
-
-    /// What the inbox takes in memory beside its entries, about.
-    #[must_use]
-    pub fn identifier_bytes(&self) -> usize {
-        self.sets.as_ref().map_or(0, |sets| sets.bytes())
-    }
-
     /// The number that the next message gets.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -170,6 +156,12 @@ impl Inbox {
     #[must_use]
     pub const fn messages(&self) -> usize {
         self.messages
+    }
+
+    /// How many entries it has: those messages, and packet ids that the client may hold though their messages need nothing more.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.line.len()
     }
 
     /// What they count against byte limits.
@@ -201,12 +193,22 @@ impl Inbox {
         let end = self.line.oldest() + u64::from(INBOX_IDS);
         let free = self.line.iter_from(from.max(self.next)).take_while(move |(n, _)| *n < end);
         let waiting = free.filter(|(_, entry)| entry.state == State::Waiting);
-        waiting.take(count).map(|(sequence, entry)| NextKept {
+        waiting.take(count).map(|(sequence, entry)| self.next_kept(sequence, entry))
+    }
+
+    /// Whether the client may hold its packet id.
+    fn may_be_held(&self, sequence: u64, entry: &Entry) -> bool {
+        entry.qos() == QoS::ExactlyOnce && (entry.was_sent() || sequence < self.unsure_to)
+    }
+
+    fn next_kept(&self, sequence: u64, entry: &Entry) -> NextKept {
+        NextKept {
             sequence,
             packet_id: packet_id(sequence),
             kept: self.kept(sequence, entry),
             dup: entry.was_sent(),
-        })
+            may_be_held: self.may_be_held(sequence, entry),
+        }
     }
 
     /// The message goes out; it is one of [`Self::upcoming`], the first of them.
@@ -228,16 +230,26 @@ impl Inbox {
         Some(gone)
     }
 
-    /// The oldest waiting message, taken out because the inbox holds more than the limits allow. One at QoS 2 that the
-    /// client may have stays: its packet id must come to an end before another message bears it.
-    pub fn overflow(&mut self, messages_max: usize, bytes_max: u64) -> Option<Gone> {
+    /// The oldest waiting message, which has to go because the inbox holds more than the limits allow: by [`Self::give_up`], or
+    /// by [`Self::forget`]. One at QoS 2 that is known to be sent stays.
+    #[must_use]
+    pub fn overflow(&self, messages_max: usize, bytes_max: u64) -> Option<NextKept> {
         if self.messages <= messages_max && self.bytes <= bytes_max {
             return None;
         }
         let may_go = |entry: &Entry| entry.state == State::Waiting && !entry.is_begun();
         let oldest = self.line.iter_from(self.next).find(|(_, entry)| may_go(entry));
-        let sequence = oldest.map(|(sequence, _)| sequence)?;
-        self.give_up(sequence)
+        oldest.map(|(sequence, entry)| self.next_kept(sequence, entry))
+    }
+
+    /// The message does not go out, and the client may hold its packet id: that comes to an end as if PUBREC had come, see
+    /// [`KeptPubRec::Received`]. `None` when it is not waiting.
+    pub fn forget(&mut self, sequence: u64) -> Option<Gone> {
+        let entry = self.entry_mut(sequence).filter(|entry| entry.state == State::Waiting)?;
+        let gone = Gone::of(sequence, entry);
+        self.receive(sequence, State::Receiving);
+        self.next += u64::from(self.next == sequence);
+        Some(gone)
     }
 
     /// PUBACK from the client.
@@ -386,7 +398,7 @@ impl Inbox {
                 State::Sent => sent_too,
                 _ => false,
             };
-            is_free && entry.is_shared() && entry.qos() == QoS::AtLeastOnce
+            is_free && entry.may_be_lent()
         };
         let all = self.line.iter_from(from).filter(move |(_, entry)| may_go(entry));
         all.map(|(sequence, entry)| (sequence, self.kept(sequence, entry)))
@@ -501,6 +513,22 @@ impl Inbox {
             && self.line.is_sound()
     }
 
+    /// What the session's client was sent last is not known.
+    pub fn sent_is_unsure(&mut self) {
+        self.unsure_to = self.end();
+    }
+
+    /// Messages below that number may have been sent, whatever else is known.
+    #[must_use]
+    pub const fn unsure_to(&self) -> u64 {
+        self.unsure_to
+    }
+
+    /// The same, as storage says.
+    pub fn replay_unsure_to(&mut self, sequence: u64) {
+        self.unsure_to = sequence.min(self.end());
+    }
+
     fn kept(&self, sequence: u64, entry: &Entry) -> Kept {
         let identifier =
             entry.is_held().then(|| self.identifiers.get(&sequence).copied()).flatten();
@@ -538,13 +566,6 @@ impl Inbox {
         self.messages -= 1;
         self.bytes -= u64::from(size);
         self.forget_sets();
-    }
-
-    /// Without messages nothing needs the identifiers; a few are kept for those to come.
-    fn forget_sets(&mut self) {
-        if self.messages == 0 {
-            self.sets.take_if(|sets| !sets.are_few());
-        }
     }
 
     fn set_state(&mut self, sequence: u64, state: State) {

@@ -43,6 +43,10 @@ pub use limits::Full;
 pub use peeking::{MessageState, Peeked};
 pub use stalling::Stall;
 
+/// Messages that leave, or fall due, at most with one input, beside those that it names itself: millions must not hold up
+/// everything else. The rest goes with the next tick, which is due at once; until then nothing is delivered.
+const STEP_MAX: usize = 16_384;
+
 /// One durable queue.
 ///
 /// A message that is still here is in one of these places:
@@ -89,6 +93,10 @@ pub struct Queue {
     newest: Newest,
     /// Whether rules have changed, or were not kept in a replay.
     rules_are_stale: bool,
+    /// With so many actions nothing more leaves by itself with this input.
+    enough_at: usize,
+    /// Whether the last input left something that is to leave, or that is due.
+    has_more: bool,
     /// Where to look for the oldest message that is not in flight: there is none before.
     oldest_idle: Offset,
     /// Consumers that may be chosen since this input.
@@ -125,6 +133,8 @@ impl Queue {
             dedup: Dedup::default(),
             newest: Newest::default(),
             rules_are_stale: false,
+            enough_at: 0,
+            has_more: false,
             oldest_idle: Offset(0),
             entered: Vec::new(),
             unplaced: Vec::new(),
@@ -160,18 +170,26 @@ impl Queue {
             Input::Resume => self.set_paused(false),
             Input::Reconfigure(config) => self.reconfigure(*config),
         }
+        self.enough_at = actions.len() + STEP_MAX;
+        self.has_more = false;
         self.time_passes(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
         self.drop_oldest(actions);
-        self.dispatch(actions);
+        // What should have left must not be delivered.
+        if !self.has_more {
+            self.dispatch(actions);
+        }
         Ok(())
     }
 
     /// When it wants a tick, if nothing else happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.has_more || self.rules_are_stale {
+            return Some(self.now);
+        }
         let lease = self.leases.oldest().filter(|_| !self.config.ack_timeout.is_zero());
         let lease = lease.map(|lease| lease.granted + self.config.ack_timeout);
         let wall = [
@@ -182,6 +200,12 @@ impl Queue {
         let wall = wall.into_iter().flatten().min().and_then(|due| self.clock.when(due));
         let monotonic = [lease, self.delayed.first_due(), self.consumers.first_rest(), wall];
         monotonic.into_iter().flatten().min()
+    }
+
+    /// Whether so much has left with this input that the rest has to wait for the next one.
+    const fn is_enough(&mut self, actions: &[Action]) -> bool {
+        self.has_more |= actions.len() >= self.enough_at;
+        self.has_more
     }
 
     fn attach(&mut self, id: ConsumerId, max_inflight: u32) -> Result<(), InputError> {

@@ -33,14 +33,14 @@ pub(crate) struct BrokerBackend {
 
 fn api_error(error: ControlError) -> ApiError {
     match error {
-        ControlError::NotFound(name) => ApiError::no_queue(name),
+        ControlError::NotFound(_, name) => ApiError::no_queue(name),
         ControlError::NotStored(_) => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }
         ControlError::DeadLettersReturn { .. } => {
             ApiError::invalid("dead_letter", error.to_string())
         }
-        ControlError::Exists(_)
+        ControlError::Exists(..)
         | ControlError::BoundElsewhere { .. }
         | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },
     }
@@ -331,6 +331,7 @@ impl Backend for BrokerBackend {
                 qos0_unstored_total: counts.unstored_qos0_total,
                 session_overflow_total: counts.session_overflow_total,
                 shared_handed_over_total: counts.shared_handed_over_total,
+                relocated_total: counts.relocated_total,
                 shared_dropped_total: counts.shared_dropped_total,
                 negative_acks_total: counts.negative_acks_total,
                 delayed_messages: counts.delayed_messages,

@@ -48,7 +48,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let recovered = recovery.finish();
     ready.release(&recovered.released);
     ready.hold(&recovered.held);
-    let RecoveredCounts { queues, waiting, sessions, retained } = recovered.counts();
+    let RecoveredCounts { queues, waiting, streams, kept, sessions, retained } = recovered.counts();
     let post = Post::new(config.shards);
     let log: Arc<dyn Log> = ready.start(Arc::new(post.clone()));
     let shards = config.shards;
@@ -82,7 +82,9 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         None
     };
     let elapsed_ms = began.elapsed().as_millis();
-    tracing::info!(version, shards, queues, waiting, sessions, retained, elapsed_ms, "started");
+    tracing::info!(
+        version, shards, queues, waiting, streams, kept, sessions, retained, elapsed_ms, "started"
+    );
     Ok(Node { net, admin, handle, log, draining, sign_in })
 }
 

@@ -70,9 +70,12 @@ pub(crate) async fn consumers(
 
 fn api_error(error: OperateError) -> ApiError {
     match error {
-        OperateError::NotFound(name) => ApiError::no_queue(name),
-        OperateError::NoKeys(_) => ApiError::invalid("key", error.to_string()),
-        OperateError::Seeking(_) => ApiError::Conflict { message: error.to_string() },
+        OperateError::NotFound(_, name) => ApiError::no_queue(name),
+        OperateError::NoKeys(..) => ApiError::invalid("key", error.to_string()),
+        OperateError::NoReader { .. } => ApiError::invalid("reader", error.to_string()),
+        OperateError::ReaderBusy { .. } | OperateError::Seeking(_) => {
+            ApiError::Conflict { message: error.to_string() }
+        }
         OperateError::NotStored { .. } => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }

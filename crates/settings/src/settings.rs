@@ -141,7 +141,7 @@ pub struct QueueSettings {
 pub struct AutoCreateSettings {
     /// Whether it may.
     pub enabled: bool,
-    /// The most queues there may be.
+    /// The most queues there may be, and the most streams.
     pub max_queues: u32,
 }
 

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{QUEUES, SESSIONS, TOPICS, leads_to};
+use crate::plan::{SESSIONS, TOPICS, leads_to};
+use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -53,15 +54,31 @@ struct Queue {
     newest_of_alone: Option<(usize, u32, u64)>,
 }
 
+/// What an operator was told.
+#[derive(Default, Debug)]
+struct Operated {
+    /// So many messages were purged for sure.
+    purged: u64,
+    /// Offsets that were purged and never come.
+    swept: BTreeSet<u64>,
+    /// Offsets that were set back and have not come since.
+    awaited: BTreeSet<u64>,
+}
+
 /// Keeps account of what was promised.
 #[derive(Debug)]
 pub(crate) struct Auditor {
     messages: Vec<Message>,
     queues: Vec<Queue>,
+    /// The dead letters that came: where they died, and where they are.
+    dead: BTreeMap<u64, u64>,
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
     /// When each sent its newest SUBSCRIBE.
     subscribed: Vec<u64>,
+    operated: Operated,
+    /// Offsets that came to the keeper, while it has had its session.
+    kept_once: BTreeSet<u64>,
     /// By listener and its connection, publisher and topic: the newest message.
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
@@ -78,6 +95,9 @@ impl Auditor {
         Self {
             messages: Vec::new(),
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
+            dead: BTreeMap::new(),
+            operated: Operated::default(),
+            kept_once: BTreeSet::new(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             subscribed: vec![0; SESSIONS],
             newest: BTreeMap::new(),
@@ -159,7 +179,7 @@ impl Auditor {
         (number, offset, attempt): (u32, u64, u32),
         consumer: (usize, u32),
     ) {
-        let name = QUEUES[queue].0;
+        let name = QUEUES[queue].name;
         let message = &self.messages[number as usize];
         assert!(
             message.answer != Answer::Refused,
@@ -169,6 +189,17 @@ impl Auditor {
         assert!(
             known.accepted.get(&offset) != Some(&true),
             "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
+        );
+        if queue == OPERATED {
+            self.operated.awaited.remove(&offset);
+            assert!(
+                !self.operated.swept.contains(&offset),
+                "message {number} at {offset} was purged, and comes (attempt {attempt})"
+            );
+        }
+        assert!(
+            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
+            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
         );
         known.forgotten.remove(&offset);
         let before = known.by_offset.insert(offset, number);
@@ -184,12 +215,95 @@ impl Auditor {
             "message {number} at QoS {} is stored {copies} times in queue {name}",
             message.qos
         );
-        if is_first {
-            self.check_order(queue, number, offset);
-            if QUEUES[queue].0 == "solo" {
+        assert!(
+            queue != DYING || !self.dead.contains_key(&offset),
+            "message {number} at {offset} was given up, and comes again (attempt {attempt})"
+        );
+        match QUEUES[queue].kind {
+            // It has what died in the order of dying.
+            Kind::Dead => {}
+            _ if !is_first => {}
+            Kind::Alone => {
+                self.check_order(queue, number, offset);
                 self.check_first_deliveries(queue, offset, consumer);
             }
+            _ => self.check_order(queue, number, offset),
         }
+    }
+
+    /// The broker does not know the keeper's session any more.
+    pub(crate) fn lost_keeper(&mut self) {
+        self.kept_once.clear();
+    }
+
+    /// A dead letter has come, which says where it died.
+    pub(crate) fn died(&mut self, number: u32, offset: u64, died_at: u64) {
+        let known = &self.queues[DYING];
+        let was = known.by_offset.get(&died_at);
+        assert!(
+            was.is_none_or(|was| *was == number),
+            "message {number} died at {died_at}, where {was:?} was"
+        );
+        assert!(
+            known.accepted.get(&died_at) != Some(&true),
+            "message {number} at {died_at} was settled and recorded, and is a dead letter"
+        );
+        let before = self.dead.insert(died_at, offset);
+        assert!(
+            before.is_none_or(|before| before == offset),
+            "message {number} died once and is a dead letter at {before:?} and at {offset}"
+        );
+    }
+
+    /// Somebody purges: what was set back and has not come may be gone.
+    pub(crate) fn may_be_purged(&mut self) {
+        self.operated.awaited.clear();
+    }
+
+    /// Somebody sets the queue back: what was settled from there on may come again. Gives what was settled there for sure.
+    pub(crate) fn may_be_set_back(&mut self, to: u64) -> BTreeSet<u64> {
+        let accepted = &mut self.queues[OPERATED].accepted;
+        let back = accepted.split_off(&to);
+        self.queues[OPERATED].forgotten.extend(back.keys());
+        let settled = back.into_iter().filter(|(_, recorded)| *recorded);
+        settled.map(|(offset, _)| offset).collect()
+    }
+
+    /// So many were purged; all before that offset that had not come, if it says so.
+    pub(crate) fn purged(&mut self, count: u64, before: Option<u64>) {
+        self.operated.purged += count;
+        let known = &self.queues[OPERATED];
+        let never = (0..before.unwrap_or(0)).filter(|offset| !known.by_offset.contains_key(offset));
+        self.operated.swept.extend(never);
+    }
+
+    /// The queue is set back, durably.
+    pub(crate) fn set_back(&mut self, to: u64, settled: BTreeSet<u64>, restored: u64) {
+        let known = &self.queues[OPERATED];
+        assert!(
+            restored as usize >= settled.len(),
+            "{restored} are set back to {to}, and {} were settled there",
+            settled.len()
+        );
+        // Those that have been accepted anew meanwhile have come.
+        let open = settled.into_iter().filter(|offset| !known.accepted.contains_key(offset));
+        self.operated.awaited.extend(open);
+    }
+
+    /// What must be counted as purged.
+    pub(crate) const fn purged_at_least(&self) -> u64 {
+        self.operated.purged
+    }
+
+    /// All that was set back has come again.
+    pub(crate) fn check_set_back(&self) {
+        let awaited = &self.operated.awaited;
+        assert!(awaited.is_empty(), "offsets {awaited:?} were set back, and never came again");
+    }
+
+    /// Whether a message has come from that queue.
+    pub(crate) fn has_come_from(&self, queue: usize) -> bool {
+        !self.queues[queue].by_offset.is_empty()
     }
 
     /// Per publisher and topic, a queue keeps publish order.
@@ -208,7 +322,7 @@ impl Auditor {
             assert!(
                 *other == number || (*other < number) == (*first < offset),
                 "queue {} has message {number} at {offset} and {other} at {first}: out of order",
-                QUEUES[queue].0
+                QUEUES[queue].name
             );
         }
     }
@@ -343,15 +457,16 @@ impl Auditor {
     pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
             let number = number as u32;
-            let targets = QUEUES
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, filter))| leads_to(TOPICS[message.topic], filter));
-            let mut came: Vec<(String, bool)> = targets
-                .map(|(n, (name, _))| {
-                    (format!("queue {name}"), self.queues[n].offsets.contains_key(&number))
-                })
-                .collect();
+            let has_come = |n: usize| self.queues[n].offsets.contains_key(&number);
+            let mut came: Vec<(String, bool)> = Vec::new();
+            for (n, of) in QUEUES.iter().enumerate() {
+                // What the ring has dropped does not come, nor does what was purged.
+                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
+                if is_kept && leads_to(TOPICS[message.topic], of.filter) {
+                    let has_died = n == DYING && has_come(DEAD);
+                    came.push((format!("queue {}", of.name), has_come(n) || has_died));
+                }
+            }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {
                 came.extend(message.sessions.iter().map(|session| {
@@ -372,7 +487,7 @@ impl Auditor {
 
     /// How many messages were acknowledged, and how many of a queue were accepted for sure.
     pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
-        let filter = QUEUES[queue].1;
+        let filter = QUEUES[queue].filter;
         let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
         let taken = self
             .messages
@@ -384,7 +499,8 @@ impl Auditor {
 
     /// A queue has taken no more messages than were sent.
     pub(crate) fn most(&self, queue: usize) -> u64 {
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], QUEUES[queue].1);
+        let filter = QUEUES[if queue == DEAD { DYING } else { queue }].filter;
+        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
     }
 

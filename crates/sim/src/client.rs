@@ -17,6 +17,8 @@ pub(crate) enum Role {
     Session {
         qos: u8,
     },
+    /// Consumes from one queue, alone, at QoS 2 with a durable session.
+    Keeper,
     /// Subscribes to everything as long as it is connected.
     Live,
     /// Comes at the end, to see what is retained.
@@ -76,7 +78,8 @@ impl Client {
         let publishers = (0..PUBLISHERS).map(|n| (format!("p{n}"), Role::Publisher));
         let consumers = (0..CONSUMERS).map(|n| (format!("c{n}"), Role::Consumer));
         let sessions = (0..SESSIONS).map(|n| (format!("s{n}"), Role::Session { qos: n as u8 + 1 }));
-        let others = [("live".to_owned(), Role::Live), ("reader".to_owned(), Role::Reader)];
+        let others = [("keeper", Role::Keeper), ("live", Role::Live), ("reader", Role::Reader)];
+        let others = others.map(|(name, role)| (name.to_owned(), role));
         let mut all: Vec<Self> = publishers
             .chain(consumers)
             .chain(sessions)
@@ -107,7 +110,7 @@ impl Client {
 
     /// Whether its session outlives its connection.
     pub(crate) const fn keeps_session(&self) -> bool {
-        matches!(self.role, Role::Publisher | Role::Session { .. })
+        matches!(self.role, Role::Publisher | Role::Session { .. } | Role::Keeper)
     }
 
     /// A packet id that is not in use.

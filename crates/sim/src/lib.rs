@@ -14,6 +14,7 @@ mod disk;
 mod message;
 mod node;
 mod plan;
+mod queues;
 mod run;
 mod seen;
 mod wire;

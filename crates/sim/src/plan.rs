@@ -2,6 +2,7 @@
 //! It must not know what comes of them.
 
 use crate::dice::Dice;
+use crate::queues::QUEUES;
 
 /// Clients that publish; the last one speaks 3.1.1.
 pub(crate) const PUBLISHERS: usize = 4;
@@ -9,12 +10,10 @@ pub(crate) const PUBLISHERS: usize = 4;
 pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
-/// Queues with their filters. The last one has one consumer at most.
-pub(crate) const QUEUES: [(&str, &str); 3] = [("one", "t/+"), ("two", "t/both"), ("solo", "t/+")];
 /// Topics: one leads to all queues, and the last one to nobody.
 pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
 
-/// Whether a message for that topic is one for a filter of [`QUEUES`].
+/// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
     topic == filter || filter == "t/+" && topic.starts_with("t/")
 }
@@ -73,11 +72,19 @@ pub(crate) enum Step {
     Wait {
         milliseconds: u64,
     },
+    /// Little by little time goes by, as it does where nothing happens.
+    Idle,
     /// The disk is slow: nothing is stored until it is not.
     Slow {
         is_slow: bool,
     },
     Checkpoint,
+    /// An operator removes what waits in a queue.
+    Purge,
+    /// An operator lets a queue go on elsewhere.
+    Seek {
+        hundredths: u64,
+    },
     /// A message must run live while nothing can be stored.
     LiveProbe {
         publisher: usize,
@@ -151,12 +158,12 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     if fault < faults {
         return fault_of(dice, climate, fault);
     }
-    let client = dice.below(CONSUMERS + SESSIONS + 1);
+    let client = dice.below(CONSUMERS + SESSIONS + 2);
     let consumer = dice.below(CONSUMERS);
     let queue = dice.below(QUEUES.len());
     let publisher = dice.below(PUBLISHERS);
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(60) {
+    match dice.below(63) {
         0..20 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
@@ -166,7 +173,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
         24 => Step::Unsubscribe { consumer, queue },
         25..30 => {
-            let code = dice.one_of(&[0, 0, 0, 0x97, 0x80]);
+            let code = dice.one_of(&[0, 0, 0, 0x97, 0x80, 0x99]);
             Step::Answer { client, nth: dice.below(4), code }
         }
         30..34 => Step::AnswerAll { client },
@@ -181,13 +188,18 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         55 => Step::Slow { is_slow: dice.one_in(2) },
         56 => Step::Checkpoint,
         57 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
+        59 => Step::Idle,
+        60 => Step::Purge,
+        61 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
         _ => Step::LiveProbe { publisher, bytes },
     }
 }
 
+/// The client that consumes from a queue with a durable session, at QoS 2.
+pub(crate) const KEEPER: usize = PUBLISHERS + CONSUMERS + SESSIONS;
 /// The client that listens live.
-pub(crate) const LIVE: usize = PUBLISHERS + CONSUMERS + SESSIONS;
-/// Clients that a plan knows: publishers, consumers, sessions, and that one.
+pub(crate) const LIVE: usize = KEEPER + 1;
+/// Clients that a plan knows: publishers, consumers, sessions, and those two.
 const CLIENTS: usize = LIVE + 1;
 
 fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {

@@ -9,25 +9,30 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 18] = [
+    pub const MUST: [&'static str; 23] = [
         "acknowledged",
         "checkpoint",
         "clock set",
         "consumer accepts",
         "consumer refuses",
         "damage met in reading",
+        "dead letter comes",
         "log failed",
         "log full",
         "message for nobody",
+        "message written anew",
         "message refused",
         "message refused or held by a full log",
         "message resent",
         "message runs live while nothing is stored",
+        "operator purges",
+        "operator sets back",
         "power cut",
         "power cut in the middle",
         "process killed",
         "segment trimmed",
         "start refused",
+        "the oldest is dropped",
     ];
 
     pub(crate) fn note(&mut self, what: &'static str, times: u64) {

@@ -28,6 +28,8 @@ pub(crate) struct Delivery {
     pub(crate) payload: Vec<u8>,
     /// Of a queue's message: the queue, the offset, the attempt.
     pub(crate) from_queue: Option<(String, u64, u32)>,
+    /// Of a dead letter: its offset in the queue that gave it up.
+    pub(crate) died_at: Option<u64>,
 }
 
 fn packet_id(id: u16) -> PacketId {
@@ -162,5 +164,6 @@ fn delivery(publish: &Publish<'_>) -> Delivery {
         topic: publish.topic.to_owned(),
         payload: publish.payload.to_vec(),
         from_queue,
+        died_at: number("dead-offset"),
     }
 }

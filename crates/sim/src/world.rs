@@ -3,6 +3,7 @@
 
 mod ends;
 mod hearing;
+mod operating;
 mod steps;
 
 use broker::Config;
@@ -13,7 +14,8 @@ use crate::auditor::Auditor;
 use crate::client::{Client, Role};
 use crate::disk::Machine;
 use crate::node::Node;
-use crate::plan::{Plan, QUEUES, Step};
+use crate::plan::{Plan, Step};
+use crate::queues::{Kind, QUEUES};
 use crate::seen::Seen;
 use crate::wire;
 
@@ -27,6 +29,8 @@ pub(crate) struct World {
     pub(crate) auditor: Auditor,
     pub(crate) trace: Vec<String>,
     pub(crate) seen: Seen,
+    /// What an operator waits for.
+    asked: Vec<operating::Asked>,
     /// Lengths of the messages that were published.
     sizes: Vec<usize>,
     conns: u32,
@@ -41,6 +45,7 @@ impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
         let machine = Machine::new(plan.seed, is_traced());
         let mut config = Config { shards: plan.shards, ..Config::default() };
+        config.relocation_look = std::time::Duration::from_millis(5);
         config.queue_defaults.config.max_attempts = 0;
         config.queue_defaults.config.max_inflight = 5;
         config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(1_000_000);
@@ -59,6 +64,7 @@ impl World {
             auditor: Auditor::new(),
             trace: Vec::new(),
             seen: Seen::default(),
+            asked: Vec::new(),
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
@@ -71,16 +77,17 @@ impl World {
     }
 
     fn create_queues(&mut self) {
-        for (name, filter) in QUEUES {
+        let ours = QUEUES.iter().filter(|of| of.kind != Kind::Dead);
+        for of in ours.clone() {
             let queue = broker::NewQueue {
-                name: name.to_owned(),
-                topic_filter: Some(filter.to_owned()),
-                properties: self.config.queue_defaults.clone(),
+                name: of.name.to_owned(),
+                topic_filter: Some(of.filter.to_owned()),
+                properties: of.properties(&self.config.queue_defaults),
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }
         self.run();
-        assert_eq!(self.node.handle.queues().len(), QUEUES.len());
+        assert_eq!(self.node.handle.queues().len(), ours.count());
     }
 
     /// Does one step of the plan.

@@ -185,6 +185,11 @@ impl Readers {
         }
     }
 
+    /// Whether all that have members would take a message that comes.
+    pub(crate) fn are_all_hungry(&self) -> bool {
+        self.hungry.len() + self.gone.len() + self.undated.len() == self.len()
+    }
+
     /// All are to be looked at.
     pub(crate) fn stir_all(&mut self) {
         for number in 0..self.slots.len() {

@@ -182,6 +182,19 @@ impl Stream {
         self.index.next()
     }
 
+    /// Messages that are here, and their bytes.
+    #[must_use]
+    pub const fn kept(&self) -> (u64, u64) {
+        (self.index.len(), self.index.bytes())
+    }
+
+    /// Whether all readers with members have what there is and would take the next message at once: then nobody is about to
+    /// be given an older one, but for what comes again.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.readers.are_all_hungry()
+    }
+
     /// Bytes of memory that the index of messages takes.
     #[must_use]
     pub fn index_bytes(&self) -> usize {

@@ -8,19 +8,20 @@ use log_api::ShardId;
 use parking_lot::Mutex;
 
 use super::Handle;
-use crate::control::{ControlError, QueueChange, Reply};
-use crate::directory::QueueDefinition;
+use crate::control::{ControlError, QueueChange, Reply, SinkKind};
+use crate::directory::{Definition, QueueDefinition};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
 use crate::operate::{
     Attached, Look, Looked, Meant, OperateError, Operation, QueueConsumer, QueueLetter,
     QueueMessage, SeekTo, Sought,
 };
+use crate::shard::Kind;
 use crate::shared::Shared;
 use crate::terms::key_of;
 
 /// Parts of a queue that are looked at for one page, however few messages of it stand as wanted.
-const PARTS_MAX: usize = 256;
+pub(super) const PARTS_MAX: usize = 256;
 /// Bytes of messages from which on a page has enough.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -31,7 +32,7 @@ impl Handle {
             Some(queue) => {
                 look_on(Arc::clone(&self.shared), queue, look, (Vec::new(), PARTS_MAX), reply)
             }
-            None => reply(Err(OperateError::NotFound(name.to_owned()))),
+            None => reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned()))),
         }
     }
 
@@ -45,13 +46,13 @@ impl Handle {
         reply: Reply<Result<u64, OperateError>>,
     ) {
         let Some(queue) = self.queue(name) else {
-            return reply(Err(OperateError::NotFound(name.to_owned())));
+            return reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned())));
         };
         if key.is_some() && !queue.properties.config.needs_keys() {
-            return reply(Err(OperateError::NoKeys(name.to_owned())));
+            return reply(Err(OperateError::NoKeys(SinkKind::Queue, name.to_owned())));
         }
         let key = key.map(|key| key_of(&queue.key_seed, key));
-        let meant = Meant { filter: filter.map(Arc::from), key };
+        let meant = Meant { filter: filter.map(Arc::from), key, before: None };
         operate(&self.shared, &queue, Operation::Purge { meant, reply });
     }
 
@@ -60,7 +61,7 @@ impl Handle {
     pub fn seek_queue(&self, name: &str, to: SeekTo, reply: Reply<Result<Sought, OperateError>>) {
         match self.queue(name) {
             Some(queue) => operate(&self.shared, &queue, Operation::Seek { to, reply }),
-            None => reply(Err(OperateError::NotFound(name.to_owned()))),
+            None => reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned()))),
         }
     }
 
@@ -83,7 +84,7 @@ impl Handle {
         reply: Reply<Result<Page<QueueConsumer, u64>, OperateError>>,
     ) {
         let Some(queue) = self.queue(name) else {
-            return reply(Err(OperateError::NotFound(name.to_owned())));
+            return reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned())));
         };
         let shared = Arc::clone(&self.shared);
         let found = Box::new(move |page: Page<Attached, u64>| {
@@ -98,16 +99,16 @@ impl Handle {
     }
 }
 
-fn operate(shared: &Shared, queue: &QueueDefinition, operation: Operation) {
-    let (sink, name) = (queue.sink, Arc::clone(&queue.name));
-    let letter = QueueLetter::Operate { sink, name, operation };
-    shared.post.send(queue.owner, Mail(Letter::Queue(letter)));
+pub(super) fn operate<P: Kind>(shared: &Shared, of: &Definition<P>, operation: Operation) {
+    let (what, sink, name) = (P::WHAT, of.sink, Arc::clone(&of.name));
+    let letter = QueueLetter::Operate { what, sink, name, operation };
+    shared.post.send(of.owner, Mail(Letter::Queue(letter)));
 }
 
-/// Looks at one part of a queue after the other, until the page is full or it is all seen.
-fn look_on(
+/// Looks at one part after the other, until the page is full or it is all seen.
+pub(super) fn look_on<P: Kind + Send + Sync + 'static>(
     shared: Arc<Shared>,
-    queue: Arc<QueueDefinition>,
+    queue: Arc<Definition<P>>,
     look: Look,
     (mut found, parts): (Vec<QueueMessage>, usize),
     reply: Reply<Looked>,

@@ -10,6 +10,8 @@ use crate::turn::Turn;
 
 /// Bodies that are read in one go.
 const READ_MESSAGES_MAX: usize = 64;
+/// What they are to come to, going by the size of those before.
+const READ_BYTES: usize = 1 << 20;
 
 /// Let go by the engine, and not yet elsewhere.
 ///
@@ -26,6 +28,8 @@ pub(crate) struct Moves {
     reading: Vec<Offset>,
     /// Of these, those whose record is on its way.
     written: BTreeSet<Offset>,
+    /// How many are read in one go.
+    batch: usize,
     /// The next one to be tried: one that cannot leave must not keep others.
     next: Offset,
     /// Nothing is tried until a timer, or somebody, says so.
@@ -67,7 +71,7 @@ impl Moves {
         let behind = self.leaving.range(self.next..).chain(self.leaving.range(..self.next));
         let waiting = behind.filter(|(offset, _)| !self.written.contains(offset));
         let (offsets, positions): (Vec<_>, Vec<_>) = waiting
-            .take(READ_MESSAGES_MAX)
+            .take(self.batch.max(1))
             .map(|(offset, leaving)| (*offset, Position::from_u64(leaving.at.0)))
             .unzip();
         if let Some(last) = offsets.last() {
@@ -77,9 +81,12 @@ impl Moves {
         }
     }
 
-    /// The bodies have come; which they are.
-    pub(crate) fn take_read(&mut self) -> Vec<Offset> {
-        std::mem::take(&mut self.reading)
+    /// The bodies have come, so many bytes; which they are.
+    pub(crate) fn take_read(&mut self, bytes: usize) -> Vec<Offset> {
+        let offsets = std::mem::take(&mut self.reading);
+        let each = bytes / offsets.len().max(1) + 1;
+        self.batch = (READ_BYTES / each).clamp(1, READ_MESSAGES_MAX);
+        offsets
     }
 
     /// A record of one is on its way.

@@ -1,15 +1,18 @@
-//! What operators do to a queue, a bounded part at a time. Whoever calls sees to the rest.
+//! What operators do to a queue or a stream, a bounded part at a time. Whoever calls sees to the rest.
 
 use std::time::Duration;
 
 use log_api::{Position, ShardSet};
 use mqtt_router::SinkId;
-use queue_engine::{Input, Offset, Peeked, Scope};
+use mqtt_types::Message;
+use queue_engine::{Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
+use stream_engine::{ReaderName, Start};
 
-use super::{HostedQueue, Hosting};
+use super::{Hosted, HostedQueue, HostedStream, Hosting};
 use crate::mail::QueueState;
-use crate::operate::{Attached, OFFSETS_MAX};
+use crate::operate::{Attached, OFFSETS_MAX, StreamReader};
+use crate::terms::key_text;
 use crate::turn::Turn;
 
 /// Bodies that are read for one step.
@@ -31,15 +34,131 @@ impl Hosting {
 
     /// Removes what is meant and waits, and logs it if there was something. Gives how many left.
     pub(crate) fn purge(&mut self, sink: SinkId, scope: Scope, token: u64, turn: &mut Turn) -> u64 {
-        let Some(queue) = self.queues.get_mut(&sink) else { return 0 };
-        let before = queue.engine.ledger().purged;
-        queue.handle(Input::Purge { scope, max: usize::MAX }, turn);
-        let purged = queue.engine.ledger().purged - before;
-        if purged > 0 {
-            queue.log(None, ShardSet::single(turn.shard), token, turn);
+        let purged = match (self.queues.get_mut(&sink), self.streams.get_mut(&sink)) {
+            (Some(queue), _) => {
+                let before = queue.engine.ledger().purged;
+                queue.handle(Input::Purge { scope, max: usize::MAX }, turn);
+                queue.engine.ledger().purged - before
+            }
+            (None, Some(stream)) => {
+                let before = stream.engine.ledger().purged;
+                let scope = stream_scope(scope);
+                stream.handle(stream_engine::Input::Purge { scope, max: usize::MAX }, turn);
+                stream.engine.ledger().purged - before
+            }
+            (None, None) => return 0,
+        };
+        if let Some(hosted) = self.hosted_mut(sink).filter(|_| purged > 0) {
+            hosted.log_unlogged(ShardSet::single(turn.shard), token, turn);
         }
         self.note(sink);
         purged
+    }
+
+    /// Logs what has left a queue or a stream so far. False when there is nothing to be logged.
+    pub(crate) fn seal(&mut self, sink: SinkId, token: u64, turn: &mut Turn) -> bool {
+        let notify = ShardSet::single(turn.shard);
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.log(None, notify, token, turn);
+            return true;
+        }
+        let stream = self.streams.get_mut(&sink).filter(|stream| stream.has_unlogged());
+        stream.map(|stream| stream.log_unlogged(notify, token, turn)).is_some()
+    }
+
+    /// The offset that the next message of a queue or a stream gets; none when it is not here.
+    pub(crate) fn end_of(&self, sink: SinkId) -> Option<Offset> {
+        let queue = self.queues.get(&sink).map(|queue| queue.engine.next_offset());
+        queue.or_else(|| Some(self.streams.get(&sink)?.engine.next_offset()))
+    }
+
+    /// The first message from an offset on that is here.
+    pub(crate) fn first_here(&self, sink: SinkId, from: Offset) -> Option<Offset> {
+        match self.queues.get(&sink) {
+            Some(queue) => queue.engine.first_here(from),
+            None => self.streams.get(&sink)?.engine.peek(from).next().map(|found| found.offset),
+        }
+    }
+
+    /// Messages from an offset on that are wanted, as many as may be read at once, and looks at no more than a turn may.
+    pub(crate) fn find(
+        &self,
+        sink: SinkId,
+        from: Offset,
+        limit: usize,
+        wanted: impl Fn(&Peeked) -> bool,
+    ) -> Option<Found> {
+        Some(match self.queues.get(&sink) {
+            Some(queue) => find(queue.engine.peek(from), limit, wanted),
+            None => find(self.streams.get(&sink)?.peek(from), limit, wanted),
+        })
+    }
+
+    /// Where a message stands, and how often it was tried; none when it has left.
+    pub(crate) fn state_of(&self, sink: SinkId, offset: Offset) -> Option<(MessageState, u32)> {
+        let Some(queue) = self.queues.get(&sink) else {
+            let stream = self.streams.get(&sink)?;
+            return stream.engine.message(offset).map(|_| (MessageState::Ready, 0));
+        };
+        let state = queue.engine.state(offset)?;
+        // What a settled one had is over: it begins anew when it is wanted again.
+        let is_settled = state == MessageState::Settled;
+        Some((state, if is_settled { 0 } else { queue.engine.attempts(offset) }))
+    }
+
+    /// The text of a message's key, if keys are kept and it can be told.
+    pub(crate) fn key_text(&self, sink: SinkId, message: &Message, key: Key) -> Option<String> {
+        let (expression, seed) = match self.queues.get(&sink) {
+            Some(queue) => {
+                (&queue.definition.properties.key_expression, &queue.definition.key_seed)
+            }
+            None => {
+                let definition = &self.streams.get(&sink)?.definition;
+                (&definition.properties.key_expression, &definition.key_seed)
+            }
+        };
+        key_text(expression, seed, message, key)
+    }
+
+    /// Sets a reader elsewhere, and logs that. False when there is nothing to log.
+    pub(crate) fn seek_reader(
+        &mut self,
+        sink: SinkId,
+        reader: ReaderName,
+        to: Start,
+        token: u64,
+        turn: &mut Turn,
+    ) -> bool {
+        self.operate_reader(sink, stream_engine::Input::Seek { reader, to }, token, turn)
+    }
+
+    /// Forgets a reader, and logs that. False when there is nothing to log.
+    pub(crate) fn forget_reader(
+        &mut self,
+        sink: SinkId,
+        reader: ReaderName,
+        token: u64,
+        turn: &mut Turn,
+    ) -> bool {
+        self.operate_reader(sink, stream_engine::Input::Forget(reader), token, turn)
+    }
+
+    fn operate_reader(
+        &mut self,
+        sink: SinkId,
+        input: stream_engine::Input,
+        token: u64,
+        turn: &mut Turn,
+    ) -> bool {
+        let Some(stream) = self.streams.get_mut(&sink) else { return false };
+        stream.log_before_going_back(turn);
+        stream.handle(input, turn);
+        let is_logged = stream.has_unlogged();
+        if is_logged {
+            stream.log_unlogged(ShardSet::single(turn.shard), token, turn);
+        }
+        self.note(sink);
+        is_logged
     }
 
     /// Makes what is kept from an offset on ready again, and logs it if there was something. Gives how many are back.
@@ -118,29 +237,80 @@ impl HostedQueue {
     pub(crate) fn is_held(&self) -> bool {
         self.definition.properties.config.paused || self.damaged || self.is_seeking
     }
+}
 
-    /// Messages from an offset on that are wanted, as many as may be read at once, and looks at no more than a turn
-    /// may.
-    pub(crate) fn find(
+impl HostedStream {
+    fn peek(&self, from: Offset) -> impl Iterator<Item = Peeked> {
+        self.engine.peek(from).map(|message| Peeked {
+            offset: message.offset,
+            state: MessageState::Ready,
+            attempts: 0,
+            at: message.at,
+            size: message.size,
+            stored: message.stored,
+            key: message.key,
+            expires: message.expires,
+            not_before: None,
+        })
+    }
+
+    /// Readers behind that one, in the order of their names; and whether there are more.
+    pub(crate) fn readers(
         &self,
-        from: Offset,
+        after: Option<&ReaderName>,
         limit: usize,
-        wanted: impl Fn(&Peeked) -> bool,
-    ) -> Found {
-        let mut messages = Vec::new();
-        let mut bytes = 0;
-        for (looked, message) in self.engine.peek(from).enumerate() {
-            let is_full = messages.len() >= limit.min(BODIES_MAX)
-                || (!messages.is_empty() && bytes + u64::from(message.size) > BODY_BYTES_MAX);
-            if is_full || looked as u64 >= OFFSETS_MAX {
-                return Found { messages, next: Some(message.offset) };
-            }
-            if wanted(&message) {
-                bytes += u64::from(message.size);
-                messages.push(message);
-            }
+    ) -> (Vec<StreamReader>, bool) {
+        let names = self.engine.reader_names();
+        let mut names: Vec<_> = names.filter(|name| Some(*name) > after).collect();
+        names.sort_unstable();
+        let is_cut = names.len() > limit;
+        names.truncate(limit);
+        (names.into_iter().filter_map(|name| self.reader(name)).collect(), is_cut)
+    }
+
+    fn reader(&self, name: &ReaderName) -> Option<StreamReader> {
+        let state = self.engine.reader(name)?;
+        let in_flight = state.members.iter().map(|(_, in_flight)| u64::from(*in_flight));
+        Some(StreamReader {
+            name: name.clone(),
+            position: state.progress.position.0,
+            lag: state.lag,
+            lag_ms: state.lag_ms,
+            members: state.members.len() as u64,
+            in_flight: in_flight.sum(),
+            waiting: state.waiting as u64,
+            rejected: state.progress.rejected,
+            skipped: state.progress.skipped,
+        })
+    }
+}
+
+fn find(
+    messages: impl Iterator<Item = Peeked>,
+    limit: usize,
+    wanted: impl Fn(&Peeked) -> bool,
+) -> Found {
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for (looked, message) in messages.enumerate() {
+        let is_full = found.len() >= limit.min(BODIES_MAX)
+            || (!found.is_empty() && bytes + u64::from(message.size) > BODY_BYTES_MAX);
+        if is_full || looked as u64 >= OFFSETS_MAX {
+            return Found { messages: found, next: Some(message.offset) };
         }
-        Found { messages, next: None }
+        if wanted(&message) {
+            bytes += u64::from(message.size);
+            found.push(message);
+        }
+    }
+    Found { messages: found, next: None }
+}
+
+fn stream_scope(scope: Scope) -> stream_engine::Scope {
+    match scope {
+        Scope::Range(range) => stream_engine::Scope::Range(range),
+        Scope::Key(range, key) => stream_engine::Scope::Key(range, key),
+        Scope::Offsets(offsets) => stream_engine::Scope::Offsets(offsets),
     }
 }
 

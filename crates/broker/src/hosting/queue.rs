@@ -10,6 +10,7 @@ use mqtt_types::Message;
 use queue_engine::{Action, ConsumerId, Input, NewMessage, Offset, Queue, QueueConfig, StoredAt};
 use stdx::{Instant, UnixMillis};
 
+use super::hosted::{Hosted, Marks};
 use super::moves::Moves;
 use super::watch::Seen;
 use crate::budget::Budget;
@@ -30,7 +31,7 @@ pub(crate) struct ReadAhead {
 }
 
 impl ReadAhead {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes_max.min(self.memory.share())
     }
 }
@@ -39,7 +40,6 @@ impl ReadAhead {
 struct Granted {
     consumer: ConsumerId,
     offset: Offset,
-    at: StoredAt,
     attempt: u32,
 }
 
@@ -53,10 +53,7 @@ pub(crate) struct HostedQueue {
     pub(crate) attempts: Vec<(Offset, u32)>,
     /// What the newest settle record says was handed to consumers.
     pub(crate) logged_dispatched_to: Offset,
-    /// Whether the host has it on its list of queues to write a settle record for.
-    pub(crate) is_listed: bool,
-    /// The deadline for which a timer stands.
-    pub(crate) timer: Option<Instant>,
+    pub(super) marks: Marks,
     /// Set when a body could not be read unaltered: nothing is delivered any more.
     pub(crate) damaged: bool,
     /// Set while an operator's seek is under way: nothing is delivered meanwhile.
@@ -67,8 +64,8 @@ pub(crate) struct HostedQueue {
     granted: VecDeque<Granted>,
     bodies: HashMap<Offset, Message>,
     body_bytes: usize,
-    /// Offsets asked of the log with their bytes, in the order of the answers.
-    reading: VecDeque<(Offset, usize)>,
+    /// Offsets asked of the log, with where they were and their bytes, in the order of the answers.
+    reading: VecDeque<(Offset, StoredAt, usize)>,
     reading_bytes: usize,
     /// The granted offset at the front for whose body an answer is awaited.
     awaited: Option<Offset>,
@@ -80,8 +77,6 @@ pub(crate) struct HostedQueue {
     pub(crate) moves: Moves,
     /// Whether the host has it on its list of queues with such messages.
     pub(crate) is_moving: bool,
-    /// Whether it is to be looked after before the turn ends.
-    pub(crate) is_touched: bool,
     room: Arc<Room>,
     /// What the room was told of the engine.
     counted: Load,
@@ -103,15 +98,13 @@ impl HostedQueue {
             logged_dispatched_to: engine.dispatched_to(),
             moves: Moves::default(),
             is_moving: false,
-            is_touched: false,
             room,
             counted,
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
             attempts: Vec::new(),
-            is_listed: false,
-            timer: None,
+            marks: Marks::default(),
             damaged: false,
             is_seeking: false,
             seen: None,
@@ -127,13 +120,6 @@ impl HostedQueue {
             actions: Vec::new(),
             upcoming: Vec::new(),
         }
-    }
-
-    /// Whether something waits to be written to a settle record.
-    pub(crate) fn has_unlogged(&self) -> bool {
-        self.engine.dispatched_to() != self.logged_dispatched_to
-            || !self.attempts.is_empty()
-            || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
     /// Feeds the engine and performs what it asks for.
@@ -169,24 +155,7 @@ impl HostedQueue {
 
     /// Tells the room what has come and gone.
     fn count_room(&mut self, reserved: Load) {
-        let (before, now) = (self.counted, load_of(&self.engine));
-        let before = Load {
-            messages: before.messages + reserved.messages,
-            bytes: before.bytes + reserved.bytes,
-        };
-        if now != before {
-            // Wraps around zero and back, as differences do.
-            self.room.give_back(Load {
-                messages: before.messages.wrapping_sub(now.messages),
-                bytes: before.bytes.wrapping_sub(now.bytes),
-            });
-        }
-        self.counted = now;
-    }
-
-    /// The wall clock shows this.
-    pub(crate) fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {
-        self.handle(Input::Clock(UnixMillis(unix_ms)), turn);
+        self.room.count(&mut self.counted, reserved, load_of(&self.engine));
     }
 
     /// Lets a waiting message go to another queue. False when it does not wait any more.
@@ -250,8 +219,8 @@ impl HostedQueue {
 
     fn perform(&mut self, action: Action, turn: &mut Turn) {
         match action {
-            Action::Deliver { consumer, offset, at, attempt } => {
-                self.granted.push_back(Granted { consumer, offset, at, attempt });
+            Action::Deliver { consumer, offset, attempt, .. } => {
+                self.granted.push_back(Granted { consumer, offset, attempt });
             }
             Action::Settled { offset, at } => self.leaves(Left::Settled, offset, at, turn),
             Action::Expired { offset, at } => self.leaves(Left::Expired, offset, at, turn),
@@ -350,7 +319,7 @@ impl HostedQueue {
     /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
     fn ask_for_granted(&mut self, turn: &mut Turn) {
         let asked: hashbrown::HashSet<Offset> =
-            self.reading.iter().map(|(offset, _)| *offset).collect();
+            self.reading.iter().map(|(offset, ..)| *offset).collect();
         let missing = |granted: &&Granted| {
             !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
         };
@@ -358,7 +327,7 @@ impl HostedQueue {
             .granted
             .iter()
             .filter(missing)
-            .map(|granted| (granted.offset, granted.at))
+            .filter_map(|granted| Some((granted.offset, self.engine.body(granted.offset)?)))
             .collect();
         self.ask(&missing, turn);
     }
@@ -389,7 +358,7 @@ impl HostedQueue {
                 break;
             }
             let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size);
-            self.reading.push_back((*offset, size as usize));
+            self.reading.push_back((*offset, *at, size as usize));
             self.reading_bytes += size as usize;
             positions.push((Position::from_u64(at.0), size));
         }
@@ -405,49 +374,16 @@ impl HostedQueue {
         self.awaited
     }
 
-    fn answered(&mut self) -> Option<Offset> {
-        let (offset, size) = self.reading.pop_front()?;
+    fn answered(&mut self) -> Option<(Offset, StoredAt)> {
+        let (offset, at, size) = self.reading.pop_front()?;
         self.reading_bytes -= size;
-        Some(offset)
-    }
-
-    /// A body that was asked for and will not come, because the log has stopped.
-    pub(crate) fn not_read(&mut self) {
-        self.answered();
-    }
-
-    /// A body that was asked for. `None` when it could not be read unaltered: then the queue stops.
-    pub(crate) fn read(&mut self, message: Option<Message>, turn: &mut Turn) {
-        let Some(offset) = self.answered() else { return };
-        let Some(message) = message else {
-            // One that has left may be gone from the disk.
-            if self.engine.message(offset).is_some() {
-                self.damage(turn);
-            }
-            return;
-        };
-        // It may have left while its body was on the way, or all consumers have.
-        if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
-            self.forget(offset);
-            self.body_bytes += message.bytes().len();
-            self.bodies.insert(offset, self.ahead.memory.keep(&message));
-        }
+        Some((offset, at))
     }
 
     /// A body is not what it was: the queue stops.
     pub(crate) fn damage(&mut self, turn: &mut Turn) {
         self.damaged = true;
         self.handle(Input::Pause, turn);
-    }
-
-    /// All asked-for bodies of one answer have come.
-    pub(crate) fn reads_done(&mut self, turn: &mut Turn) {
-        if self.damaged {
-            return;
-        }
-        self.awaited = None;
-        self.grant(turn);
-        self.read_ahead(turn);
     }
 
     /// Consumers have gone: bodies that were read for nobody are given back.
@@ -499,6 +435,73 @@ impl HostedQueue {
             ));
         }
         Ok(())
+    }
+}
+
+impl Hosted for HostedQueue {
+    fn marks(&mut self) -> &mut Marks {
+        &mut self.marks
+    }
+
+    fn has_unlogged(&self) -> bool {
+        self.engine.dispatched_to() != self.logged_dispatched_to
+            || !self.attempts.is_empty()
+            || self.left.iter().any(|offsets| !offsets.is_empty())
+    }
+
+    fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
+        self.log(None, notify, token, turn);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.engine.next_deadline()
+    }
+
+    fn tick(&mut self, turn: &mut Turn) {
+        self.handle(Input::Tick, turn);
+    }
+
+    fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {
+        self.handle(Input::Clock(UnixMillis(unix_ms)), turn);
+    }
+
+    fn not_read(&mut self) {
+        self.answered();
+    }
+
+    fn not_whole(&mut self, turn: &mut Turn) -> bool {
+        let Some((offset, asked)) = self.answered() else { return false };
+        match self.engine.message(offset) {
+            Some((at, ..)) if at != asked => {
+                self.ask(&[(offset, at)], turn);
+                false
+            }
+            Some(_) => {
+                self.damage(turn);
+                true
+            }
+            // One that has left may be gone from the disk.
+            None => false,
+        }
+    }
+
+    fn read(&mut self, message: Message, _: &mut Turn) {
+        let Some((offset, _)) = self.answered() else { return };
+        // It may have left while its body was on the way, or all consumers have.
+        if !self.consumers.is_empty() && self.engine.message(offset).is_some() {
+            self.forget(offset);
+            self.body_bytes += message.bytes().len();
+            self.bodies.insert(offset, self.ahead.memory.keep(&message));
+        }
+    }
+
+    fn reads_done(&mut self, turn: &mut Turn) {
+        if self.damaged {
+            return;
+        }
+        self.awaited = None;
+        self.grant(turn);
+        self.read_ahead(turn);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Looks after queues: accounts that do not balance, and messages that do not move though they could. It must not know who
+//! Looks after queues and streams: accounts that do not balance, and messages that do not move though they could. It must not know who
 //! is told.
 
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use mqtt_router::SinkId;
 use queue_engine::{Ledger, Offset, Stall};
 use stdx::Instant;
 
-use super::{HostedQueue, Hosting};
+use super::{HostedQueue, HostedStream, Hosting};
+use crate::control::SinkKind;
 
-/// Queues that are looked at in one turn.
+/// Queues and streams that are looked at in one turn.
 const QUEUES_MAX: usize = 512;
 
 /// What was seen of a queue that does not move.
@@ -22,16 +23,18 @@ pub(crate) struct Seen {
     since: Instant,
 }
 
-/// A look after the queues of a shard, which takes several turns if they are many.
+/// A look after the queues and streams of a shard, which takes several turns if they are many.
 #[derive(Default)]
 pub(crate) struct Round {
     open: Vec<SinkId>,
 }
 
-/// What was found out about a queue.
+/// What was found out about a queue or a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Finding {
-    pub(crate) queue: Arc<str>,
+    pub(crate) what: SinkKind,
+    /// What alarms are about.
+    pub(crate) resource: Arc<str>,
     /// Why it has not moved for too long, if so.
     pub(crate) stalled: Option<String>,
     /// What is wrong with its account, if anything.
@@ -46,7 +49,7 @@ impl Round {
 }
 
 impl Hosting {
-    /// Looks at the next queues of the round, or begins one.
+    /// Looks at the next ones of the round, or begins one.
     pub(crate) fn watch_over(
         &mut self,
         round: &mut Round,
@@ -54,20 +57,39 @@ impl Hosting {
         stalled_after: Duration,
     ) -> Vec<Finding> {
         if round.open.is_empty() {
-            round.open.extend(self.queues.keys());
+            round.open.extend(self.queues.keys().chain(self.streams.keys()));
         }
         let at = round.open.len().saturating_sub(QUEUES_MAX);
         let some = round.open.split_off(at);
-        let queues = &mut self.queues;
+        let (queues, streams) = (&mut self.queues, &self.streams);
         let finding = |sink| {
-            let queue = queues.get_mut(&sink)?;
+            let Some(queue) = queues.get_mut(&sink) else {
+                return streams.get(&sink).map(HostedStream::finding);
+            };
             Some(Finding {
-                queue: Arc::clone(&queue.definition.name),
+                what: SinkKind::Queue,
+                resource: Arc::clone(&queue.definition.name),
                 stalled: queue.stalled(now, stalled_after),
                 imbalance: imbalance(&queue.engine.ledger()),
             })
         };
         some.into_iter().filter_map(finding).collect()
+    }
+}
+
+impl HostedStream {
+    fn finding(&self) -> Finding {
+        let ledger = self.engine.ledger();
+        let stalled = (self.damaged && ledger.kept > 0).then(|| {
+            let reason = "a stored message cannot be read: see the broker's messages for the file; the stream delivers \
+                          nothing until it is deleted, or the broker is started over a sound log";
+            reason.to_owned()
+        });
+        let imbalance = (!ledger.balances()).then(|| {
+            let (appended, kept) = (ledger.appended, ledger.kept);
+            not_balanced(&format!("{appended} messages came and {kept} are here"), &ledger)
+        });
+        Finding { what: SinkKind::Stream, resource: self.alarm_resource(), stalled, imbalance }
     }
 }
 
@@ -119,11 +141,17 @@ impl HostedQueue {
 fn imbalance(ledger: &Ledger) -> Option<String> {
     (!ledger.balances()).then(|| {
         let (enqueued, waiting, left) = (ledger.enqueued, ledger.waiting(), ledger.left());
-        format!(
-            "{enqueued} messages came, {waiting} are here and {left} have left: the account does not balance; this is a \
-             fault of the broker, please report it with this text: {ledger:?}"
+        not_balanced(
+            &format!("{enqueued} messages came, {waiting} are here and {left} have left"),
+            ledger,
         )
     })
+}
+
+fn not_balanced(terms: &str, ledger: &impl std::fmt::Debug) -> String {
+    format!(
+        "{terms}: the account does not balance; this is a fault of the broker, please report it with this text: {ledger:?}"
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What queues ask of a message before it is stored for them: that its properties are legal, that there is room in all of
+//! What queues and streams ask of a message before it is stored for them: that its properties are legal, that there is room in all of
 //! them, a key. All agree, or none takes it (contract, promise 2).
 
 use key_expression::{Facts, Scratch};
@@ -12,7 +12,7 @@ use super::Shard;
 use super::live::Live;
 use crate::record::MoreTargets;
 use crate::routes::Route;
-use crate::terms::{Load, QueueFull};
+use crate::terms::{Full, Load};
 
 /// Bytes of a `message-id`.
 const MESSAGE_ID_BYTES_MAX: usize = 1024;
@@ -26,7 +26,7 @@ const COUNTED_BYTES: usize = 64;
 pub(super) enum Disagreement {
     /// One of them is full.
     #[error(transparent)]
-    Full(#[from] QueueFull),
+    Full(#[from] Full),
     /// A property that queues act on makes no sense.
     #[error("message not stored: user property '{name}' is '{value}', {wants}")]
     Property { name: &'static str, value: String, wants: &'static str },

@@ -23,7 +23,7 @@ impl Shard {
         // What leaves an inbox is counted when its record is written.
         let slack = 8192;
         for entry in self.sessions.iter() {
-            let bytes = |inbox: &Inbox| inbox.messages() * 32 + inbox.identifier_bytes();
+            let bytes = |inbox: &Inbox| inbox.entries() * 32 + inbox.identifier_bytes();
             let inbox = entry.session.inbox().map_or(0, bytes);
             let waits = entry.session.pending_len() * 256 + inbox;
             if waits.abs_diff(entry.accounted()) > slack {
@@ -37,7 +37,7 @@ impl Shard {
         for (_, consumer) in self.consumers.iter() {
             let session = self.sessions.get(consumer.session);
             if session.is_none_or(|entry| entry.conn.is_none()) {
-                return Err(format!("a consumer of {} has no client", consumer.queue));
+                return Err(format!("a consumer of {} has no client", consumer.name));
             }
         }
         Ok(())

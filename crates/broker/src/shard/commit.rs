@@ -24,7 +24,10 @@ use super::session_log::is_session_token;
 use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
-use crate::hosting::{Hosting, MOVE_TOKEN, NO_TOKEN, SETTLE_TOKEN};
+use crate::directory::{QueueProperties, StreamProperties};
+use crate::hosting::{
+    Hosting, MOVE_TOKEN, NO_TOKEN, PASS_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN,
+};
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, MoreTargets, PublishRecord, StoredSession};
@@ -36,6 +39,7 @@ impl Shard {
             LogEvent::Committed(records) => {
                 for record in records {
                     self.committed(&record, out);
+                    self.heard_to = record.position.next();
                 }
                 self.resume_throttled(out);
             }
@@ -68,6 +72,8 @@ impl Shard {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {
             self.relics_read(records);
+        } else if token == RELOCATE_READ {
+            self.relocation_read(records);
         } else {
             self.hosting.read(token, records, &mut self.turn);
         }
@@ -89,9 +95,10 @@ impl Shard {
             }
             RecordKind::Session => self.session_stored(record.token, out),
             RecordKind::Delayed => self.delayed_done(record.token),
-            RecordKind::QueueDefined => self.queue_defined(record),
-            RecordKind::QueueDeleted => self.queue_deleted(record),
-            RecordKind::Settle => self.operation_stored(record.token),
+            RecordKind::QueueDefined => self.defined::<QueueProperties>(record),
+            RecordKind::StreamDefined => self.defined::<StreamProperties>(record),
+            RecordKind::QueueDeleted => self.deleted(record),
+            RecordKind::Settle | RecordKind::StreamChanged => self.operation_stored(record.token),
             RecordKind::Attempt => {}
         }
     }
@@ -102,7 +109,7 @@ impl Shard {
             Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
             Ok(Some(more)) => {
                 self.hosting.apply_publish(record, publish, Some(&more), &mut self.turn);
-                if let Some(moved) = more.moved {
+                if let Some(moved) = more.moved.filter(|moved| moved.how.is_some()) {
                     self.redriven(moved);
                 }
                 if let Some(delayed) = more.delayed {
@@ -112,6 +119,7 @@ impl Shard {
                 if let Some(version) = more.retained {
                     self.retained_stored(record, publish, version);
                 }
+                more.passed_on().for_each(|kept| self.passed_on(kept));
                 self.apply_to_inboxes(record, publish, more.sessions, out);
             }
             Err(error) => tracing::error!(%error, "a record of this process is not legal"),
@@ -179,8 +187,12 @@ impl Shard {
             let token = record.token;
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
+            } else if token == RELOCATE_TOKEN {
+                // The body stays where it is.
             } else if token == MOVE_TOKEN {
                 self.move_not_stored(&record);
+            } else if token == PASS_TOKEN {
+                self.pass_not_stored(&record);
             } else if token == NO_TOKEN {
                 self.counts.unstored_qos0_total += 1;
                 self.retained_not_stored(&record);
@@ -288,11 +300,13 @@ impl Shard {
                 .as_ref()
                 .map(|extras| extras.with_metadata.clone())
                 .unwrap_or_default(),
+            groups: entry.extras.as_ref().map(|extras| extras.groups.clone()).unwrap_or_default(),
         };
         let part = ShardPart {
             next_sink: self.control.next_sink(),
             next_session: self.sessions.next_count(),
             queues: self.hosting.parts(),
+            streams: self.hosting.stream_parts(),
             sessions: self.sessions.durable().map(session).collect(),
             delayed: self.delayed.all(),
             holding: self.holding(),
@@ -349,5 +363,5 @@ fn held_change(more: MoreTargets) -> Option<HeldChange> {
 
 /// Whether nobody waits for a record with that token.
 const fn is_nobodys(token: u64) -> bool {
-    matches!(token, NO_TOKEN | MOVE_TOKEN)
+    matches!(token, NO_TOKEN | MOVE_TOKEN | PASS_TOKEN | RELOCATE_TOKEN)
 }

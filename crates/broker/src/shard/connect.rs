@@ -9,7 +9,7 @@ use mqtt_codec::{
 };
 use mqtt_session::{
     Closing, ConnectRefusal, ConnectRequest, Connection, Inbox, Negotiated, ServerLimits, Session,
-    Will, WillRequest, negotiate,
+    SubscriptionRecord, Will, WillRequest, negotiate,
 };
 use mqtt_types::{Address, Property, ProtocolVersion, ReasonCode};
 use stdx::UnixMillis;
@@ -18,6 +18,7 @@ use super::Shard;
 use super::publish::is_reserved;
 use super::session_log::Waiting;
 use super::sign_in::{CONNACK_BYTES, Entrant, SignedIn, proved};
+use crate::control::SinkKind;
 use crate::ids::{ConnId, SessionId, owner_of};
 use crate::outbox::{CloseReason, Outbox};
 use crate::peer::Peer;
@@ -178,29 +179,47 @@ impl Shard {
         Some(id)
     }
 
-    /// Subscriptions to queues go on with the session: it becomes a consumer of each again.
+    /// Subscriptions to queues and streams go on with the session: it becomes a consumer of each again.
     fn reattach_consumers(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
         // By the address: after a restart none of them has been a consumer yet.
         let consuming =
-            entry.session.subscriptions().filter(|(address, _)| queue_of(address).is_some());
+            entry.session.subscriptions().filter(|(address, _)| sink_of(address).is_some());
         let addresses: Vec<_> =
             consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
         for (address, record) in addresses {
-            let Some(name) = queue_of(&address) else { continue };
-            match self.shared.directory.get(name) {
-                Some(definition) => self.consume(id, &address, record, &definition),
-                None => {
-                    tracing::warn!(
-                        queue = name,
-                        "subscription ended: its queue was deleted while the client was away"
-                    );
-                    self.remove_subscription(id, &address);
-                    let gone = SessionEvent::Unsubscribed(vec![address.into()]);
-                    self.log_session(id, gone, Waiting::Nobody);
-                }
+            if self.consume_as_before(id, &address, record) {
+                continue;
             }
+            tracing::warn!(
+                address,
+                "subscription ended: its queue or stream was deleted while the client was away"
+            );
+            self.remove_subscription(id, &address);
+            let gone = SessionEvent::Unsubscribed(vec![address.into()]);
+            self.log_session(id, gone, Waiting::Nobody);
         }
+    }
+
+    /// Consumes what a subscription names as it did before. False when that is not there any more.
+    pub(super) fn consume_as_before(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+    ) -> bool {
+        match sink_of(address) {
+            Some((SinkKind::Queue, name)) => match self.shared.directory.get(name) {
+                Some(definition) => self.consume(id, address, record, &definition),
+                None => return false,
+            },
+            Some((SinkKind::Stream, name)) => match self.shared.streams.get(name) {
+                Some(definition) => self.read_on(id, address, record, &definition),
+                None => return false,
+            },
+            None => {}
+        }
+        true
     }
 
     /// What a client hears that connects while the broker shuts down. `[MQTT-3.2.2-21]`
@@ -280,11 +299,13 @@ impl Shard {
     }
 }
 
-/// The queue that a subscription consumes, if it is one of a queue.
-pub(super) fn queue_of(address: &str) -> Option<&str> {
+/// The queue that a subscription consumes, or the stream that it reads, if it is one of these.
+pub(super) fn sink_of(address: &str) -> Option<(SinkKind, &str)> {
     match Address::parse(address) {
-        Ok(Address::FilterQueue(filter)) => Some(filter.as_str()),
-        Ok(Address::Queue { name, .. }) => Some(name.as_str()),
+        Ok(Address::FilterQueue(filter)) => Some((SinkKind::Queue, filter.as_str())),
+        Ok(Address::Queue { name, .. }) => Some((SinkKind::Queue, name.as_str())),
+        Ok(Address::FilterStream { filter, .. }) => Some((SinkKind::Stream, filter.as_str())),
+        Ok(Address::Stream { name, .. }) => Some((SinkKind::Stream, name.as_str())),
         _ => None,
     }
 }

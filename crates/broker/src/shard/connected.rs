@@ -5,9 +5,12 @@
 //! after. So who promises something that needs the session says in one record what CONNECT said too, as long as that is not
 //! known to be stored.
 
+use mqtt_session::Inbox;
+
 use super::Shard;
 use super::state::SessionEntry;
 use crate::ids::{SessionId, SessionNumber};
+use crate::outbox::Outbox;
 use crate::record::{ConnectedAs, SessionEvent};
 
 /// Of the tokens of sessions' records, those of records of connections. Then comes the session's number.
@@ -73,11 +76,18 @@ impl Shard {
         })
     }
 
-    /// A record that tells of the session's connection is stored, or not.
-    pub(super) fn connected_told(&mut self, number: SessionNumber, is_stored: bool) {
+    /// A record that tells of the session's connection is stored, or not. Messages at QoS 2 wait for it.
+    pub(super) fn connected_told<O: Outbox>(
+        &mut self,
+        number: SessionNumber,
+        is_stored: bool,
+        out: &mut O,
+    ) {
         let id = self.sessions.durable_id(number);
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.told.end(is_stored);
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        entry.told.end(is_stored);
+        if entry.told.is_stored() && entry.session.inbox().is_some_and(Inbox::has_more) {
+            self.pump(id, out);
         }
     }
 

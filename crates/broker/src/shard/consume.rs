@@ -1,4 +1,4 @@
-//! Queue subscriptions at the session's side: leases out, verdicts back, attaching and detaching.
+//! Queue and stream subscriptions at the session's side: leases out, verdicts back, attaching and detaching.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use mqtt_types::{Message, Property, ReasonCode, TopicName};
 use queue_engine::{ConsumerId, Offset};
 use smallvec::SmallVec;
 
-use super::Shard;
 use super::leases::Delivering;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::Consumer;
-use crate::directory::QueueDefinition;
+use super::{Kind, Shard};
+use crate::control::SinkKind;
+use crate::directory::{Definition, QueueDefinition};
 use crate::ids::SessionId;
 use crate::mail::{Lease, Letter, LoanOutcome};
 use crate::outbox::Outbox;
@@ -29,27 +30,41 @@ impl Shard {
         record: SubscriptionRecord,
         definition: &QueueDefinition,
     ) -> ConsumerId {
-        let entry = self.sessions.get(id);
-        let window = entry.map_or(1, |entry| entry.send_window);
-        let extras = entry.and_then(|entry| entry.extras.as_ref());
+        let (sink, at) = (definition.sink, self.id);
+        let consumer = self.new_consumer(id, address, record, definition);
+        // The queue's own limit holds besides, also when it changes.
+        let max_inflight = self.window_of(id);
+        self.turn.mail(definition.owner, Letter::Attach { sink, consumer, at, max_inflight });
+        consumer
+    }
+
+    /// Messages that may be in flight to a session's client.
+    pub(super) fn window_of(&self, id: SessionId) -> u32 {
+        self.sessions.get(id).map_or(1, |entry| u32::from(entry.send_window))
+    }
+
+    /// Notes that a session consumes a queue or reads a stream.
+    pub(super) fn new_consumer<P: Kind>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        definition: &Definition<P>,
+    ) -> ConsumerId {
+        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
         let wants_metadata =
             extras.is_some_and(|extras| extras.with_metadata.iter().any(|with| &**with == address));
-        let (sink, owner) = (definition.sink, definition.owner);
-        let consumer = Consumer {
+        self.consumers.insert(Consumer {
             session: id,
-            sink,
-            owner,
+            sink: definition.sink,
+            owner: definition.owner,
             record,
             address: address.into(),
-            queue: Arc::clone(&definition.name),
+            what: P::WHAT,
+            name: Arc::clone(&definition.name),
             wants_metadata,
             since_ms: self.turn.unix_ms,
-        };
-        let consumer = self.consumers.insert(consumer);
-        // The queue's own limit holds besides, also when it changes.
-        let max_inflight = u32::from(window);
-        self.turn.mail(owner, Letter::Attach { sink, consumer, at: self.id, max_inflight });
-        consumer
+        })
     }
 
     /// Ends a consumer whose unsettled messages go back: those that were written count an attempt.
@@ -68,7 +83,7 @@ impl Shard {
         let Some(state) = self.consumers.get(consumer) else { return };
         let (id, record) = (state.session, state.record);
         if state.wants_metadata {
-            message = with_metadata(&message, &state.queue, offset, attempt);
+            message = with_metadata(&message, (state.what, &state.name), offset, attempt);
         }
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
@@ -165,8 +180,21 @@ impl Shard {
         }
     }
 
-    /// The queue of a consumer was deleted: its client must not wait for ever without a word.
+    /// The queue or stream of a consumer was deleted.
     pub(super) fn queue_gone<O: Outbox>(&mut self, consumer: ConsumerId, out: &mut O) {
+        let Some(state) = self.consumers.get(consumer) else { return };
+        let text = format!("the {} of subscription {} was deleted", state.what, state.address);
+        self.consumer_over(consumer, ReasonCode::ADMINISTRATIVE_ACTION, &text, out);
+    }
+
+    /// A subscription is over, and not by its client, who must not wait for ever without a word.
+    pub(super) fn consumer_over<O: Outbox>(
+        &mut self,
+        consumer: ConsumerId,
+        reason: ReasonCode,
+        text: &str,
+        out: &mut O,
+    ) {
         let Some(state) = self.consumers.remove(consumer) else { return };
         self.remove_subscription(state.session, &state.address);
         let Some(entry) = self.sessions.get_mut(state.session) else { return };
@@ -176,18 +204,26 @@ impl Shard {
         let gone = SessionEvent::Unsubscribed(vec![state.address.clone()]);
         self.log_session(state.session, gone, Waiting::Nobody);
         if let Some(conn) = conn {
-            let text = format!("the queue of subscription {} was deleted", state.address);
-            self.end_connection(conn, ReasonCode::ADMINISTRATIVE_ACTION, Some(&text), out);
+            self.end_connection(conn, reason, Some(text), out);
         }
     }
 }
 
-/// The message with user properties that say where it stands in its queue (contract §2).
-fn with_metadata(message: &Message, queue: &str, offset: Offset, attempt: u32) -> Message {
+/// The message with user properties that say where it stands in its queue or stream (contract §2).
+fn with_metadata(
+    message: &Message,
+    (what, name): (SinkKind, &str),
+    offset: Offset,
+    attempt: u32,
+) -> Message {
     let (offset, attempt) = (offset.0.to_string(), attempt.to_string());
     let published = message.head().received_at_ms.to_string();
-    let added =
-        [("queue", queue), ("offset", &offset), ("attempt", &attempt), ("publish-ts", &published)];
+    let added = [
+        (what.as_str(), name),
+        ("offset", &offset),
+        ("attempt", &attempt),
+        ("publish-ts", &published),
+    ];
     let mut properties = message.properties().to_vec();
     let block = PropertyBlock::of(&added.map(|(key, value)| Property::UserProperty(key, value)));
     if let Ok(block) = block {

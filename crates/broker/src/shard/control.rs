@@ -1,5 +1,7 @@
-//! The control shard: defines, changes and deletes queues, one request for a name at a time. A definition holds when
-//! it is committed; then the router and the directory have it, and the queue's owner.
+//! The control shard: defines, changes and deletes queues and streams, one request for a name at a time. A definition
+//! holds when it is committed; then the router and the directory have it, and the shard that owns it.
+
+mod kinds;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,14 +13,16 @@ use mqtt_types::TopicFilter;
 use slab::Slab;
 
 use super::Shard;
-use super::dead_letters::DEAD;
-use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
-use crate::directory::{DeadLetter, QueueDefinition, QueueProperties, owner_of};
-use crate::mail::Letter;
+use crate::control::{Asker, CONTROL_SHARD, ControlError, ControlRequest, New, SinkKind};
+use crate::directory::{Definition, QueueProperties, StreamProperties, owner_of};
 use crate::record::{DefinitionRecord, decode_deleted, encode_deleted};
+
+pub(crate) use kinds::Kind;
 
 /// Tells the tokens of definitions from those of publishes.
 const CONTROL_TOKEN: u64 = 1 << 63;
+/// Tells those of streams from those of queues.
+const STREAM_TOKEN: u64 = 1 << 62;
 
 pub(super) const fn is_control_token(token: u64) -> bool {
     token & CONTROL_TOKEN != 0
@@ -27,53 +31,63 @@ pub(super) const fn is_control_token(token: u64) -> bool {
 /// What the control shard has under way.
 pub(crate) struct Control {
     next_sink: u32,
-    /// Requests whose record is on its way to disk.
-    under_way: Slab<ControlRequest>,
-    /// Requests for a name that has one under way.
-    waiting: HashMap<String, VecDeque<ControlRequest>>,
-    /// Queues that are being created.
+    queues: Requests<QueueProperties>,
+    streams: Requests<StreamProperties>,
+}
+
+/// Requests for queues, or for streams.
+pub(crate) struct Requests<P> {
+    /// Those whose record is on its way to disk.
+    under_way: Slab<ControlRequest<P>>,
+    /// Those for a name that has one under way.
+    waiting: HashMap<String, VecDeque<ControlRequest<P>>>,
+    /// Those that are making something.
     creating: usize,
+}
+
+impl<P> Default for Requests<P> {
+    fn default() -> Self {
+        Self { under_way: Slab::new(), waiting: HashMap::new(), creating: 0 }
+    }
 }
 
 impl Control {
     pub(crate) fn new(next_sink: u32) -> Self {
-        Self { next_sink, under_way: Slab::new(), waiting: HashMap::new(), creating: 0 }
+        Self { next_sink, queues: Requests::default(), streams: Requests::default() }
     }
 
-    /// The number of the next queue.
+    /// The number of the next queue or stream.
     pub(crate) const fn next_sink(&self) -> u32 {
         self.next_sink
     }
 }
 
 /// What a request comes to before anything is written.
-enum Check {
+enum Check<P> {
     /// Write this definition.
-    Define(Box<DefinitionRecord>),
-    /// Write that the queue is gone.
-    Delete(Arc<QueueDefinition>),
+    Define(Box<DefinitionRecord<P>>),
+    /// Write that it is gone.
+    Delete(Arc<Definition<P>>),
     /// Nothing to write: the answer is known.
-    Answer(Result<Arc<QueueDefinition>, ControlError>),
+    Answer(Result<Arc<Definition<P>>, ControlError>),
 }
 
 impl Shard {
     /// Serves a request, or lets it wait for the one before it.
-    pub(super) fn control_request(&mut self, request: ControlRequest) {
-        if let Some(waiting) = self.control.waiting.get_mut(request.name()) {
+    pub(super) fn control_request<P: Kind>(&mut self, request: ControlRequest<P>) {
+        if let Some(waiting) = P::requests(&mut self.control).waiting.get_mut(request.name()) {
             waiting.push_back(request);
             return;
         }
         match self.check(&request) {
             Check::Answer(result) => self.answer_control(request, result),
             Check::Define(record) => {
-                let is_new = self.shared.directory.get(&record.name).is_none();
-                self.control.creating += usize::from(is_new);
+                let is_new = P::directory(&self.shared).get(&record.name).is_none();
+                P::requests(&mut self.control).creating += usize::from(is_new);
                 let shards = self.shared.config.shards;
                 let notify = ShardSet::single(owner_of(record.sink, shards)).with(CONTROL_SHARD);
                 let token = self.control_under_way(request);
-                self.turn
-                    .batch
-                    .push(RecordKind::QueueDefined, 0, 0, notify, token, |out| record.encode(out));
+                self.turn.batch.push(P::RECORD, 0, 0, notify, token, |out| record.encode(out));
             }
             Check::Delete(definition) => {
                 let notify = ShardSet::single(definition.owner).with(CONTROL_SHARD);
@@ -86,67 +100,43 @@ impl Shard {
         }
     }
 
-    fn control_under_way(&mut self, request: ControlRequest) -> u64 {
-        self.control.waiting.insert(request.name().to_owned(), VecDeque::new());
-        self.control.under_way.insert(request) as u64 | CONTROL_TOKEN
+    fn control_under_way<P: Kind>(&mut self, request: ControlRequest<P>) -> u64 {
+        let requests = P::requests(&mut self.control);
+        requests.waiting.insert(request.name().to_owned(), VecDeque::new());
+        let of_kind = if P::WHAT == SinkKind::Stream { STREAM_TOKEN } else { 0 };
+        requests.under_way.insert(request) as u64 | CONTROL_TOKEN | of_kind
     }
 
-    /// Whether dead letters of a queue would come back to it.
-    fn dead_letters_return(
-        &self,
-        name: &str,
-        properties: &QueueProperties,
-    ) -> Result<(), ControlError> {
-        let mut next = properties.dead_letter.clone();
-        let mut by = name.to_owned();
-        // Longer chains than there are queues go round.
-        for _ in 0..=self.shared.directory.len() {
-            let target = match next {
-                DeadLetter::None => return Ok(()),
-                DeadLetter::Own => format!("{DEAD}{by}"),
-                DeadLetter::Queue(target) => target.into(),
-            };
-            if target == name {
-                return Err(ControlError::DeadLettersReturn { name: name.to_owned(), by });
-            }
-            let Some(queue) = self.shared.directory.get(&target) else { return Ok(()) };
-            next = queue.properties.dead_letter.clone();
-            by = target;
-        }
-        Ok(())
-    }
-
-    fn check(&mut self, request: &ControlRequest) -> Check {
-        let known = self.shared.directory.get(request.name());
+    fn check<P: Kind>(&mut self, request: &ControlRequest<P>) -> Check<P> {
+        let known = P::directory(&self.shared).get(request.name());
         match (request, known) {
-            (ControlRequest::Ensure { queue, .. }, Some(known)) => {
-                let same = known.topic_filter.as_deref() == queue.topic_filter.as_deref();
+            (ControlRequest::Ensure { asker: Asker::Dying { .. }, .. }, Some(known)) => {
+                Check::Answer(Ok(known))
+            }
+            (ControlRequest::Ensure { new, .. }, Some(known)) => {
+                let same = known.topic_filter.as_deref() == new.topic_filter.as_deref();
                 Check::Answer(if same { Ok(known) } else { Err(bound_elsewhere(&known)) })
             }
-            (ControlRequest::EnsureDead { .. }, Some(known)) => Check::Answer(Ok(known)),
-            (ControlRequest::Create { queue, .. }, Some(_)) => {
-                Check::Answer(Err(ControlError::Exists(queue.name.clone())))
+            (ControlRequest::Create { new, .. }, Some(_)) => {
+                Check::Answer(Err(ControlError::Exists(P::WHAT, new.name.clone())))
             }
-            (
-                ControlRequest::Create { queue, .. }
-                | ControlRequest::Ensure { queue, .. }
-                | ControlRequest::EnsureDead { queue, .. },
-                None,
-            ) => match self.dead_letters_return(&queue.name, &queue.properties) {
-                Ok(()) => self.define(queue),
-                Err(error) => Check::Answer(Err(error)),
-            },
+            (ControlRequest::Create { new, .. } | ControlRequest::Ensure { new, .. }, None) => {
+                match new.properties.check(&new.name, &self.shared) {
+                    Ok(()) => self.define(new),
+                    Err(error) => Check::Answer(Err(error)),
+                }
+            }
             (ControlRequest::Change { change, .. }, Some(known)) => {
                 let mut properties =
                     change.properties.clone().unwrap_or_else(|| known.properties.clone());
                 if let Some(paused) = change.paused {
-                    properties.config.paused = paused;
+                    properties.set_paused(paused);
                 }
-                if let Err(error) = self.dead_letters_return(&known.name, &properties) {
+                if let Err(error) = properties.check(&known.name, &self.shared) {
                     return Check::Answer(Err(error));
                 }
                 // Hashes that are kept must stay what they are; before the first one any seed will do.
-                let keyless = !known.properties.config.needs_keys();
+                let keyless = !known.properties.needs_keys();
                 let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
                 let same = known.topic_filter.as_deref().map(str::to_owned);
                 Check::Define(Box::new(DefinitionRecord {
@@ -160,58 +150,58 @@ impl Shard {
             }
             (ControlRequest::Delete { .. }, Some(known)) => Check::Delete(known),
             (ControlRequest::Change { name, .. } | ControlRequest::Delete { name, .. }, None) => {
-                Check::Answer(Err(ControlError::NotFound(name.clone())))
+                Check::Answer(Err(ControlError::NotFound(P::WHAT, name.clone())))
             }
         }
     }
 
-    fn define(&mut self, queue: &NewQueue) -> Check {
+    fn define<P: Kind>(&mut self, new: &New<P>) -> Check<P> {
         let limit = self.shared.config.max_queues;
-        if self.shared.directory.len() + self.control.creating >= limit {
-            return Check::Answer(Err(ControlError::TooMany { limit }));
+        let creating = P::requests(&mut self.control).creating;
+        if P::directory(&self.shared).len() + creating >= limit {
+            return Check::Answer(Err(ControlError::TooMany { what: P::WHAT, limit }));
         }
         let sink = SinkId(self.control.next_sink);
         self.control.next_sink += 1;
         Check::Define(Box::new(DefinitionRecord {
             sink,
-            name: queue.name.clone(),
-            topic_filter: queue.topic_filter.clone(),
+            name: new.name.clone(),
+            topic_filter: new.topic_filter.clone(),
             created_at_ms: self.turn.unix_ms,
-            properties: queue.properties.clone(),
+            properties: new.properties.clone(),
             key_seed: self.shared.key_seed,
         }))
     }
 
     /// A definition is committed: it holds from here on.
-    pub(super) fn queue_defined(&mut self, record: &CommittedRecord) {
+    pub(super) fn defined<P: Kind>(&mut self, record: &CommittedRecord) {
         let shards = self.shared.config.shards;
-        let definition = match DefinitionRecord::decode(&record.body) {
+        let definition = match DefinitionRecord::<P>::decode(&record.body) {
             Ok(definition) => Arc::new(definition.into_definition(shards)),
             Err(error) => {
                 tracing::error!(%error, "a definition of this process is not legal");
                 return;
             }
         };
+        let room = self.shared.routes.room(definition.sink);
         if definition.owner == self.id {
-            let room = self.shared.routes.room(definition.sink);
-            self.hosting.define(Arc::clone(&definition), None, room, &mut self.turn);
+            let (definition, room) = (Arc::clone(&definition), Arc::clone(&room));
+            P::host(&mut self.hosting, definition, room, &mut self.turn);
         }
         if self.id != CONTROL_SHARD {
             return;
         }
-        let old = self.shared.directory.insert(Arc::clone(&definition));
-        self.shared.routes.set_terms(&definition);
+        let old = P::directory(&self.shared).insert(Arc::clone(&definition));
+        self.shared.routes.set_terms(P::terms(&definition, room));
         let old_filter = old.as_ref().and_then(|old| old.topic_filter.clone());
         if old_filter != definition.topic_filter {
             self.bind(definition.sink, old_filter.as_deref(), definition.topic_filter.as_deref());
         }
         if old.is_none() {
-            self.control.creating = self.control.creating.saturating_sub(1);
-            tracing::info!(
-                queue = &*definition.name,
-                filter = definition.topic_filter.as_deref(),
-                "queue created"
-            );
+            let creating = &mut P::requests(&mut self.control).creating;
+            *creating = creating.saturating_sub(1);
+            let (name, filter) = (&*definition.name, definition.topic_filter.as_deref());
+            tracing::info!(name, filter, "{} created", P::WHAT);
         }
         self.control_done(record.token, Ok(definition));
     }
@@ -230,66 +220,76 @@ impl Shard {
     }
 
     /// A deletion is committed.
-    pub(super) fn queue_deleted(&mut self, record: &CommittedRecord) {
+    pub(super) fn deleted(&mut self, record: &CommittedRecord) {
         let Ok(sink) = decode_deleted(&record.body) else { return };
-        if self.id == CONTROL_SHARD
-            && let Some(definition) = self.shared.directory.find(sink)
-        {
-            self.shared.directory.remove(&definition.name);
-            self.bind(sink, definition.topic_filter.as_deref(), None);
-            self.shared.routes.remove_terms(sink);
-            tracing::info!(queue = &*definition.name, "queue deleted");
-            self.control_done(record.token, Ok(definition));
+        if self.id == CONTROL_SHARD && !self.delete_one::<QueueProperties>(sink, record.token) {
+            self.delete_one::<StreamProperties>(sink, record.token);
         }
-        if let Some(name) =
-            self.hosting.hosted(sink).map(|queue| Arc::clone(&queue.definition.name))
-        {
-            self.forget_alarms_of(&name);
+        if let Some(resource) = self.hosting.alarm_resource(sink) {
+            self.forget_alarms_of(&resource);
         }
         self.hosting.delete(sink, &mut self.turn);
     }
 
-    /// A record of the control shard was not stored.
-    pub(super) fn control_failed(&mut self, token: u64, error: &AppendError) {
-        self.control_done(token, Err(ControlError::NotStored(error.to_string())));
+    fn delete_one<P: Kind>(&mut self, sink: SinkId, token: u64) -> bool {
+        let Some(definition) = P::directory(&self.shared).find(sink) else { return false };
+        P::directory(&self.shared).remove(&definition.name);
+        self.bind(sink, definition.topic_filter.as_deref(), None);
+        self.shared.routes.remove_terms(sink);
+        tracing::info!(name = &*definition.name, "{} deleted", P::WHAT);
+        self.control_done(token, Ok(definition));
+        true
     }
 
-    fn control_done(&mut self, token: u64, result: Result<Arc<QueueDefinition>, ControlError>) {
-        let key = usize::try_from(token & !CONTROL_TOKEN).unwrap_or(usize::MAX);
-        let Some(request) = self.control.under_way.try_remove(key) else { return };
-        if result.is_err() && request.is_new() {
-            self.control.creating = self.control.creating.saturating_sub(1);
+    /// A record of the control shard was not stored.
+    pub(super) fn control_failed(&mut self, token: u64, error: &AppendError) {
+        let error = ControlError::NotStored(error.to_string());
+        match token & STREAM_TOKEN == 0 {
+            true => self.control_done::<QueueProperties>(token, Err(error)),
+            false => self.control_done::<StreamProperties>(token, Err(error)),
         }
-        let waiting = self.control.waiting.remove(request.name()).unwrap_or_default();
+    }
+
+    fn control_done<P: Kind>(
+        &mut self,
+        token: u64,
+        result: Result<Arc<Definition<P>>, ControlError>,
+    ) {
+        let key = token & !(CONTROL_TOKEN | STREAM_TOKEN);
+        let requests = P::requests(&mut self.control);
+        let Some(request) = requests.under_way.try_remove(key as usize) else { return };
+        if result.is_err() && request.is_new() {
+            requests.creating = requests.creating.saturating_sub(1);
+        }
+        let waiting = requests.waiting.remove(request.name()).unwrap_or_default();
         self.answer_control(request, result);
         for request in waiting {
             self.control_request(request);
         }
     }
 
-    fn answer_control(
+    fn answer_control<P: Kind>(
         &mut self,
-        request: ControlRequest,
-        result: Result<Arc<QueueDefinition>, ControlError>,
+        request: ControlRequest<P>,
+        result: Result<Arc<Definition<P>>, ControlError>,
     ) {
         match request {
             ControlRequest::Create { reply, .. } | ControlRequest::Change { reply, .. } => {
                 reply(result)
             }
             ControlRequest::Delete { reply, .. } => reply(result.map(|_| ())),
-            ControlRequest::EnsureDead { shard, dying, .. } => {
-                self.turn.mail(shard, Letter::DeadEnsured { dying, result });
-            }
-            ControlRequest::Ensure { shard, subscribe, filter, .. } => {
-                self.turn.mail(shard, Letter::Ensured { subscribe, filter, result });
+            ControlRequest::Ensure { asker, .. } => {
+                let (Asker::Subscription { shard, .. } | Asker::Dying { shard, .. }) = asker;
+                self.turn.mail(shard, P::ensured(asker, result));
             }
         }
     }
 }
 
-fn bound_elsewhere(definition: &QueueDefinition) -> ControlError {
+fn bound_elsewhere<P: Kind>(definition: &Definition<P>) -> ControlError {
     let bound = definition.topic_filter.as_deref();
     ControlError::BoundElsewhere {
+        what: P::WHAT,
         name: definition.name.to_string(),
         bound: bound.map_or("nothing".to_owned(), |bound| format!("'{bound}'")),
     }

@@ -7,9 +7,7 @@ use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 
 use super::Shard;
-use super::loans::ENDING_LOOK_MIN;
 use super::session_log::Waiting;
-use super::state::Ending;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::{CloseReason, Outbox};
 use crate::record::SessionEvent;
@@ -179,9 +177,11 @@ impl Shard {
         }
         let will = entry.session.take_will();
         let inbox = entry.session.inbox();
-        let shared = inbox.map_or(0, |inbox| inbox.lendable(0, true).count() + inbox.lent());
+        let keeps =
+            inbox.is_some_and(|inbox| inbox.passable(0).next().is_some() || inbox.lent() > 0);
         self.unroute_session(id);
-        if shared > 0 {
+        if keeps {
+            self.drop_unpassable(id);
             self.begin_ending(id);
             self.log_disconnected(id);
             self.look_at_ending(id);
@@ -191,20 +191,10 @@ impl Shard {
             }
         } else {
             self.remove_session(id);
-            self.log_session(id, SessionEvent::Ended, waiting);
+            self.log_session(id, SessionEvent::Ended(Some(self.heard_to)), waiting);
         }
         if let Some(will) = will {
             self.publish_message(&will.into_message(UnixMillis(self.turn.unix_ms)), Some(id), out);
-        }
-    }
-
-    /// Takes a session from its client: it only keeps messages for others.
-    pub(super) fn begin_ending(&mut self, id: SessionId) {
-        self.sessions.forget_client(id);
-        self.take_seat(id);
-        if let Some(entry) = self.sessions.get_mut(id) {
-            let (seen, at, wait) = (u64::MAX, Instant::ZERO, ENDING_LOOK_MIN);
-            entry.extras.get_or_insert_default().ending = Some(Ending { seen, at, wait });
         }
     }
 

@@ -17,7 +17,7 @@ use super::Shard;
 use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
-use super::state::INBOX_ENTRY_BYTES;
+use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
 use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
@@ -100,6 +100,8 @@ impl Shelf {
 #[derive(Default)]
 pub(crate) struct Unlogged {
     left: Vec<u64>,
+    /// What left the inbox of a session that is over, by where it lies and which copy it was.
+    left_ending: Vec<(Position, u8)>,
     /// Packet ids of queues' deliveries that have come to their end.
     leases_over: Vec<PacketId>,
 }
@@ -119,14 +121,17 @@ impl Shard {
                 continue;
             }
             let id = self.sessions.durable_id(target.number);
-            let Some(entry) = self.sessions.get_mut(id) else {
+            let mut entry = self.sessions.get_mut(id);
+            if entry.as_ref().is_none_or(|entry| entry.is_ending()) {
                 // The session has ended since the message was routed.
-                self.turn.release(record.position);
-                if let (Some(shared), Ok(message)) = (target.shared, publish.message()) {
-                    self.hand_over(shared.mark, &message.detached(), id, 0, out);
+                if target.shared.is_none() {
+                    self.turn.release(record.position);
+                    continue;
                 }
-                continue;
-            };
+                self.keep_for_others(target.number);
+                entry = self.sessions.get_mut(id);
+            }
+            let Some(entry) = entry else { continue };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
             let kept = Kept {
                 at: record.position.as_u64(),
@@ -164,13 +169,20 @@ impl Shard {
         let Some(entry) = self.sessions.get(id) else { return };
         let extras = entry.extras.as_ref();
         let stalls = extras.and_then(|e| e.seat.as_ref()).is_some_and(|seat| seat.is_stalled);
-        let is_away = entry.conn.is_none();
-        if let Some(SharedTarget { mark, for_any }) = target.shared
-            && (for_any || is_away || stalls)
-            && target.qos == QoS::AtLeastOnce
-            && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent
-        {
-            return;
+        let (is_away, is_over) = (entry.conn.is_none(), entry.is_ending());
+        match target.shared {
+            Some(SharedTarget { mark, .. }) if is_over => {
+                self.pass_on_kept(id, (sequence, target.qos), mark, message, out);
+                return;
+            }
+            Some(SharedTarget { mark, for_any })
+                if (for_any || is_away || stalls)
+                    && target.qos == QoS::AtLeastOnce
+                    && self.lend(id, sequence, mark, message, for_any, out) == Lending::Lent =>
+            {
+                return;
+            }
+            _ => {}
         }
         if !is_away {
             self.offer(id, sequence, message, target.identifiers, out);
@@ -197,6 +209,7 @@ impl Shard {
         let shelf = entry.extras.as_ref().map(|extras| &extras.shelf);
         if let Some(next) = next.filter(|next| next.sequence == sequence)
             && shelf.is_none_or(Shelf::is_empty)
+            && may_go(entry, &next)
             && entry.session.inbox_window() > 0
             && entry
                 .conn
@@ -230,14 +243,14 @@ impl Shard {
         if let Some(entry) = self.sessions.get_mut(id) {
             entry.account(&self.shared.budgets.memory);
         }
-        while let Some(gone) = self
+        while let Some(over) = self
             .sessions
-            .get_mut(id)
-            .and_then(|entry| entry.session.inbox_mut())
+            .get(id)
+            .and_then(|entry| entry.session.inbox())
             .and_then(|inbox| inbox.overflow(messages, bytes))
         {
             self.count_overflow(id);
-            self.left_inbox(id, gone);
+            self.give_up(id, &over);
         }
     }
 
@@ -250,7 +263,7 @@ impl Shard {
                 return;
             }
             let next = entry.session.inbox().and_then(|inbox| inbox.upcoming(0, 1).next());
-            let Some(next) = next else { return };
+            let Some(next) = next.filter(|next| may_go(entry, next)) else { return };
             let Some(buffer) = out.buffer(conn) else { return };
             if !self.shared.takes_more(buffer.len()) {
                 out.notify_drained(conn);
@@ -331,26 +344,18 @@ impl Shard {
                         error,
                         "message lost: it is damaged on the disk"
                     );
-                    self.give_up_unread(id, asked.sequence, out);
+                    self.give_up_unread(id, asked.sequence);
                 }
             }
         }
         self.pump(id, out);
     }
 
-    fn give_up_unread<O: Outbox>(&mut self, id: SessionId, sequence: u64, out: &mut O) {
+    fn give_up_unread(&mut self, id: SessionId, sequence: u64) {
         let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
         let next = inbox.and_then(|inbox| inbox.upcoming(sequence, 1).next());
         if let Some(next) = next.filter(|next| next.sequence == sequence) {
-            self.cannot_send(id, &next, out);
-        }
-    }
-
-    fn give_up(&mut self, id: SessionId, sequence: u64) {
-        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
-        if let Some(gone) = inbox.and_then(|inbox| inbox.give_up(sequence)) {
-            self.counts.live_dropped_total += 1;
-            self.left_inbox(id, gone);
+            self.cannot_send(id, &next);
         }
     }
 
@@ -370,7 +375,7 @@ impl Shard {
             // Delivery was begun: its age is no matter any more. `[MQTT-3.3.2-5]`
             Some(None) if next.dup => Some(0),
             Some(None) => {
-                self.give_up(id, next.sequence);
+                self.cannot_send(id, next);
                 return;
             }
             left => left.flatten(),
@@ -393,7 +398,7 @@ impl Shard {
             payload: message.payload(),
         };
         if put_publish(buffer, &mut state.connection, &outgoing) != Sent::Yes {
-            self.cannot_send(id, next, out);
+            self.cannot_send(id, next);
             return;
         }
         self.counts.publishes_sent_total += 1;
@@ -403,23 +408,23 @@ impl Shard {
         self.note_unlogged(id);
     }
 
-    /// The client takes no packet of that size, or the body is damaged. Of one at QoS 2 that the client may have it must
-    /// forget the packet id too, before another message bears that.
-    fn cannot_send<O: Outbox>(&mut self, id: SessionId, next: &NextKept, out: &mut O) {
-        if !next.dup || next.kept.qos != QoS::ExactlyOnce {
-            self.give_up(id, next.sequence);
-            return;
-        }
-        let Some(entry) = self.sessions.get_mut(id) else { return };
-        let conn = entry.conn;
-        let inbox = entry.session.inbox_mut();
-        if let Some(gone) = inbox.and_then(|inbox| inbox.replay_received(next.sequence)) {
-            self.counts.live_dropped_total += 1;
-            self.release_body(gone);
-            self.log_session(id, received(gone.sequence), Waiting::Nobody);
-            if let Some(conn) = conn {
-                self.send_ack(conn, AckKind::PubRel, next.packet_id, ReasonCode::SUCCESS, out);
+    /// The message has expired, the client takes no packet of that size, or the body is damaged.
+    fn cannot_send(&mut self, id: SessionId, next: &NextKept) {
+        self.counts.live_dropped_total += 1;
+        self.give_up(id, next);
+    }
+
+    /// A message does not go out. If its client may hold the packet id, it must forget that before another message bears it:
+    /// by PUBREL, when it is stored that the message never goes out any more.
+    fn give_up(&mut self, id: SessionId, next: &NextKept) {
+        let inbox = self.sessions.get_mut(id).and_then(|entry| entry.session.inbox_mut());
+        let Some(inbox) = inbox else { return };
+        if next.may_be_held {
+            if let Some(gone) = inbox.forget(next.sequence) {
+                self.received_from_inbox(id, gone);
             }
+        } else if let Some(gone) = inbox.give_up(next.sequence) {
+            self.left_inbox(id, gone);
         }
     }
 
@@ -465,6 +470,13 @@ impl Shard {
     /// A message has left an inbox; its record comes within the settle interval.
     pub(super) fn left_inbox(&mut self, id: SessionId, gone: Gone) {
         self.release_body(gone);
+        if self.sessions.get(id).is_some_and(SessionEntry::is_ending)
+            && let Some(number) = id.number()
+        {
+            let place = (Position::from_u64(gone.at), gone.copy);
+            self.unlogged.entry(number).or_default().left_ending.push(place);
+            return;
+        }
         self.forget_in_inbox(id, gone.sequence);
     }
 
@@ -518,11 +530,24 @@ impl Shard {
                 let event = SessionEvent::LeasesOver(unlogged.leases_over);
                 self.log_session(id, event, Waiting::Nobody);
             }
+            if !unlogged.left_ending.is_empty() {
+                let event = SessionEvent::LeftEnding(unlogged.left_ending);
+                self.log_session(id, event, Waiting::Nobody);
+            }
             let left = ranges(unlogged.left);
+            if left.is_empty() && self.sessions.get(id).is_some_and(SessionEntry::is_ending) {
+                continue;
+            }
             let event = SessionEvent::Inbox { left, received: Vec::new(), sent_to };
             self.log_session(id, event, Waiting::Nobody);
         }
     }
+}
+
+/// A message at QoS 2 goes first to a client of whose connection the log knows: else a restart would not know that it may have
+/// been sent.
+fn may_go(entry: &SessionEntry, next: &NextKept) -> bool {
+    next.kept.qos < QoS::ExactlyOnce || next.dup || entry.told.is_stored()
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.

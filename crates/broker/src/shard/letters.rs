@@ -39,18 +39,27 @@ impl Shard {
             | Letter::TooLarge { .. }
             | Letter::Attach { .. }
             | Letter::AreThere { .. }
+            | Letter::Read { .. }
+            | Letter::SeekReader { .. }
             | Letter::Detach { .. } => {
                 self.hosting.letter(letter, &mut self.turn);
             }
             Letter::Gone { consumer, offsets } => self.leases_gone(consumer, &offsets, out),
+            Letter::Reading { consumer, asked, result } => {
+                self.reading(consumer, asked, result, out);
+            }
             Letter::QueueGone { consumer } => self.queue_gone(consumer, out),
             Letter::Control(request) => self.control_request(*request),
+            Letter::ControlStreams(request) => self.control_request(*request),
             Letter::Ensured { subscribe, filter, result } => {
-                self.ensured(subscribe, filter, result, out)
+                self.ensured((subscribe, filter), result, out);
             }
             Letter::DeadEnsured { dying, result } => self.dead_letter_queue_ensured(dying, result),
             Letter::Log(event) => self.log_event(event, out),
             Letter::Ledgers(reply) => reply(self.hosting.states(UnixMillis(self.turn.unix_ms))),
+            Letter::StreamLedgers(reply) => {
+                reply(self.hosting.stream_states(UnixMillis(self.turn.unix_ms)));
+            }
             Letter::SignedIn { conn, verdict } => self.signed_in(conn, verdict, out),
             Letter::UsersChanged => self.users_changed(out),
             Letter::List(list) => self.list(list),

@@ -10,33 +10,25 @@
 //!          Waiting ◀── LoanOver NoRoom, lent again later ──────────────────────────┘
 //! ```
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-
 use bytes::Bytes;
 use log_api::{Position, ReadError, ShardId};
 use mqtt_router::Member;
-use mqtt_session::Origin;
+use mqtt_session::{Kept, Origin};
 use mqtt_types::{Message, QoS, TopicName};
 
 use super::Shard;
 use super::live::{Delivered, Live};
 use super::pick::member_match;
-use super::session_log::Waiting;
 use crate::groups::{GroupMark, Presence, free};
 use crate::ids::{SessionId, SessionNumber};
 use crate::mail::{Letter, Loan, LoanOutcome};
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, SessionEvent};
+use crate::record::PublishRecord;
 
 /// Messages that a session reads at once to lend them.
 const BATCH: usize = 64;
 /// Messages that may wait with a borrower beyond its window. The others wait at home, on disk.
 const WAITING_MAX: u32 = 256;
-/// How long a session that is over waits before it looks again whether somebody has room for what it keeps. Nobody tells
-/// it of room, so the longest wait is how late a message may come.
-pub(super) const ENDING_LOOK_MIN: Duration = Duration::from_millis(500);
-const ENDING_LOOK_MAX: Duration = Duration::from_secs(1);
 const SHARD_SHIFT: u32 = 48;
 
 /// A message that was lent.
@@ -47,7 +39,8 @@ pub(crate) struct Lent {
 
 /// Messages of one session that are read to be lent.
 pub(crate) struct LendJob {
-    asked: Vec<(u64, u8)>,
+    /// Their numbers, and what lay there.
+    asked: Vec<(u64, Kept)>,
     /// Only those of that group, though the session's client could have them.
     only: Option<u32>,
 }
@@ -83,9 +76,13 @@ impl Shard {
         };
         let mut positions = Vec::new();
         let mut asked = Vec::new();
-        for (sequence, kept) in inbox.lendable(from, self.stalls(id)).take(BATCH) {
+        let mut ask = |(sequence, kept): (u64, Kept)| {
             positions.push(Position::from_u64(kept.at));
-            asked.push((sequence, kept.copy));
+            asked.push((sequence, kept));
+        };
+        match self.is_over(id) {
+            true => inbox.passable(from).take(BATCH).for_each(&mut ask),
+            false => inbox.lendable(from, self.stalls(id)).take(BATCH).for_each(&mut ask),
         }
         if !asked.is_empty() {
             self.lend_jobs.insert(number, LendJob { asked, only });
@@ -117,25 +114,23 @@ impl Shard {
         let Some(job) = self.lend_jobs.remove(&number) else { return };
         let last = job.asked.last().map_or(0, |(sequence, _)| *sequence);
         let mut lent = false;
-        for ((sequence, copy), record) in job.asked.into_iter().zip(records) {
+        for ((sequence, kept), record) in job.asked.into_iter().zip(records) {
             let Ok(body) = record else {
                 // Whoever delivers it says so when it is damaged.
                 continue;
             };
-            let Some((message, mark)) = shared_message(number, copy, body) else { continue };
+            let Some((message, mark)) = shared_message(number, kept.copy, body) else { continue };
             if job.only.is_some_and(|only| only != mark.group)
                 || job.only.is_none() && !self.lends(id)
-                || !self.is_lendable(id, sequence)
+                || !self.is_lendable(id, sequence, kept.at)
             {
                 continue;
             }
-            match self.lend(id, sequence, mark, &message, false, out) {
-                Lending::Lent => {
-                    lent = true;
-                    self.counts.shared_handed_over_total += 1;
-                }
-                Lending::NoGroup => self.drop_of_ending(id, sequence),
-                Lending::Own | Lending::NoMember => {}
+            if self.is_over(id) {
+                lent |= self.pass_on_kept(id, (sequence, kept.qos), mark, &message, out);
+            } else if self.lend(id, sequence, mark, &message, false, out) == Lending::Lent {
+                lent = true;
+                self.counts.shared_handed_over_total += 1;
             }
         }
         if lent || job.only.is_some() {
@@ -144,10 +139,15 @@ impl Shard {
         self.finish_ending(id);
     }
 
-    fn is_lendable(&self, id: SessionId, sequence: u64) -> bool {
+    /// Whether what was asked for is still to be lent. The session may have ended meanwhile, and one of that number have come to
+    /// be anew.
+    fn is_lendable(&self, id: SessionId, sequence: u64, at: u64) -> bool {
         let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
-        let next = inbox.and_then(|inbox| inbox.lendable(sequence, self.stalls(id)).next());
-        next.is_some_and(|(of, _)| of == sequence)
+        let next = inbox.and_then(|inbox| match self.is_over(id) {
+            true => inbox.passable(sequence).next(),
+            false => inbox.lendable(sequence, self.stalls(id)).next(),
+        });
+        next.is_some_and(|(of, kept)| of == sequence && kept.at == at)
     }
 
     /// Lends a message to the member that the group's strategy chooses among those that are there; with `or_own` the home
@@ -246,49 +246,6 @@ impl Shard {
             entry.tell_others();
         }
         self.finish_ending(home);
-    }
-
-    // Sessions that are over and keep messages for others.
-
-    /// Looks again whether somebody takes what such a session keeps: when a member has come, and now and then.
-    pub(super) fn look_at_ending(&mut self, id: SessionId) {
-        let now = self.turn.now;
-        let come = self.shared.members_come.load(Ordering::Relaxed);
-        let entry = self.sessions.get_mut(id);
-        let ending = entry.and_then(|entry| entry.extras.as_mut()?.ending.as_mut());
-        let Some(ending) = ending else { return };
-        if ending.seen != come {
-            (ending.seen, ending.wait) = (come, ENDING_LOOK_MIN);
-        } else if now < ending.at {
-            return;
-        } else {
-            ending.wait = (ending.wait * 2).min(ENDING_LOOK_MAX);
-        }
-        ending.at = now + ending.wait;
-        self.lend_out(id, None);
-        self.finish_ending(id);
-    }
-
-    fn drop_of_ending(&mut self, id: SessionId, sequence: u64) {
-        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.is_ending()) else {
-            return;
-        };
-        if let Some(gone) = entry.session.inbox_mut().and_then(|inbox| inbox.give_up(sequence)) {
-            entry.account(&self.shared.budgets.memory);
-            self.counts.shared_dropped_total += 1;
-            self.left_inbox(id, gone);
-        }
-    }
-
-    /// Ends such a session once it keeps nothing any more.
-    pub(super) fn finish_ending(&mut self, id: SessionId) {
-        let Some(entry) = self.sessions.get(id).filter(|entry| entry.is_ending()) else { return };
-        let inbox = entry.session.inbox();
-        if inbox.is_some_and(|inbox| inbox.lent() > 0 || inbox.lendable(0, true).next().is_some()) {
-            return;
-        }
-        self.remove_session(id);
-        self.log_session(id, SessionEvent::Ended, Waiting::Nobody);
     }
 }
 

@@ -15,7 +15,7 @@ use super::Shard;
 use super::dead_letters::{
     DEAD, dead_letter_queue, dead_properties, new_dead_letter_queue, without_dead_properties,
 };
-use crate::control::{CONTROL_SHARD, ControlError, ControlRequest};
+use crate::control::{Asker, CONTROL_SHARD, ControlError, ControlRequest};
 use crate::directory::{QueueDefinition, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
@@ -60,7 +60,8 @@ impl Shard {
         }
         queue.moves.rests = true;
         let queue = new_dead_letter_queue(&name, &self.shared.config.queue_defaults);
-        let request = ControlRequest::EnsureDead { queue, shard: self.id, dying: sink };
+        let asker = Asker::Dying { shard: self.id, dying: sink };
+        let request = ControlRequest::Ensure { new: queue, asker };
         self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
     }
 
@@ -91,7 +92,8 @@ impl Shard {
     pub(super) fn leaving_read(&mut self, sink: SinkId, records: Vec<Result<Bytes, ReadError>>) {
         let Some(queue) = self.hosting.queue(sink) else { return };
         let definition = Arc::clone(&queue.definition);
-        let offsets = queue.moves.take_read();
+        let bytes = records.iter().flatten().map(Bytes::len).sum();
+        let offsets = queue.moves.take_read(bytes);
         let mut is_kept_back = false;
         for (offset, record) in offsets.into_iter().zip(records) {
             let record = match record {
@@ -160,7 +162,7 @@ impl Shard {
             expiry_interval: None,
         };
         let mut more = MoreTargets {
-            moved: Some(Moved { from, offset, how: leaving.why.departure() }),
+            moved: Some(Moved { from, offset, how: Some(leaving.why.departure()) }),
             ..MoreTargets::default()
         };
         // The key goes along, for the queue that made it.

@@ -1,4 +1,4 @@
-//! What operators do to queues that are hosted here: each step is a bounded part, and the next one comes when the record of
+//! What operators do to queues and streams that are hosted here: each step is a bounded part, and the next one comes when the record of
 //! the one before is stored, or its bodies are read.
 
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use mqtt_types::{Message, TopicFilter, TopicName};
 use queue_engine::{MessageState, Offset, Peeked, Scope};
 use slab::Slab;
 use stdx::UnixMillis;
+use stream_engine::{ReaderName, Start};
 
 use super::Shard;
-use crate::control::Reply;
-use crate::hosting::HostedQueue;
+use crate::control::{Reply, SinkKind};
 use crate::hosting::operate::{Found, positions};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail};
@@ -22,7 +22,6 @@ use crate::operate::{
     QueueLetter, QueueMessage, SeekTo, Sought, step,
 };
 use crate::record::PublishRecord;
-use crate::terms::key_text;
 
 /// Tells the tokens of records that somebody waits for here.
 const OPERATE_TOKEN: u64 = 1 << 58;
@@ -65,6 +64,7 @@ pub(crate) struct Operations {
 
 /// A purge or a seek.
 struct Job {
+    what: SinkKind,
     sink: SinkId,
     name: Arc<str>,
     stage: Stage,
@@ -80,18 +80,51 @@ struct Job {
 /// What a job does next.
 ///
 /// ```text
-/// seek: Rewind, from the end down to the target ──▶ Purge, from the start up to it ──▶ answered
-/// purge: Purge, from the start up to what was the end ──▶ answered
+/// seek: Rewind, from the end down to the target ──▶ Purge, from the start up to it ──▶ Seal ──▶ answered
+/// purge: Purge, from the start up to what was the end ──▶ Seal ──▶ answered
+/// a reader: Reader ──▶ Stored ──▶ answered
 /// ```
+/// The record of `Seal` is behind all that has left the queue, by whatever hand: when that is stored, nothing of it comes
+/// back.
 enum Stage {
-    Rewind { down_from: Offset },
-    Purge { next: Offset, end: Offset, meant: Meant },
+    Rewind {
+        down_from: Offset,
+    },
+    Purge {
+        next: Offset,
+        end: Offset,
+        meant: Meant,
+    },
+    /// A reader of a stream goes on there, or is forgotten.
+    Reader {
+        reader: ReaderName,
+        to: Option<Start>,
+    },
+    /// What has left is logged.
+    Seal,
+    /// The record is all that is waited for.
+    Stored,
 }
 
 /// Who waits for a job.
 enum Answer {
     Purge(Reply<Result<u64, OperateError>>),
     Seek(Reply<Result<Sought, OperateError>>),
+    SeekReader(Reply<Result<u64, OperateError>>),
+    ForgetReader(Reply<Result<(), OperateError>>),
+}
+
+/// The queue or stream that a request is about.
+struct Of {
+    what: SinkKind,
+    sink: SinkId,
+    name: Arc<str>,
+}
+
+impl Of {
+    fn not_found(&self) -> OperateError {
+        OperateError::NotFound(self.what, self.name.to_string())
+    }
 }
 
 /// A look at messages whose bodies are being read.
@@ -111,6 +144,8 @@ enum Progress {
     Idle,
     /// That was all.
     Done,
+    /// It cannot be done.
+    Refused(OperateError),
 }
 
 impl Operations {
@@ -124,45 +159,59 @@ impl Operations {
 impl Shard {
     pub(super) fn queue_letter(&mut self, letter: QueueLetter) {
         match letter {
-            QueueLetter::Operate { sink, name, operation } => self.operate(sink, name, operation),
+            QueueLetter::Operate { what, sink, name, operation } => {
+                self.operate(Of { what, sink, name }, operation);
+            }
             QueueLetter::Consumers { attached, reply } => {
                 reply(attached.iter().filter_map(|one| self.queue_consumer(one)).collect());
             }
         }
     }
 
-    fn operate(&mut self, sink: SinkId, name: Arc<str>, operation: Operation) {
+    fn operate(&mut self, of: Of, operation: Operation) {
+        let sink = of.sink;
         match operation {
-            Operation::Look { look, reply } => self.look_at_messages(sink, &name, look, reply),
+            Operation::Look { look, reply } => self.look_at_messages(&of, look, reply),
             Operation::Purge { meant, reply } => {
-                let Some(queue) = self.hosting.hosted(sink) else {
-                    return reply(Err(OperateError::NotFound(name.to_string())));
+                let Some(end) = self.hosting.end_of(sink) else {
+                    return reply(Err(of.not_found()));
                 };
-                let end = queue.engine.next_offset();
+                let end = meant.before.map_or(end, |before| before.min(end));
                 let stage = Stage::Purge { next: Offset(0), end, meant };
-                self.begin_job((sink, name), stage, end, Answer::Purge(reply));
+                self.begin_job(of, stage, end, Answer::Purge(reply));
             }
-            Operation::Seek { to, reply } => self.seek(sink, name, to, reply),
+            Operation::Seek { to, reply } => self.seek(of, to, reply),
             Operation::Consumers { after, limit, reply } => {
                 let (data, next) = self.hosting.consumers(sink, after, limit);
                 reply(Page { data, next });
+            }
+            Operation::Readers { after, limit, reply } => {
+                let Some(stream) = self.hosting.stream(sink) else {
+                    return reply(Err(of.not_found()));
+                };
+                let (data, is_cut) = stream.readers(after.as_ref(), limit);
+                let last = data.last().map(|reader| reader.name.clone());
+                reply(Ok(Page { data, next: last.filter(|_| is_cut) }));
+            }
+            Operation::SeekReader { reader, to, reply } => {
+                let stage = Stage::Reader { reader, to: Some(start_of(to)) };
+                self.begin_job(of, stage, Offset(0), Answer::SeekReader(reply));
+            }
+            Operation::ForgetReader { reader, reply } => {
+                let stage = Stage::Reader { reader, to: None };
+                self.begin_job(of, stage, Offset(0), Answer::ForgetReader(reply));
             }
             Operation::Continue { key } => self.continue_job(key),
         }
     }
 
-    fn seek(
-        &mut self,
-        sink: SinkId,
-        name: Arc<str>,
-        to: SeekTo,
-        reply: Reply<Result<Sought, OperateError>>,
-    ) {
+    fn seek(&mut self, of: Of, to: SeekTo, reply: Reply<Result<Sought, OperateError>>) {
+        let sink = of.sink;
         let Some(queue) = self.hosting.hosted(sink) else {
-            return reply(Err(OperateError::NotFound(name.to_string())));
+            return reply(Err(of.not_found()));
         };
         if queue.is_seeking {
-            return reply(Err(OperateError::Seeking(name.to_string())));
+            return reply(Err(OperateError::Seeking(of.name.to_string())));
         }
         let end = queue.engine.next_offset();
         let target = match to {
@@ -173,18 +222,13 @@ impl Shard {
         };
         self.hosting.set_seeking(sink, true, &mut self.turn);
         let stage = Stage::Rewind { down_from: end };
-        self.begin_job((sink, name), stage, target, Answer::Seek(reply));
+        self.begin_job(of, stage, target, Answer::Seek(reply));
     }
 
-    fn begin_job(
-        &mut self,
-        (sink, name): (SinkId, Arc<str>),
-        stage: Stage,
-        target: Offset,
-        answer: Answer,
-    ) {
+    fn begin_job(&mut self, of: Of, stage: Stage, target: Offset, answer: Answer) {
+        let Of { what, sink, name } = of;
         let (reading, purged, restored) = (Vec::new(), 0, 0);
-        let job = Job { sink, name, stage, target, reading, purged, restored, answer };
+        let job = Job { what, sink, name, stage, target, reading, purged, restored, answer };
         let key = self.operations.jobs.insert(job);
         self.continue_job(key);
     }
@@ -193,8 +237,8 @@ impl Shard {
     fn continue_job(&mut self, key: usize) {
         for _ in 0..EMPTY_STEPS_MAX {
             let Some(job) = self.operations.jobs.get(key) else { return };
-            if self.hosting.hosted(job.sink).is_none() {
-                let error = OperateError::NotFound(job.name.to_string());
+            if self.hosting.end_of(job.sink).is_none() {
+                let error = OperateError::NotFound(job.what, job.name.to_string());
                 return self.end_job(key, Some(error));
             }
             if let LogState::Failed { reason } = &self.log_state {
@@ -205,13 +249,14 @@ impl Shard {
                 Progress::Waits => return,
                 Progress::Idle => {}
                 Progress::Done => return self.end_job(key, None),
+                Progress::Refused(error) => return self.end_job(key, Some(error)),
             }
         }
         // The rest in another turn, behind whatever has come meanwhile.
         if let Some(job) = self.operations.jobs.get(key) {
-            let (sink, name) = (job.sink, Arc::clone(&job.name));
-            let letter =
-                QueueLetter::Operate { sink, name, operation: Operation::Continue { key } };
+            let (what, sink, name) = (job.what, job.sink, Arc::clone(&job.name));
+            let operation = Operation::Continue { key };
+            let letter = QueueLetter::Operate { what, sink, name, operation };
             self.shared.post.send(self.id, Mail(Letter::Queue(letter)));
         }
     }
@@ -233,9 +278,11 @@ impl Shard {
                 restored
             }
             Stage::Purge { next, end, meant } => {
-                let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
-                let from = queue.engine.first_here(*next).filter(|from| from < end);
-                let Some(from) = from else { return Progress::Done };
+                let from = self.hosting.first_here(job.sink, *next).filter(|from| from < end);
+                let Some(from) = from else {
+                    job.stage = Stage::Seal;
+                    return Progress::Idle;
+                };
                 if meant.filter.is_some() {
                     return self.read_to_purge(key, from);
                 }
@@ -249,20 +296,54 @@ impl Shard {
                 job.purged += purged;
                 purged
             }
+            Stage::Seal => {
+                job.stage = Stage::Stored;
+                let is_written = self.hosting.seal(job.sink, token, &mut self.turn);
+                return if is_written { Progress::Waits } else { Progress::Done };
+            }
+            Stage::Reader { .. } => return self.step_reader(key),
+            Stage::Stored => return Progress::Done,
         };
         if done > 0 { Progress::Waits } else { Progress::Idle }
+    }
+
+    /// Sets a reader of a stream elsewhere, or forgets it.
+    fn step_reader(&mut self, key: usize) -> Progress {
+        let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
+        let stage = std::mem::replace(&mut job.stage, Stage::Stored);
+        let Stage::Reader { reader, to } = stage else { return Progress::Done };
+        let (sink, stream) = (job.sink, job.name.to_string());
+        let token = OPERATE_TOKEN | key as u64;
+        let known = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
+        let is_logged = match (known, to) {
+            (None, _) => return Progress::Refused(OperateError::NoReader { stream, reader }),
+            (Some(_), Some(to)) => {
+                self.hosting.seek_reader(sink, reader.clone(), to, token, &mut self.turn)
+            }
+            (Some(known), None) if !known.members.is_empty() => {
+                return Progress::Refused(OperateError::ReaderBusy { stream, reader });
+            }
+            (Some(_), None) => {
+                self.hosting.forget_reader(sink, reader.clone(), token, &mut self.turn)
+            }
+        };
+        let now = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
+        if let (Some(job), Some(now)) = (self.operations.jobs.get_mut(key), now) {
+            job.target = now.progress.position;
+        }
+        if is_logged { Progress::Waits } else { Progress::Done }
     }
 
     /// Asks for bodies whose topics a purge has to know.
     fn read_to_purge(&mut self, key: usize, from: Offset) -> Progress {
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
         let Stage::Purge { next, end, meant } = &mut job.stage else { return Progress::Done };
-        let Some(queue) = self.hosting.hosted(job.sink) else { return Progress::Done };
         let may_go = |message: &Peeked| {
             matches!(message.state, MessageState::Ready | MessageState::Delayed)
                 && meant.key.is_none_or(|key| key == message.key)
         };
-        let Found { mut messages, next: behind } = queue.find(from, usize::MAX, may_go);
+        let found = self.hosting.find(job.sink, from, usize::MAX, may_go);
+        let Some(Found { mut messages, next: behind }) = found else { return Progress::Done };
         messages.retain(|message| message.offset < *end);
         *next = behind.unwrap_or(*end);
         if messages.is_empty() {
@@ -325,16 +406,19 @@ impl Shard {
                 let sought = Sought { offset: target.0, purged, restored };
                 reply(error.map_or(Ok(sought), Err));
             }
+            Answer::SeekReader(reply) => reply(error.map_or(Ok(job.target.0), Err)),
+            Answer::ForgetReader(reply) => reply(error.map_or(Ok(()), Err)),
         }
     }
 
     /// Reads the next messages for somebody who looks.
-    fn look_at_messages(&mut self, sink: SinkId, name: &str, look: Look, reply: Reply<Looked>) {
-        let Some(queue) = self.hosting.hosted(sink) else {
-            return reply(Err(OperateError::NotFound(name.to_owned())));
-        };
+    fn look_at_messages(&mut self, of: &Of, look: Look, reply: Reply<Looked>) {
+        let sink = of.sink;
         let wanted = |message: &Peeked| look.state.is_none_or(|wanted| wanted == message.state);
-        let Found { messages: mut open, next } = queue.find(Offset(look.from), look.limit, wanted);
+        let found = self.hosting.find(sink, Offset(look.from), look.limit, wanted);
+        let Some(Found { messages: mut open, next }) = found else {
+            return reply(Err(of.not_found()));
+        };
         let page = Page { data: Vec::new(), next: next.map(|offset| offset.0) };
         if open.is_empty() {
             return reply(Ok(page));
@@ -348,13 +432,21 @@ impl Shard {
     /// Bodies for somebody who looks.
     pub(super) fn peek_read(&mut self, key: usize, records: Vec<Result<Bytes, ReadError>>) {
         let Some(peek) = self.operations.peeks.get_mut(key) else { return };
-        let queue = self.hosting.hosted(peek.sink);
         for record in records {
             let Some(peeked) = peek.open.pop() else { continue };
             // It may have left meanwhile, and its body with it.
-            if let Some(message) = queue.and_then(|queue| seen(queue, &peeked, &record)) {
-                peek.page.data.push(message);
-            }
+            let stands = self.hosting.state_of(peek.sink, peeked.offset);
+            let Some((state, attempts)) = stands else { continue };
+            let message = record.as_ref().ok().and_then(message_of);
+            let text = |message| self.hosting.key_text(peek.sink, message, peeked.key);
+            peek.page.data.push(QueueMessage {
+                key: message.as_ref().and_then(text),
+                offset: peeked.offset.0,
+                state,
+                attempts,
+                stored: peeked.stored,
+                message,
+            });
         }
         if peek.open.is_empty() {
             let Peek { page, reply, .. } = self.operations.peeks.remove(key);
@@ -384,27 +476,14 @@ impl Job {
     }
 }
 
-/// A message as it stands now; none when it has left.
-fn seen(
-    queue: &HostedQueue,
-    peeked: &Peeked,
-    record: &Result<Bytes, ReadError>,
-) -> Option<QueueMessage> {
-    let state = queue.engine.state(peeked.offset)?;
-    let message = record.as_ref().ok().and_then(message_of);
-    let text = |message| key_text(&queue.definition, message, peeked.key);
-    Some(QueueMessage {
-        key: message.as_ref().and_then(text),
-        offset: peeked.offset.0,
-        state,
-        // What a settled one had is over: it begins anew when it is wanted again.
-        attempts: match state {
-            MessageState::Settled => 0,
-            _ => queue.engine.attempts(peeked.offset),
-        },
-        stored: peeked.stored,
-        message,
-    })
+/// Where readers of a stream are set.
+const fn start_of(to: SeekTo) -> Start {
+    match to {
+        SeekTo::Offset(offset) => Start::Offset(Offset(offset)),
+        SeekTo::Time(time) => Start::Time(time),
+        SeekTo::Earliest => Start::Earliest,
+        SeekTo::Latest => Start::Latest,
+    }
 }
 
 fn message_of(body: &Bytes) -> Option<Message> {

@@ -483,6 +483,7 @@ fn session_target(id: SessionId, to: &Match, head: MessageHead) -> Option<Sessio
         retain: head.retain && to.retain_as_published,
         identifiers: to.identifiers.iter().map(|identifier| identifier.get()).collect(),
         shared: None,
+        in_place_of: None,
     })
 }
 

@@ -19,6 +19,10 @@ use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 
 /// Messages of one page at most.
 const PAGE_MAX: usize = 64;
+/// Bytes of messages from which on a page has enough: they are read at once.
+const PAGE_BYTES: u64 = 1 << 20;
+/// Messages that are passed by for one page, because they are in flight or were settled.
+const PASSED_BY_MAX: usize = 10_000;
 
 /// Pages under way.
 #[derive(Default)]
@@ -38,6 +42,18 @@ struct Page {
     is_read: bool,
     failed: bool,
     reply: Option<Reply<Result<RedrivePage, RedriveError>>>,
+}
+
+/// What became of a message that was to be sent back.
+enum Sent {
+    /// The record by which it goes is on its way.
+    Written,
+    /// It goes when the log, or its queue, takes it.
+    Waits,
+    /// It is not meant, or not here any more.
+    Not,
+    /// Neither it nor what comes behind it goes.
+    Stopped(String),
 }
 
 impl Redrives {
@@ -63,12 +79,18 @@ impl Shard {
         };
         let max = request.max.clamp(1, PAGE_MAX);
         let end = request.until.unwrap_or(queue.engine.next_offset());
-        let waiting = |state| matches!(state, MessageState::Ready | MessageState::Delayed);
+        let (mut page, mut bytes, mut next) = (Vec::new(), 0, None);
         let messages = queue.engine.peek(request.offset).take_while(|one| one.offset < end);
-        let mut messages = messages.filter(|one| waiting(one.state));
-        let page: Vec<_> = messages.by_ref().take(max).map(|one| (one.offset, one.at)).collect();
-        let next = messages.next().map(|one| one.offset);
-        drop(messages);
+        for (passed, one) in messages.enumerate() {
+            if page.len() == max || bytes >= PAGE_BYTES || passed == PASSED_BY_MAX {
+                next = Some(one.offset);
+                break;
+            }
+            if matches!(one.state, MessageState::Ready | MessageState::Delayed) {
+                page.push((one.offset, one.at));
+                bytes += u64::from(one.size);
+            }
+        }
         let result = RedrivePage { next, end, ..RedrivePage::default() };
         if page.is_empty() {
             return reply(Ok(result));
@@ -90,21 +112,23 @@ impl Shard {
             // One that cannot be read stays; who asks for it hears of the damage.
             let Ok(publish) = record.map(PublishRecord::decode) else { continue };
             let Ok(publish) = publish else { continue };
-            match self.redrive_one(&request, offset, &publish) {
-                Some(Ok(())) => {
+            let sent = self.redrive_one(&request, offset, &publish);
+            let Some(page) = self.redrives.pages.get_mut(key) else { return };
+            match sent {
+                Sent::Written => {
+                    page.open += 1;
                     self.redrives.moving.insert((request.from, offset), key);
-                    if let Some(page) = self.redrives.pages.get_mut(key) {
-                        page.open += 1;
-                    }
                 }
-                Some(Err(stopped)) => {
-                    if let Some(page) = self.redrives.pages.get_mut(key) {
-                        page.result.stopped = Some(stopped);
-                        page.result.next = None;
-                    }
+                Sent::Waits => {
+                    page.failed = true;
                     break;
                 }
-                None => {}
+                Sent::Stopped(why) => {
+                    page.result.stopped = Some(why);
+                    page.result.next = None;
+                    break;
+                }
+                Sent::Not => {}
             }
         }
         if let Some(page) = self.redrives.pages.get_mut(key) {
@@ -113,41 +137,43 @@ impl Shard {
         self.redrive_over(key);
     }
 
-    /// Sends one message back. `None` when it is not meant, or not there any more; else why it cannot be.
+    /// Sends one message back.
     fn redrive_one(
         &mut self,
         request: &RedriveRequest,
         offset: Offset,
         publish: &PublishRecord,
-    ) -> Option<Result<(), String>> {
-        let message = publish.message().ok()?;
+    ) -> Sent {
+        let Ok(message) = publish.message() else { return Sent::Not };
         let dead_queue = dead_queue(message.properties());
         if request.only.is_some() && request.only.as_deref() != dead_queue {
-            return None;
+            return Sent::Not;
         }
-        let to = request.to.as_deref().or(dead_queue)?;
+        let Some(to) = request.to.as_deref().or(dead_queue) else { return Sent::Not };
         let Some(target) = self.shared.directory.get(to) else {
-            return Some(Err(format!("there is no queue '{to}'")));
+            return Sent::Stopped(format!("there is no queue '{to}'"));
         };
         if target.sink == request.from {
-            return Some(Err(format!("queue '{to}' is the one that the messages are in")));
+            return Sent::Stopped(format!("queue '{to}' is the one that the messages are in"));
         }
-        let terms = self.shared.routes.terms(target.sink)?;
+        let Some(terms) = self.shared.routes.terms(target.sink) else { return Sent::Not };
         let size = u32::try_from(message.bytes().len() + 64).unwrap_or(u32::MAX);
         if terms.is_full_for(size) {
-            return Some(Err(format!("queue '{to}' is full")));
+            return Sent::Stopped(format!("queue '{to}' is full"));
         }
-        let queue = self.hosting.queue(request.from)?;
+        let Some(queue) = self.hosting.queue(request.from) else { return Sent::Not };
         let definition: Arc<QueueDefinition> = Arc::clone(&queue.definition);
         if !queue.redrive(offset, target.sink, &mut self.turn) {
-            return None;
+            return Sent::Not;
         }
         // What cannot be written now is on its way all the same, and is tried again.
         match self.move_one(&definition, offset, publish) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => self.hosting.move_on(request.from),
+            Ok(true) => Sent::Written,
+            Ok(false) | Err(_) => {
+                self.hosting.move_on(request.from);
+                Sent::Waits
+            }
         }
-        Some(Ok(()))
     }
 
     /// A message of a page is stored where it goes.

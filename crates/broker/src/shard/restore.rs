@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_router::{Member, SubscriptionOptions};
-use mqtt_session::{Session, SubscriptionRecord};
+use mqtt_session::{Inbox, Session, SubscriptionRecord};
 use mqtt_types::Address;
 use stdx::{Instant, UnixMillis};
 
@@ -17,7 +17,8 @@ use crate::timers::Timer;
 impl Shard {
     /// Takes in a session. A client that was connected counts as gone since `now`.
     pub(crate) fn restore_session(&mut self, stored: StoredSession, now: UnixMillis) {
-        let StoredSession { number, image, owner, with_metadata, replays, leases, .. } = stored;
+        let StoredSession { number, image, owner, with_metadata, replays, leases, groups, .. } =
+            stored;
         let mut session = Session::from_image(&image, now);
         leases.iter().for_each(|lease| session.keep(lease.packet_id));
         let was_connected = image.disconnected_at.is_none();
@@ -27,12 +28,19 @@ impl Shard {
             self.begin_ending(earlier);
         }
         let id = self.sessions.restore(number, session);
-        self.route_session(id);
         self.shared.budgets.subscriptions.charge(self.subscriptions_bytes(id));
+        if image.expiry_interval == 0 {
+            // It was over already, and keeps messages for others.
+            return self.begin_ending(id);
+        }
+        self.route_session(id);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.owner = owner.map(Arc::from);
         if !with_metadata.is_empty() {
             entry.extras.get_or_insert_default().with_metadata = with_metadata;
+        }
+        if !groups.is_empty() {
+            entry.extras.get_or_insert_default().groups = groups;
         }
         if !leases.is_empty() {
             entry.extras.get_or_insert_default().leases = Leases::restored(&leases);
@@ -75,7 +83,10 @@ impl Shard {
     /// Tells the log that a durable session has no client, and what is left of its will.
     pub(super) fn log_disconnected(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
+        let inbox = entry.session.inbox();
         let event = SessionEvent::Disconnected {
+            sent_to: inbox.map_or(0, Inbox::sent_to),
+            unsure_to: inbox.map_or(0, Inbox::unsure_to),
             at: entry.session.disconnected_at(),
             expiry_interval: entry.session.expiry_interval(),
             keeps_will: entry.session.will().is_some(),

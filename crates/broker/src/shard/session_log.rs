@@ -182,12 +182,12 @@ impl Shard {
     /// A session's record is stored.
     pub(super) fn session_stored<O: Outbox>(&mut self, token: u64, out: &mut O) {
         if let Some(number) = connected_of(token) {
-            return self.connected_told(number, true);
+            return self.connected_told(number, true, out);
         }
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
             Some(Waiting::SubAck { session, suback }) => {
-                self.suback_told(session, &suback, true);
+                self.suback_told(session, &suback, true, out);
                 for granted in &suback.granted {
                     self.change_ends(session, &granted.address, Some(granted.stored), out);
                 }
@@ -222,7 +222,7 @@ impl Shard {
         out: &mut O,
     ) {
         if let Some(number) = connected_of(token) {
-            return self.connected_told(number, false);
+            return self.connected_told(number, false, out);
         }
         let code = match error {
             AppendError::Full => ReasonCode::QUOTA_EXCEEDED,
@@ -247,7 +247,7 @@ impl Shard {
                 }
             }
             Some(Waiting::SubAck { session, suback }) => {
-                self.suback_told(session, &suback, false);
+                self.suback_told(session, &suback, false, out);
                 self.take_back(session, *suback, code, error, out);
             }
             Some(Waiting::Ended(reply)) => reply(Err(ClientError::NotStored(error.to_string()))),
@@ -265,9 +265,15 @@ impl Shard {
         }
     }
 
-    fn suback_told(&mut self, id: SessionId, suback: &SubAckToSend, is_stored: bool) {
+    fn suback_told<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        suback: &SubAckToSend,
+        is_stored: bool,
+        out: &mut O,
+    ) {
         if let Some(number) = id.number().filter(|_| suback.tells_connection) {
-            self.connected_told(number, is_stored);
+            self.connected_told(number, is_stored, out);
         }
     }
 

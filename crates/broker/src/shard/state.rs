@@ -19,10 +19,12 @@ use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::leases::Leases;
 use super::live_since::LiveSince;
+use super::read::StreamWish;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
-use super::unsettled::Unsettled;
+use super::unsettled::{Stored, Unsettled};
 use crate::budget::Budget;
+use crate::control::SinkKind;
 use crate::groups::Presence;
 use crate::ids::{ConnId, SessionId, SessionNumber};
 use crate::retained::Sight;
@@ -157,6 +159,8 @@ pub(crate) struct Extras {
     pub(crate) replays: VecDeque<Replay>,
     /// Addresses of queue subscriptions whose deliveries bear metadata.
     pub(crate) with_metadata: Vec<Box<str>>,
+    /// Addresses of stream subscriptions that read for a group, and which.
+    pub(crate) groups: Vec<(Box<str>, Box<str>)>,
     /// Subscriptions whose changes wait for their records.
     pub(crate) unsettled: Unsettled,
     /// Queues' deliveries whose packet ids the log knows.
@@ -234,7 +238,7 @@ pub(crate) struct Replay {
 impl SessionEntry {
     /// Tells the budget what has changed of the session's waiting messages.
     pub(crate) fn account(&mut self, memory: &Budget) {
-        let bytes = |inbox: &Inbox| inbox.messages() * INBOX_ENTRY_BYTES + inbox.identifier_bytes();
+        let bytes = |inbox: &Inbox| inbox.entries() * INBOX_ENTRY_BYTES + inbox.identifier_bytes();
         let inbox = self.session.inbox().map_or(0, bytes);
         let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox;
         if now == 0 || now.abs_diff(self.accounted) >= ACCOUNTED_STEP {
@@ -257,6 +261,7 @@ impl SessionEntry {
         self.extras.take_if(|extras| {
             extras.replays.is_empty()
                 && extras.with_metadata.is_empty()
+                && extras.groups.is_empty()
                 && extras.unsettled.is_empty()
                 && extras.leases.is_empty()
                 && extras.shelf.is_empty()
@@ -487,7 +492,7 @@ fn client_id_at(slots: &[Option<SessionEntry>], slot: u32) -> Option<&str> {
     slots.get(slot as usize)?.as_ref().map(|entry| entry.session.client_id())
 }
 
-/// A queue subscription of a connected session.
+/// A queue or stream subscription of a connected session.
 pub(crate) struct Consumer {
     pub(crate) session: SessionId,
     pub(crate) sink: SinkId,
@@ -495,9 +500,11 @@ pub(crate) struct Consumer {
     pub(crate) record: SubscriptionRecord,
     /// The subscription's address, as the client wrote it.
     pub(crate) address: Box<str>,
-    /// The queue's name.
-    pub(crate) queue: Arc<str>,
-    /// Whether deliveries say where the message stands in the queue.
+    /// Whether it is one of a queue or of a stream.
+    pub(crate) what: SinkKind,
+    /// The name of that.
+    pub(crate) name: Arc<str>,
+    /// Whether deliveries say where the message stands there.
     pub(crate) wants_metadata: bool,
     /// Since when it consumes, in milliseconds since 1970.
     pub(crate) since_ms: u64,
@@ -552,10 +559,22 @@ pub(crate) struct PendingPublish {
     pub(crate) qos: QoS,
 }
 
-/// A SUBSCRIBE that waits for queues to be created.
+/// A SUBSCRIBE that waits for queues or streams to be created, or for streams to say yes.
 pub(crate) struct PendingSubscribe {
     pub(crate) session: SessionId,
     pub(crate) suback: SubAckToSend,
-    /// The filters that are still open, with their place in the packet.
-    pub(crate) open: Vec<(usize, String, SubscriptionRecord)>,
+    /// What its properties say about streams.
+    pub(crate) wish: StreamWish,
+    /// The filters that are still open.
+    pub(crate) open: Vec<OpenFilter>,
+}
+
+/// A filter of a SUBSCRIBE about which more is to be found out.
+pub(crate) struct OpenFilter {
+    /// Its place in the packet.
+    pub(crate) place: usize,
+    pub(crate) address: String,
+    pub(crate) record: SubscriptionRecord,
+    /// What the subscription was before.
+    pub(crate) before: Stored,
 }

@@ -9,19 +9,23 @@ use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
 
 use super::Shard;
+use super::control::Kind;
 use super::dead_letters::{DEAD, dead_letter_queue, new_dead_letter_queue};
+use super::read::{Reads, StreamWish};
 use super::restore::options_of;
 use super::session_log::{Granted, SubAckToSend, Waiting};
-use super::state::PendingSubscribe;
-use crate::control::{CONTROL_SHARD, ControlError, ControlRequest, NewQueue};
-use crate::directory::QueueDefinition;
+use super::state::{OpenFilter, PendingSubscribe};
+use crate::control::{
+    Asker, CONTROL_SHARD, ControlError, ControlRequest, NewQueue, NewStream, SinkKind,
+};
+use crate::directory::{Definition, QueueDefinition};
 use crate::ids::{ConnId, SessionId};
-use crate::mail::Letter;
+use crate::mail::{Ensured, Letter};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
 
 /// What a SUBACK says for one filter, with a reason in words if it is a refusal.
-struct Verdict {
+pub(super) struct Verdict {
     code: ReasonCode,
     reason: Option<String>,
     /// The newest change of a retained message when the subscription entered the router.
@@ -29,11 +33,11 @@ struct Verdict {
 }
 
 impl Verdict {
-    const fn granted(record: &SubscriptionRecord) -> Self {
+    pub(super) const fn granted(record: &SubscriptionRecord) -> Self {
         Self { code: ReasonCode(record.qos.as_u8()), reason: None, since: 0 }
     }
 
-    fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
+    pub(super) fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
         Self { code, reason: Some(reason.into()), since: 0 }
     }
 }
@@ -43,9 +47,13 @@ enum Outcome {
     Known(Verdict),
     /// The queue has to be created first.
     Create(Box<NewQueue>),
+    /// The stream has.
+    CreateStream(Box<NewStream>),
+    /// The stream is asked.
+    Asked,
 }
 
-/// A queue that a subscription names.
+/// A queue or a stream that a subscription names.
 struct Wanted<'a> {
     name: &'a str,
     /// The filter it must be bound to; `None` takes any.
@@ -71,20 +79,23 @@ impl Shard {
             wants_metadata,
             tells_connection: false,
         };
+        let wish = StreamWish::of(subscribe);
+        // Nothing else is put there before this is.
+        let key = self.subscribes.vacant_key();
         let mut open = Vec::new();
-        let mut create = Vec::new();
         for (n, (address, options)) in subscribe.filters.iter().enumerate() {
             let mut record = record_of(options, identifier);
             // `[MQTT-3.2.2-10]`
             record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let before = self.subscription_of(id, address);
             let is_new = before.is_none();
-            match self.subscribe_one(id, address, record, is_new) {
+            let outcome = self.subscribe_one(id, address, record, (is_new, &wish, (key, n)));
+            match &outcome {
                 Outcome::Known(verdict) => {
                     self.count_refused_subscription(verdict.code);
                     suback.codes.push(verdict.code.0);
                     let is_granted = !verdict.code.is_error();
-                    suback.reason = suback.reason.or(verdict.reason);
+                    suback.reason = suback.reason.or_else(|| verdict.reason.clone());
                     self.set_metadata(id, address, wants_metadata);
                     let replays = record.retain_handling.sends(is_new).then_some(verdict.since);
                     if is_granted && (replays.is_some() || id.is_durable()) {
@@ -92,23 +103,32 @@ impl Shard {
                         suback.granted.push(Granted::new(address, record, replays));
                     }
                 }
-                Outcome::Create(queue) => {
+                Outcome::Create(_) | Outcome::CreateStream(_) | Outcome::Asked => {
+                    self.set_metadata(id, address, wants_metadata);
                     suback.codes.push(ReasonCode::UNSPECIFIED_ERROR.0);
-                    open.push((n, address.to_owned(), record));
-                    create.push((n, queue));
+                    let address = address.to_owned();
+                    open.push(OpenFilter { place: n, address, record, before });
                 }
             }
+            let asker = Asker::Subscription { shard: self.id, subscribe: key, filter: n };
+            let letter = match outcome {
+                Outcome::Create(new) => {
+                    let request = ControlRequest::Ensure { new: *new, asker };
+                    Letter::Control(Box::new(request))
+                }
+                Outcome::CreateStream(new) => {
+                    let request = ControlRequest::Ensure { new: *new, asker };
+                    Letter::ControlStreams(Box::new(request))
+                }
+                Outcome::Known(_) | Outcome::Asked => continue,
+            };
+            self.turn.mail(CONTROL_SHARD, letter);
         }
         if open.is_empty() {
             self.finish_subscribe(id, suback, out);
             return;
         }
-        let key = self.subscribes.insert(PendingSubscribe { session: id, suback, open });
-        for (filter, queue) in create {
-            let queue = *queue;
-            let request = ControlRequest::Ensure { queue, shard: self.id, subscribe: key, filter };
-            self.turn.mail(CONTROL_SHARD, Letter::Control(Box::new(request)));
-        }
+        self.subscribes.insert(PendingSubscribe { session: id, suback, wish, open });
     }
 
     fn subscribe_one(
@@ -116,7 +136,7 @@ impl Shard {
         id: SessionId,
         address: &str,
         record: SubscriptionRecord,
-        is_new: bool,
+        (is_new, wish, asked): (bool, &StreamWish, (usize, usize)),
     ) -> Outcome {
         let config = &self.shared.config;
         let invalid = |reason: &str| {
@@ -152,10 +172,13 @@ impl Shard {
             Address::FilterQueue(filter) => Wanted { name: filter.as_str(), filter: Some(filter) },
             Address::Queue { name, filter } => Wanted { name: name.as_str(), filter },
             Address::Dead(name) => return self.subscribe_dead(id, address, name, record),
-            Address::Stream { .. } | Address::FilterStream { .. } => {
-                let reason = "streams are not in this version";
-                let code = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
-                return Outcome::Known(Verdict::refused(code, reason));
+            Address::Stream { name, filter } => {
+                let wanted = Wanted { name: name.as_str(), filter };
+                return self.subscribe_stream(id, address, &wanted, record, (wish, asked));
+            }
+            Address::FilterStream { filter, .. } => {
+                let wanted = Wanted { name: filter.as_str(), filter: Some(filter) };
+                return self.subscribe_stream(id, address, &wanted, record, (wish, asked));
             }
         };
         self.subscribe_queue(id, address, &wanted, record)
@@ -213,26 +236,58 @@ impl Shard {
         if let Some(definition) = self.shared.directory.get(wanted.name) {
             return Outcome::Known(self.consume_existing(id, address, wanted, record, &definition));
         }
-        let unknown = |reason: String| {
-            Outcome::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
-        };
-        let Some(filter) = wanted.filter else {
-            let name = wanted.name;
-            return unknown(format!(
-                "there is no queue '{name}'; subscribe to $queue/{name}/<filter> to create it"
-            ));
-        };
-        if !self.shared.config.auto_create {
-            return unknown(format!(
-                "there is no queue '{}' and queues.auto_create is off",
-                wanted.name
-            ));
+        match self.filter_to_create(wanted, SinkKind::Queue) {
+            Ok(filter) => Outcome::Create(Box::new(NewQueue {
+                name: wanted.name.to_owned(),
+                topic_filter: Some(filter),
+                properties: self.shared.config.queue_defaults.clone(),
+            })),
+            Err(verdict) => Outcome::Known(verdict),
         }
-        Outcome::Create(Box::new(NewQueue {
-            name: wanted.name.to_owned(),
-            topic_filter: Some(filter.as_str().to_owned()),
-            properties: self.shared.config.queue_defaults.clone(),
-        }))
+    }
+
+    fn subscribe_stream(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        wanted: &Wanted<'_>,
+        record: SubscriptionRecord,
+        (wish, asked): (&StreamWish, (usize, usize)),
+    ) -> Outcome {
+        if let Some(definition) = self.shared.streams.get(wanted.name) {
+            return match bound_as_wanted(wanted, &definition) {
+                Ok(()) => match self.read_stream(id, address, record, &definition, (wish, asked)) {
+                    Reads::Known(verdict) => Outcome::Known(verdict),
+                    Reads::Asked => Outcome::Asked,
+                },
+                Err(verdict) => Outcome::Known(verdict),
+            };
+        }
+        match self.filter_to_create(wanted, SinkKind::Stream) {
+            Ok(filter) => Outcome::CreateStream(Box::new(NewStream {
+                name: wanted.name.to_owned(),
+                topic_filter: Some(filter),
+                properties: self.shared.config.stream_defaults.clone(),
+            })),
+            Err(verdict) => Outcome::Known(verdict),
+        }
+    }
+
+    /// What something that is not there is to be bound to, if it may be created.
+    fn filter_to_create(&self, wanted: &Wanted<'_>, what: SinkKind) -> Result<String, Verdict> {
+        let name = wanted.name;
+        let unknown = |reason: String| {
+            Err(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
+        };
+        match wanted.filter {
+            None => unknown(format!(
+                "there is no {what} '{name}'; subscribe to ${what}/{name}/<filter> to create it"
+            )),
+            Some(_) if !self.shared.config.auto_create => {
+                unknown(format!("there is no {what} '{name}' and queues.auto_create is off"))
+            }
+            Some(filter) => Ok(filter.as_str().to_owned()),
+        }
     }
 
     /// A queue's dead letters, also before there are any.
@@ -282,11 +337,8 @@ impl Shard {
         record: SubscriptionRecord,
         definition: &Arc<QueueDefinition>,
     ) -> Verdict {
-        let bound = definition.topic_filter.as_deref();
-        if wanted.filter.is_some_and(|filter| bound != Some(filter.as_str())) {
-            let bound = bound.map_or("nothing".to_owned(), |bound| format!("'{bound}'"));
-            let reason = format!("queue '{}' is bound to {bound}", definition.name);
-            return Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason);
+        if let Err(verdict) = bound_as_wanted(wanted, definition) {
+            return verdict;
         }
         self.consume(id, address, record, definition);
         Verdict::granted(&record)
@@ -314,7 +366,7 @@ impl Shard {
         self.add_subscription(id, address, record);
     }
 
-    /// Whether the deliveries of a queue subscription bear metadata.
+    /// Whether the deliveries of a queue or stream subscription bear metadata.
     pub(super) fn set_metadata(&mut self, id: SessionId, address: &str, wants_metadata: bool) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let record = entry.session.subscription(address);
@@ -329,40 +381,68 @@ impl Shard {
         }
     }
 
-    /// A queue that a subscription had to create: it is there, or cannot be.
+    /// A queue or a stream that a subscription had to create: it is there, or cannot be.
     pub(super) fn ensured<O: Outbox>(
         &mut self,
-        subscribe: usize,
-        filter: usize,
-        result: Result<Arc<QueueDefinition>, ControlError>,
+        (subscribe, filter): (usize, usize),
+        result: Result<Ensured, ControlError>,
         out: &mut O,
     ) {
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
-        let Some(at) = pending.open.iter().position(|(n, ..)| *n == filter) else { return };
-        let (n, address, record) = pending.open.swap_remove(at);
+        let Some(open) = pending.open.iter_mut().find(|open| open.place == filter) else { return };
+        let (address, record) = (open.address.clone(), open.record);
         let (id, conn) = (pending.session, pending.suback.conn);
-        let wants_metadata = pending.suback.wants_metadata;
+        let (wants_metadata, wish) = (pending.suback.wants_metadata, pending.wish.clone());
         let is_there = self.conns.get(conn).is_some();
         let before = self.subscription_of(id, &address);
+        if let Some(pending) = self.subscribes.get_mut(subscribe)
+            && let Some(open) = pending.open.iter_mut().find(|open| open.place == filter)
+        {
+            open.before = before;
+        }
         let verdict = match result {
-            Ok(definition) if is_there => {
+            // The client has gone: nobody is told.
+            Ok(_) if !is_there => Verdict::granted(&record),
+            Ok(Ensured::Queue(definition)) => {
                 let wanted = Wanted { name: &definition.name, filter: None };
                 let verdict = self.consume_existing(id, &address, &wanted, record, &definition);
                 self.set_metadata(id, &address, wants_metadata);
                 verdict
             }
-            // The client has gone: nobody is told.
-            Ok(_) => Verdict::granted(&record),
+            Ok(Ensured::Stream(definition)) => {
+                let asked = (&wish, (subscribe, filter));
+                let reads = self.read_stream(id, &address, record, &definition, asked);
+                self.set_metadata(id, &address, wants_metadata);
+                match reads {
+                    Reads::Known(verdict) => verdict,
+                    Reads::Asked => return,
+                }
+            }
             Err(error) => Verdict::refused(suback_code(&error), error.to_string()),
         };
+        self.filter_decided((subscribe, filter), verdict, out);
+    }
+
+    /// It is decided what becomes of a filter that was open.
+    pub(super) fn filter_decided<O: Outbox>(
+        &mut self,
+        (subscribe, filter): (usize, usize),
+        verdict: Verdict,
+        out: &mut O,
+    ) {
+        let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
+        let Some(at) = pending.open.iter().position(|open| open.place == filter) else { return };
+        let OpenFilter { place, address, record, before } = pending.open.swap_remove(at);
+        let (id, conn) = (pending.session, pending.suback.conn);
         self.count_refused_subscription(verdict.code);
+        let is_there = self.conns.get(conn).is_some();
         let is_granted = !verdict.code.is_error() && is_there && id.is_durable();
         if is_granted {
             self.change_begins(id, &address, before);
         }
         let Some(pending) = self.subscribes.get_mut(subscribe) else { return };
         let suback = &mut pending.suback;
-        if let Some(code) = suback.codes.get_mut(n) {
+        if let Some(code) = suback.codes.get_mut(place) {
             *code = verdict.code.0;
         }
         if is_granted {
@@ -422,6 +502,7 @@ impl Shard {
     ) {
         if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
             extras.with_metadata.retain(|with| &**with != address);
+            extras.groups.retain(|(of, _)| &**of != address);
         }
         if record.consumer != 0 {
             let mut released = Vec::new();
@@ -465,7 +546,21 @@ fn record_of(
     }
 }
 
-/// The reason code of a SUBACK for a queue that could not be created.
+/// Whether something is bound as a subscription wants it.
+fn bound_as_wanted<P: Kind>(
+    wanted: &Wanted<'_>,
+    definition: &Definition<P>,
+) -> Result<(), Verdict> {
+    let bound = definition.topic_filter.as_deref();
+    if wanted.filter.is_none_or(|filter| bound == Some(filter.as_str())) {
+        return Ok(());
+    }
+    let bound = bound.map_or("nothing".to_owned(), |bound| format!("'{bound}'"));
+    let reason = format!("{} '{}' is bound to {bound}", P::WHAT, definition.name);
+    Err(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason))
+}
+
+/// The reason code of a SUBACK for a queue or a stream that could not be created.
 const fn suback_code(error: &ControlError) -> ReasonCode {
     match error {
         ControlError::TooMany { .. } => ReasonCode::QUOTA_EXCEEDED,

@@ -36,6 +36,7 @@ impl Shard {
                 Timer::Delayed => self.delayed_due(),
                 Timer::Members => self.members_due(),
                 Timer::Retained => self.retained_due(),
+                Timer::Relocation => self.relocation_due(),
                 Timer::Overflow => self.overflow_due(),
                 Timer::Status => self.status_due(out),
                 Timer::Watch => self.watch_due(),

@@ -6,8 +6,9 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::Address;
 
 use super::Shard;
-use super::connect::queue_of;
+use super::connect::sink_of;
 use super::restore::options_of;
+use crate::control::SinkKind;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
 
@@ -145,13 +146,13 @@ impl Shard {
         record: SubscriptionRecord,
         has_metadata: bool,
     ) {
-        let Some(definition) = queue_of(address).and_then(|name| self.shared.directory.get(name))
-        else {
-            return; // The queue was deleted.
-        };
-        let Some(entry) = self.sessions.get(id) else { return };
+        let is_there = sink_of(address).is_some_and(|(what, name)| match what {
+            SinkKind::Queue => self.shared.directory.get(name).is_some(),
+            SinkKind::Stream => self.shared.streams.get(name).is_some(),
+        });
+        let Some(entry) = self.sessions.get(id).filter(|_| is_there) else { return };
         if entry.conn.is_some() {
-            self.consume(id, address, record, &definition);
+            self.consume_as_before(id, address, record);
         } else {
             // It becomes a consumer when its client comes back.
             let record = SubscriptionRecord { consumer: 0, ..record };

@@ -205,7 +205,7 @@ fn publish(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
     encode_publish(out, version, &publish).expect("a legal PUBLISH");
 }
 
-/// `subscribe <id> <filter>,<qos>[,nl][,rap][,rh1|rh2] … [sid=] [metadata]`
+/// `subscribe <id> <filter>,<qos>[,nl][,rap][,rh1|rh2] … [sid=] [metadata] [up=key:value]`
 fn subscribe(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
     let mut block = PropertyBlock::new();
     if let Some(sid) = words.number("sid") {
@@ -214,6 +214,7 @@ fn subscribe(version: ProtocolVersion, words: &Words<'_>, out: &mut Vec<u8>) {
     if words.has("metadata") {
         block.push(&Property::UserProperty("metadata", "on")).expect("fits");
     }
+    push_user_properties(&mut block, words.values("up"));
     let of = |word: &'_ str| {
         let mut parts = word.split(',').skip(1);
         let mut options = SubscribeOptions::qos(qos(parts.next().unwrap_or("0")));

@@ -1,5 +1,6 @@
 //! Random commands with crashes in between, to clients that keep their sessions as MQTT says: at QoS 1 everything comes
-//! at least once, at QoS 2 exactly once, whichever side lost what.
+//! at least once, at QoS 2 exactly once, whichever side lost what. Of what may expire, at QoS 2 at most once; and in the end no
+//! client holds a packet id.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,7 +15,7 @@ const NAMES: [&str; 5] = ["p0", "p1", "s0", "s1", "s2"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Publish { publisher: usize, qos: u8 },
+    Publish { publisher: usize, qos: u8, expires: bool },
     Answer { name: usize, count: usize },
     Lose { name: usize },
     Connect { name: usize, window: u16 },
@@ -29,7 +30,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let name = 0..NAMES.len();
     prop_oneof![
-        8 => (0..PUBLISHERS.len(), 1..3_u8).prop_map(|(publisher, qos)| Step::Publish { publisher, qos }),
+        8 => (0..PUBLISHERS.len(), 1..3_u8, any::<bool>())
+            .prop_map(|(publisher, qos, expires)| Step::Publish { publisher, qos, expires }),
         12 => (name.clone(), 1..4_usize).prop_map(|(name, count)| Step::Answer { name, count }),
         1 => name.clone().prop_map(|name| Step::Lose { name }),
         4 => (name.clone(), 1..4_u16).prop_map(|(name, window)| Step::Connect { name, window }),
@@ -65,8 +67,8 @@ struct Client {
 struct Twin {
     world: World,
     clients: BTreeMap<&'static str, Client>,
-    /// Publisher and QoS of each message.
-    messages: Vec<(usize, u8)>,
+    /// Publisher and QoS of each message, and whether it may expire.
+    messages: Vec<(usize, u8, bool)>,
 }
 
 impl Twin {
@@ -130,7 +132,7 @@ impl Twin {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Publish { publisher, qos } => self.publish(publisher, qos),
+            Step::Publish { publisher, qos, expires } => self.publish(publisher, qos, expires),
             Step::Answer { name, count } => self.answer(NAMES[name], count),
             Step::Lose { name } => self.lose(NAMES[name]),
             Step::Connect { name, window } => self.connect(name, window),
@@ -154,14 +156,14 @@ impl Twin {
         }
     }
 
-    fn publish(&mut self, publisher: usize, qos: u8) {
+    fn publish(&mut self, publisher: usize, qos: u8, expires: bool) {
         let message = self.messages.len() as u32;
         let name = PUBLISHERS[publisher];
         let client = self.clients.get_mut(name).expect("one of them");
         if client.open.len() > 20 {
             return;
         }
-        self.messages.push((publisher, qos));
+        self.messages.push((publisher, qos, expires));
         let mut id = client.next_id % 30 + 1;
         while client.open.iter().any(|(open, _)| *open == id) {
             id = id % 30 + 1;
@@ -169,7 +171,8 @@ impl Twin {
         client.next_id = id;
         client.open.push((id, Open::Publish { qos, message }));
         if client.is_connected {
-            self.command(&format!("{name} publish {qos} t/{publisher} {message} id={id}"));
+            let expiry = expiry(expires);
+            self.command(&format!("{name} publish {qos} t/{publisher} {message} id={id}{expiry}"));
         }
     }
 
@@ -202,8 +205,12 @@ impl Twin {
         for (id, open) in again {
             let publisher = name.trim_start_matches('p');
             match open {
-                Open::Publish { qos, message } => self
-                    .command(&format!("{name} publish {qos} t/{publisher} {message} id={id} dup")),
+                Open::Publish { qos, message } => {
+                    let expiry = expiry(self.messages[message as usize].2);
+                    self.command(&format!(
+                        "{name} publish {qos} t/{publisher} {message} id={id} dup{expiry}"
+                    ));
+                }
                 Open::PubRel => self.command(&format!("{name} pubrel {id}")),
             }
         }
@@ -225,6 +232,7 @@ impl Twin {
         }
         for name in SUBSCRIBERS {
             self.check(name);
+            assert!(self.clients[name].owned.is_empty(), "{name} holds packet ids");
         }
         assert_eq!(self.world.open_ends(), 0);
         self.command("wait 60");
@@ -235,7 +243,8 @@ impl Twin {
         let got = &self.clients[name].got;
         for publisher in 0..PUBLISHERS.len() {
             for qos in [1, 2] {
-                let is_of = |message: &u32| self.messages[*message as usize] == (publisher, qos);
+                let is_of =
+                    |message: &u32| self.messages[*message as usize] == (publisher, qos, false);
                 let wanted: Vec<u32> = (0..self.messages.len() as u32).filter(is_of).collect();
                 let mut came: Vec<u32> = got.iter().copied().filter(is_of).collect();
                 let mut seen = BTreeSet::new();
@@ -247,7 +256,15 @@ impl Twin {
                 assert_eq!(came, wanted, "what {name} got of {publisher} at QoS {qos}");
             }
         }
+        let mut seen = BTreeSet::new();
+        let may_repeat = |message: u32| self.messages[message as usize].1 == 1;
+        let twice = got.iter().find(|message| !(may_repeat(**message) || seen.insert(**message)));
+        assert_eq!(twice, None, "{name} got it twice at QoS 2");
     }
+}
+
+const fn expiry(expires: bool) -> &'static str {
+    if expires { " expiry=1" } else { "" }
 }
 
 proptest! {

@@ -257,8 +257,8 @@ damage 16
 # It may have the first message already, and must forget its packet id.
 s connect keep expiry=1000
   s connack 00 present
-  s pubrel 1 00
   s publish 2 id=2 t two
+  s pubrel 1 00
 s pubcomp 1
 s pubrec 2
   s pubrel 2 00

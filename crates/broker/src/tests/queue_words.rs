@@ -68,7 +68,7 @@ impl World {
         self.settle()
     }
 
-    fn ask<T, E: ToString>(
+    pub(super) fn ask<T, E: ToString>(
         &mut self,
         ask: impl FnOnce(&crate::Handle, Box<dyn FnOnce(Result<T, E>) + Send>),
     ) -> Vec<String> {

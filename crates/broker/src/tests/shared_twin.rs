@@ -26,17 +26,43 @@ const STRATEGIES: [SharedStrategy; 6] = [
 
 #[derive(Clone, Debug)]
 enum Step {
-    Publish { publisher: usize, topic: usize, qos: u8 },
-    Answer { member: usize, count: usize, code: &'static str },
-    Lose { member: usize },
-    Connect { member: usize, window: u16, keep: bool },
-    Unsubscribe { member: usize },
-    Block { member: usize },
-    Unblock { member: usize },
-    Wait { milliseconds: u64 },
+    Publish {
+        publisher: usize,
+        topic: usize,
+        qos: u8,
+    },
+    Answer {
+        member: usize,
+        count: usize,
+        code: &'static str,
+    },
+    Lose {
+        member: usize,
+    },
+    Connect {
+        member: usize,
+        window: u16,
+        keep: bool,
+    },
+    Unsubscribe {
+        member: usize,
+    },
+    Block {
+        member: usize,
+    },
+    Unblock {
+        member: usize,
+    },
+    Wait {
+        milliseconds: u64,
+    },
     Log(&'static str),
     Checkpoint,
     Crash,
+    /// What waits is stored, and the process dies before that shard hears of it.
+    CrashBehind {
+        shard: u16,
+    },
 }
 
 /// Steps that change who is a member have this weight; 0 leaves the members as they are.
@@ -77,6 +103,7 @@ fn step(change: u32, crash: u32) -> impl Strategy<Value = Step> {
         (2, prop::sample::select(vec!["hold", "commit", "commit"]).prop_map(Step::Log).boxed()),
         (crash, Just(Step::Checkpoint).boxed()),
         (crash, Just(Step::Crash).boxed()),
+        (crash, (0..3_u16).prop_map(|shard| Step::CrashBehind { shard }).boxed()),
     ];
     let wanted = steps.into_iter().filter(|(weight, _)| *weight > 0);
     prop::strategy::Union::new_weighted(wanted.collect())
@@ -90,6 +117,8 @@ struct Known {
     qos: u8,
     /// It may have been sent at QoS 2 to a session that ended before its client had read it.
     may_be_gone: bool,
+    /// The broker has been started again since.
+    is_unsure: bool,
     /// Its publisher was told that it is taken, by somebody.
     is_taken: bool,
     /// Who was sent it last, on which connection.
@@ -109,6 +138,8 @@ struct Member {
     is_durable: bool,
     /// It reads nothing.
     is_blocked: bool,
+    /// Its session may have been sent what it has not read.
+    has_missed: bool,
     is_subscribed: bool,
     /// Packet ids that it has not answered, with their messages.
     open: VecDeque<(u16, usize)>,
@@ -281,6 +312,11 @@ impl Twin {
             Step::Log(word) => self.command(&format!("log {word}")),
             Step::Checkpoint => self.command("checkpoint"),
             Step::Crash => self.crash(),
+            Step::CrashBehind { shard } => {
+                self.command(&format!("stall {}", shard % self.world.shards.len() as u16));
+                self.command("log commit");
+                self.crash();
+            }
             _ => {}
         }
     }
@@ -324,10 +360,10 @@ impl Twin {
     fn lose(&mut self, member: usize) {
         let state = &mut self.members[member];
         state.open.clear();
-        let had_unread = std::mem::take(&mut state.is_blocked);
+        state.has_missed |= std::mem::take(&mut state.is_blocked);
         if !state.is_durable {
             state.is_subscribed = false;
-            self.end_session(member, had_unread);
+            self.end_session(member);
         }
         if self.members[member].connection.take().is_some() {
             self.command(&format!("{} lost", MEMBERS[member]));
@@ -335,10 +371,13 @@ impl Twin {
     }
 
     /// What was sent to it at QoS 2 is gone with it. [MQTT-4.8.2-5]
-    fn end_session(&mut self, member: usize, had_unread: bool) {
-        self.members[member].unreleased.clear();
-        for message in self.messages.iter_mut().filter(|one| one.qos.min(self.granted) == 2) {
-            message.may_be_gone |= had_unread;
+    fn end_session(&mut self, member: usize) {
+        let state = &mut self.members[member];
+        state.unreleased.clear();
+        let has_missed = std::mem::take(&mut state.has_missed);
+        let at_qos_2 = self.messages.iter_mut().filter(|one| one.qos.min(self.granted) == 2);
+        for message in at_qos_2 {
+            message.may_be_gone |= has_missed || message.is_unsure;
             message.may_return |= message.holder == Some((member, 0));
         }
     }
@@ -348,8 +387,7 @@ impl Twin {
         // What it does not read before it takes its own place is not heard of.
         self.lose(member);
         if !keep {
-            // It may have been sent something on a connection before, and not have read it.
-            self.end_session(member, true);
+            self.end_session(member);
         }
         let state = &mut self.members[member];
         state.connections += 1;
@@ -373,6 +411,8 @@ impl Twin {
             }
         }
         for message in &mut self.messages {
+            // What a session had may have been sent.
+            message.is_unsure = true;
             // What was answered in the last moment may come again.
             if message.qos.min(self.granted) == 1 {
                 (message.holder, message.is_answered) = (None, false);

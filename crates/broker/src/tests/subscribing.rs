@@ -34,8 +34,8 @@ a subscribe 11 $dead/jobs,1
   a suback 11 83 "queue 'jobs' keeps no dead letters"
 a subscribe 13 $dead/none,1
   a suback 13 83 "there is no queue 'none'"
-a subscribe 14 $s/earliest/t,1
-  a suback 14 83 "streams are not in this version"
+a subscribe 14 $stream/none,1
+  a suback 14 83 "there is no stream 'none'; subscribe to $stream/none/<filter> to create it"
 a unsubscribe 12 t/# nothing $queue/jobs
   a unsuback 12 00 11 00
 b connect v=3.1.1

@@ -94,6 +94,8 @@ impl World {
         (self.log, self.post, self.handle, self.shards) = start(&self.config, &self.store, now);
         self.sockets = self.shards.iter().map(|_| Sockets::default()).collect();
         self.clients.clear();
+        self.stalled.clear();
+        self.late = None;
     }
 
     /// Does one command, and says what the clients heard of it.
@@ -112,7 +114,11 @@ impl World {
             }
             // The clock may come back as it is before anybody has set it.
             "crash" if words.at(1) == "1970" => self.crash_until(UnixMillis(0)),
-            "crash" => self.crash(),
+            "crash" => {
+                let shards = words.value("shards").map(|count| count.parse().expect("a number"));
+                self.config.shards = shards.unwrap_or(self.config.shards);
+                self.crash();
+            }
             "stall" => self.stalled.push(words.at(1).parse().expect("a shard")),
             "late" => self.late = Some(usize::from(owner_of(words.at(1), self.config.shards).0)),
             "run" => {
@@ -148,7 +154,9 @@ impl World {
             "ends" => return vec![self.open_ends().to_string()],
             "shared" => return vec![self.shared_line()],
             "ledger" => return vec![self.ledger_line(words.at(1))],
-            _ if self.operator_command(&words) || self.queue_command(&words) => {}
+            _ if self.operator_command(&words)
+                || self.queue_command(&words)
+                || self.stream_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()
@@ -403,6 +411,11 @@ impl World {
     /// Answers that somebody waits for, on all shards.
     pub(super) fn open_ends(&self) -> usize {
         self.shards.iter().map(Shard::open_ends).sum()
+    }
+
+    /// Whether the log takes no records.
+    pub(super) fn log_is_full(&self) -> bool {
+        self.log.state() != LogState::Writable
     }
 
     /// A queue's account.

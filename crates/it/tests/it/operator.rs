@@ -7,13 +7,13 @@ use it::{Connect, Options, Weir, until};
 use serde_json::json;
 
 /// Runs a mosquitto client against the broker.
-fn mosquitto(weir: &Weir, program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn mosquitto(weir: &Weir, program: &str, arguments: &[&str]) -> Output {
     let port = weir.listener("mqtt").port().to_string();
     let output = Command::new(program).args(["-p", &port]).args(arguments).output();
     output.expect("scripts/setup-test.sh installs the mosquitto clients")
 }
 
-fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

@@ -137,6 +137,11 @@ fn the_guide_to_queues() {
 }
 
 #[test]
+fn the_page_about_streams() {
+    check("docs/streams.md");
+}
+
+#[test]
 fn the_patterns() {
     let folder = root().join("docs/patterns");
     let mut pages: Vec<String> = (std::fs::read_dir(folder).expect("the folder is there"))

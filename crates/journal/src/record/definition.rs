@@ -1,13 +1,14 @@
-//! The records that define and delete queues.
+//! The records that define queues, and that delete queues and streams.
 
 use std::time::Duration;
 
 use key_expression::{KeyExpression, KeySeed};
+use log_api::RecordKind;
 use mqtt_router::SinkId;
 use queue_engine::{DispatchStrategy, Overflow, QueueConfig};
 
 use super::codec::{Reader, RecordError, put_text};
-use crate::queue::{DeadLetter, Durability, QueueDefinition, QueueProperties, owner_of};
+use crate::queue::{DeadLetter, Definition, Durability, QueueProperties, owner_of};
 
 const VERSION: u8 = 2;
 const VERSION_DELETED: u8 = 1;
@@ -20,9 +21,26 @@ const FLAG_DEAD_LETTER_DROPPED: u8 = 32;
 const FLAG_DEAD_LETTER_NAMED: u8 = 64;
 
 /// Stands for a limit that there is not.
-const NO_LIMIT: u64 = u64::MAX;
+pub(super) const NO_LIMIT: u64 = u64::MAX;
 
-/// A queue as it is defined. A later record of the same sink replaces an earlier one.
+/// What a definition's record defines: the properties of a queue or of a stream.
+pub trait Defined: Clone {
+    /// The kind of its records.
+    const RECORD: RecordKind;
+
+    /// Appends the body of a record.
+    fn encode(record: &DefinitionRecord<Self>, out: &mut Vec<u8>);
+
+    /// Takes such a body.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    fn decode(body: &[u8]) -> Result<DefinitionRecord<Self>, RecordError>;
+}
+
+/// A queue or a stream as it is defined. A later record of the same sink replaces an earlier one.
+///
+/// This is a queue's; a stream's is drawn where it is written.
 ///
 /// ```text
 /// version u8 | sink u32
@@ -35,8 +53,8 @@ const NO_LIMIT: u64 = u64::MAX;
 /// ```
 /// What version 1 does not say has its default.
 #[derive(Clone, PartialEq, Debug)]
-pub struct DefinitionRecord {
-    /// The queue's number in routes and records.
+pub struct DefinitionRecord<P = QueueProperties> {
+    /// Its number in routes and records.
     pub sink: SinkId,
     /// Its name.
     pub name: String,
@@ -45,18 +63,18 @@ pub struct DefinitionRecord {
     /// When it was created, in milliseconds since 1970.
     pub created_at_ms: u64,
     /// Its properties.
-    pub properties: QueueProperties,
+    pub properties: P,
     /// What the hashes of its keys are made with.
     pub key_seed: KeySeed,
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl DefinitionRecord {
+impl<P: Defined> DefinitionRecord<P> {
     /// The record of a definition.
-    pub fn of(definition: &QueueDefinition) -> Self {
+    pub fn of(definition: &Definition<P>) -> Self {
         Self {
             sink: definition.sink,
             name: definition.name.to_string(),
@@ -68,8 +86,8 @@ impl DefinitionRecord {
     }
 
     /// The definition, with the owner among so many shards.
-    pub fn into_definition(self, shards: u16) -> QueueDefinition {
-        QueueDefinition {
+    pub fn into_definition(self, shards: u16) -> Definition<P> {
+        Definition {
             sink: self.sink,
             name: self.name.into(),
             topic_filter: self.topic_filter.map(Into::into),
@@ -82,10 +100,26 @@ impl DefinitionRecord {
 
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let QueueProperties { config, key_expression, durability, dead_letter } = &self.properties;
+        P::encode(self, out);
+    }
+
+    /// Takes such a body.
+    ///
+    /// # Errors
+    /// It is not legal, or of a newer version.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
+        P::decode(body)
+    }
+}
+
+impl Defined for QueueProperties {
+    const RECORD: RecordKind = RecordKind::QueueDefined;
+
+    fn encode(record: &DefinitionRecord, out: &mut Vec<u8>) {
+        let Self { config, key_expression, durability, dead_letter } = &record.properties;
         let flags = [
             (config.paused, FLAG_PAUSED),
-            (self.topic_filter.is_some(), FLAG_BOUND),
+            (record.topic_filter.is_some(), FLAG_BOUND),
             (*dead_letter == DeadLetter::None, FLAG_DROPS_DEAD_LETTERS),
             (config.last_value, FLAG_LAST_VALUE),
             (config.dead_letter_expired, FLAG_DEAD_LETTER_EXPIRED),
@@ -93,7 +127,7 @@ impl DefinitionRecord {
             (matches!(dead_letter, DeadLetter::Queue(_)), FLAG_DEAD_LETTER_NAMED),
         ];
         out.push(VERSION);
-        out.extend_from_slice(&self.sink.0.to_le_bytes());
+        out.extend_from_slice(&record.sink.0.to_le_bytes());
         out.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag));
         out.push(config.dispatch_strategy.number());
         out.extend_from_slice(&config.max_inflight.to_le_bytes());
@@ -101,10 +135,10 @@ impl DefinitionRecord {
         out.extend_from_slice(&milliseconds(config.ack_timeout).to_le_bytes());
         out.extend_from_slice(&milliseconds(config.retry_delay).to_le_bytes());
         out.extend_from_slice(&milliseconds(config.retry_delay_max).to_le_bytes());
-        out.extend_from_slice(&self.created_at_ms.to_le_bytes());
-        put_text(out, &self.name);
-        put_text(out, self.topic_filter.as_deref().unwrap_or_default());
-        out.extend_from_slice(&self.key_seed.0);
+        out.extend_from_slice(&record.created_at_ms.to_le_bytes());
+        put_text(out, &record.name);
+        put_text(out, record.topic_filter.as_deref().unwrap_or_default());
+        out.extend_from_slice(&record.key_seed.0);
         put_text(out, key_expression.as_str());
         out.extend_from_slice(&config.key_inflight.to_le_bytes());
         out.push(*durability as u8);
@@ -121,11 +155,7 @@ impl DefinitionRecord {
         put_text(out, named);
     }
 
-    /// Takes such a body.
-    ///
-    /// # Errors
-    /// It is not legal, or of a newer version.
-    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    fn decode(body: &[u8]) -> Result<DefinitionRecord, RecordError> {
         let mut reader = Reader { record: "queue definition", rest: body };
         let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
@@ -155,13 +185,16 @@ impl DefinitionRecord {
             if is_set(FLAG_DROPS_DEAD_LETTERS) { DeadLetter::None } else { DeadLetter::Own };
         let properties = QueueProperties { config, dead_letter, ..QueueProperties::default() };
         let key_seed = KeySeed::default();
-        let mut record = Self { sink, name, topic_filter, created_at_ms, properties, key_seed };
+        let mut record =
+            DefinitionRecord { sink, name, topic_filter, created_at_ms, properties, key_seed };
         if version > 1 {
             record.decode_more(&mut reader, is_set(FLAG_DEAD_LETTER_NAMED))?;
         }
         Ok(record)
     }
+}
 
+impl DefinitionRecord {
     fn decode_more(&mut self, reader: &mut Reader<'_>, is_named: bool) -> Result<(), RecordError> {
         let seed = reader.bytes(16)?.first_chunk();
         self.key_seed = KeySeed(seed.copied().unwrap_or_default());
@@ -187,7 +220,7 @@ impl DefinitionRecord {
     }
 }
 
-/// Appends the body of a record that deletes a queue: `version u8 | sink u32`.
+/// Appends the body of a record that deletes a queue or a stream: `version u8 | sink u32`.
 pub fn encode_deleted(out: &mut Vec<u8>, sink: SinkId) {
     out.push(VERSION_DELETED);
     out.extend_from_slice(&sink.0.to_le_bytes());
@@ -251,7 +284,7 @@ mod tests {
             record.encode(&mut body);
             assert_eq!(DefinitionRecord::decode(&body), Ok(record));
             for cut in 0..body.len() {
-                assert!(DefinitionRecord::decode(&body[..cut]).is_err(), "cut at {cut}");
+                assert!(QueueProperties::decode(&body[..cut]).is_err(), "cut at {cut}");
             }
         }
     }

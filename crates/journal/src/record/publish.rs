@@ -21,6 +21,8 @@ const VERSION_PLAIN: u8 = 1;
 const VERSION_MORE: u8 = 2;
 /// In two, with the lists of targets behind the message.
 const VERSION_IN_TWO: u8 = 3;
+/// As with more targets, where one of them takes the place of a session that is over.
+const VERSION_PASSED_ON: u8 = 4;
 /// So many targets make a record in two.
 const MANY_TARGETS: usize = 64;
 /// In place of a count of common subscription identifiers: they are in the list.
@@ -78,7 +80,7 @@ pub struct Kept {
 /// ```text
 /// version u8 | flags u8 (QoS in bits 0-1, RETAIN 2, has expiry 3) | topic_len u16 | properties_len u32
 /// | received_at_ms u64 | expiry_interval u32
-/// versions 1, 2: | sinks u16 | sink u32 ... | version 2: more_len u32 | more | topic | properties | payload
+/// others:        | sinks u16 | sink u32 ... | versions 2, 4: more_len u32 | more | topic | properties | payload
 /// version 3:     | message_len u32 | identifiers u8 | identifier varint ... | topic | properties | payload
 ///                here the head of the record ends: | sinks u32 | sink u32 ... | more_len u32 | more
 /// ```
@@ -113,13 +115,13 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub fn decode_head(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
-        let version = reader.version(VERSION_IN_TWO)?;
+        let version = reader.version(VERSION_PASSED_ON)?;
         reader.bytes(START_BYTES - 1)?;
         if version == VERSION_IN_TWO {
             return Self::decode_in_two(body);
         }
         let sinks = take_list(bytes, &mut reader, |reader| Ok(usize::from(reader.u16()?) * 4))?;
-        let more = if version == VERSION_MORE {
+        let more = if version != VERSION_PLAIN {
             take_list(bytes, &mut reader, |reader| Ok(reader.u32()? as usize))?
         } else {
             sinks.end..sinks.end
@@ -291,6 +293,13 @@ impl PublishRecord<&[u8]> {
 }
 
 /// Takes a length off the reader, and as many bytes of the body.
+/// What a stream is told of a message that a queue is told so of.
+#[must_use]
+pub const fn stream_message(message: &NewMessage) -> stream_engine::NewMessage {
+    let NewMessage { at, size, stored, key, expires, .. } = *message;
+    stream_engine::NewMessage { at, size, stored, key, expires }
+}
+
 fn take_list(
     bytes: &[u8],
     reader: &mut Reader<'_>,
@@ -312,7 +321,11 @@ pub fn encode_publish(
     payload: &[u8],
 ) {
     let Targets { sinks, more } = targets;
-    let version = if more.is_some() { VERSION_MORE } else { VERSION_PLAIN };
+    let version = match more {
+        None => VERSION_PLAIN,
+        Some(more) if more.passed_on().next().is_some() => VERSION_PASSED_ON,
+        Some(_) => VERSION_MORE,
+    };
     out.reserve(HEAD_BYTES + sinks.len() * 4 + topic.len() + properties.len() + payload.len());
     out.extend_from_slice(&start(version, head, topic, properties));
     out.extend_from_slice(&(sinks.len() as u16).to_le_bytes());
@@ -404,6 +417,7 @@ mod tests {
                 retain: true,
                 identifiers: [5, 300].into_iter().collect(),
                 shared: None,
+                in_place_of: None,
             }],
             ..MoreTargets::default()
         }
@@ -462,6 +476,7 @@ mod tests {
             retain: false,
             identifiers: identifiers(number).into(),
             shared: None,
+            in_place_of: None,
         };
         MoreTargets { sessions: (1..100).map(target).collect(), ..MoreTargets::default() }
     }
@@ -550,7 +565,7 @@ mod tests {
     fn a_newer_version_is_refused() {
         let mut body = Vec::new();
         encode_publish(&mut body, &MessageHead::default(), Targets::default(), "t", &[], b"");
-        body[0] = 4;
+        body[0] = VERSION_PASSED_ON + 1;
         let error = PublishRecord::decode(Bytes::from(body)).err().expect("refused");
         assert!(error.to_string().contains("newer version"));
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use log_api::Position;
 use mqtt_session::Will;
 use mqtt_types::PacketId;
 use stdx::UnixMillis;
@@ -13,8 +14,11 @@ use super::session_parts::{
 };
 use crate::ids::SessionNumber;
 
-/// Version 1 had no replays and no pages of retained messages, version 2 did not say since when a replay's subscription is there.
-const VERSION: u8 = 3;
+/// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end
+/// knew of, nor what was sent on a connection, version 3 not since when a replay's subscription is there.
+const VERSION: u8 = 4;
+/// In the place of no position.
+const NOWHERE: Position = Position::from_u64(u64::MAX);
 
 /// What happened.
 ///
@@ -77,9 +81,15 @@ pub enum SessionEvent {
         expiry_interval: u32,
         /// Whether the will is still to be published.
         keeps_will: bool,
+        /// Messages of the inbox with numbers below have been sent; nothing is known of that in older records.
+        sent_to: u64,
+        /// Those with numbers below may have been, on a connection that ended with the process; `u64::MAX` in older records.
+        unsure_to: u64,
     },
-    /// The session is over, with all that it had.
-    Ended,
+    /// The session is over, with all that it had but for one thing: messages of its shared groups that lie in the log at
+    /// that place or behind it. Its shard had not heard of them, and goes on keeping them until others have them. `None` in
+    /// records of brokers that stored them anew for others.
+    Ended(Option<Position>),
     /// Subscriptions were made or changed.
     Subscribed(Vec<StoredSubscription>),
     /// The same, of a session whose [`SessionEvent::Connected`] may not have been stored: the subscriptions are worth nothing
@@ -106,6 +116,16 @@ pub enum SessionEvent {
     LeasesOver(Vec<PacketId>),
     /// Retained messages that a subscription asked for enter the inbox. Their bodies lie in the log already.
     Retained(RetainedPage),
+    /// A subscription to a stream reads for that group, or for the client alone.
+    ReadsFor {
+        /// The subscription.
+        address: Box<str>,
+        /// The group.
+        group: Option<Box<str>>,
+    },
+    /// Messages left the inbox of a session that is over but for what it keeps for others: where they lie, and which copies
+    /// they were. Not by their numbers, for such a session may have come to be when its end was forgotten already.
+    LeftEnding(Vec<(Position, u8)>),
 }
 
 impl SessionRecord {
@@ -118,13 +138,18 @@ impl SessionRecord {
                 out.push(1);
                 connected.encode(out);
             }
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
                 out.push(2);
                 out.extend_from_slice(&at.0.to_le_bytes());
                 out.extend_from_slice(&expiry_interval.to_le_bytes());
                 out.push(u8::from(*keeps_will));
+                put_varint(out, *sent_to);
+                put_varint(out, *unsure_to);
             }
-            SessionEvent::Ended => out.push(3),
+            SessionEvent::Ended(heard_to) => {
+                out.push(3);
+                put_position(out, heard_to.unwrap_or(NOWHERE));
+            }
             SessionEvent::Subscribed(subscriptions) => {
                 out.push(4);
                 put_subscriptions(out, subscriptions);
@@ -168,12 +193,22 @@ impl SessionRecord {
                 out.push(12);
                 page.encode(out);
             }
+            SessionEvent::ReadsFor { address, group } => {
+                out.push(13);
+                put_text(out, address);
+                put_text(out, group.as_deref().unwrap_or_default());
+            }
+            SessionEvent::LeftEnding(places) => {
+                out.push(14);
+                put_places(out, places);
+            }
         }
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
-        let has_since = reader.version(VERSION)? > 2;
+        let version = reader.version(VERSION)?;
+        let has_since = version > 3;
         let number = SessionNumber(reader.u64()?);
         let event = match reader.u8()? {
             1 => SessionEvent::Connected(ConnectedAs::decode(&mut reader)?),
@@ -181,8 +216,14 @@ impl SessionRecord {
                 at: UnixMillis(reader.u64()?),
                 expiry_interval: reader.u32()?,
                 keeps_will: reader.u8()? != 0,
+                sent_to: if version < 3 { 0 } else { reader.varint()? },
+                unsure_to: if version < 3 { u64::MAX } else { reader.varint()? },
             },
-            3 => SessionEvent::Ended,
+            3 if version < 3 => SessionEvent::Ended(None),
+            3 => {
+                let heard_to = Position::from_u64(reader.u64()?);
+                SessionEvent::Ended(Some(heard_to).filter(|at| *at != NOWHERE))
+            }
             4 => SessionEvent::Subscribed(subscriptions(&mut reader, has_since)?),
             5 => {
                 let count = reader.varint()?;
@@ -214,10 +255,38 @@ impl SessionRecord {
                 SessionEvent::ConnectedAndSubscribed(connected, subscriptions)
             }
             12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
+            13 => {
+                let address = reader.text()?.into();
+                let group = Some(reader.text()?).filter(|group| !group.is_empty());
+                SessionEvent::ReadsFor { address, group: group.map(Into::into) }
+            }
+            14 => SessionEvent::LeftEnding(places(&mut reader)?),
             _ => return Err(reader.error("an event is unknown")),
         };
         Ok(Self { number, event })
     }
+}
+
+fn put_position(out: &mut Vec<u8>, at: Position) {
+    out.extend_from_slice(&at.as_u64().to_le_bytes());
+}
+
+/// `count varint | { position u64 | copy u8 } ...`
+fn put_places(out: &mut Vec<u8>, places: &[(Position, u8)]) {
+    put_varint(out, places.len() as u64);
+    for (at, copy) in places {
+        put_position(out, *at);
+        out.push(*copy);
+    }
+}
+
+fn places(reader: &mut Reader<'_>) -> Result<Vec<(Position, u8)>, RecordError> {
+    let count = reader.varint()?;
+    let mut places = Vec::new();
+    for _ in 0..count {
+        places.push((Position::from_u64(reader.u64()?), reader.u8()?));
+    }
+    Ok(places)
 }
 
 #[cfg(test)]
@@ -279,8 +348,12 @@ mod tests {
                 at: UnixMillis(1_700_000_000_000),
                 expiry_interval: 60,
                 keeps_will: true,
+                sent_to: 300,
+                unsure_to: 7,
             },
-            SessionEvent::Ended,
+            SessionEvent::Ended(None),
+            SessionEvent::Ended(Some(Position::new(3, 64))),
+            SessionEvent::LeftEnding(vec![(Position::new(1, 8), 0), (Position::new(2, 64), 255)]),
             SessionEvent::Subscribed(vec![subscription.clone()]),
             SessionEvent::Subscribed(vec![replaying, subscription]),
             SessionEvent::Retained(RetainedPage { is_last: true, ..RetainedPage::default() }),

@@ -24,6 +24,8 @@ const RECEIVED: u8 = 1;
 const GONE: u8 = 2;
 const GONE_MANY: u8 = 3;
 const RECEIVED_AT: u8 = 4;
+/// No entry: a word on those that follow.
+const UNSURE_TO: u8 = 5;
 /// A client is connected.
 const CONNECTED: u64 = 1 << 63;
 /// No inbox comes so far.
@@ -105,6 +107,8 @@ pub struct StoredSession {
     pub replays: Vec<(Box<str>, KeptReplay)>,
     /// Queues' deliveries at QoS 2 that its client may have.
     pub leases: Vec<KeptLease>,
+    /// Subscriptions to streams that read for a group, and which.
+    pub groups: Vec<(Box<str>, Box<str>)>,
     /// When it was so, as far as that is known.
     pub as_of: UnixMillis,
 }
@@ -248,7 +252,7 @@ impl StoredSession {
     /// ```text
     /// number u64 | client id | owner | expiry_interval u32 | disconnected_at u64, see below | will
     /// | subscriptions | incoming varint | packet_id u16 ... | first u64 | entries varint | entry ...
-    /// | leases varint | lease ...
+    /// | leases varint | lease ... | groups varint | { address | group } ...
     /// ```
     /// While a client is connected, the highest bit is set and the rest is the moment of the checkpoint; older versions
     /// wrote 0 then.
@@ -275,6 +279,11 @@ impl StoredSession {
         put_inbox(out, &image.inbox);
         put_varint(out, self.leases.len() as u64);
         self.leases.iter().for_each(|lease| lease.encode(out));
+        put_varint(out, self.groups.len() as u64);
+        for (address, group) in &self.groups {
+            put_text(out, address);
+            put_text(out, group);
+        }
     }
 
     fn replay_of(&self, address: &str) -> Option<KeptReplay> {
@@ -284,7 +293,8 @@ impl StoredSession {
 
     /// Reads one from a checkpoint's part of that version.
     pub(crate) fn decode(reader: &mut Reader<'_>, version: u8) -> Result<Self, RecordError> {
-        let (has_leases, has_since, has_sets) = (version > 3, version > 7, version > 7);
+        let (has_leases, has_groups) = (version > 3, version > 7);
+        let (has_since, has_sets) = (version > 8, version > 8);
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -318,17 +328,28 @@ impl StoredSession {
                 leases.push(KeptLease::decode(reader)?);
             }
         }
-        Ok(Self { number, image, owner, with_metadata, replays, leases, as_of })
+        let mut groups = Vec::new();
+        for _ in 0..if has_groups { reader.varint()? } else { 0 } {
+            groups.push((reader.text()?.into(), reader.text()?.into()));
+        }
+        Ok(Self { number, image, owner, with_metadata, replays, leases, groups, as_of })
     }
 }
 
 /// An entry: `0 | what was kept`, or `1` for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
-/// `4 | place varint` for one that the client has, with the place of its PUBREC among others. If identifiers go along with what was
-/// kept, it is followed by which of the inbox's combinations, from 1 on, or 0 when it is in the message's list: varint. Those follow
-/// all entries: `combinations varint | { count varint | identifier varint ... } ...`. Older versions had neither.
+/// `4 | place varint` for one that the client has, with the place of its PUBREC among others. In front of all may stand `5 |
+/// number varint`, counted as one: those with numbers below may have been sent (not before version 8 of the part).
+///
+/// If identifiers go along with what was kept, it is followed by which of the inbox's combinations, from 1 on, or 0 when it is in
+/// the message's list: varint. Those follow all entries: `combinations varint | { count varint | identifier varint ... } ...`
+/// (neither before version 9).
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
-    put_varint(out, inbox.entries.len() as u64);
+    put_varint(out, inbox.entries.len() as u64 + u64::from(inbox.unsure_to > 0));
+    if inbox.unsure_to > 0 {
+        out.push(UNSURE_TO);
+        put_varint(out, inbox.unsure_to);
+    }
     for entry in &inbox.entries {
         match entry {
             InboxEntryImage::Kept { kept, was_sent } => {
@@ -361,8 +382,13 @@ fn inbox(reader: &mut Reader<'_>, has_sets: bool) -> Result<InboxImage, RecordEr
     let mut end = first;
     let count = reader.varint()?;
     let mut entries = Vec::new();
+    let mut unsure_to = 0;
     for _ in 0..count {
         entries.push(match reader.u8()? {
+            UNSURE_TO => {
+                unsure_to = reader.varint()?;
+                continue;
+            }
             KEPT => {
                 let (mut kept, was_sent) = take_kept(reader)?;
                 if has_sets && kept.has_identifiers {
@@ -387,7 +413,7 @@ fn inbox(reader: &mut Reader<'_>, has_sets: bool) -> Result<InboxImage, RecordEr
     }
     let sets = if has_sets { reader.varint()? } else { 0 };
     let identifiers = (0..sets).map(|_| set(reader)).collect::<Result<_, RecordError>>()?;
-    Ok(InboxImage { first, entries, identifiers })
+    Ok(InboxImage { first, entries, identifiers, unsure_to })
 }
 
 fn set(reader: &mut Reader<'_>) -> Result<Box<[u32]>, RecordError> {
@@ -532,6 +558,7 @@ pub(super) mod tests {
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
                     identifiers: vec![[7].into(), [1, 268_435_455].into()],
+                    unsure_to: 1 << 41,
                 },
                 incoming_qos2: vec![PacketId::MIN],
                 will: Some(will()),
@@ -545,12 +572,13 @@ pub(super) mod tests {
                 sink: SinkId(3),
                 offset: Offset(1 << 40),
             }],
+            groups: vec![("$stream/a".into(), "workers".into())],
             as_of: UnixMillis(5),
         };
         let mut body = Vec::new();
         session.encode(&mut body);
         let read = |body: &[u8]| {
-            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, 8)
+            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, 9)
         };
         assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {

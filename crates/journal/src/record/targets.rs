@@ -26,6 +26,7 @@ const RETAIN: u8 = 0b0100;
 const IDENTIFIERS: u8 = 0b1000;
 const SHARED: u8 = 0b1_0000;
 const ANY_MEMBER: u8 = 0b10_0000;
+const IN_PLACE_OF: u8 = 0b100_0000;
 
 /// A durable session that gets a message, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,19 @@ pub struct SessionTarget {
     pub identifiers: SmallVec<[u32; 4]>,
     /// By which shared group it comes, if it does.
     pub shared: Option<SharedTarget>,
+    /// What it takes the place of: a session that is over has kept the message for this one, and has it no more.
+    pub in_place_of: Option<KeptCopy>,
+}
+
+/// What a session keeps of a message that lies in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeptCopy {
+    /// The session.
+    pub number: SessionNumber,
+    /// Where the message lies.
+    pub at: Position,
+    /// Which of the session's copies of it, see [`copies`].
+    pub copy: u8,
 }
 
 /// What a session has to do with a message that comes by a shared group.
@@ -85,15 +99,16 @@ pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     reader.u64()
 }
 
-/// A message that leaves a queue because it is stored in another, by one and the same record.
+/// A message that leaves a queue because it is stored in another, by one and the same record; or whose body lies here from
+/// now on, and that stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moved {
     /// The queue that it leaves.
     pub from: SinkId,
     /// What it was there.
     pub offset: Offset,
-    /// How it leaves.
-    pub how: Departure,
+    /// How it leaves; none: the message stays at its offset in the queue or stream, which is the record's only one.
+    pub how: Option<Departure>,
 }
 
 /// What else there is to say of a message than which queues take it.
@@ -103,9 +118,10 @@ pub struct Moved {
 /// | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
 /// | [keys varint | { sink u32 | key u64 } ...] | [not_before_ms u64] | [message id u128]
-/// | [moved: sink u32 | offset u64 | how u8]
-/// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5)
-///                     | [count u8 | identifier varint ...] | [group u32 | key u32] } ...
+/// | [moved: sink u32 | offset u64 | how u8, 0: it stays]
+/// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5, in place of 6)
+///                     | [count u8 | identifier varint ...] | [group u32 | key u32]
+///                     | [in place of: session u64 | position u64 | copy u8] } ...
 /// ```
 /// Sessions are in ascending order of their numbers; a gap counts from the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -158,6 +174,11 @@ impl MoreTargets {
         message.message_id = self.message_id.map(MessageId::new);
     }
 
+    /// What sessions that are over have kept for others and have no more.
+    pub fn passed_on(&self) -> impl Iterator<Item = KeptCopy> + '_ {
+        self.sessions.iter().filter_map(|target| target.in_place_of)
+    }
+
     /// How a session gets one of its copies of the message, see [`copies`].
     pub fn session(&self, number: SessionNumber, copy: u8) -> Option<&SessionTarget> {
         let first = self.sessions.partition_point(|target| target.number < number);
@@ -204,6 +225,7 @@ impl MoreTargets {
             if let Some(shared) = target.shared {
                 flags |= SHARED | if shared.for_any { ANY_MEMBER } else { 0 };
             }
+            flags |= if target.in_place_of.is_some() { IN_PLACE_OF } else { 0 };
             out.push(flags);
             if !target.identifiers.is_empty() {
                 // A session that subscribes with more than 255 identifiers to one topic hears of the first of them.
@@ -216,6 +238,11 @@ impl MoreTargets {
             if let Some(SharedTarget { mark, .. }) = target.shared {
                 out.extend_from_slice(&mark.group.to_le_bytes());
                 out.extend_from_slice(&mark.key.to_le_bytes());
+            }
+            if let Some(KeptCopy { number, at, copy }) = target.in_place_of {
+                out.extend_from_slice(&number.0.to_le_bytes());
+                out.extend_from_slice(&at.as_u64().to_le_bytes());
+                out.push(copy);
             }
         }
     }
@@ -237,7 +264,7 @@ impl MoreTargets {
         if let Some(Moved { from, offset, how }) = self.moved {
             out.extend_from_slice(&from.0.to_le_bytes());
             out.extend_from_slice(&offset.0.to_le_bytes());
-            out.push(how.number());
+            out.push(how.map_or(0, Departure::number));
         }
     }
 
@@ -256,8 +283,13 @@ impl MoreTargets {
         }
         if flags & HAS_MOVED != 0 {
             let (from, offset) = (SinkId(reader.u32()?), Offset(reader.u64()?));
-            let how = Departure::from_number(reader.u8()?)
-                .ok_or_else(|| reader.error("a way to leave is unknown"))?;
+            let how = match reader.u8()? {
+                0 => None,
+                number => Some(
+                    Departure::from_number(number)
+                        .ok_or_else(|| reader.error("a way to leave is unknown"))?,
+                ),
+            };
             self.moved = Some(Moved { from, offset, how });
         }
         Ok(())
@@ -333,7 +365,16 @@ fn target(number: SessionNumber, reader: &mut Reader<'_>) -> Result<SessionTarge
     } else {
         None
     };
-    Ok(SessionTarget { number, qos, retain: flags & RETAIN != 0, identifiers, shared })
+    let in_place_of = match flags & IN_PLACE_OF {
+        0 => None,
+        _ => Some(KeptCopy {
+            number: SessionNumber(reader.u64()?),
+            at: Position::from_u64(reader.u64()?),
+            copy: reader.u8()?,
+        }),
+    };
+    let retain = flags & RETAIN != 0;
+    Ok(SessionTarget { number, qos, retain, identifiers, shared, in_place_of })
 }
 
 #[cfg(test)]
@@ -351,6 +392,11 @@ mod tests {
                 mark: GroupMark { group: 7, key: u32::MAX },
                 for_any: qos == QoS::ExactlyOnce,
             }),
+            in_place_of: retain.then_some(KeptCopy {
+                number: SessionNumber((1 << 56) - 1),
+                at: Position::new(3, 64),
+                copy: 255,
+            }),
         };
         let targets = MoreTargets {
             retained: Some(u64::MAX),
@@ -363,7 +409,7 @@ mod tests {
             moved: Some(Moved {
                 from: SinkId(4),
                 offset: Offset(1 << 60),
-                how: Departure::DeadLettered,
+                how: Some(Departure::DeadLettered),
             }),
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),

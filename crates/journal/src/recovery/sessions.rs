@@ -1,4 +1,4 @@
-//! Durable sessions on their way back. It must not know queues.
+//! Durable sessions on their way back. It must not know queues or streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,16 +6,17 @@ use std::ops::Range;
 use log_api::Position;
 use mqtt_router::SinkId;
 use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
-use mqtt_types::PacketId;
+use mqtt_types::{Address, PacketId};
 use queue_engine::Offset;
 use stdx::UnixMillis;
+use stream_engine::ReaderName;
 
 use super::Releases;
 use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptLease, KeptReplay, MoreTargets, RetainedPage, SessionEvent, SessionRecord,
-    StoredSession, StoredSubscription, copies,
+    ConnectedAs, KeptCopy, KeptLease, KeptReplay, MoreTargets, RetainedPage, SessionEvent,
+    SessionRecord, StoredSession, StoredSubscription, copies,
 };
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
@@ -24,6 +25,10 @@ use crate::record::{
 pub(super) struct Sessions {
     next: u64,
     sessions: BTreeMap<SessionNumber, Session>,
+    /// Those that have ended since the checkpoint.
+    ended: BTreeSet<SessionNumber>,
+    /// The count of the next session's number by shards, as of the checkpoint.
+    numbered: Vec<u64>,
 }
 
 /// One session, as far as it is known.
@@ -43,6 +48,8 @@ struct Session {
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
     /// Subscriptions whose retained messages are being sent.
     replays: BTreeMap<Box<str>, KeptReplay>,
+    /// Subscriptions to streams that read for a group.
+    groups: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Sessions {
@@ -54,6 +61,7 @@ impl Sessions {
         released: &mut Releases,
     ) {
         self.next = self.next.max(next);
+        self.numbered.push(next);
         for session in stored {
             held_in(&session.image.inbox).for_each(|at| released.add(at));
             self.sessions.insert(session.number, Session::of(session));
@@ -63,13 +71,16 @@ impl Sessions {
     /// Something happened to a session.
     pub(super) fn apply(&mut self, record: SessionRecord, released: &mut Releases) {
         let SessionRecord { number, event } = record;
-        if event == SessionEvent::Ended {
-            if let Some(session) = self.sessions.remove(&number) {
-                session.release(released);
+        match event {
+            SessionEvent::Ended(heard_to) => {
+                self.ended.insert(number);
+                let ended = self.sessions.remove(&number);
+                let place = heard_to.map_or(u64::MAX, Position::as_u64);
+                let rest = ended.and_then(|session| session.ended(place, released));
+                self.sessions.extend(rest.map(|rest| (number, rest)));
             }
-            return;
+            event => self.of(number).apply(event, released),
         }
-        self.of(number).apply(event, released);
     }
 
     /// The session of that number; if it is not known it may be one that has ended, when a checkpoint is ahead of its records.
@@ -79,8 +90,29 @@ impl Sessions {
         self.sessions.entry(number).or_default()
     }
 
+    /// Whom a session reads a stream for, if that is one reader only.
+    pub(super) fn reader_of(&self, number: SessionNumber, stream: &str) -> Option<ReaderName> {
+        let session = self.sessions.get(&number)?;
+        let addresses = session.subscriptions.keys().filter(|address| names(address, stream));
+        let readers = addresses.map(|address| match session.groups.get(address) {
+            Some(group) => ReaderName::group(group),
+            None => ReaderName::client(&session.client_id),
+        });
+        let readers: BTreeSet<ReaderName> = readers.collect();
+        if readers.len() == 1 { readers.into_iter().next() } else { None }
+    }
+
     /// A message is stored for sessions.
-    pub(super) fn publish(&mut self, more: &MoreTargets, position: Position, size: u32) {
+    pub(super) fn publish(
+        &mut self,
+        more: &MoreTargets,
+        position: Position,
+        size: u32,
+        released: &mut Releases,
+    ) {
+        for KeptCopy { number, at, copy } in more.passed_on() {
+            self.of(number).apply(SessionEvent::LeftEnding(vec![(at, copy)]), released);
+        }
         for (copy, target) in copies(&more.sessions) {
             let kept = Kept {
                 at: position.as_u64(),
@@ -101,18 +133,41 @@ impl Sessions {
         }
     }
 
-    /// The count of the next session's number, and all sessions that have begun.
+    /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
+    /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
-        let (begun, never): (Vec<_>, Vec<_>) =
-            self.sessions.into_iter().partition(|(_, session)| session.has_begun);
-        never.into_iter().for_each(|(_, session)| session.release(released));
-        (self.next, begun.into_iter().map(|(number, session)| session.stored(number)).collect())
+        let Self { next, sessions, ended, numbered } = self;
+        // In the order of shards, as long as there are so many.
+        let has_ended = |number: SessionNumber| {
+            let shards = u16::try_from(numbered.len()).unwrap_or(u16::MAX);
+            let next = numbered.get(usize::from(number.owner(shards).0));
+            ended.contains(&number) || next.is_some_and(|next| number.count() < *next)
+        };
+        let left = |(number, mut session): (SessionNumber, Session)| {
+            if !session.has_begun && !has_ended(number) {
+                // Its CONNECT was not stored, and its client may have been sent messages.
+                session.inbox.sent_is_unsure();
+            }
+            let is_over = !session.has_begun || session.expiry_interval == 0;
+            let left = if is_over { session.ended(0, released)? } else { session };
+            Some(left.stored(number))
+        };
+        (next, sessions.into_iter().filter_map(left).collect())
+    }
+}
+
+/// Whether a subscription is one to that stream.
+fn names(address: &str, stream: &str) -> bool {
+    match Address::parse(address) {
+        Ok(Address::Stream { name, .. }) => name.as_str() == stream,
+        Ok(Address::FilterStream { filter, .. }) => filter.as_str() == stream,
+        _ => false,
     }
 }
 
 impl Session {
     fn of(stored: StoredSession) -> Self {
-        let StoredSession { image, owner, with_metadata, leases, replays, .. } = stored;
+        let StoredSession { image, owner, with_metadata, leases, replays, groups, .. } = stored;
         let subscription = |(address, record)| {
             let wants_metadata = with_metadata.contains(&address);
             (address, (record, wants_metadata))
@@ -129,6 +184,7 @@ impl Session {
             disconnected_at: image.disconnected_at,
             leases: leases.iter().map(|one| (one.packet_id, (one.sink, one.offset))).collect(),
             replays: replays.into_iter().collect(),
+            groups: groups.into_iter().collect(),
         }
     }
 
@@ -148,9 +204,10 @@ impl Session {
         }
     }
 
-    /// Nobody needs what it has.
-    fn release(&self, released: &mut Releases) {
-        self.inbox.stored().for_each(|gone| released.add_gone(gone));
+    /// The session is over. What is left of it came by shared groups, and lies at that place of the log or behind it.
+    fn ended(mut self, place: u64, released: &mut Releases) -> Option<Self> {
+        self.inbox.keep_passable(place).into_iter().for_each(|gone| released.add_gone(gone));
+        (!self.inbox.is_empty()).then(|| Self { inbox: self.inbox, ..Self::default() })
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
@@ -160,7 +217,9 @@ impl Session {
                 self.connect(connected);
                 self.subscribe(subscriptions);
             }
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will } => {
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
+                self.inbox.replay_sent_to(sent_to);
+                self.inbox.replay_unsure_to(unsure_to);
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);
@@ -170,6 +229,7 @@ impl Session {
                 for address in &addresses {
                     self.subscriptions.remove(address);
                     self.replays.remove(address);
+                    self.groups.remove(address);
                 }
             }
             SessionEvent::Retained(page) => self.retained(page),
@@ -183,6 +243,10 @@ impl Session {
                 let received = received.filter_map(|n| self.inbox.replay_received(n));
                 received.for_each(|gone| released.add_gone(gone));
                 self.inbox.replay_sent_to(sent_to);
+            }
+            SessionEvent::ReadsFor { address, group: None } => drop(self.groups.remove(&address)),
+            SessionEvent::ReadsFor { address, group: Some(group) } => {
+                self.groups.insert(address, group);
             }
             SessionEvent::Released(packet_id) => {
                 self.incoming_qos2.remove(&packet_id);
@@ -198,7 +262,12 @@ impl Session {
                     self.leases.remove(packet_id);
                 }
             }
-            SessionEvent::Ended | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::LeftEnding(places) => {
+                let places = places.into_iter().map(|(at, copy)| (at.as_u64(), copy)).collect();
+                let left = self.inbox.replay_left_from(&places);
+                left.into_iter().for_each(|gone| released.add_gone(gone));
+            }
+            SessionEvent::Ended(_) | SessionEvent::LeaseReceived(_) => {}
         }
     }
 
@@ -215,7 +284,11 @@ impl Session {
         }
     }
 
-    fn stored(self, number: SessionNumber) -> StoredSession {
+    fn stored(mut self, number: SessionNumber) -> StoredSession {
+        if self.has_begun && self.disconnected_at.is_none() {
+            // What was sent in the last moment of a connection is not known.
+            self.inbox.sent_is_unsure();
+        }
         let with_metadata = self.subscriptions.iter().filter(|(_, (_, metadata))| *metadata);
         let with_metadata = with_metadata.map(|(address, _)| address.clone()).collect();
         let subscriptions = self.subscriptions.into_iter();
@@ -233,6 +306,7 @@ impl Session {
             leases.map(|(packet_id, (sink, offset))| KeptLease { packet_id, sink, offset });
         let (leases, as_of) = (leases.collect(), UnixMillis(0));
         let replays = self.replays.into_iter().collect();
-        StoredSession { number, image, owner: self.owner, with_metadata, replays, leases, as_of }
+        let (owner, groups) = (self.owner, self.groups.into_iter().collect());
+        StoredSession { number, image, owner, with_metadata, replays, leases, groups, as_of }
     }
 }

@@ -75,6 +75,13 @@ impl Ready {
         let (mut current, mut prepared) = (None, None);
         for found in inventory.by_number.into_values() {
             let path = found.path;
+            let open =
+                || OpenFile::open(&*replay.host, path.clone()).map_err(io_error("open", &path));
+            if found.number > end.segment {
+                // It may seem unused because of zeros that a start before this one wrote over an interrupted write, and did not
+                // live to sync. With something in it again, what comes before it would have to be whole.
+                open()?.sync().map_err(io_error("sync", &path))?;
+            }
             let is_spare = prepared.is_some() || found.file_bytes < found.header.file_bytes;
             if found.number > end.segment && is_spare {
                 replay.host.remove(&path).map_err(io_error("remove", &path))?;
@@ -93,8 +100,7 @@ impl Ready {
             let segment = Arc::new(segment);
             segments.insert(Arc::clone(&segment));
             if found.number >= end.segment {
-                let open =
-                    OpenFile::open(&*replay.host, path.clone()).map_err(io_error("open", &path))?;
+                let open = open()?;
                 let slot = if found.number == end.segment { &mut current } else { &mut prepared };
                 *slot = Some(Writable { segment, open });
             }

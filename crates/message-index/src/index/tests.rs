@@ -178,3 +178,40 @@ fn messages_from_an_offset_on_are_counted() {
     remove(&mut (900..3000).filter(|n| n % 3 == 0));
     remove(&mut (0..3000));
 }
+
+#[test]
+fn bodies_that_lie_elsewhere_are_found_there() {
+    let mut index = index_of(1300);
+    for n in (0..1300).filter(|n| n % 100 != 7 && n % 100 != 50) {
+        index.remove(Offset(n));
+    }
+    for n in (50..1300).step_by(100) {
+        index.keep(Offset(n));
+    }
+    let before = index.share();
+    let elsewhere = |n: u64| StoredAt((900 << 32) | (n * 8));
+    for n in (7..1300).step_by(200).chain((50..1300).step_by(100)) {
+        assert_eq!(index.relocate(Offset(n), elsewhere(n)), Some(entry(n).at), "{n}");
+        assert_eq!(index.relocate(Offset(n + 1), elsewhere(n)), None, "{n}");
+    }
+    let (mut bodies, mut from) = (Vec::new(), Some(Offset(0)));
+    while let Some(start) = from {
+        let (found, next) = index.bodies_from(start);
+        assert!(found.iter().all(|(offset, ..)| chunk_of(*offset) == chunk_of(found[0].0)));
+        bodies.extend(found);
+        from = next;
+    }
+    bodies.sort_unstable();
+    let expected = (7..1300)
+        .step_by(100)
+        .map(|n| (Offset(n), if n % 200 == 7 { elsewhere(n) } else { entry(n).at }, entry(n).size));
+    let kept = (50..1300).step_by(100).map(|n| (Offset(n), elsewhere(n), entry(n).size));
+    let mut expected: Vec<_> = expected.chain(kept).collect();
+    expected.sort_unstable();
+    assert_eq!(bodies, expected);
+    assert!(all(&index).iter().all(|(offset, found)| found.stored == entry(offset.0).stored));
+    let restored = Index::restore(index.next(), &index.share());
+    assert_eq!(all(&restored), all(&index));
+    let old = Index::restore(index.next(), &before);
+    assert_eq!(old.get(Offset(7)), Some(entry(7)), "a snapshot stays as it was");
+}

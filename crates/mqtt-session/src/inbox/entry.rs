@@ -90,6 +90,12 @@ impl Entry {
         }
     }
 
+    /// Where storage has it and which copy it is, if it goes by that; one whose identifiers the inbox knows does not, and no
+    /// other session gets it.
+    pub(super) fn place(&self) -> Option<(u64, u8)> {
+        self.set().is_none().then_some((self.at, self.copy))
+    }
+
     /// Which of the session's copies it is, of one that goes by that.
     pub(super) const fn copy(&self) -> u8 {
         if self.set == 0 { self.copy } else { 0 }
@@ -114,6 +120,11 @@ impl Entry {
     /// Whether another member of a shared subscription may have it.
     pub(super) const fn is_shared(&self) -> bool {
         self.flags & SHARED != 0
+    }
+
+    /// Whether another session could have it: one at QoS 2 is finished with this client.
+    pub(super) fn may_be_lent(&self) -> bool {
+        self.is_shared() && self.qos() == QoS::AtLeastOnce
     }
 
     /// Whether its body is there for something else and held.

@@ -1,5 +1,7 @@
 //! The Subscription Identifiers that go along with the messages of an inbox. Clients have few combinations of them and many
-//! messages: each is kept once. It must not know the messages.
+//! messages: each is kept once. It must not know storage.
+
+use super::{Inbox, Kept};
 
 /// Combinations of one inbox: what an entry has room to say.
 const SETS_MAX: usize = 255 * 256;
@@ -69,6 +71,37 @@ impl Identifiers {
     /// What they take in memory, about.
     pub(super) const fn bytes(&self) -> usize {
         self.sets.len() * SET_BYTES + self.numbers * size_of::<u32>()
+    }
+}
+
+impl Inbox {
+    /// Adds a message as [`Self::push`] does, with identifiers, which the inbox remembers if it can.
+    pub fn push_with(&mut self, kept: Kept, identifiers: &[u32]) -> u64 {
+        let knows = !identifiers.is_empty() && !kept.is_shared;
+        let set = match knows {
+            true => self.sets.get_or_insert_default().number_of(identifiers),
+            false => None,
+        };
+        self.push(Kept { has_identifiers: !identifiers.is_empty(), set, ..kept })
+    }
+
+    /// The Subscription Identifiers of that number, see [`Kept::set`].
+    #[must_use]
+    pub fn identifiers(&self, set: u16) -> &[u32] {
+        self.sets.as_ref().map_or(&[], |sets| sets.get(set))
+    }
+
+    /// What the inbox takes in memory beside its entries, about.
+    #[must_use]
+    pub fn identifier_bytes(&self) -> usize {
+        self.sets.as_ref().map_or(0, |sets| sets.bytes())
+    }
+
+    /// Without messages nothing needs the identifiers; a few are kept for those to come.
+    pub(super) fn forget_sets(&mut self) {
+        if self.messages == 0 {
+            self.sets.take_if(|sets| !sets.are_few());
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub struct InboxImage {
     pub entries: Vec<InboxEntryImage>,
     /// The combinations of Subscription Identifiers that they come with, see [`Kept::set`].
     pub identifiers: Vec<Box<[u32]>>,
+    /// Messages below that number may have been sent, whatever the entries say.
+    pub unsure_to: u64,
 }
 
 /// One message of an inbox.
@@ -55,16 +57,19 @@ impl Inbox {
             entries.extend(entry.map(|entry| image(sequence, entry)));
             sequence += 1;
         }
+        let first = self.line.oldest();
+        let unsure_to = if self.unsure_to > first { self.unsure_to } else { 0 };
         let identifiers = self.sets.as_ref().map(|sets| sets.all().to_vec()).unwrap_or_default();
-        InboxImage { first: self.line.oldest(), entries, identifiers }
+        InboxImage { first, entries, identifiers, unsure_to }
     }
 
     /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
+        let (line, unsure_to) = (Line::starting_at(image.first), image.unsure_to);
         let sets =
             (!image.identifiers.is_empty()).then(|| Box::new(Identifiers::of(&image.identifiers)));
-        let mut inbox = Self { line: Line::starting_at(image.first), sets, ..Self::default() };
+        let mut inbox = Self { line, unsure_to, sets, ..Self::default() };
         for one in &image.entries {
             let entry = match *one {
                 InboxEntryImage::Kept { mut kept, was_sent } => {

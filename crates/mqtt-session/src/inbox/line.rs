@@ -105,6 +105,11 @@ impl Line {
         }
     }
 
+    /// Entries that are not gone.
+    pub(super) fn len(&self) -> usize {
+        self.aside.len() + self.others()
+    }
+
     fn others(&self) -> usize {
         self.entries.len() - self.gone
     }

@@ -7,7 +7,7 @@ fn id(number: u16) -> PacketId {
 }
 
 const fn gone(sequence: u64, at: u64) -> Gone {
-    Gone { sequence, at, is_held: false }
+    Gone { sequence, at, copy: 0, is_held: false }
 }
 
 fn kept(at: u64, qos: QoS) -> Kept {
@@ -95,9 +95,11 @@ fn what_is_too_much_goes_from_the_oldest_that_waits() {
     (1..=5).for_each(|at| _ = inbox.push(kept(at, QoS::AtLeastOnce)));
     assert_eq!(send_all(&mut inbox, 2), [1, 2]);
     assert_eq!(inbox.overflow(5, 50), None);
-    assert_eq!(inbox.overflow(4, 50), Some(gone(2, 3)));
-    assert_eq!(inbox.overflow(9, 30), Some(gone(3, 4)));
-    assert_eq!(inbox.overflow(0, 0), Some(gone(4, 5)));
+    for (messages, bytes, sequence) in [(4, 50, 2), (9, 30, 3), (0, 0, 4)] {
+        let over = inbox.overflow(messages, bytes).expect("too much");
+        assert_eq!((over.sequence, over.may_be_held), (sequence, false));
+        assert_eq!(inbox.give_up(sequence), Some(gone(sequence, sequence + 1)));
+    }
     assert_eq!(inbox.overflow(0, 0), None, "what is on the wire stays");
     assert!(inbox.is_sound());
 }
@@ -130,7 +132,7 @@ fn what_is_gone_takes_no_room_behind_a_message_that_stays() {
     for at in 2..=MANY {
         inbox.push(kept(at, QoS::AtLeastOnce));
         if let Some(over) = inbox.overflow(3, u64::MAX) {
-            assert_eq!(over, gone(at - 3, at - 2));
+            assert_eq!(inbox.give_up(over.sequence), Some(gone(at - 3, at - 2)));
         }
         assert!(inbox.line.places() < 3000, "{} places for 3 messages", inbox.line.places());
     }
@@ -250,7 +252,7 @@ fn what_is_held_says_so_and_keeps_its_identifier_over_a_restart() {
     inbox.push(held(8));
     assert!(inbox.give_up(1).is_some_and(|gone| gone.is_held));
     assert_eq!(send_all(&mut inbox, 9), [1, 3, 4]);
-    let received = Gone { sequence: 2, at: 7, is_held: true };
+    let received = Gone { sequence: 2, at: 7, copy: 0, is_held: true };
     assert_eq!(inbox.pubrec(id(3), ReasonCode::SUCCESS), Ok(KeptPubRec::Received(received)));
     assert!(inbox.is_sound());
     let mut inbox = Inbox::from_image(&inbox.image());
@@ -258,9 +260,68 @@ fn what_is_held_says_so_and_keeps_its_identifier_over_a_restart() {
     let next: Vec<_> = inbox.upcoming(0, 9).map(|next| next.kept).collect();
     assert_eq!(next, [kept(5, QoS::AtLeastOnce), held(8)]);
     let stored: Vec<_> = inbox.stored().collect();
-    assert_eq!(stored, [gone(0, 5), Gone { sequence: 3, at: 8, is_held: true }]);
-    assert_eq!(inbox.replay_left(3), Some(Gone { sequence: 3, at: 8, is_held: true }));
+    assert_eq!(stored, [gone(0, 5), Gone { sequence: 3, at: 8, copy: 0, is_held: true }]);
+    assert_eq!(inbox.replay_left(3), Some(Gone { sequence: 3, at: 8, copy: 0, is_held: true }));
     assert!(inbox.is_sound());
+}
+
+#[test]
+fn after_a_restart_any_message_may_have_been_sent() {
+    let mut before = Inbox::default();
+    before.push(kept(1, QoS::ExactlyOnce));
+    before.push(kept(2, QoS::ExactlyOnce));
+    before.push(kept(3, QoS::AtLeastOnce));
+    assert_eq!(send_all(&mut before, 1), [1]);
+    let mut inbox = Inbox::from_image(&before.image());
+    inbox.sent_is_unsure();
+    inbox.push(kept(4, QoS::ExactlyOnce));
+    let next: Vec<_> = inbox.upcoming(0, 9).map(|next| (next.dup, next.may_be_held)).collect();
+    assert_eq!(next, [(true, true), (false, true), (false, false), (false, false)]);
+    // The first is known to be sent, and stays.
+    let over = inbox.overflow(3, u64::MAX).expect("too much");
+    assert_eq!((over.sequence, over.may_be_held), (1, true));
+    assert_eq!(inbox.forget(1), Some(gone(1, 2)));
+    assert_eq!(inbox.forget(1), None);
+    assert_eq!((inbox.messages(), inbox.entries(), inbox.outstanding()), (3, 4, 0));
+    assert_eq!(inbox.pubcomp(id(2)), Err(ReasonCode::PROTOCOL_ERROR), "PUBREL waits for the store");
+    assert_eq!(inbox.received_stored(1), Some(id(2)));
+    let over = inbox.overflow(2, u64::MAX).expect("too much");
+    assert_eq!((over.sequence, over.may_be_held), (2, false));
+    assert_eq!(inbox.pubcomp(id(2)), Ok(1));
+    assert_eq!(send_all(&mut inbox, 9), [1, 3, 4]);
+    assert!(inbox.is_sound());
+}
+
+#[test]
+fn what_is_over_keeps_what_others_could_have() {
+    let mut inbox = Inbox::default();
+    let shared = |at, copy, qos| Kept { is_shared: true, copy, ..kept(at, qos) };
+    inbox.push(kept(1, QoS::AtLeastOnce));
+    inbox.push(shared(2, 0, QoS::ExactlyOnce));
+    inbox.push(shared(3, 0, QoS::AtLeastOnce));
+    assert_eq!(send_all(&mut inbox, 3), [1, 2, 3]);
+    inbox.push(shared(4, 0, QoS::AtLeastOnce));
+    inbox.push(shared(5, 0, QoS::ExactlyOnce));
+    inbox.push(shared(5, 1, QoS::AtLeastOnce));
+    inbox.disconnect();
+    let numbers = |inbox: &Inbox| inbox.passable(0).map(|(number, _)| number).collect::<Vec<_>>();
+    // What was sent at QoS 2 is nobody else's. [MQTT-4.8.2-5]
+    assert_eq!(numbers(&inbox), [2, 3, 4, 5]);
+    assert_eq!(inbox.keep_passable(0), [gone(0, 1), gone(1, 2)]);
+    assert_eq!(inbox.keep_passable(4), [gone(2, 3)]);
+    assert!(inbox.is_sound());
+    assert_eq!(numbers(&inbox), [3, 4, 5]);
+    assert_eq!((inbox.find(5, 0), inbox.find(5, 1), inbox.find(1, 0)), (Some(4), Some(5), None));
+    let places = [(5, 1), (1, 0), (6, 0)].into();
+    let second = Gone { copy: 1, ..gone(5, 5) };
+    assert_eq!(inbox.replay_left_from(&places), [second]);
+    assert_eq!(inbox.replay_left_from(&places), []);
+    assert_eq!(numbers(&inbox), [3, 4]);
+    inbox.sent_is_unsure();
+    assert_eq!(numbers(&inbox), [3]);
+    assert!(inbox.lend(3) && inbox.is_sound());
+    assert_eq!(inbox.keep_passable(0), [gone(4, 5)]);
+    assert_eq!((inbox.messages(), inbox.lent()), (1, 1));
 }
 
 /// Clients dispatch by identifiers: a session may have a thousand, and each message comes with one of them or some.

@@ -14,9 +14,11 @@ use super::Peer;
 use super::proxy_header::{Progress, looks_like_one, parse};
 use crate::refusal::Refusal;
 
-/// How often a silent peer is asked whether it is there, and how many times before it counts as gone.
-const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+/// How many times a silent peer is asked whether it is there before it counts as gone.
 const PROBES: u32 = 4;
+/// How long an answer is waited for: a quarter of the silence, within these bounds. The system counts whole seconds.
+const PROBE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+const PROBE_INTERVAL_MAX: Duration = Duration::from_secs(15);
 
 /// A stream of the system.
 pub(crate) enum Stream {
@@ -73,13 +75,14 @@ impl Socket {
     /// keeps alive by MQTT is not asked: its silences are meant, and a probe wakes a sleeping radio.
     pub(crate) fn probe(&self, after: Duration) {
         if let Stream::Tcp(stream) = &self.stream {
+            let interval = (after / PROBES).clamp(PROBE_INTERVAL_MIN, PROBE_INTERVAL_MAX);
             let probes = TcpKeepalive::new().with_time(after);
-            let probes = probes.with_interval(PROBE_INTERVAL).with_retries(PROBES);
+            let probes = probes.with_interval(interval).with_retries(PROBES);
             // While something is unacknowledged no probes go out, and the system would send it again for a quarter of an
             // hour. A socket that has gone already refuses; reading it will say so.
             let socket = SockRef::from(stream);
             let _ = socket.set_tcp_keepalive(&probes);
-            let _ = socket.set_tcp_user_timeout(Some(after + PROBE_INTERVAL * PROBES));
+            let _ = socket.set_tcp_user_timeout(Some(after + interval * PROBES));
         }
     }
 
@@ -234,7 +237,7 @@ mod tests {
         let Stream::Tcp(stream) = &socket.stream else { panic!("it is TCP") };
         let of = SockRef::from(stream);
         assert_eq!(of.tcp_keepalive_time().ok(), Some(Duration::from_secs(100)));
-        let probes = PROBE_INTERVAL * PROBES;
+        let probes = Duration::from_secs(60);
         assert_eq!(of.tcp_user_timeout().ok(), Some(Some(Duration::from_secs(100) + probes)));
     }
 }

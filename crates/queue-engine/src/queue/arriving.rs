@@ -87,10 +87,16 @@ impl Queue {
         }
     }
 
-    /// Removes what was replaced and is not in flight.
+    /// Removes what was replaced and is not in flight, as far as one input goes.
     pub(super) fn replace_older(&mut self, actions: &mut Vec<Action>) {
         let is_idle = |offset: &Offset| self.leases.get(*offset).is_none();
-        let older: Vec<Offset> = self.newest.replaced().filter(is_idle).collect();
+        let room = self.enough_at.saturating_sub(actions.len());
+        let mut older: Vec<Offset> =
+            self.newest.replaced().filter(is_idle).take(room + 1).collect();
+        if older.len() > room {
+            older.truncate(room);
+            self.has_more = true;
+        }
         for offset in older {
             self.take_out(offset);
             self.replaced(offset, actions);

@@ -85,7 +85,8 @@ impl Queue {
 
     /// What the wall clock and other properties ask for has been done, or is about to be.
     fn check_rules(&self) -> Result<(), String> {
-        let now = self.clock.at(self.now).filter(|_| !self.rules_are_stale);
+        let is_through = !self.rules_are_stale && !self.has_more;
+        let now = self.clock.at(self.now).filter(|_| is_through);
         for (offset, entry) in self.index.iter_from(Offset(0)) {
             if self.leases.get(offset).is_some() {
                 continue;
@@ -96,7 +97,7 @@ impl Queue {
             ensure(now.is_none_or(|now| deadline > now), || format!("offset {offset} is overdue"))?;
             let newest = self.newest.get(entry.key);
             let is_newest = entry.key == Key::NONE || newest == Some(offset);
-            ensure(!self.config.last_value || self.rules_are_stale || is_newest, || {
+            ensure(!self.config.last_value || !is_through || is_newest, || {
                 format!("offset {offset} is here beside {newest:?} of its key")
             })?;
         }
@@ -116,7 +117,7 @@ impl Queue {
             ensure(until.is_some(), || format!("offset {offset} is kept for ever"))?;
         }
         ensure(self.dedup.is_sound(), || "message ids are not remembered as they are".to_owned())?;
-        let drops = self.config.overflow == Overflow::DropOldest && !self.rules_are_stale;
+        let drops = self.config.overflow == Overflow::DropOldest && is_through;
         ensure(!drops || !self.is_over_limit(), || "there are too many messages".to_owned())
     }
 
@@ -177,7 +178,7 @@ impl Queue {
     fn check_dispatched(&self) -> Result<(), String> {
         let idle = |slot: &ConsumerSlot| self.consumers.get(*slot).is_available;
         let idle: Vec<ConsumerSlot> = self.consumers.slots().filter(idle).collect();
-        if self.config.paused || idle.is_empty() || self.rules_are_stale {
+        if self.config.paused || idle.is_empty() || self.rules_are_stale || self.has_more {
             return Ok(());
         }
         let ready = |offset: Offset| self.state(offset) == Some(MessageState::Ready);

@@ -30,7 +30,10 @@ impl Queue {
 
     fn expire(&mut self, now: UnixMillis, actions: &mut Vec<Action>) {
         let mut due = Vec::new();
-        while let Some(chunk) = self.expiry.pop_due(now) {
+        while self.expiry.first().is_some_and(|first| first <= now)
+            && !self.is_enough(actions)
+            && let Some(chunk) = self.expiry.pop_due(now)
+        {
             let mut next = NEVER;
             for (offset, entry) in self.index.iter_of(chunk) {
                 // One in flight is seen to when it comes back.

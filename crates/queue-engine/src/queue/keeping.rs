@@ -27,7 +27,10 @@ impl Queue {
 
     /// Forgets kept messages that are old enough.
     pub(super) fn forget_old(&mut self, now: UnixMillis, actions: &mut Vec<Action>) {
-        while let Some(chunk) = self.kept_until.pop_due(now) {
+        while self.kept_until.first().is_some_and(|first| first <= now)
+            && !self.is_enough(actions)
+            && let Some(chunk) = self.kept_until.pop_due(now)
+        {
             let since = *self.kept_since.entry(chunk).or_insert(now);
             let until = since + self.config.keep_settled;
             if until > now {
@@ -61,9 +64,12 @@ impl Queue {
         }
     }
 
-    /// Forgets all kept messages, in a queue that keeps none any more.
+    /// Forgets all kept messages, in a queue that keeps none any more, as far as one input goes.
     pub(super) fn forget_all(&mut self, actions: &mut Vec<Action>) {
         while let Some(offset) = self.index.first_kept(Offset(0)) {
+            if self.is_enough(actions) {
+                return;
+            }
             self.forget_kept(chunk_of(offset), actions);
         }
         self.kept_until.clear();

@@ -74,7 +74,7 @@ impl Queue {
         if self.config.overflow != Overflow::DropOldest {
             return;
         }
-        while self.is_over_limit() {
+        while self.is_over_limit() && !self.is_enough(actions) {
             let newest = Offset(self.index.next().0.saturating_sub(1));
             let idle = self.first_idle().filter(|idle| *idle < newest);
             let Some(oldest) = idle.or_else(|| self.index.first_from(Offset(0))) else { return };

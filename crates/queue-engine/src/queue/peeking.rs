@@ -102,6 +102,18 @@ impl Queue {
         self.index.kept_from(Offset(0))
     }
 
+    /// The body of a message that is still here, or kept, lies elsewhere from now on, and in a replay. Gives where it was;
+    /// none when nobody needs it.
+    pub fn relocate(&mut self, offset: Offset, to: StoredAt) -> Option<StoredAt> {
+        self.index.relocate(offset, to)
+    }
+
+    /// Bodies of a part of the messages that are here or kept, from that one on: offset, place, size. And where to go on.
+    #[must_use]
+    pub fn bodies(&self, from: Offset) -> (Vec<(Offset, StoredAt, u32)>, Option<Offset>) {
+        self.index.bodies_from(from)
+    }
+
     /// Where a message stands; none when it has left or never came.
     #[must_use]
     pub fn state(&self, offset: Offset) -> Option<MessageState> {
@@ -122,6 +134,12 @@ impl Queue {
     #[must_use]
     pub fn attempts(&self, offset: Offset) -> u32 {
         self.leases.get(offset).map_or_else(|| self.attempts.get(offset), |lease| lease.attempts)
+    }
+
+    /// Where the body of a message is that is still here, or kept.
+    #[must_use]
+    pub fn body(&self, offset: Offset) -> Option<StoredAt> {
+        self.index.body(offset).or_else(|| self.index.get_kept(offset).map(|entry| entry.at))
     }
 
     /// Where the body of a message is that is still here, its size, and when it was stored.

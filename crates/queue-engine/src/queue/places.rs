@@ -1,6 +1,6 @@
 //! The places that messages wait in, and how they get into them and out of them.
 
-use super::Queue;
+use super::{Queue, STEP_MAX};
 use crate::keys::{PASSED_OVER, RETURNED, Turn};
 use crate::{Action, DispatchStrategy, Key, Offset};
 
@@ -88,7 +88,13 @@ impl Queue {
 
     /// Makes messages that were held back ready, as far as it is time.
     pub(super) fn release_held_back(&mut self, now: stdx::UnixMillis, actions: &mut Vec<Action>) {
+        let mut released = 0;
         while let Some(&(due, offset)) = self.held_back.first().filter(|(due, _)| *due <= now) {
+            if released == STEP_MAX {
+                self.has_more = true;
+                return;
+            }
+            released += 1;
             self.held_back.remove(&(due, offset));
             self.make_ready((due_turn(due.0), offset), actions);
         }

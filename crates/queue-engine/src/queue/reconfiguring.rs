@@ -48,10 +48,10 @@ impl Queue {
 
     /// Makes good what a replay left undone, and what other properties ask for.
     pub(super) fn apply_rules(&mut self, actions: &mut Vec<Action>) {
-        self.rules_are_stale = false;
         self.replace_older(actions);
         if self.config.keep_settled.is_zero() && self.index.kept_len() > 0 {
             self.forget_all(actions);
         }
+        self.rules_are_stale = self.has_more;
     }
 }

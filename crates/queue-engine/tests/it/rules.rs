@@ -3,6 +3,7 @@
 mod keys;
 mod limits;
 mod operators;
+mod steps;
 mod times;
 
 use queue_engine::{DispatchStrategy, QueueConfig};

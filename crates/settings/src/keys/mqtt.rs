@@ -135,7 +135,7 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "mqtt.dead_peer_probe",
             default: "5m",
-            doc: "How long a TCP client without keep alive may be silent before the system asks whether it is still there; four answers missed in a minute end its connection. `none` never asks.",
+            doc: "How long a TCP client without keep alive may be silent before the system asks whether it is still there; four answers missed, each waited for a quarter of that time, 1 to 15 seconds, end its connection. `none` never asks.",
             slot: Slot::OptionalSpan {
                 none: "none",
                 at: |settings| &mut settings.mqtt.dead_peer_probe,

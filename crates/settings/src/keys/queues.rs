@@ -6,7 +6,7 @@ use crate::settings::Settings;
 
 pub(super) const SECTION: Section<Settings> = Section {
     name: "queues.auto_create",
-    doc: "Whether the first subscription to `$q/<filter>` or `$queue/<name>/<filter>` makes the queue.",
+    doc: "Whether the first subscription to `$q/<filter>`, `$queue/<name>/<filter>`, `$s/<offset>/<filter>` or `$stream/<name>/<filter>` makes the queue or stream.",
     keys: &[
         Key {
             name: "queues.auto_create.enabled",
@@ -17,7 +17,7 @@ pub(super) const SECTION: Section<Settings> = Section {
         Key {
             name: "queues.auto_create.max_queues",
             default: "10000",
-            doc: "The most queues there may be; the next one is refused.",
+            doc: "The most queues there may be, and the most streams; the next one is refused.",
             slot: Slot::Count32 {
                 min: 1,
                 max: 10_000_000,

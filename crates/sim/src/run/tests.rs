@@ -43,7 +43,7 @@ fn names_of_a_process_that_was_killed_survive_a_power_cut_of_the_next() {
 fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
     let publish =
         |publisher, topic, bytes| Step::Publish { publisher, topic, qos: 2, bytes, retain: false };
-    let session = Step::Connect { client: crate::plan::LIVE - 1 };
+    let session = Step::Connect { client: crate::plan::KEEPER - 1 };
     let many = [400, 100, 400, 3000, 10, 400, 3000, 3000];
     for shards in 1..=3 {
         for after in power_cuts() {
@@ -52,6 +52,24 @@ fn a_session_that_hears_suback_on_a_full_disk_is_there_after_a_power_cut() {
             let large = many.map(|bytes| publish(3, 1, bytes));
             let then = [Step::Calm, publish(2, 1, 10), after];
             check_over(shards, &[&begin[..], &others, &large, &then].concat());
+        }
+    }
+}
+
+/// A segment whose first write was interrupted is emptied at a start that is interrupted too: the zeros were read at the next one,
+/// and vanished with the power.
+#[test]
+fn what_a_start_emptied_stays_empty() {
+    for before in 1..4 {
+        for operations in 0..8 {
+            for lost in power_cuts() {
+                let fill = [publish(3000), Step::Run].repeat(before);
+                let interrupted = [Step::FailWrite, publish(3000), Step::Run];
+                // The next start is killed after so many operations, the machine goes on.
+                let off = Step::Crash { power: true, seed: 4 + 8 * operations };
+                let again = [publish(10), Step::Run, Step::FailSync, publish(10), Step::Run, lost];
+                check(&[&fill[..], &interrupted, &[off], &again].concat());
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use log_api::{Log, LogState};
 
 use super::World;
 use crate::node::Node;
-use crate::plan::{LIVE, PUBLISHERS, QUEUES};
+use crate::plan::{LIVE, PUBLISHERS};
+use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
@@ -24,6 +25,9 @@ impl World {
         self.auditor.crashed(power);
         self.clients.iter_mut().for_each(super::Client::lose);
         (self.is_slow, self.failed_at) = (false, None);
+        if !std::mem::take(&mut self.asked).is_empty() {
+            self.auditor.may_be_purged();
+        }
         if seed.is_multiple_of(4) {
             // That may happen once more while it starts.
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
@@ -37,6 +41,8 @@ impl World {
         let (stats, state) = (self.node.log.stats(), self.node.log.state());
         self.seen.note(if power { "power cut" } else { "process killed" }, 1);
         self.seen.note("checkpoint", stats.checkpoints_total);
+        let relocated = self.node.handle.state().counts.relocated_total;
+        self.seen.note("message written anew", relocated);
         self.seen.note("segment trimmed", stats.trimmed_segments_total);
         self.seen.note("damage met in reading", stats.damaged_reads_total);
         self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
@@ -77,20 +83,44 @@ impl World {
 
     /// Accounts hold at least what was acknowledged, and what was recorded as settled.
     pub(super) fn check_ledgers(&mut self) {
-        for (n, (name, _)) in QUEUES.iter().enumerate() {
-            let ledger = self.node.ledger(name).unwrap_or_else(|| panic!("queue {name} is lost"));
+        for (n, QueueOf { name, kind, .. }) in QUEUES.iter().enumerate() {
+            let Some(ledger) = self.node.ledger(name) else {
+                assert!(
+                    *kind == Kind::Dead && !self.auditor.has_come_from(n),
+                    "queue {name} is lost"
+                );
+                continue;
+            };
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
-            let nowhere = ledger.expired + ledger.dropped + ledger.replaced;
-            let nowhere = nowhere + ledger.dead_lettered + ledger.purged;
+            let nowhere = ledger.expired + ledger.replaced;
+            let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
+            let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
+            let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
+            self.seen.note("the oldest is dropped", ledger.dropped);
             assert!(
-                nowhere == 0 && ledger.enqueued <= self.auditor.most(n),
+                nowhere + purged + dropped + died == 0 && ledger.enqueued <= self.auditor.most(n),
                 "queue {name} counts what never happened: {ledger:?}"
             );
             let (taken, settled) = self.auditor.least(n);
+            // What was dropped on its way to a consumer is not settled by it.
+            let gone = if *kind == Kind::Ring { ledger.dropped } else { 0 };
             assert!(
-                ledger.enqueued >= taken && ledger.settled >= settled,
+                ledger.enqueued >= taken && ledger.settled + gone >= settled,
                 "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
             );
+        }
+        let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
+        let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
+        assert!(arrived <= died, "{died} have died, and {arrived} dead letters were stored");
+        let (purged, least) = (ledger(OPERATED).purged, self.auditor.purged_at_least());
+        assert!(purged >= least, "{least} were purged, and {purged} are counted after a crash");
+    }
+
+    /// What must hold of queues whenever nothing is under way.
+    pub(super) fn check_bounds(&self) {
+        for of in QUEUES.iter().filter(|of| of.kind == Kind::Ring) {
+            let waiting = self.node.ledger(of.name).map_or(0, |ledger| ledger.waiting());
+            assert!(waiting <= RING_MAX, "queue {} has {waiting} messages", of.name);
         }
     }
 
@@ -114,14 +144,18 @@ impl World {
         self.listen();
         self.auditor.check_complete();
         self.auditor.check_retained();
-        for (name, _) in QUEUES {
-            let ledger = self.node.ledger(name).expect("it is there");
-            assert_eq!(ledger.waiting(), 0, "queue {name}: {ledger:?}");
+        self.auditor.check_set_back();
+        for of in QUEUES {
+            let ledger = self.node.ledger(of.name).unwrap_or_default();
+            assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
         }
+        let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
+        let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
+        assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let retained = self.node.retained();
-        assert_eq!((held, counted), (retained, retained), "nothing else is needed any more");
+        let needed = self.node.retained() + ledger(OPERATED).settled;
+        assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
 
     /// One consumer takes all that waits in queues, sessions take all that waits for them.
@@ -150,9 +184,7 @@ impl World {
             }
             self.machine.wait(100);
             self.run();
-            let waiting = |(name, _): &(&str, &str)| {
-                self.node.ledger(name).map_or(0, |ledger| ledger.waiting())
-            };
+            let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());
             let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
             match QUEUES.iter().map(waiting).sum::<u64>() {
                 0 if is_answered => return,

@@ -5,7 +5,8 @@ use mqtt_types::ReasonCode;
 
 use super::World;
 use crate::client::{Lease, Role};
-use crate::plan::{CONSUMERS, PUBLISHERS, QUEUES, leads_to};
+use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
+use crate::queues::{DEAD, Kind, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -14,6 +15,7 @@ const STANDING: u16 = 65_000;
 impl World {
     /// Lets every client hear what has come.
     pub(super) fn listen(&mut self) {
+        self.hear_operator();
         for n in 0..self.clients.len() {
             let Some(socket) = self.socket(n) else { continue };
             let mut received = std::mem::take(&mut socket.received);
@@ -65,8 +67,11 @@ impl World {
         if !present {
             client.received.clear();
             client.is_subscribed = false;
+            if client.role == Role::Keeper {
+                self.auditor.lost_keeper();
+            }
         }
-        if client.keeps_session() {
+        if self.clients[n].keeps_session() {
             self.say(format!("{name} connack, session present: {present}"));
         }
         match role {
@@ -76,7 +81,10 @@ impl World {
                 self.send(n, wire::subscribe(STANDING, "t/+", qos));
             }
             Role::Live => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
-            Role::Session { .. } | Role::Consumer => {}
+            Role::Keeper if !self.clients[n].is_subscribed => {
+                self.send(n, wire::subscribe(STANDING, &QUEUES[ONCE].address(), 2));
+            }
+            Role::Session { .. } | Role::Consumer | Role::Keeper => {}
             Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
     }
@@ -178,12 +186,17 @@ impl World {
             }
             (Role::Reader, None) => self.auditor.kept(message, delivery.is_retained),
             (Role::Live, None) => self.auditor.live((n, connection), message),
-            (Role::Consumer, Some((name, offset, attempt))) => {
-                let number = QUEUES.iter().position(|(of, _)| of == name).expect("a queue of ours");
-                self.say(format!(
-                    "c{} gets {message} of {name} at {offset}, attempt {attempt}",
-                    n - PUBLISHERS
-                ));
+            (Role::Keeper, Some((_, offset, _))) if is_again => queue = Some((ONCE, *offset)),
+            (Role::Consumer | Role::Keeper, Some((name, offset, attempt))) => {
+                let number = number_of(name);
+                let of = &self.clients[n].name;
+                let said = format!("{of} gets {message} of {name} at {offset}, attempt {attempt}");
+                self.say(said);
+                if number == DEAD {
+                    let died_at = delivery.died_at.expect("a dead letter says where it died");
+                    self.auditor.died(message, *offset, died_at);
+                    self.seen.note("dead letter comes", 1);
+                }
                 self.auditor.consumed(number, (message, *offset, *attempt), (n, connection));
                 queue = Some((number, *offset));
             }
@@ -207,8 +220,15 @@ impl World {
             return;
         }
         let Lease { id, qos, message, queue } = self.clients[n].leases.remove(nth);
-        // Only a queue's consumer refuses.
-        let code = if queue.is_some() { code } else { 0 };
+        // Only a queue's consumer refuses, and only one queue has dead letters.
+        let code = match queue.map(|(queue, _)| QUEUES[queue].kind) {
+            None => 0,
+            Some(Kind::Dying) => code,
+            // A message that it refused would come again.
+            Some(Kind::Once) => 0,
+            Some(_) if code == 0x99 => 0x80,
+            Some(_) => code,
+        };
         if queue.is_some() {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
         }

@@ -6,7 +6,8 @@ use log_disk::Worker;
 use super::World;
 use crate::client::{Open, Role};
 use crate::message;
-use crate::plan::{LIVE, PUBLISHERS, QUEUES, Step, TOPICS};
+use crate::plan::{LIVE, PUBLISHERS, Step, TOPICS};
+use crate::queues::{Kind, QUEUES};
 use crate::wire;
 
 /// A publisher has no more open than that.
@@ -46,8 +47,16 @@ impl World {
             Step::Run => self.run(),
             Step::Calm => self.calm(),
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
+            Step::Idle => {
+                for _ in 0..16 {
+                    self.machine.wait(5);
+                    self.run();
+                }
+            }
             Step::Slow { is_slow } => self.is_slow = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
+            Step::Purge => self.purge(),
+            Step::Seek { hundredths } => self.seek(hundredths),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
@@ -94,14 +103,17 @@ impl World {
 
     fn consume(&mut self, consumer: usize, queue: usize, qos: u8) {
         let n = PUBLISHERS + consumer;
+        if QUEUES[queue].kind == Kind::Once {
+            return;
+        }
         self.connect(n);
         let is_taken = self.clients.iter().any(|client| client.consumes.contains(&queue));
-        if !self.clients[n].is_greeted || QUEUES[queue].0 == "solo" && is_taken {
+        if !self.clients[n].is_greeted || QUEUES[queue].kind == Kind::Alone && is_taken {
             return;
         }
         self.clients[n].consumes.insert(queue);
         let id = self.clients[n].next_id();
-        self.send(n, wire::subscribe(id, &format!("$queue/{}", QUEUES[queue].0), qos));
+        self.send(n, wire::subscribe(id, &QUEUES[queue].address(), qos));
     }
 
     /// Ends a subscription. What is on its way then is heard, and is the queue's again: the client is lost to it at once.
@@ -114,7 +126,7 @@ impl World {
             socket.is_blocked = false;
         }
         let id = self.clients[n].next_id();
-        self.send(n, wire::unsubscribe(id, &format!("$queue/{}", QUEUES[queue].0)));
+        self.send(n, wire::unsubscribe(id, &QUEUES[queue].address()));
         self.run();
         self.listen();
         self.clients[n].leases.retain(|lease| lease.queue.is_none_or(|(of, _)| of != queue));
@@ -139,6 +151,7 @@ impl World {
                 }
             }
             if !busy {
+                self.check_bounds();
                 return self.note_state();
             }
         }

@@ -54,6 +54,17 @@ impl Stream {
         })
     }
 
+    /// The body of a message lies elsewhere from now on, and in a replay. Gives where it was; none when nobody needs it.
+    pub fn relocate(&mut self, offset: Offset, to: StoredAt) -> Option<StoredAt> {
+        self.index.relocate(offset, to)
+    }
+
+    /// Bodies of a part of the messages that are here, from that one on: offset, place, size. And where to go on.
+    #[must_use]
+    pub fn bodies(&self, from: Offset) -> (Vec<(Offset, StoredAt, u32)>, Option<Offset>) {
+        self.index.bodies_from(from)
+    }
+
     /// A message that is still here.
     #[must_use]
     pub fn message(&self, offset: Offset) -> Option<Peeked> {
@@ -101,6 +112,12 @@ impl Stream {
         self.readers.get(id).map(|reader| &reader.name)
     }
 
+    /// How far a reader has come at this moment: what is to be logged of it.
+    #[must_use]
+    pub fn progress(&self, id: ReaderId) -> Option<Progress> {
+        self.readers.get(id).map(Reader::progress)
+    }
+
     /// Whom a member reads for.
     #[must_use]
     pub fn reader_of(&self, member: MemberId) -> Option<ReaderId> {
@@ -114,6 +131,11 @@ impl Stream {
             .of_name(name)
             .and_then(|id| self.readers.get(id))
             .map(|reader| self.state(reader))
+    }
+
+    /// The names of all readers, in no order that means anything.
+    pub fn reader_names(&self) -> impl Iterator<Item = &ReaderName> {
+        self.readers.iter().map(|(_, reader)| &reader.name)
     }
 
     /// The states of all readers, in no order that means anything.

@@ -1,5 +1,7 @@
 //! Taking the state out, putting it back, and replaying what the log says happened since.
 
+use std::collections::BTreeSet;
+
 use message_index::{Index, Offset, StoredAt};
 
 use super::Stream;
@@ -86,6 +88,21 @@ impl Stream {
                     self.readers.looked_at(id, false);
                 }
             }
+        }
+    }
+
+    /// Messages that the log says a reader has settled, though it does not say so of its position yet. The position moves past
+    /// those that stand next; what lies behind others is not kept, and comes again.
+    pub fn replay_settled(&mut self, name: &ReaderName, settled: &BTreeSet<Offset>) {
+        let Some(state) = self.reader(name) else { return };
+        let mut position = state.progress.position;
+        while let Some(next) = self.index.first_from(position).filter(|next| settled.contains(next))
+        {
+            position = next.next();
+        }
+        if position > state.progress.position {
+            let delivered_to = state.progress.delivered_to.max(position);
+            self.replay_position(name, Progress { position, delivered_to, ..state.progress });
         }
     }
 

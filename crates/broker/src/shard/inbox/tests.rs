@@ -11,6 +11,7 @@ fn a_body_from_the_disk_keeps_nothing_alive_that_was_read_with_it() {
         retain: false,
         identifiers: SmallVec::new(),
         shared: None,
+        in_place_of: None,
     };
     let more =
         MoreTargets { sessions: (0..10_000).map(target).collect(), ..MoreTargets::default() };

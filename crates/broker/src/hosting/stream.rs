@@ -1,0 +1,406 @@
+//! One stream at its owner: the engine, the bodies that are at hand, and what waits for a record.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use log_api::{Position, RecordKind, ShardId, ShardSet};
+use mqtt_types::Message;
+use queue_engine::ConsumerId;
+use stdx::{Instant, UnixMillis};
+use stream_engine::{
+    Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, Progress,
+    ReaderId, ReaderName, Start, Stream, StreamConfig,
+};
+
+use super::bodies::Bodies;
+use super::hosted::{Hosted, Marks};
+use super::{ReadAhead, SETTLE_TOKEN};
+use crate::directory::StreamDefinition;
+use crate::mail::{Letter, ReadRefused, Reading};
+use crate::record::{StreamRecord, ranges};
+use crate::terms::{Load, Room};
+use crate::turn::Turn;
+
+/// A stream and what its host keeps beside the engine.
+pub(crate) struct HostedStream {
+    pub(crate) definition: Arc<StreamDefinition>,
+    pub(crate) engine: Stream,
+    bodies: Bodies,
+    /// How offsets left since the last record.
+    left: [Vec<u64>; Departure::ALL.len()],
+    /// Who was forgotten since then, before what `positions` says.
+    forgotten: Vec<ReaderName>,
+    positions: HashMap<ReaderId, Progress>,
+    pub(super) marks: Marks,
+    /// Set when a body could not be read unaltered: nothing is delivered any more.
+    pub(super) damaged: bool,
+    room: Arc<Room>,
+    /// What the room was told of the engine.
+    counted: Load,
+    actions: Vec<Action>,
+    /// Members that are to get what is not at hand.
+    missing: Vec<MemberId>,
+    upcoming: Vec<(Offset, stream_engine::StoredAt)>,
+}
+
+impl HostedStream {
+    pub(super) fn new(
+        definition: Arc<StreamDefinition>,
+        engine: Stream,
+        room: Arc<Room>,
+        ahead: ReadAhead,
+    ) -> Self {
+        let counted = load_of(&engine);
+        room.take(counted);
+        Self {
+            definition,
+            engine,
+            bodies: Bodies::new(ahead),
+            left: Default::default(),
+            forgotten: Vec::new(),
+            positions: HashMap::new(),
+            marks: Marks::default(),
+            damaged: false,
+            room,
+            counted,
+            actions: Vec::new(),
+            missing: Vec::new(),
+            upcoming: Vec::new(),
+        }
+    }
+
+    /// Whom a subscription reads for, and where they are.
+    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, ShardId)> {
+        self.bodies.members()
+    }
+
+    pub(super) fn has_members(&self) -> bool {
+        self.bodies.has_members()
+    }
+
+    /// Feeds the engine and performs what it asks for.
+    pub(super) fn handle(&mut self, input: Input, turn: &mut Turn) {
+        let result = self.feed(input, turn);
+        // An input can be out of date, such as a verdict on a message that was taken away meanwhile.
+        if let Err(error) = result {
+            tracing::trace!(stream = &*self.definition.name, %error, "input refused");
+        }
+        self.perform(Load::default(), turn);
+    }
+
+    fn feed(&mut self, input: Input, turn: &Turn) -> Result<(), InputError> {
+        self.engine.handle(turn.now, input, &mut self.actions)
+    }
+
+    /// Performs what the engine asks for.
+    fn perform(&mut self, reserved: Load, turn: &mut Turn) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.perform_one(action, turn);
+        }
+        self.actions = actions;
+        self.room.count(&mut self.counted, reserved, load_of(&self.engine));
+        if !self.missing.is_empty() {
+            self.read_ahead();
+            self.bodies.ask(self.definition.sink, turn);
+        }
+    }
+
+    fn perform_one(&mut self, action: Action, turn: &mut Turn) {
+        match action {
+            Action::Deliver { member, offset, at, attempt } => {
+                if !self.bodies.grant(member, offset, attempt, turn) {
+                    self.want(offset, at, Some(member));
+                    if self.missing.last() != Some(&member) {
+                        self.missing.push(member);
+                    }
+                }
+            }
+            Action::Position { reader, progress } => {
+                self.positions.insert(reader, progress);
+            }
+            Action::Forgotten { reader } => self.forgotten.push(reader),
+            Action::Removed { offset, at, how } => {
+                let place = Departure::ALL.iter().position(|one| *one == how);
+                if let Some(left) = place.and_then(|place| self.left.get_mut(place)) {
+                    left.push(offset.0);
+                }
+                self.bodies.forget(offset);
+                turn.release(Position::from_u64(at.0));
+            }
+        }
+    }
+
+    fn want(&mut self, offset: Offset, at: stream_engine::StoredAt, by: Option<MemberId>) -> u32 {
+        let size = self.engine.message(offset).map_or(0, |message| message.size);
+        self.bodies.want(offset, at, size, by);
+        size
+    }
+
+    /// Wants what comes next for those that are to get what is not at hand, so that not each message is read on its own.
+    fn read_ahead(&mut self) {
+        let (messages, bytes_max) = self.bodies.ahead();
+        let mut upcoming = std::mem::take(&mut self.upcoming);
+        for member in std::mem::take(&mut self.missing) {
+            let Some(reader) = self.engine.reader_of(member) else { continue };
+            upcoming.clear();
+            self.engine.upcoming(reader, None, messages, &mut upcoming);
+            let mut bytes = 0;
+            for (offset, at) in upcoming.iter().copied() {
+                bytes += self.want(offset, at, None) as usize;
+                if bytes > bytes_max {
+                    break;
+                }
+            }
+        }
+        self.upcoming = upcoming;
+    }
+
+    /// A new message, with its body if somebody may want it now.
+    pub(super) fn append(&mut self, new: NewMessage, message: Option<&Message>, turn: &mut Turn) {
+        let offset = self.engine.next_offset();
+        if let Some(message) = message {
+            self.bodies.begin_fresh(offset, message);
+        }
+        let appended = self.feed(Input::Append(new), turn);
+        debug_assert!(appended.is_ok(), "an append is always taken");
+        self.perform(Load::of_one(new.size), turn);
+        let is_caught_up = self.engine.is_caught_up();
+        self.bodies.end_fresh(!is_caught_up && self.engine.message(offset).is_some());
+        if is_caught_up {
+            self.bodies.clear();
+        }
+    }
+
+    /// Other properties. They do not make a damaged stream deliver.
+    pub(super) fn reconfigure(&mut self, definition: Arc<StreamDefinition>, turn: &mut Turn) {
+        let config = definition.properties.config.clone();
+        self.definition = definition;
+        let paused = config.paused || self.damaged;
+        self.handle(Input::Reconfigure(Box::new(StreamConfig { paused, ..config })), turn);
+    }
+
+    /// Serves a letter.
+    pub(super) fn letter(&mut self, letter: Letter, turn: &mut Turn) {
+        match letter {
+            Letter::Read { consumer, at, reading, asked, .. } => {
+                self.attach(consumer, at, reading, asked, turn);
+            }
+            Letter::SeekReader { consumer, to, .. } => {
+                let reader = self.engine.reader_of(MemberId(consumer.0));
+                let name = reader.and_then(|reader| self.engine.reader_name(reader)).cloned();
+                if let Some(reader) = name {
+                    self.log_before_going_back(turn);
+                    self.handle(Input::Seek { reader, to }, turn);
+                }
+            }
+            Letter::AreThere { consumer, at, mut offsets, .. } => {
+                let member = MemberId(consumer.0);
+                let position = self.position_of(member).unwrap_or_default();
+                offsets
+                    .retain(|offset| *offset < position || self.engine.message(*offset).is_none());
+                if !offsets.is_empty() {
+                    turn.mail(at, Letter::Gone { consumer, offsets });
+                }
+            }
+            Letter::Detach { consumer, written, .. } => {
+                let member = MemberId(consumer.0);
+                self.note_given();
+                self.bodies.detach(member);
+                self.handle(Input::Detach { member, written }, turn);
+            }
+            Letter::Settle { consumer, offset, outcome, .. } => {
+                self.settle(MemberId(consumer.0), offset, outcome_of(outcome), turn);
+            }
+            Letter::TooLarge { consumer, offset, .. } => {
+                self.settle(MemberId(consumer.0), offset, Outcome::TooLarge, turn);
+            }
+            _ => {}
+        }
+    }
+
+    /// How far readers have come that were given something, so that it bears an attempt above 1 when it comes again after
+    /// a crash.
+    fn note_given(&mut self) {
+        for member in self.bodies.take_given() {
+            if let Some(reader) = self.engine.reader_of(member)
+                && let Some(progress) = self.engine.progress(reader)
+            {
+                self.positions.insert(reader, progress);
+            }
+        }
+    }
+
+    fn settle(&mut self, member: MemberId, offset: Offset, outcome: Outcome, turn: &mut Turn) {
+        self.handle(Input::Settle { member, offset, outcome }, turn);
+    }
+
+    fn position_of(&self, member: MemberId) -> Option<Offset> {
+        let name = self.engine.reader_name(self.engine.reader_of(member)?)?;
+        Some(self.engine.reader(name)?.progress.position)
+    }
+
+    fn attach(
+        &mut self,
+        consumer: ConsumerId,
+        at: ShardId,
+        reading: Reading,
+        asked: Option<(usize, usize)>,
+        turn: &mut Turn,
+    ) {
+        let member = MemberId(consumer.0);
+        let Reading { reader, start, window } = reading;
+        if start != Start::Next {
+            self.log_before_going_back(turn);
+        }
+        let result = self.feed(Input::Attach { member, reader, start, window }, turn);
+        let result = result.map_err(|error| ReadRefused::Engine(error.to_string()));
+        if result.is_ok() {
+            self.bodies.attach(member, at);
+        }
+        if result.is_err() || asked.is_some() {
+            // Before its first message.
+            turn.mail(at, Letter::Reading { consumer, asked, result });
+        }
+        self.perform(Load::default(), turn);
+    }
+
+    /// How far readers have come is logged before one goes elsewhere: else a replay could not tell a reader that goes back
+    /// from one whose position is logged late.
+    pub(super) fn log_before_going_back(&mut self, turn: &mut Turn) {
+        if self.has_unlogged() {
+            self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+        }
+    }
+
+    /// A body is not what it was: the stream stops.
+    fn damage(&mut self, turn: &mut Turn) {
+        self.damaged = true;
+        self.handle(Input::Pause, turn);
+    }
+
+    /// What is taken of the room, and what the engine has.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn check_room(&self) -> Result<(), String> {
+        let (taken, here) = (self.room.taken(), load_of(&self.engine));
+        let name = &self.definition.name;
+        if taken == here {
+            return Ok(());
+        }
+        Err(format!("stream {name} has {here:?}, but {taken:?} is taken of its room"))
+    }
+
+    /// Bodies in the log that are needed here.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn references(&self) -> usize {
+        self.engine.stored().count()
+    }
+
+    /// Checks the engine, the account, and what is at hand.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn check(&self) -> Result<(), String> {
+        stream_engine::invariants::check(&self.engine).map_err(|broken| broken.to_string())?;
+        let name = &self.definition.name;
+        let checked = self.bodies.check(|offset| self.engine.message(offset).is_some());
+        checked.map_err(|broken| format!("stream {name} {broken}"))
+    }
+}
+
+impl Hosted for HostedStream {
+    fn marks(&mut self) -> &mut Marks {
+        &mut self.marks
+    }
+
+    fn has_unlogged(&self) -> bool {
+        !self.positions.is_empty()
+            || self.bodies.has_given()
+            || !self.forgotten.is_empty()
+            || self.left.iter().any(|offsets| !offsets.is_empty())
+    }
+
+    fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
+        self.note_given();
+        let taken = self.left.iter_mut().map(std::mem::take);
+        let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+        let positions = std::mem::take(&mut self.positions).into_iter();
+        // One without a name has been forgotten since.
+        let named = positions.filter_map(|(reader, progress)| {
+            Some((self.engine.reader_name(reader)?.clone(), progress))
+        });
+        let record = StreamRecord {
+            sink: self.definition.sink,
+            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
+            forgotten: std::mem::take(&mut self.forgotten),
+            positions: named.collect(),
+        };
+        let kind = RecordKind::StreamChanged;
+        turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.engine.next_deadline()
+    }
+
+    fn tick(&mut self, turn: &mut Turn) {
+        self.handle(Input::Tick, turn);
+    }
+
+    fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {
+        self.handle(Input::Clock(UnixMillis(unix_ms)), turn);
+    }
+
+    fn not_read(&mut self) {
+        self.bodies.answered();
+    }
+
+    fn read(&mut self, message: Message, turn: &mut Turn) {
+        let Some((offset, _)) = self.bodies.answered() else { return };
+        self.bodies.came(offset, &message, turn);
+        if self.engine.message(offset).is_none() {
+            self.bodies.forget(offset);
+        }
+    }
+
+    fn not_whole(&mut self, turn: &mut Turn) -> bool {
+        let Some((offset, asked)) = self.bodies.answered() else { return false };
+        match self.engine.message(offset) {
+            Some(found) if found.at != asked => {
+                self.bodies.ask_again(offset, found.at, found.size);
+                false
+            }
+            Some(_) => {
+                self.damage(turn);
+                true
+            }
+            // One that has left may be gone from the disk.
+            None => {
+                for member in self.bodies.gone(offset, turn) {
+                    self.settle(member, offset, Outcome::Gone, turn);
+                }
+                false
+            }
+        }
+    }
+
+    fn reads_done(&mut self, turn: &mut Turn) {
+        if !self.damaged {
+            self.bodies.ask(self.definition.sink, turn);
+        }
+    }
+}
+
+/// What a consumer's verdict means to a reader.
+const fn outcome_of(outcome: queue_engine::Outcome) -> Outcome {
+    match outcome {
+        queue_engine::Outcome::Accept => Outcome::Accept,
+        queue_engine::Outcome::Release => Outcome::Release,
+        queue_engine::Outcome::Busy => Outcome::Busy,
+        queue_engine::Outcome::Reject => Outcome::Reject,
+        queue_engine::Outcome::Expired => Outcome::Gone,
+    }
+}
+
+const fn load_of(engine: &Stream) -> Load {
+    let (messages, bytes) = engine.kept();
+    Load { messages, bytes }
+}

@@ -1,0 +1,271 @@
+//! Stream subscriptions at the session's side: where they start, for whom they read, and what the stream says to it.
+
+use mqtt_codec::Subscribe;
+use mqtt_session::SubscriptionRecord;
+use mqtt_types::{Address, ReasonCode, StreamOffset};
+use queue_engine::ConsumerId;
+use stream_engine::{Offset, ReaderName, Start};
+
+use super::Shard;
+use super::session_log::Waiting;
+use super::subscribe::Verdict;
+use crate::directory::StreamDefinition;
+use crate::ids::SessionId;
+use crate::mail::{Letter, ReadRefused, Reading};
+use crate::outbox::Outbox;
+use crate::record::SessionEvent;
+
+/// The SUBSCRIBE user property that names a group.
+const GROUP: &str = "stream-group";
+
+/// What the properties of a SUBSCRIBE say about the streams that it names.
+#[derive(Clone, Default)]
+pub(crate) struct StreamWish {
+    offset: Option<Result<StreamOffset, String>>,
+    group: Option<Box<str>>,
+}
+
+impl StreamWish {
+    pub(super) fn of(subscribe: &Subscribe<'_>) -> Self {
+        let property = |name| subscribe.properties.user_property(name);
+        let offset = property(StreamOffset::USER_PROPERTY);
+        Self {
+            offset: offset.map(|text| {
+                text.parse().map_err(|error| {
+                    let value: String = text.chars().take(64).collect();
+                    format!("user property '{}' is '{value}': {error}", StreamOffset::USER_PROPERTY)
+                })
+            }),
+            group: property(GROUP).map(Box::from),
+        }
+    }
+
+    /// Where a subscription says that it starts. What the address says goes before the property.
+    fn start(&self, address: &str) -> Result<Option<Start>, String> {
+        let offset = match Address::parse(address) {
+            Ok(Address::FilterStream { offset, .. }) => Some(offset),
+            _ => self.offset.clone().transpose()?,
+        };
+        Ok(offset.map(|offset| match offset {
+            StreamOffset::Earliest => Start::Earliest,
+            StreamOffset::Latest => Start::Latest,
+            StreamOffset::Next => Start::Next,
+            StreamOffset::Offset(offset) => Start::Offset(Offset(offset)),
+            StreamOffset::Time(time) => Start::Time(time),
+        }))
+    }
+}
+
+/// What a subscription to a stream that is there comes to.
+pub(super) enum Reads {
+    Known(Verdict),
+    /// Its stream is asked.
+    Asked,
+}
+
+impl Shard {
+    /// Lets a session read a stream, or changes how it does.
+    pub(super) fn read_stream(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        definition: &StreamDefinition,
+        (wish, asked): (&StreamWish, (usize, usize)),
+    ) -> Reads {
+        let refused = |reason: String| {
+            Reads::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
+        };
+        let start = match wish.start(address) {
+            Ok(start) => start,
+            Err(reason) => return refused(reason),
+        };
+        if wish.group.as_deref() == Some("") {
+            return refused(format!("user property '{GROUP}' is empty"));
+        }
+        if wish.group.is_none()
+            && let Some(other) = self.reads_already(id, address, definition)
+        {
+            let name = &definition.name;
+            return refused(format!(
+                "the client reads stream '{name}' already, by {other}; unsubscribe from that first"
+            ));
+        }
+        let known = self.reads_by(id, address);
+        let group = self.group_of(id, address);
+        if let Some(consumer) = known.filter(|_| group == wish.group) {
+            self.update_reader(id, address, record, consumer);
+            if let Some(to) = start.filter(|_| group.is_none()) {
+                let letter = Letter::SeekReader { sink: definition.sink, consumer, to };
+                self.turn.mail(definition.owner, letter);
+            }
+            return Reads::Known(Verdict::granted(&record));
+        }
+        if let Some(consumer) = known {
+            // It reads for somebody else from now on.
+            self.detach_consumer(consumer, &[]);
+        }
+        self.set_group(id, address, wish.group.clone());
+        self.attach_reader(
+            id,
+            address,
+            record,
+            definition,
+            (start.unwrap_or(Start::Latest), Some(asked)),
+        );
+        Reads::Asked
+    }
+
+    /// Lets a session that has come back go on where it is.
+    pub(super) fn read_on(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        definition: &StreamDefinition,
+    ) {
+        match self.reads_by(id, address) {
+            Some(consumer) => self.update_reader(id, address, record, consumer),
+            None => self.attach_reader(id, address, record, definition, (Start::Next, None)),
+        }
+    }
+
+    fn update_reader(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        consumer: ConsumerId,
+    ) {
+        let record = SubscriptionRecord { consumer: consumer.0, ..record };
+        if let Some(state) = self.consumers.get_mut(consumer) {
+            state.record = record;
+        }
+        self.add_subscription(id, address, record);
+    }
+
+    fn attach_reader(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        record: SubscriptionRecord,
+        definition: &StreamDefinition,
+        (start, asked): (Start, Option<(usize, usize)>),
+    ) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let reader = match self.group_of(id, address) {
+            Some(group) => ReaderName::group(&group),
+            None => ReaderName::client(entry.session.client_id()),
+        };
+        let window = self.window_of(id);
+        let consumer = self.new_consumer(id, address, record, definition);
+        self.update_reader(id, address, record, consumer);
+        let (sink, at) = (definition.sink, self.id);
+        let reading = Reading { reader, start, window };
+        self.turn.mail(definition.owner, Letter::Read { sink, consumer, at, reading, asked });
+    }
+
+    /// The consumer by which a subscription reads now.
+    fn reads_by(&self, id: SessionId, address: &str) -> Option<ConsumerId> {
+        let record = self.sessions.get(id)?.session.subscription(address)?;
+        let consumer = ConsumerId(record.consumer);
+        self.consumers.get(consumer).map(|_| consumer)
+    }
+
+    /// Another subscription by which the client itself reads that stream.
+    fn reads_already(
+        &self,
+        id: SessionId,
+        address: &str,
+        definition: &StreamDefinition,
+    ) -> Option<String> {
+        let mut others = self.sessions.get(id)?.session.subscriptions();
+        let other = others.find(|(other, record)| {
+            let state = self.consumers.get(ConsumerId(record.consumer));
+            *other != address
+                && state.is_some_and(|state| state.sink == definition.sink)
+                && self.group_of(id, other).is_none()
+        });
+        other.map(|(other, _)| other.to_owned())
+    }
+
+    /// The group that a subscription reads for.
+    fn group_of(&self, id: SessionId, address: &str) -> Option<Box<str>> {
+        let extras = self.sessions.get(id)?.extras.as_ref()?;
+        let group = extras.groups.iter().find(|(of, _)| &**of == address);
+        group.map(|(_, group)| group.clone())
+    }
+
+    fn set_group(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+        if self.group_of(id, address) == group {
+            return;
+        }
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        let groups = &mut entry.extras.get_or_insert_default().groups;
+        groups.retain(|(of, _)| &**of != address);
+        groups.extend(group.clone().map(|group| (address.into(), group)));
+        // Before the record of the subscription.
+        let event = SessionEvent::ReadsFor { address: address.into(), group };
+        self.log_session(id, event, Waiting::Nobody);
+    }
+
+    /// A stream says whether a consumer reads it.
+    pub(super) fn reading<O: Outbox>(
+        &mut self,
+        consumer: ConsumerId,
+        asked: Option<(usize, usize)>,
+        result: Result<(), ReadRefused>,
+        out: &mut O,
+    ) {
+        let Err(refused) = result else {
+            if let Some(asked) = asked {
+                self.reads(consumer, asked, out);
+            }
+            return;
+        };
+        let Some(asked) = asked else {
+            return match refused {
+                ReadRefused::Deleted => self.queue_gone(consumer, out),
+                ReadRefused::Engine(reason) => {
+                    self.consumer_over(consumer, ReasonCode::QUOTA_EXCEEDED, &reason, out);
+                }
+            };
+        };
+        if let Some(state) = self.consumers.remove(consumer) {
+            self.forget_reading(state.session, &state.address);
+        }
+        let verdict = match refused {
+            ReadRefused::Engine(reason) => Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason),
+            ReadRefused::Deleted => {
+                let reason = "the stream was deleted";
+                Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason)
+            }
+        };
+        self.filter_decided(asked, verdict, out);
+    }
+
+    fn reads<O: Outbox>(&mut self, consumer: ConsumerId, asked: (usize, usize), out: &mut O) {
+        let Some(pending) = self.subscribes.get(asked.0) else { return };
+        let Some(open) = pending.open.iter().find(|open| open.place == asked.1) else { return };
+        let (id, record, address) = (pending.session, open.record, open.address.clone());
+        if self.consumers.get(consumer).is_none() {
+            // Its client has gone before the subscription was stored. It may have come back, and go on with it.
+            let subscription = self.sessions.get(id).and_then(|entry| {
+                entry.session.subscription(&address).map(|record| ConsumerId(record.consumer))
+            });
+            if subscription == Some(consumer) {
+                self.forget_reading(id, &address);
+            }
+        }
+        self.filter_decided(asked, Verdict::granted(&record), out);
+    }
+
+    /// A subscription is not one.
+    fn forget_reading(&mut self, id: SessionId, address: &str) {
+        self.remove_subscription(id, address);
+        if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
+            extras.with_metadata.retain(|with| &**with != address);
+            extras.groups.retain(|(of, _)| &**of != address);
+        }
+    }
+}

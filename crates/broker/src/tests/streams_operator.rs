@@ -1,0 +1,180 @@
+//! What an operator does to streams: looks at messages, removes some, sets readers elsewhere, forgets them.
+
+use super::check;
+
+#[test]
+fn an_operator_looks_at_messages_and_removes_some() {
+    check(
+        "
+stream log k/# key=level(2)
+p connect
+  p connack 00
+p publish 1 k/x 0 id=1
+  p puback 1 00
+p publish 1 k/y 1 id=2
+  p puback 2 00
+p publish 1 k/x/1 2 id=3
+  p puback 3 00
+p publish 1 k/y 3 id=4
+  p puback 4 00
+read log from=1 limit=2
+  1 k/y 1 at=0 key=y
+  2 k/x/1 2 at=0 key=x
+  next 3
+cut log key=y before=3
+  purged 1
+cut log filter=k/x
+  purged 1
+kept log
+  appended=4 kept=2 purged=2
+read log
+  2 k/x/1 2 at=0 key=x
+  3 k/y 3 at=0 key=y
+# A crash does not bring them back.
+crash
+kept log
+  appended=4 kept=2 purged=2
+cut log
+  purged 2
+stream plain t
+cut plain key=x
+  stream 'plain' keeps no keys: it has no key_expression and is not last_value
+cut none
+  there is no stream 'none'
+read none
+  there is no stream 'none'
+",
+    );
+}
+
+#[test]
+fn an_operator_sets_readers_elsewhere_and_forgets_them() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+wait 1000
+p publish 1 t 1 id=2
+  p puback 2 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0 up=stream-offset:earliest
+  a suback 1 00
+  a publish 0 t 0
+  a publish 0 t 1
+b connect
+  b connack 00
+b subscribe 1 $stream/log,0 up=stream-group:w
+  b suback 1 00
+set log c:a 1
+  a publish 0 t 1
+  at 1
+set log g:w earliest
+  b publish 0 t 0
+  b publish 0 t 1
+  at 0
+set log c:a @500
+  a publish 0 t 1
+  at 1
+set log c:a latest
+  at 2
+readers log
+  client a at 2 members=1
+  group w at 2 members=1
+set log c:b 0
+  client b has no position in stream 'log'
+forget log c:a
+  client a reads stream 'log' at this moment; it can be forgotten when it has gone
+a disconnect
+  a closed
+set log c:a 1
+  at 1
+# A restart does not undo it.
+crash
+readers log
+  client a at 1 lag=1
+  group w at 2
+forget log c:a
+  forgotten
+forget log c:a
+  client a has no position in stream 'log'
+crash
+readers log
+  group w at 2
+readers none
+  there is no stream 'none'
+",
+    );
+}
+
+#[test]
+fn what_cannot_be_stored_is_said_to_the_operator() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0
+  a suback 1 00
+wait 100
+log refuses
+set log c:a earliest
+  a publish 0 t 0
+  not all of it could be stored: the log is full: no room on the disk for another segment; 0 messages are gone and 0 are ready again, which a restart may undo in part
+wait 100
+log refuses
+cut log
+  not all of it could be stored: the log is full: no room on the disk for another segment; 1 messages are gone and 0 are ready again, which a restart may undo in part
+log refuses
+stream more u
+  the definition could not be stored: the log is full: no room on the disk for another segment
+",
+    );
+}
+
+#[test]
+fn positions_of_readers_that_have_gone_are_forgotten_in_time() {
+    check(
+        "
+stream log t readers_max=2 keep_positions=60000
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0
+  a suback 1 00
+b connect
+  b connack 00
+b subscribe 1 $stream/log,0
+  b suback 1 00
+c connect
+  c connack 00
+c subscribe 1 $stream/log,1 t,1
+  c suback 1 97 01 \"the stream keeps the positions of 2 readers, which is all it may; forget one\"
+# It is no subscription.
+c unsubscribe 2 $stream/log
+  c unsuback 2 11
+a disconnect
+  a closed
+wait 59000
+readers log
+  client a at 0
+  client b at 0 members=1
+wait 1000
+readers log
+  client b at 0 members=1
+c subscribe 3 $stream/log,1
+  c suback 3 01
+wait 100
+crash
+readers log
+  client b at 0
+  client c at 0
+",
+    );
+}

@@ -1,0 +1,133 @@
+//! Streams on their way back. It must not know queues or sessions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use log_api::Position;
+use mqtt_router::SinkId;
+use queue_engine::NewMessage;
+use stream_engine::{Departure, Offset, ReaderName, StoredAt, Stream};
+
+use super::Releases;
+use crate::checkpoint::StoredStream;
+use crate::queue::Durability;
+use crate::record::{DefinitionRecord, StreamRecord, stream_message};
+use crate::stream::StreamProperties;
+
+/// A stream on its way back.
+pub struct RecoveredStream {
+    /// What the stream is.
+    pub definition: DefinitionRecord<StreamProperties>,
+    /// Its engine, as the log left it.
+    pub engine: Stream,
+}
+
+/// All streams that were not deleted.
+#[derive(Default)]
+pub(super) struct Streams {
+    streams: BTreeMap<SinkId, RecoveredStream>,
+    /// What readers have at QoS 2, above what their positions say.
+    received: BTreeMap<(SinkId, ReaderName), BTreeSet<Offset>>,
+}
+
+impl Streams {
+    /// Takes in what a checkpoint has.
+    pub(super) fn restore(&mut self, stored: StoredStream) {
+        let StoredStream { definition, snapshot } = stored;
+        let engine = Stream::restore(definition.properties.config.clone(), snapshot);
+        self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+    }
+
+    pub(super) fn define(&mut self, definition: DefinitionRecord<StreamProperties>) {
+        match self.streams.get_mut(&definition.sink) {
+            Some(stream) => {
+                stream.engine.replay_reconfigure(definition.properties.config.clone());
+                stream.definition = definition;
+            }
+            None => {
+                let engine = Stream::new(definition.properties.config.clone());
+                self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+            }
+        }
+    }
+
+    pub(super) fn delete(&mut self, sink: SinkId, released: &mut Releases) {
+        let gone = self.streams.remove(&sink);
+        for (_, at) in gone.iter().flat_map(|stream| stream.engine.stored()) {
+            released.add(Position::from_u64(at.0));
+        }
+    }
+
+    /// A message is stored. False when there is no such stream.
+    pub(super) fn append(&mut self, sink: SinkId, message: &NewMessage) -> bool {
+        let Some(stream) = self.streams.get_mut(&sink) else { return false };
+        stream.engine.replay_append(&stream_message(message));
+        true
+    }
+
+    /// The body of a message lies elsewhere. Gives where it was.
+    pub(super) fn relocate(
+        &mut self,
+        sink: SinkId,
+        offset: Offset,
+        to: StoredAt,
+    ) -> Option<StoredAt> {
+        self.streams.get_mut(&sink)?.engine.relocate(offset, to)
+    }
+
+    /// Messages have left, readers have come on.
+    pub(super) fn change(&mut self, record: StreamRecord, released: &mut Releases) {
+        let Some(stream) = self.streams.get_mut(&record.sink) else { return };
+        for (how, ranges) in record.left {
+            for offset in ranges.into_iter().flatten() {
+                stream.remove(Offset(offset), how, released);
+            }
+        }
+        record.forgotten.iter().for_each(|reader| stream.engine.replay_forgotten(reader));
+        for (reader, progress) in record.positions {
+            if let Some(received) = self.received.get_mut(&(record.sink, reader.clone())) {
+                let before = stream.engine.reader(&reader).map(|state| state.progress.position);
+                let goes_back = before.is_some_and(|before| progress.position < before);
+                received.retain(|offset| !goes_back && *offset >= progress.position);
+            }
+            stream.engine.replay_position(&reader, progress);
+        }
+    }
+
+    /// The name of a stream.
+    pub(super) fn name_of(&self, sink: SinkId) -> Option<&str> {
+        self.streams.get(&sink).map(|stream| stream.definition.name.as_str())
+    }
+
+    /// A reader has a message at QoS 2: it is settled, whether that comes to be in its position or not.
+    pub(super) fn received(&mut self, sink: SinkId, reader: ReaderName, offset: Offset) {
+        self.received.entry((sink, reader)).or_default().insert(offset);
+    }
+
+    /// All of them. What was kept for as long as the process lives is gone with it.
+    pub(super) fn finish(mut self, released: &mut Releases) -> Vec<RecoveredStream> {
+        for ((sink, reader), settled) in &self.received {
+            if let Some(stream) = self.streams.get_mut(sink) {
+                stream.engine.replay_settled(reader, settled);
+            }
+        }
+        let mut streams: Vec<RecoveredStream> = self.streams.into_values().collect();
+        let in_memory = |stream: &&mut RecoveredStream| {
+            stream.definition.properties.durability == Durability::Memory
+        };
+        for stream in streams.iter_mut().filter(in_memory) {
+            let kept: Vec<Offset> = stream.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in kept {
+                stream.remove(offset, Departure::Dropped, released);
+            }
+        }
+        streams
+    }
+}
+
+impl RecoveredStream {
+    fn remove(&mut self, offset: Offset, how: Departure, released: &mut Releases) {
+        if let Some(at) = self.engine.replay_removed(offset, how) {
+            released.add(Position::from_u64(at.0));
+        }
+    }
+}

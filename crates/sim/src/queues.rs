@@ -1,0 +1,86 @@
+//! The queues of a simulation, and what each is there for. It must not know what happens to them.
+
+use std::time::Duration;
+
+use broker::QueueProperties;
+use queue_engine::Overflow;
+
+/// What a queue is there for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Plain,
+    /// Has one consumer at most, so that first deliveries show their order.
+    Alone,
+    /// Gives messages up after two deliveries, or when they are rejected.
+    Dying,
+    /// Has what [`Kind::Dying`] gave up. It is made when that happens first.
+    Dead,
+    /// Keeps the newest few.
+    Ring,
+    /// Has one consumer, with a durable session at QoS 2: each message comes to it once.
+    Once,
+    /// Keeps what was settled, and an operator purges it and sets it back.
+    Operated,
+}
+
+/// A queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueOf {
+    pub(crate) name: &'static str,
+    /// Empty when it is bound to nothing.
+    pub(crate) filter: &'static str,
+    pub(crate) kind: Kind,
+}
+
+const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf {
+    QueueOf { name, filter, kind }
+}
+
+/// All queues.
+pub(crate) const QUEUES: [QueueOf; 8] = [
+    queue("one", "t/+", Kind::Plain),
+    queue("two", "t/both", Kind::Plain),
+    queue("solo", "t/+", Kind::Alone),
+    queue("dying", "t/+", Kind::Dying),
+    queue("dead:dying", "", Kind::Dead),
+    queue("ring", "t/+", Kind::Ring),
+    queue("operated", "t/+", Kind::Operated),
+    queue("once", "t/+", Kind::Once),
+];
+/// The places of some of them.
+pub(crate) const DYING: usize = 3;
+pub(crate) const DEAD: usize = 4;
+pub(crate) const OPERATED: usize = 6;
+pub(crate) const ONCE: usize = 7;
+/// What the ring keeps.
+pub(crate) const RING_MAX: u64 = 4;
+
+/// The queue of that name.
+pub(crate) fn number_of(name: &str) -> usize {
+    QUEUES.iter().position(|of| of.name == name).expect("a queue of ours")
+}
+
+impl QueueOf {
+    /// What a client subscribes to.
+    pub(crate) fn address(self) -> String {
+        match self.name.strip_prefix("dead:") {
+            Some(of) => format!("$dead/{of}"),
+            None => format!("$queue/{}", self.name),
+        }
+    }
+
+    /// Its properties.
+    pub(crate) fn properties(self, defaults: &QueueProperties) -> QueueProperties {
+        let mut properties = defaults.clone();
+        match self.kind {
+            Kind::Dying => properties.config.max_attempts = 2,
+            Kind::Ring => {
+                properties.config.max_messages = Some(RING_MAX);
+                properties.config.overflow = Overflow::DropOldest;
+            }
+            Kind::Operated => properties.config.keep_settled = Duration::from_secs(1_000_000),
+            Kind::Plain | Kind::Alone | Kind::Dead | Kind::Once => {}
+        }
+        properties
+    }
+}
