@@ -47,6 +47,8 @@ pub(crate) struct Route {
     pub(crate) shards: ShardSet,
     /// Whether durable sessions are in `subscribers`.
     pub(crate) has_durable: bool,
+    /// The router's epoch that it is of.
+    epoch: u64,
 }
 
 impl Route {
@@ -141,6 +143,12 @@ impl Routes {
         result
     }
 
+    /// Does something while the route is what the router says; `None` when the router has changed since.
+    pub(crate) fn unless_changed<T>(&self, route: &Route, act: impl FnOnce() -> T) -> Option<T> {
+        let _router = self.router.read();
+        (self.epoch.load(Ordering::Acquire) == route.epoch).then(act)
+    }
+
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Router) -> T) -> T {
         read(&self.router.read())
     }
@@ -152,10 +160,10 @@ pub(crate) struct RouteCache {
     capacity: usize,
     /// Subscribers of all remembered routes.
     weight: usize,
-    entries: HashMap<Box<str>, (u64, Arc<Route>), RandomState>,
+    entries: HashMap<Box<str>, Arc<Route>, RandomState>,
     matches: Matches,
     /// The newest route that leads to queues only. Thousands of topics may have it in common, and few cache lines with it.
-    of_queues: Option<(u64, Arc<Route>)>,
+    of_queues: Option<Arc<Route>>,
 }
 
 impl RouteCache {
@@ -172,37 +180,41 @@ impl RouteCache {
 
     /// Where the topic goes now.
     pub(crate) fn route(&mut self, routes: &Routes, topic: TopicName<'_>) -> Arc<Route> {
-        let epoch = routes.epoch.load(Ordering::Acquire);
-        if let Some((at, route)) = self.entries.get(topic.as_str())
-            && *at == epoch
+        if let Some(route) = self.entries.get(topic.as_str())
+            && route.epoch == routes.epoch.load(Ordering::Acquire)
         {
             return Arc::clone(route);
         }
-        let route = self.ask(routes, epoch, topic);
-        self.remember(epoch, topic.as_str(), &route);
+        let route = self.ask(routes, topic);
+        self.remember(topic.as_str(), &route);
         route
     }
 
-    fn ask(&mut self, routes: &Routes, epoch: u64, topic: TopicName<'_>) -> Arc<Route> {
-        routes.read(|router| router.matches(topic, &mut self.matches));
+    fn ask(&mut self, routes: &Routes, topic: TopicName<'_>) -> Arc<Route> {
+        // While the router is read, it does not change: subscriptions that came before the epoch are in the route, and no
+        // others. Terms may be newer.
+        let epoch = routes.read(|router| {
+            router.matches(topic, &mut self.matches);
+            routes.epoch.load(Ordering::Acquire)
+        });
         let Matches { subscribers, groups, sinks, .. } = &self.matches;
         let is_for_queues = subscribers.is_empty() && groups.is_empty() && !sinks.is_empty();
         if !is_for_queues {
-            return Arc::new(self.build(routes));
+            return Arc::new(self.build(routes, epoch));
         }
-        if let Some((at, route)) = &self.of_queues
-            && *at == epoch
+        if let Some(route) = &self.of_queues
+            && route.epoch == epoch
             && route.sinks.as_slice() == sinks.as_slice()
         {
             return Arc::clone(route);
         }
-        let route = Arc::new(self.build(routes));
-        self.of_queues = Some((epoch, Arc::clone(&route)));
+        let route = Arc::new(self.build(routes, epoch));
+        self.of_queues = Some(Arc::clone(&route));
         route
     }
 
     /// The route of what matched.
-    fn build(&self, routes: &Routes) -> Route {
+    fn build(&self, routes: &Routes, epoch: u64) -> Route {
         let mut shards = ShardSet::EMPTY;
         let mut has_durable = false;
         for entry in &self.matches.subscribers {
@@ -220,21 +232,22 @@ impl RouteCache {
             terms,
             shards,
             has_durable,
+            epoch,
         }
     }
 
-    fn remember(&mut self, epoch: u64, topic: &str, route: &Arc<Route>) {
+    fn remember(&mut self, topic: &str, route: &Arc<Route>) {
         // A route to very many is worth more than its topic, and found anew at a fraction of the cost of using it.
         let weight = route.weight() + topic.len() / BYTES_PER_WEIGHT;
         if self.weight + weight > self.capacity.saturating_mul(WEIGHT_PER_TOPIC) {
             return;
         }
         if let Some(entry) = self.entries.get_mut(topic) {
-            self.weight = self.weight + route.weight() - entry.1.weight();
-            *entry = (epoch, Arc::clone(route));
+            self.weight = self.weight + route.weight() - entry.weight();
+            *entry = Arc::clone(route);
         } else if self.entries.len() < self.capacity {
             self.weight += weight;
-            self.entries.insert(topic.into(), (epoch, Arc::clone(route)));
+            self.entries.insert(topic.into(), Arc::clone(route));
         }
     }
 

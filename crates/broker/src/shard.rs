@@ -23,6 +23,7 @@ mod leases;
 mod letters;
 mod listing;
 mod live;
+mod live_since;
 mod loans;
 mod members;
 mod moves;

@@ -36,6 +36,7 @@ mod queues;
 mod relocation;
 mod retained;
 mod retained_crashes;
+mod retained_once;
 mod retained_sessions;
 mod sessions;
 mod settling;
@@ -53,6 +54,7 @@ mod streams_operator;
 mod streams_sessions;
 mod streams_twin;
 mod subscribing;
+mod unsubscribing;
 
 use crate::config::Config;
 use world::World;

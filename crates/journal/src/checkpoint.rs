@@ -15,7 +15,7 @@ use crate::record::{
 use crate::retained::StoredRetained;
 use crate::stream::{StreamDefinition, StreamProperties};
 
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
@@ -47,7 +47,8 @@ pub struct StreamPart {
 /// Version 1 had neither `next_session` nor what follows the queues, version 2 had the retained messages whole,
 /// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no messages on
 /// their way to the dead letters, version 6 no retained messages on their way to sessions,
-/// version 7 no streams, and no groups of sessions.
+/// version 7 no streams, and no groups of sessions, version 8 did not say since when the subscription of a replay is there, nor
+/// the subscription identifiers of what lies in inboxes.
 pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub next_sink: u32,
@@ -154,7 +155,7 @@ impl StoredPart {
         }
         if version > 1 {
             for _ in 0..reader.u32()? {
-                part.sessions.push(StoredSession::decode(&mut reader, version > 3, version > 7)?);
+                part.sessions.push(StoredSession::decode(&mut reader, version)?);
             }
             for _ in 0..reader.u32()? {
                 let delayed = Delayed { number: reader.u64()?, due_ms: reader.u64()? };

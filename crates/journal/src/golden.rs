@@ -27,9 +27,9 @@ use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, Leaving, Left, Lying, MoreTargets,
-    Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget, SettleRecord,
-    SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
+    ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, KeptReplay, Leaving, Left, Lying,
+    MoreTargets, Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget,
+    SettleRecord, SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
     decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
@@ -270,7 +270,11 @@ fn sessions() {
         expiry_interval: u32::MAX,
         will: Some(Box::new(will())),
     };
-    let replaying = StoredSubscription { replay: Some("a/b".into()), ..subscription.clone() };
+    let replaying = |since| {
+        let replay = Some(KeptReplay { since, through: "a/b".into() });
+        StoredSubscription { replay, ..subscription.clone() }
+    };
+    let (now, before) = (vec![replaying(300)], vec![replaying(u64::MAX)]);
     let page = RetainedPage {
         address: "a/#".into(),
         through: "a/b".into(),
@@ -287,42 +291,46 @@ fn sessions() {
             unsure_to: 7,
         },
         SessionEvent::Ended(Some(Position::new(3, 64))),
-        SessionEvent::Subscribed(vec![subscription]),
+        SessionEvent::Subscribed(vec![subscription.clone()]),
         SessionEvent::Unsubscribed(vec!["a/#".into(), "$q/b".into()]),
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
         SessionEvent::Released(PacketId::MIN),
         SessionEvent::Leased(lease),
         SessionEvent::LeaseReceived(lease),
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
-        SessionEvent::ConnectedAndSubscribed(connected, vec![replaying]),
+        SessionEvent::ConnectedAndSubscribed(connected.clone(), now),
         SessionEvent::Retained(page),
         SessionEvent::ReadsFor { address: "$stream/a".into(), group: Some("workers".into()) },
         SessionEvent::LeftEnding(vec![(Position::new(1, 64), 0), (Position::new(2, 128), 255)]),
     ];
     for (event, number) in events.into_iter().zip(1..) {
-        let record = SessionRecord { number: SessionNumber(0x7_0001), event };
+        let mut record = SessionRecord { number: SessionNumber(0x7_0001), event };
         let what = format!("session-{number}");
-        check((&what, 3), &record, SessionRecord::encode, SessionRecord::decode);
-        let then = match &record.event {
-            SessionEvent::Ended(_) => SessionRecord { event: SessionEvent::Ended(None), ..record },
-            SessionEvent::Disconnected { at, expiry_interval, keeps_will, .. } => SessionRecord {
-                event: SessionEvent::Disconnected {
-                    at: *at,
-                    expiry_interval: *expiry_interval,
-                    keeps_will: *keeps_will,
-                    sent_to: 0,
-                    unsure_to: u64::MAX,
-                },
-                ..record
-            },
-            _ => record,
-        };
+        check((&what, 4), &record, SessionRecord::encode, SessionRecord::decode);
+        if let SessionEvent::ConnectedAndSubscribed(_, subscriptions) = &mut record.event {
+            subscriptions.clone_from(&before);
+        }
+        let third = SessionRecord::decode(&old(&what, 3));
+        assert_eq!(third.as_ref(), Ok(&record), "{what} of version 3");
+        let then = SessionRecord { event: before_version_3(record.event), ..record };
         for (version, numbers) in [(1, 1..=10), (2, 1..=13)] {
             if numbers.contains(&number) {
                 let read = SessionRecord::decode(&old(&what, version));
                 assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
             }
         }
+    }
+}
+
+/// What older versions could say of that.
+fn before_version_3(event: SessionEvent) -> SessionEvent {
+    match event {
+        SessionEvent::Ended(_) => SessionEvent::Ended(None),
+        SessionEvent::Disconnected { at, expiry_interval, keeps_will, .. } => {
+            let (sent_to, unsure_to) = (0, u64::MAX);
+            SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to }
+        }
+        same => same,
     }
 }
 
@@ -335,13 +343,15 @@ fn held() -> Kept {
         retain: true,
         has_identifiers: false,
         copy: 0,
+        set: None,
         is_shared: false,
         is_held: true,
         identifier: std::num::NonZeroU32::new(9),
     }
 }
 
-fn session() -> StoredSession {
+/// As the present version says it, or as older ones did.
+fn session(is_present: bool) -> StoredSession {
     let kept = Kept {
         at: 1 << 40,
         size: 300,
@@ -349,30 +359,39 @@ fn session() -> StoredSession {
         retain: true,
         has_identifiers: true,
         copy: 2,
+        set: None,
         is_shared: true,
         is_held: false,
         identifier: None,
     };
-    let entries = vec![
+    let mut entries = vec![
         InboxEntryImage::Kept { kept, was_sent: true },
         InboxEntryImage::Gone(1),
         InboxEntryImage::Received(7),
         InboxEntryImage::Gone(1 << 40),
     ];
+    let (mut identifiers, mut replays) = (Vec::new(), Vec::new());
+    if is_present {
+        let known = Kept { set: Some(1), copy: 0, is_shared: false, ..kept };
+        entries.push(InboxEntryImage::Kept { kept: known, was_sent: false });
+        identifiers = vec![[7].into(), [1, 268_435_455].into()];
+        let replay = KeptReplay { since: 300, through: "a/b".into() };
+        replays.push(("$q/a".into(), replay));
+    }
     StoredSession {
         number: SessionNumber(1 << 55),
         image: SessionImage {
             client_id: "sensor-17".into(),
             expiry_interval: 3600,
             subscriptions: vec![("$q/a".into(), SubscriptionRecord::plain(QoS::AtMostOnce))],
-            inbox: InboxImage { first: 12, entries, unsure_to: 0 },
+            inbox: InboxImage { first: 12, entries, identifiers, unsure_to: 0 },
             incoming_qos2: vec![PacketId::MIN],
             will: Some(will()),
             disconnected_at: Some(UnixMillis(5)),
         },
         owner: Some("fleet".into()),
         with_metadata: vec!["$q/a".into()],
-        replays: Vec::new(),
+        replays,
         leases: vec![KeptLease { packet_id: PacketId::MIN, sink: SinkId(3), offset: Offset(9) }],
         groups: vec![("$stream/a".into(), "workers".into())],
         as_of: UnixMillis(5),
@@ -437,7 +456,7 @@ fn parts_of_a_checkpoint() {
             definition: stream_definition().into_definition(2),
             snapshot: stream().snapshot(),
         }],
-        sessions: vec![session()],
+        sessions: vec![session(true)],
         delayed: vec![delayed],
         holding: vec![Position::new(2, 128)],
     };
@@ -451,11 +470,13 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    for bytes in [golden("part", 8, &written), old("part", 7), old("part", 6)] {
+    let written = golden("part", 9, &written);
+    for bytes in [written, old("part", 8), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
         check_streams(&read, bytes[0] > 7);
-        let groups = if bytes[0] > 7 { session().groups } else { Vec::new() };
-        assert_eq!(read.sessions, [StoredSession { groups, ..session() }]);
+        let session = session(bytes[0] > 8);
+        let groups = if bytes[0] > 7 { session.groups.clone() } else { Vec::new() };
+        assert_eq!(read.sessions, [StoredSession { groups, ..session }]);
         check_part(&read, (&leaving, delayed), (topic, version, kept));
     }
 }

@@ -19,7 +19,7 @@ pub use publish::{
     stream_message,
 };
 pub use session::{ConnectedAs, SessionEvent, SessionRecord};
-pub use session_parts::{KeptLease, RetainedPage, StoredSession, StoredSubscription};
+pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};
 pub use stream::StreamRecord;
 pub use targets::{

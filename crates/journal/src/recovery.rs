@@ -97,7 +97,7 @@ pub struct Recovered {
     pub newest: UnixMillis,
     /// No record that this knows of lies there or behind it.
     pub end: Position,
-    /// The version of the newest retained message.
+    /// No retained message has a newer version, and no replay goes by one.
     pub retained_version: u64,
     /// References that the log must drop: pairs of a segment and a count.
     pub released: Vec<(u32, u32)>,
@@ -410,6 +410,10 @@ impl Recovery {
         let retained = self.retained.finish();
         let inboxes = sessions.iter().flat_map(|session| held_in(&session.image.inbox));
         let held = inboxes.map(|at| (at.segment(), 1)).chain(retained.held).collect();
+        let replays = sessions.iter().flat_map(|session| &session.replays);
+        let since = replays.filter_map(|(_, replay)| replay.known_since());
+        // A change that a replay goes by may have come to nothing: its number is not given again.
+        let retained_version = since.fold(retained.newest, u64::max);
         let delayed = self
             .delayed
             .into_iter()
@@ -425,7 +429,7 @@ impl Recovery {
             newest_delayed: self.newest_delayed,
             newest: self.newest,
             end: self.end,
-            retained_version: retained.newest,
+            retained_version,
             held,
             retained: retained.index,
             whole_retained: retained.whole,

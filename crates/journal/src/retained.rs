@@ -3,6 +3,7 @@
 
 mod entry;
 mod image;
+mod sight;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use entry::Entry;
 use entry::{Body, Fresh, LEAST_MEMORY, Weight, message_bytes, new_memory};
 pub use image::RetainedPart;
 pub(crate) use image::StoredRetained;
+pub use sight::{Shown, Sight, Standing};
 use totals::Totals;
 pub use totals::{Holds, note};
 
@@ -279,6 +281,31 @@ impl RetainedStore {
         let inner = self.inner.read();
         let entry = inner.index.get(topic)?;
         Some((entry.seen(unix_ms)?, found(topic, entry)?))
+    }
+
+    /// The version of the newest change of all.
+    pub fn newest(&self) -> u64 {
+        self.inner.read().version
+    }
+
+    /// A topic as one sees it who tells apart what was there before a moment and what has come since.
+    pub fn look(&self, topic: TopicName<'_>, unix_ms: u64) -> Option<Sight> {
+        Sight::of(topic, self.inner.read().index.get(topic)?, unix_ms)
+    }
+
+    /// The same of topics that match the filter, a number at most; returns where to go on, `None` when through.
+    pub fn look_on(
+        &self,
+        filter: TopicFilter<'_>,
+        from: &Cursor,
+        limit: usize,
+        unix_ms: u64,
+        mut visit: impl FnMut(Sight),
+    ) -> Option<Cursor> {
+        let inner = self.inner.read();
+        inner.index.matching(filter, from, limit, |topic, entry| {
+            Sight::of(topic, entry, unix_ms).into_iter().for_each(&mut visit);
+        })
     }
 
     /// Visits messages that match the filter, a number at most, and returns where to go on; `None` when through.

@@ -2,6 +2,7 @@
 //! is. It must not know bodies, storage or the connection's output.
 
 mod entry;
+mod identifiers;
 mod image;
 mod line;
 mod over;
@@ -12,6 +13,7 @@ use std::num::NonZeroU32;
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
 use entry::{Entry, State};
+use identifiers::Identifiers;
 pub use image::{InboxEntryImage, InboxImage};
 use line::Line;
 
@@ -33,6 +35,9 @@ pub struct Kept {
     pub has_identifiers: bool,
     /// Which of the session's copies of the message it is: one comes for its own subscriptions, one for each shared group.
     pub copy: u8,
+    /// Which combination of identifiers goes along, see [`Inbox::identifiers`]. `None` when the inbox does not know: then
+    /// storage says it, by the copy. The inbox chooses the number.
+    pub set: Option<u16>,
     /// Whether it came by a shared subscription, so that another member may have it.
     pub is_shared: bool,
     /// Whether storage has the body for something else, and keeps it for this as well because it is held.
@@ -72,7 +77,7 @@ pub struct Gone {
 
 impl Gone {
     const fn of(sequence: u64, entry: &Entry) -> Self {
-        Self { sequence, at: entry.at, copy: entry.copy, is_held: entry.is_held() }
+        Self { sequence, at: entry.at, copy: entry.copy(), is_held: entry.is_held() }
     }
 }
 
@@ -120,6 +125,8 @@ pub struct Inbox {
     pubrecs: u64,
     /// Subscription Identifiers of messages that are held, which are few: no more than a client takes at once.
     identifiers: BTreeMap<u64, NonZeroU32>,
+    /// Those of others.
+    sets: Option<Box<Identifiers>>,
 }
 
 impl Inbox {
@@ -377,6 +384,7 @@ impl Inbox {
     /// Gives back memory that a busy spell took.
     pub fn shrink(&mut self) {
         self.line.shrink();
+        self.sets.take_if(|_| self.messages == 0);
     }
 
     // Shared subscriptions.
@@ -557,6 +565,7 @@ impl Inbox {
         self.pubrecs += 1;
         self.messages -= 1;
         self.bytes -= u64::from(size);
+        self.forget_sets();
     }
 
     fn set_state(&mut self, sequence: u64, state: State) {
@@ -572,6 +581,7 @@ impl Inbox {
         if has_body {
             self.messages -= 1;
             self.bytes -= u64::from(size);
+            self.forget_sets();
         }
         self.outstanding -= usize::from(is_counted);
         self.lent -= usize::from(is_lent);

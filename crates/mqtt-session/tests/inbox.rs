@@ -80,6 +80,7 @@ fn kept(qos: QoS, number: u64) -> Kept {
         retain: false,
         has_identifiers: false,
         copy: 0,
+        set: None,
         is_shared: false,
         is_held: number.is_multiple_of(3),
         identifier: NonZeroU32::new(number as u32).filter(|_| number.is_multiple_of(3)),

@@ -74,6 +74,8 @@ pub(crate) struct Auditor {
     dead: BTreeMap<u64, u64>,
     /// What each durable session has got, each time.
     of_sessions: Vec<BTreeMap<u32, u32>>,
+    /// When each sent its newest SUBSCRIBE.
+    subscribed: Vec<u64>,
     operated: Operated,
     /// Offsets that came to the keeper, while it has had its session.
     kept_once: BTreeSet<u64>,
@@ -97,6 +99,7 @@ impl Auditor {
             operated: Operated::default(),
             kept_once: BTreeSet::new(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
+            subscribed: vec![0; SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
             kept: BTreeMap::new(),
@@ -387,6 +390,24 @@ impl Auditor {
         if *times == 1 && !self.has_met_damage {
             self.check_live_order((100 + session, 0), number);
         }
+    }
+
+    /// A durable session's client subscribes.
+    pub(crate) fn subscribes(&mut self, session: usize) {
+        self.moment += 1;
+        self.subscribed[session] = self.moment;
+    }
+
+    /// A durable session's client gets a message as retained: one that was there before it subscribed.
+    pub(crate) fn retained_of_session(&self, session: usize, number: u32) {
+        let message = &self.messages[number as usize];
+        let is_live = message.qos > 0
+            && message.sessions.contains(&session)
+            && message.sent > self.subscribed[session];
+        assert!(
+            !is_live || self.has_met_damage,
+            "session s{session} gets message {number} as retained, which was sent after it had subscribed"
+        );
     }
 
     /// A message has come live.

@@ -23,8 +23,9 @@ impl Shard {
         // What leaves an inbox is counted when its record is written.
         let slack = 8192;
         for entry in self.sessions.iter() {
-            let inbox = entry.session.inbox().map_or(0, mqtt_session::Inbox::entries);
-            let waits = entry.session.pending_len() * 256 + inbox * 32;
+            let bytes = |inbox: &Inbox| inbox.entries() * 32 + inbox.identifier_bytes();
+            let inbox = entry.session.inbox().map_or(0, bytes);
+            let waits = entry.session.pending_len() * 256 + inbox;
             if waits.abs_diff(entry.accounted()) > slack {
                 let client_id = entry.session.client_id();
                 return Err(format!(

@@ -13,7 +13,7 @@ use super::Shard;
 use super::alarms::tell_log_state;
 use super::control::is_control_token;
 use super::delayed::{delayed_of, is_delayed_token, look_of};
-use super::hold::Place;
+use super::hold::{HeldChange, Place};
 use super::inbox::reader_of;
 use super::loans::lender_of;
 use super::operate::{operation_of, peek_of, purge_of};
@@ -30,7 +30,7 @@ use crate::hosting::{
 };
 use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
-use crate::record::{Lying, PublishRecord, StoredSession};
+use crate::record::{Lying, MoreTargets, PublishRecord, StoredSession};
 use crate::retained::RetainedPart;
 
 impl Shard {
@@ -245,9 +245,8 @@ impl Shard {
             Ok((message, more)) if is_held => {
                 self.publishes.remove(key);
                 let PendingPublish { ticket, stored, .. } = pending;
-                let retained = more.as_ref().and_then(|more| more.retained);
-                let place = Place { ticket, stored, retained };
-                let due_ms = more.and_then(|more| more.delayed).map(|delayed| delayed.due_ms);
+                let due_ms = more.as_ref().and_then(|more| more.delayed).map(|of| of.due_ms);
+                let place = Place { ticket, stored, retained: more.and_then(held_change) };
                 self.hold(pending.conn, message, pending.packet_id, (Some(place), due_ms), out);
                 true
             }
@@ -354,6 +353,12 @@ impl Shard {
             _ => None,
         }
     }
+}
+
+/// The change of a retained message that a record would have made.
+fn held_change(more: MoreTargets) -> Option<HeldChange> {
+    let sessions = more.sessions.iter().map(|to| to.number).collect();
+    Some(HeldChange { version: more.retained?, sessions })
 }
 
 /// Whether nobody waits for a record with that token.

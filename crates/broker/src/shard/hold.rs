@@ -13,9 +13,9 @@ use super::live::Live;
 use super::outside::is_outside;
 use super::publish::Publisher;
 use super::state::PendingPublish;
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::MoreTargets;
+use crate::record::{MoreTargets, SessionTarget};
 use crate::timers::Timer;
 
 /// How often it is looked for room.
@@ -33,14 +33,20 @@ pub(crate) struct Held {
 }
 
 /// What is known of a message that failed on its way to the disk.
-#[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Its place among the acknowledgements.
     pub(super) ticket: AckTicket,
     /// What they are to say.
     pub(super) stored: ReasonCode,
-    /// The version of the change it made to its topic's retained message. A later change may have come since.
-    pub(super) retained: Option<u64>,
+    /// The change it made to its topic's retained message. A later one may have come since.
+    pub(super) retained: Option<HeldChange>,
+}
+
+/// A change of a retained message: who subscribes while it is held gets it as retained.
+pub(super) struct HeldChange {
+    pub(super) version: u64,
+    /// The durable sessions that it was routed to.
+    pub(super) sessions: Box<[SessionNumber]>,
 }
 
 /// What a connection is held for, in the order of its PUBLISH packets. Nearly always nothing, so it is small then.
@@ -87,7 +93,7 @@ impl HeldMessages {
     pub(crate) fn retained(&self) -> impl Iterator<Item = (TopicName<'_>, u64)> {
         self.0.iter().flat_map(|queue| &queue.messages).filter_map(|held| {
             let topic = TopicName::new(held.message.topic()).ok()?;
-            Some((topic, held.place?.retained?))
+            Some((topic, held.place.as_ref()?.retained.as_ref()?.version))
         })
     }
 
@@ -194,7 +200,7 @@ impl Shard {
         let (head, packet_id) = (*message.head(), held.packet_id);
         let mut live =
             Live::new(head, topic, message.properties(), message.payload(), Some(session));
-        let Some(Place { ticket, stored, retained }) = held.place else {
+        let Some(Place { ticket, stored, retained }) = &held.place else {
             let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
             match held.due_ms {
                 Some(due_ms) => self.take_delayed(&mut live, due_ms, publisher, out),
@@ -202,6 +208,7 @@ impl Shard {
             }
             return;
         };
+        let (ticket, stored) = (*ticket, *stored);
         let pending = PendingPublish { conn, session, ticket, packet_id, qos: head.qos, stored };
         let token = self.publishes.insert(pending) as u64;
         if let Some(due_ms) = held.due_ms {
@@ -214,8 +221,11 @@ impl Shard {
         let picks = self.pick_members(&route, &live);
         let mut more = self.more_targets(&route, &picks, &live);
         self.keep_packet_id(session, packet_id, head.qos, &mut more);
-        if retained.is_some() {
-            more.get_or_insert_default().retained = retained;
+        if let Some(HeldChange { version, sessions }) = retained {
+            let more = more.get_or_insert_default();
+            more.retained = Some(*version);
+            let is_routed = |to: &SessionTarget| sessions.contains(&to.number);
+            more.sessions.retain(|to| to.shared.is_some() || is_routed(to));
         }
         let is_wanted = more.as_ref().is_some_and(MoreTargets::changes_others);
         if route.sinks.is_empty() && !is_wanted {

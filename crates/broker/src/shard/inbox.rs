@@ -40,8 +40,8 @@ struct Body {
 #[derive(Clone, Copy)]
 struct Asked {
     sequence: u64,
-    /// Which of the session's copies it is, if subscription identifiers go along: those are in the list of all sessions
-    /// that get the message, which can be long.
+    /// Which of the session's copies it is, if subscription identifiers go along that the inbox does not know: those are in the
+    /// list of all sessions that get the message, which can be long.
     copy: Option<u8>,
 }
 
@@ -133,17 +133,19 @@ impl Shard {
             }
             let Some(entry) = entry else { continue };
             let Some(inbox) = entry.session.inbox_mut() else { continue };
-            let sequence = inbox.push(Kept {
+            let kept = Kept {
                 at: record.position.as_u64(),
                 size: publish.counted_bytes(),
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                set: None,
                 is_shared: target.shared.is_some(),
                 is_held: false,
                 identifier: None,
-            });
+            };
+            let sequence = inbox.push_with(kept, &target.identifiers);
             if entry.conn.is_some() || target.shared.is_some() {
                 let message = message.get_or_insert_with(|| publish.message().ok());
                 if let Some(message) = message {
@@ -294,7 +296,8 @@ impl Shard {
                 break;
             }
             bytes += next.kept.size as usize;
-            let copy = next.kept.has_identifiers.then_some(next.kept.copy);
+            let is_asked = next.kept.has_identifiers && next.kept.set.is_none();
+            let copy = is_asked.then_some(next.kept.copy);
             shelf.asked.push_back(Asked { sequence: next.sequence, copy });
             heads.push((Position::from_u64(next.kept.at), next.kept.size));
         }
@@ -385,7 +388,11 @@ impl Shard {
             packet_id: Some(next.packet_id),
             topic: message.topic(),
             expiry,
-            identifiers: if next.kept.is_held { own.as_slice() } else { identifiers },
+            identifiers: match next.kept.set {
+                _ if next.kept.is_held => own.as_slice(),
+                Some(set) => entry.session.inbox().map_or(&[], |inbox| inbox.identifiers(set)),
+                None => identifiers,
+            },
             properties: message.properties(),
             added: &[],
             payload: message.payload(),

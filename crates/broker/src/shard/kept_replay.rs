@@ -12,13 +12,14 @@ use mqtt_types::{Address, Message, QoS, TopicName};
 use smallvec::SmallVec;
 
 use super::Shard;
-use super::replay::{OUTPUT_BYTES_MAX, READ_BYTES_MAX, Taken};
+use super::live_since::LiveSince;
+use super::replay::{OUTPUT_BYTES_MAX, READ_BYTES_MAX, Taken, sight_of};
 use super::session_log::{Granted, Waiting};
 use super::state::Replay;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
-use crate::record::{RetainedPage, SessionEvent};
-use crate::retained::{Found, Holding, note};
+use crate::record::{KeptReplay, RetainedPage, SessionEvent};
+use crate::retained::{Holding, note};
 use crate::timers::Timer;
 
 /// Messages of one page.
@@ -65,6 +66,7 @@ impl KeptPage {
             retain: flags.retain,
             has_identifiers: false,
             copy: 0,
+            set: None,
             is_shared: false,
             is_held: true,
             identifier: record.subscription_identifier,
@@ -110,7 +112,7 @@ impl Shard {
         }
     }
 
-    fn look_again(&mut self, id: SessionId) {
+    pub(super) fn look_again(&mut self, id: SessionId) {
         let at = self.turn.now + SOON;
         if let Some(replay) = self.first_replay(id).filter(|replay| !replay.has_timer) {
             replay.has_timer = true;
@@ -205,7 +207,7 @@ impl Shard {
         self.end_page(id, &page.address, |replays, place| {
             let Some(replay) = replays.get_mut(place) else { return };
             for (version, message) in messages.into_iter().rev() {
-                replay.page.push_front(Some((version, Found::Message(message))));
+                replay.page.push_front(sight_of(version, message));
             }
             // What was looked up before is looked at again.
             replay.as_of = u64::MAX;
@@ -246,48 +248,82 @@ impl Shard {
         pages.flat_map(|page| page.positions()).collect()
     }
 
-    /// Whether the record of a subscription is to say that retained messages are on their way for it: there are some, and
-    /// they go by the log.
-    pub(super) fn begins_kept_replay(&mut self, id: SessionId, granted: &mut Granted) -> bool {
-        if !granted.replays || !is_kept(id, &granted.address, &granted.record) {
-            return false;
+    /// What the record of a subscription is to say of retained messages that are on their way for it: if there may be some,
+    /// and they go by the log.
+    pub(super) fn begins_kept_replay(
+        &mut self,
+        id: SessionId,
+        granted: &mut Granted,
+    ) -> Option<KeptReplay> {
+        let since = granted.replays?;
+        if !is_kept(id, &granted.address, &granted.record) {
+            return None;
         }
-        let Ok(Address::Live(filter)) = Address::parse(&granted.address) else { return false };
+        let Ok(Address::Live(filter)) = Address::parse(&granted.address) else { return None };
         let (unix_ms, mut has_some) = (self.turn.unix_ms, false);
         let from = Cursor::default();
-        let rest = self.shared.retained.page(filter, &from, 1, unix_ms, |_, _| has_some = true);
-        granted.replays = has_some || rest.is_some();
-        if granted.replays {
-            self.pause_replay(id, &granted.address, true);
+        let rest = self.shared.retained.look_on(filter, &from, 1, unix_ms, |_| has_some = true);
+        if !has_some && rest.is_none() {
+            granted.replays = None;
+            return None;
         }
-        granted.replays
+        self.pause_replay(id, &granted.address, true);
+        Some(KeptReplay { since, through: Box::default() })
     }
 
     /// A subscription is being made again: what it asked for before does not go on until that is stored, or is not.
     pub(super) fn pause_replay(&mut self, id: SessionId, address: &str, is_paused: bool) {
-        let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        let mut replays = extras.into_iter().flat_map(|extras| &mut extras.replays);
-        if let Some(replay) = replays.find(|replay| &*replay.address == address) {
+        if let Some(replay) = self.replay_mut(id, address) {
             replay.is_paused = is_paused;
         }
     }
 
+    /// A subscription has left the router, which knew changes up to `newest`. What it asked for does not go on until its end is
+    /// stored, or it comes back.
+    pub(super) fn suspend_replay(&mut self, id: SessionId, address: &str, newest: u64) {
+        if let Some(replay) = self.replay_mut(id, address) {
+            replay.ended.get_or_insert(newest);
+        }
+    }
+
+    /// It is in the router as it was.
+    pub(super) fn resume_replay(&mut self, id: SessionId, address: &str, newest: u64) {
+        if let Some(replay) = self.replay_mut(id, address)
+            && let Some(ended) = replay.ended.take()
+        {
+            replay.live.was_away(ended, newest);
+        }
+    }
+
+    fn replay_mut(&mut self, id: SessionId, address: &str) -> Option<&mut Replay> {
+        let extras = self.sessions.get_mut(id)?.extras.as_mut()?;
+        extras.replays.iter_mut().find(|replay| &*replay.address == address)
+    }
+
     /// Subscriptions of a session whose retained messages have not all been sent, and how far the log knows.
-    pub(super) fn replays_of(&self, id: SessionId) -> Vec<(Box<str>, Box<str>)> {
+    pub(super) fn replays_of(&self, id: SessionId) -> Vec<(Box<str>, KeptReplay)> {
         let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
         let replays = extras.into_iter().flat_map(|extras| &extras.replays);
         let kept = replays.filter(|replay| replay.is_kept);
-        kept.map(|replay| (replay.address.clone(), replay.through.clone())).collect()
+        let of = |replay: &Replay| {
+            let (since, through) = (replay.live.since(), replay.through.clone());
+            (replay.address.clone(), KeptReplay { since, through })
+        };
+        kept.map(of).collect()
     }
 
     /// Takes in what had not been sent before the restart.
-    pub(super) fn restore_replays(&mut self, id: SessionId, replays: Vec<(Box<str>, Box<str>)>) {
+    pub(super) fn restore_replays(&mut self, id: SessionId, replays: Vec<(Box<str>, KeptReplay)>) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
-        for (address, through) in replays {
+        let newest = self.shared.retained.newest();
+        for (address, KeptReplay { since, through }) in replays {
             let Some(record) = entry.session.subscription(&address).copied() else { continue };
             let from = TopicName::new(&through).map(Cursor::after).unwrap_or_default();
+            // Of an older version it is not known: what is there now did not come since the restart.
+            let mut live = LiveSince::new(since.min(newest));
+            live.missed(newest);
             let replay =
-                Replay { from: Some(from), through, ..Replay::new(&address, record, true) };
+                Replay { from: Some(from), through, ..Replay::new(&address, record, live, true) };
             entry.extras.get_or_insert_default().replays.push_back(replay);
         }
     }

@@ -212,6 +212,9 @@ impl Shard {
             }
             Admission::Drop(_) => {
                 self.counts.live_dropped_total += 1;
+                if live.head.retain && entry.is_replaying() {
+                    self.missed_live(id);
+                }
                 Delivered::Dropped
             }
         }

@@ -12,6 +12,7 @@ use super::live::{Live, is_stored_for, match_for};
 use super::outside::is_outside;
 use super::pick::{Pick, Picks, member_match};
 use super::refusals::Refusal;
+use super::retain::Retained;
 use super::state::PendingPublish;
 use crate::directory::owner_of;
 use crate::hosting::NO_TOKEN;
@@ -192,6 +193,18 @@ impl Shard {
         publisher: Option<Publisher>,
         out: &mut O,
     ) {
+        // Each time that it is not, somebody has subscribed in between.
+        while !self.take_as_routed(live, publisher, out) {}
+    }
+
+    /// The same, by the router as it is now. False when a retained message has to be routed anew: nothing has happened.
+    #[inline]
+    fn take_as_routed<O: Outbox>(
+        &mut self,
+        live: &mut Live<'_>,
+        publisher: Option<Publisher>,
+        out: &mut O,
+    ) -> bool {
         let route = self.routes.route(&self.shared.routes, live.topic);
         let picks = self.pick_members(&route, live);
         let mut more = self.more_targets(&route, &picks, live);
@@ -200,7 +213,8 @@ impl Shard {
             Ok(()) => None,
             Err(refusal) => match waits {
                 Some((publisher, packet_id)) => {
-                    return self.refuse_for(publisher, packet_id, live, &refusal, out);
+                    self.refuse_for(publisher, packet_id, live, &refusal, out);
+                    return true;
                 }
                 None => Some(refusal),
             },
@@ -208,16 +222,21 @@ impl Shard {
         let is_unlogged = live.head.retain && refusal.is_some();
         if live.head.retain {
             let change = if is_unlogged { Change::Unlogged } else { Change::Logged };
-            match (self.retain(live, change), waits) {
-                (Ok(None), _) => {}
-                (Ok(version), _) => more.get_or_insert_default().retained = version,
-                (Err(no_room), Some((publisher, packet_id))) => {
+            match (self.retain(&route, live, change), waits) {
+                // Nobody can be told that there is no room: the live road goes on.
+                (Retained::Kept(None), _) | (Retained::NoRoom(_), None) => {}
+                (Retained::Kept(version), _) => more.get_or_insert_default().retained = version,
+                (Retained::NoRoom(no_room), Some((publisher, packet_id))) => {
                     self.part(&route, live);
                     self.refuse_retained(publisher, packet_id, live, no_room, out);
-                    return;
+                    return true;
                 }
-                // Nobody can be told: the live road goes on.
-                (Err(_), None) => {}
+                (Retained::Rerouted, _) => {
+                    if refusal.is_none() {
+                        self.part(&route, live);
+                    }
+                    return false;
+                }
             }
         }
         self.fan_out(&route, &picks, live, out);
@@ -227,10 +246,7 @@ impl Shard {
             self.throttle_live(publisher.conn, out);
         }
         let stored = !route.sinks.is_empty() || more.is_some() || is_unlogged;
-        let reason = match route.is_empty() {
-            true => ReasonCode::NO_MATCHING_SUBSCRIBERS,
-            false => ReasonCode::SUCCESS,
-        };
+        let reason = success_by(&route);
         match (stored, waits) {
             // Nobody can be told: the live road went on without the stored one.
             (true, None) if refusal.is_some() => self.counts.unstored_qos0_total += 1,
@@ -251,6 +267,7 @@ impl Shard {
                 }
             }
         }
+        true
     }
 
     /// Whether a message can be taken, by the log and by all queues on its route.
@@ -446,6 +463,14 @@ impl Shard {
             self.take(&mut live, None, out);
         }
         unstored == self.counts.unstored_qos0_total
+    }
+}
+
+/// What a publisher is told when its message is taken.
+fn success_by(route: &Route) -> ReasonCode {
+    match route.is_empty() {
+        true => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+        false => ReasonCode::SUCCESS,
     }
 }
 

@@ -11,13 +11,14 @@ use mqtt_types::{Address, Message, QoS, TopicName};
 
 use super::Shard;
 use super::kept_replay::{KeptPage, is_kept};
+use super::live_since::{LiveSince, Verdict};
 use super::retained_list::RetainedLook;
 use super::send::{Sent, put_delivery};
 use super::state::Replay;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
 use crate::record::PublishRecord;
-use crate::retained::Found;
+use crate::retained::{Found, RetainedStore, Shown, Sight, Standing};
 
 /// Retained messages looked up at once, so that the index is not held for long.
 const PAGE_MESSAGES: usize = 128;
@@ -79,13 +80,32 @@ impl Shard {
         id: SessionId,
         address: &str,
         record: SubscriptionRecord,
+        since: u64,
     ) {
         // A shared subscription brings none (MQTT 5.0 §4.8.2), nor does a queue.
         let Ok(Address::Live(_)) = Address::parse(address) else { return };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let replays = &mut entry.extras.get_or_insert_default().replays;
         replays.retain(|replay| &*replay.address != address);
-        replays.push_back(Replay::new(address, record, is_kept(id, address, &record)));
+        let live = LiveSince::new(since);
+        replays.push_back(Replay::new(address, record, live, is_kept(id, address, &record)));
+    }
+
+    /// A subscription has no retained messages to be sent any more.
+    pub(super) fn end_replay(&mut self, id: SessionId, address: &str) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if let Some(extras) = entry.extras.as_mut() {
+            extras.replays.retain(|replay| &*replay.address != address);
+        }
+        entry.give_back_extras();
+    }
+
+    /// A retained message at QoS 0 could not be sent to the session when it was published.
+    pub(super) fn missed_live(&mut self, id: SessionId) {
+        let newest = self.shared.retained.newest();
+        let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
+        let replays = extras.into_iter().flat_map(|extras| &mut extras.replays);
+        replays.for_each(|replay| replay.live.missed(newest));
     }
 
     /// Sends retained messages as far as the window and the output go. What waits in the session goes first.
@@ -126,7 +146,7 @@ impl Shard {
                 continue;
             }
             if let Some(replay) = self.first_replay(id) {
-                replay.page.push_front(Some((version, Found::Message(message))));
+                replay.page.push_front(sight_of(version, message));
                 if taken == Taken::Again {
                     replay.as_of = u64::MAX; // What was looked up is looked up again.
                 }
@@ -176,7 +196,8 @@ impl Shard {
             let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
             let Some(extras) = extras else { return Next::Done };
             let Some(replay) = extras.replays.front_mut() else { return Next::Done };
-            if replay.reading.is_some() || replay.is_being_stored || replay.is_paused {
+            let is_kept_back = replay.is_being_stored || replay.is_paused || replay.ended.is_some();
+            if replay.reading.is_some() || is_kept_back {
                 return Next::Later;
             }
             let Some(first) = replay.page.pop_front() else {
@@ -184,28 +205,26 @@ impl Shard {
                 if let Ok(Address::Live(filter)) = Address::parse(&replay.address) {
                     replay.as_of = store.changes();
                     let page = &mut replay.page;
-                    let visit = |version, found| page.push_back(Some((version, found)));
-                    replay.from = store.page(filter, &from, PAGE_MESSAGES, unix_ms, visit);
+                    let visit = |sight| page.push_back(sight);
+                    replay.from = store.look_on(filter, &from, PAGE_MESSAGES, unix_ms, visit);
                 }
                 continue;
             };
-            // What was looked up a while ago may have been replaced since.
-            let first = match first {
-                Some((version, found)) if replay.as_of != store.changes() => {
-                    let now = find(store, &found, unix_ms);
-                    let is_same = now.as_ref().is_some_and(|(newest, _)| *newest == version);
-                    if is_same { Some((version, found)) } else { now }
+            let is_old = replay.as_of != store.changes() || first.standing == Standing::OnItsWay;
+            let first = if is_old { newer(store, first, unix_ms) } else { Some(first) };
+            let Some(first) = first else { continue };
+            let verdict = replay.live.verdict(&first, replay.record.qos, id.is_durable());
+            match (verdict, first.shown) {
+                (Verdict::Send, Shown::Found(Found::Message(message))) => {
+                    return Next::Message(first.version, message);
                 }
-                same => same,
-            };
-            match first {
-                None => {}
-                Some((version, Found::Message(message))) => {
-                    return Next::Message(version, message);
-                }
-                stored => {
-                    replay.page.push_front(stored);
-                    self.read_page(id);
+                (Verdict::Skip, _) => {}
+                (verdict, shown) => {
+                    replay.page.push_front(Sight { shown, ..first });
+                    match verdict {
+                        Verdict::Wait => self.look_again(id),
+                        _ => self.read_page(id),
+                    }
                     return Next::Later;
                 }
             }
@@ -219,7 +238,7 @@ impl Shard {
         let mut bytes = 0;
         let mut places = Vec::new();
         for (place, item) in replay.page.iter().enumerate() {
-            let Some((_, Found::Stored { at, size, .. })) = item else { continue };
+            let Shown::Found(Found::Stored { at, size, .. }) = &item.shown else { continue };
             bytes += *size as usize;
             if bytes > READ_BYTES_MAX && !places.is_empty() {
                 break;
@@ -255,9 +274,9 @@ impl Shard {
             return;
         };
         replay.reading = None;
+        let mut gone = Vec::new();
         for ((at, place), record) in places.into_iter().zip(records) {
-            let Some(item) = replay.page.get_mut(place) else { continue };
-            let Some((version, found)) = item else { continue };
+            let Some(sight) = replay.page.get_mut(place) else { continue };
             if record == Err(ReadError::ShutDown) {
                 continue;
             }
@@ -269,20 +288,30 @@ impl Shard {
                 .and_then(|publish| publish.message().map_err(|error| error.to_string()));
             match message {
                 Ok(message) => {
-                    shared.retained.offer(*version, &message);
-                    *found = Found::Message(message);
+                    shared.retained.offer(sight.version, &message);
+                    sight.shown = Shown::Found(Found::Message(message));
                 }
                 Err(error) => {
                     // It was replaced, or was written anew elsewhere and its segment has gone.
-                    let now = find(&shared.retained, found, unix_ms);
-                    let is_there =
-                        matches!(now, Some((_, Found::Stored { at: now, .. })) if now == at);
+                    let now = look(&shared.retained, sight.topic(), unix_ms);
+                    let is_there = matches!(
+                        &now,
+                        Some(Sight { shown: Shown::Found(Found::Stored { at: now, .. }), .. })
+                            if *now == at
+                    );
                     if is_there {
                         tracing::error!(position = %at, error, "retained message not sent: it is damaged");
                     }
-                    *item = now.filter(|_| !is_there);
+                    match now.filter(|_| !is_there) {
+                        Some(now) => *sight = now,
+                        None => gone.push(place),
+                    }
                 }
             }
+        }
+        gone.sort_unstable();
+        for place in gone.into_iter().rev() {
+            replay.page.remove(place);
         }
         self.pump(session, out);
     }
@@ -329,24 +358,40 @@ impl Shard {
     }
 }
 
-/// What a topic has now.
-fn find(store: &crate::retained::RetainedStore, of: &Found, unix_ms: u64) -> Option<(u64, Found)> {
-    let topic = match of {
-        Found::Message(message) => message.topic(),
-        Found::Stored { topic, .. } => topic,
-    };
-    store.find(TopicName::new(topic).ok()?, unix_ms)
+/// What there is of a topic now.
+fn look(store: &RetainedStore, topic: &str, unix_ms: u64) -> Option<Sight> {
+    store.look(TopicName::new(topic).ok()?, unix_ms)
+}
+
+/// The same of one that was looked up a while ago, with the body if it was read since.
+fn newer(store: &RetainedStore, known: Sight, unix_ms: u64) -> Option<Sight> {
+    let now = look(store, known.topic(), unix_ms)?;
+    let is_same = now.version == known.version && matches!(known.shown, Shown::Found(_));
+    Some(if is_same { Sight { shown: known.shown, ..now } } else { now })
+}
+
+/// A message that is to be looked at again.
+pub(super) fn sight_of(version: u64, message: Message) -> Sight {
+    let shown = Shown::Found(Found::Message(message));
+    Sight { version, standing: Standing::OnItsWay, stored: 0, shown }
 }
 
 impl Replay {
-    pub(super) fn new(address: &str, record: SubscriptionRecord, is_kept: bool) -> Self {
+    pub(super) fn new(
+        address: &str,
+        record: SubscriptionRecord,
+        live: LiveSince,
+        is_kept: bool,
+    ) -> Self {
         Self {
             address: address.into(),
             record,
+            live,
             is_kept,
             through: Box::default(),
             is_being_stored: false,
             is_paused: false,
+            ended: None,
             has_timer: false,
             from: Some(Cursor::default()),
             page: Default::default(),

@@ -45,15 +45,43 @@ pub(crate) struct RetainedWork {
     clear_at: Option<Instant>,
 }
 
+/// What became of a retained message.
+pub(super) enum Retained {
+    /// It is kept, or there was nothing to remove: the version of that change, if it goes into the log.
+    Kept(Option<u64>),
+    NoRoom(NoRoom),
+    /// The router has changed since the message was routed: nothing has happened.
+    Rerouted,
+}
+
 impl Shard {
-    /// Keeps a retained message, and gives the version of that change if it goes into the log. `[MQTT-3.3.1-5]`
+    /// Keeps a retained message, unless it would have to be routed anew. `[MQTT-3.3.1-5]`
+    ///
+    /// Who subscribes meanwhile is on its route, or finds it among the messages that are older than the subscription.
     pub(super) fn retain(
         &mut self,
+        route: &Route,
         live: &mut Live<'_>,
         change: Change,
-    ) -> Result<Option<u64>, NoRoom> {
-        let Some(message) = live.message() else { return Ok(None) };
-        let kept = self.shared.retained.publish(message, change);
+    ) -> Retained {
+        let Some(message) = live.message() else { return Retained::Kept(None) };
+        let publish = || self.shared.retained.publish(message, change);
+        match self.shared.routes.unless_changed(route, publish) {
+            None => Retained::Rerouted,
+            Some(kept) => match self.count_refused(live, kept) {
+                Ok(version) => Retained::Kept(version.filter(|_| change == Change::Logged)),
+                Err(no_room) => Retained::NoRoom(no_room),
+            },
+        }
+    }
+
+    /// The same for a message that nobody gets live.
+    pub(super) fn retain_unrouted(&mut self, live: &mut Live<'_>) -> Option<u64> {
+        let kept = self.shared.retained.publish(live.message()?, Change::Logged);
+        self.count_refused(live, kept).ok().flatten()
+    }
+
+    fn count_refused<T>(&mut self, live: &Live<'_>, kept: Result<T, NoRoom>) -> Result<T, NoRoom> {
         if let Err(no_room) = kept {
             self.counts.retained_refused_total += 1;
             let (refused, setting) = (self.counts.retained_refused_total, no_room.setting());
@@ -62,7 +90,7 @@ impl Shard {
                 tracing::warn!(topic, refused, "retained message refused: {setting} is reached");
             }
         }
-        Ok(kept?.filter(|_| change == Change::Logged))
+        kept
     }
 
     /// Says no to the publisher of a retained message for which there is no room: the one before it stays. A publisher of
@@ -126,7 +154,7 @@ impl Shard {
             let Ok(topic) = TopicName::new(message.topic()) else { continue };
             let (properties, payload) = (message.properties(), message.payload());
             let mut live = Live::new(*message.head(), topic, properties, payload, None);
-            if let Ok(Some(version)) = self.retain(&mut live, Change::Logged) {
+            if let Some(version) = self.retain_unrouted(&mut live) {
                 let more = MoreTargets { retained: Some(version), ..MoreTargets::default() };
                 self.store(&Route::default(), &live, Some(more), NO_TOKEN);
             }

@@ -14,7 +14,7 @@ use super::replay::{READ_BYTES_MAX, RETAINED_READ, Reading};
 use crate::control::Reply;
 use crate::listing::{RemovedStep, RetainedStep};
 use crate::record::{MoreTargets, PublishRecord};
-use crate::retained::{Change, Found, is_status};
+use crate::retained::{Found, is_status};
 use crate::routes::Route;
 
 /// Messages looked at in one step.
@@ -139,7 +139,7 @@ impl Shard {
             ..MessageHead::default()
         };
         let mut live = Live::new(head, topic, &[], &[], None);
-        let Ok(Some(version)) = self.retain(&mut live, Change::Logged) else { return };
+        let Some(version) = self.retain_unrouted(&mut live) else { return };
         removal.lock().open += 1;
         let removal = Arc::clone(removal);
         let token = self.expect_from_outside(Box::new(move |reason: ReasonCode| {

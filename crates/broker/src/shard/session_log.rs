@@ -29,14 +29,14 @@ pub(super) const fn is_session_token(token: u64) -> bool {
 pub(crate) struct Granted {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
-    /// Whether retained messages are to be sent.
-    pub(crate) replays: bool,
+    /// That retained messages are to be sent, and the newest change of one when the subscription entered the router.
+    pub(crate) replays: Option<u64>,
     /// What its record says, once that is on its way.
     pub(crate) stored: Stored,
 }
 
 impl Granted {
-    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: bool) -> Self {
+    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: Option<u64>) -> Self {
         Self { address: address.into(), record, replays, stored: None }
     }
 }
@@ -136,12 +136,12 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
-            let begins = self.begins_kept_replay(id, granted);
+            let replay = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
                 address: granted.address.clone(),
                 record,
                 wants_metadata,
-                replay: begins.then(Box::default),
+                replay,
             }));
         }
         let is_known = self.sessions.get(id).is_none_or(|entry| entry.told.is_stored());
@@ -162,12 +162,16 @@ impl Shard {
             return;
         }
         let mut replays = false;
-        for granted in granted.iter().filter(|granted| granted.replays) {
-            let entry = self.sessions.get(id);
-            if entry.is_none_or(|entry| entry.session.subscription(&granted.address).is_none()) {
+        for granted in granted {
+            let Some(since) = granted.replays else { continue };
+            let is_there = self.subscription_of(id, &granted.address).is_some();
+            if !is_there && !self.is_unsettled(id, &granted.address) {
                 continue; // It was ended before it was stored.
             }
-            self.begin_replay(id, &granted.address, granted.record);
+            self.begin_replay(id, &granted.address, granted.record, since);
+            if !is_there {
+                self.suspend_replay(id, &granted.address, since);
+            }
             replays = true;
         }
         if replays {
@@ -256,6 +260,7 @@ impl Shard {
                 }
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
+                self.replay_again(session, out);
             }
         }
     }

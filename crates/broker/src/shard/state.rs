@@ -18,6 +18,7 @@ use super::connected::Told;
 use super::hold::HeldMessages;
 use super::inbox::Shelf;
 use super::leases::Leases;
+use super::live_since::LiveSince;
 use super::read::StreamWish;
 use super::session_log::SubAckToSend;
 use super::sign_in::SignedIn;
@@ -26,7 +27,7 @@ use crate::budget::Budget;
 use crate::control::SinkKind;
 use crate::groups::Presence;
 use crate::ids::{ConnId, SessionId, SessionNumber};
-use crate::retained::Found;
+use crate::retained::Sight;
 
 /// A connection past CONNECT.
 pub(crate) struct Conn {
@@ -210,6 +211,8 @@ impl Default for Seat {
 pub(crate) struct Replay {
     pub(crate) address: Box<str>,
     pub(crate) record: SubscriptionRecord,
+    /// What comes to the subscription live, and is not sent as retained.
+    pub(crate) live: LiveSince,
     /// Whether messages at QoS 1 and 2 go by the log into the inbox.
     pub(crate) is_kept: bool,
     /// The last topic whose message has got its turn, as far as that is stored; empty when none has.
@@ -218,10 +221,12 @@ pub(crate) struct Replay {
     pub(crate) is_being_stored: bool,
     /// The subscription is being made again.
     pub(crate) is_paused: bool,
+    /// The subscription has ended, unless that cannot be stored: the newest change of a retained message then.
+    pub(crate) ended: Option<u64>,
     /// A timer stands for a message that is on its way to the log.
     pub(crate) has_timer: bool,
-    /// What was looked up and is not sent yet, by version; `None` for what is gone.
-    pub(crate) page: VecDeque<Option<(u64, Found)>>,
+    /// What was looked up and has not had its turn.
+    pub(crate) page: VecDeque<Sight>,
     /// What the store had changed when it was looked up.
     pub(crate) as_of: u64,
     /// The bodies that are being read.
@@ -233,8 +238,9 @@ pub(crate) struct Replay {
 impl SessionEntry {
     /// Tells the budget what has changed of the session's waiting messages.
     pub(crate) fn account(&mut self, memory: &Budget) {
-        let inbox = self.session.inbox().map_or(0, Inbox::entries);
-        let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox * INBOX_ENTRY_BYTES;
+        let bytes = |inbox: &Inbox| inbox.entries() * INBOX_ENTRY_BYTES + inbox.identifier_bytes();
+        let inbox = self.session.inbox().map_or(0, bytes);
+        let now = self.session.pending_len() * PENDING_ENTRY_BYTES + inbox;
         if now == 0 || now.abs_diff(self.accounted) >= ACCOUNTED_STEP {
             memory.note(&mut self.accounted, now);
         }

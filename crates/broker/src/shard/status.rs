@@ -9,6 +9,7 @@ use stdx::Instant;
 
 use super::Shard;
 use super::live::Live;
+use super::retain::Retained;
 use crate::outbox::Outbox;
 use crate::retained::{Change, Found};
 use crate::stats::Counts;
@@ -141,12 +142,15 @@ impl Shard {
             ..MessageHead::default()
         };
         let Some(message) = Message::new(head, topic, &[], value.as_bytes()) else { return };
-        let _ = self.shared.retained.publish(&message, Change::Unlogged);
-        if let Some(mut live) = Live::of(&message, None, self.turn.unix_ms) {
+        let Some(mut live) = Live::of(&message, None, self.turn.unix_ms) else { return };
+        let route = loop {
             let route = self.routes.route(&self.shared.routes, topic);
-            let picks = self.pick_members(&route, &live);
-            self.fan_out(&route, &picks, &mut live, out);
-        }
+            if !matches!(self.retain(&route, &mut live, Change::Unlogged), Retained::Rerouted) {
+                break route;
+            }
+        };
+        let picks = self.pick_members(&route, &live);
+        self.fan_out(&route, &picks, &mut live, out);
     }
 }
 

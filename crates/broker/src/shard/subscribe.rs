@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
+use mqtt_router::SubscriptionOptions;
 use mqtt_session::{RetainHandling, SubscriptionRecord};
 use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
@@ -27,15 +28,17 @@ use crate::record::SessionEvent;
 pub(super) struct Verdict {
     code: ReasonCode,
     reason: Option<String>,
+    /// The newest change of a retained message when the subscription entered the router.
+    since: u64,
 }
 
 impl Verdict {
     pub(super) const fn granted(record: &SubscriptionRecord) -> Self {
-        Self { code: ReasonCode(record.qos.as_u8()), reason: None }
+        Self { code: ReasonCode(record.qos.as_u8()), reason: None, since: 0 }
     }
 
     pub(super) fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
-        Self { code, reason: Some(reason.into()) }
+        Self { code, reason: Some(reason.into()), since: 0 }
     }
 }
 
@@ -94,8 +97,8 @@ impl Shard {
                     let is_granted = !verdict.code.is_error();
                     suback.reason = suback.reason.or_else(|| verdict.reason.clone());
                     self.set_metadata(id, address, wants_metadata);
-                    let replays = record.retain_handling.sends(is_new);
-                    if is_granted && (replays || id.is_durable()) {
+                    let replays = record.retain_handling.sends(is_new).then_some(verdict.since);
+                    if is_granted && (replays.is_some() || id.is_durable()) {
                         self.change_begins(id, address, before);
                         suback.granted.push(Granted::new(address, record, replays));
                     }
@@ -199,15 +202,28 @@ impl Shard {
         record: SubscriptionRecord,
     ) -> Outcome {
         let options = options_of(&record);
-        let subscriber = id.subscriber();
-        match group {
-            None => {
-                self.shared.routes.change(|router| router.subscribe(filter, subscriber, options))
+        let since = match group {
+            None => self.route_subscription(id, filter, options),
+            Some(group) => {
+                self.join_group(id, group, filter, options);
+                0 // It brings no retained messages.
             }
-            Some(group) => self.join_group(id, group, filter, options),
         };
         self.add_subscription(id, address, record);
-        Outcome::Known(Verdict::granted(&record))
+        Outcome::Known(Verdict { since, ..Verdict::granted(&record) })
+    }
+
+    /// Puts a subscription into the router. Gives the newest change of a retained message that is not routed to it.
+    pub(super) fn route_subscription(
+        &self,
+        id: SessionId,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+    ) -> u64 {
+        self.shared.routes.change(|router| {
+            router.subscribe(filter, id.subscriber(), options);
+            self.shared.retained.newest()
+        })
     }
 
     fn subscribe_queue(
@@ -430,7 +446,7 @@ impl Shard {
             *code = verdict.code.0;
         }
         if is_granted {
-            suback.granted.push(Granted::new(&address, record, false));
+            suback.granted.push(Granted::new(&address, record, None));
         }
         if suback.reason.is_none() {
             suback.reason = verdict.reason;
@@ -475,7 +491,8 @@ impl Shard {
         }
     }
 
-    /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue.
+    /// Takes a subscription that the session no longer has out of the router, or its consumer from the queue. Of a durable
+    /// session it may come back.
     pub(super) fn let_go(
         &mut self,
         id: SessionId,
@@ -484,7 +501,6 @@ impl Shard {
         written: u64,
     ) {
         if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
-            extras.replays.retain(|replay| &*replay.address != address);
             extras.with_metadata.retain(|with| &**with != address);
             extras.groups.retain(|(of, _)| &**of != address);
         }
@@ -496,13 +512,22 @@ impl Shard {
             self.detach_consumer(ConsumerId(record.consumer), &released);
             return;
         }
-        self.shared.routes.change(|router| match Address::parse(address) {
-            Ok(Address::Live(filter)) => router.unsubscribe(filter, id.subscriber()),
-            Ok(Address::Shared { group, filter }) => router.leave(group, filter, id.subscriber()),
-            _ => false,
-        });
-        if let Ok(Address::Shared { group, filter }) = Address::parse(address) {
-            self.leave_group(id, group, filter.as_str());
+        match Address::parse(address) {
+            Ok(Address::Live(filter)) => {
+                let newest = self.shared.routes.change(|router| {
+                    router.unsubscribe(filter, id.subscriber());
+                    self.shared.retained.newest()
+                });
+                match id.is_durable() {
+                    true => self.suspend_replay(id, address, newest),
+                    false => self.end_replay(id, address),
+                }
+            }
+            Ok(Address::Shared { group, filter }) => {
+                self.shared.routes.change(|router| router.leave(group, filter, id.subscriber()));
+                self.leave_group(id, group, filter.as_str());
+            }
+            _ => {}
         }
     }
 }

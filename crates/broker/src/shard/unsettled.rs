@@ -32,6 +32,11 @@ impl Unsettled {
         self.0.is_empty()
     }
 
+    /// Whether changes of the subscription wait for their records.
+    pub(super) fn waits(&self, address: &str) -> bool {
+        self.0.contains_key(address)
+    }
+
     /// A change begins; `before` is what the subscription was until now.
     fn begin(&mut self, address: &str, before: Stored) {
         match self.0.get_mut(address) {
@@ -94,6 +99,15 @@ impl Shard {
             }
             Some(None) => self.go_back_to_none(id, address, out),
         }
+        if self.subscription_of(id, address).is_none() && !self.is_unsettled(id, address) {
+            self.end_replay(id, address);
+        }
+    }
+
+    /// Whether changes of the session's subscription wait for their records.
+    pub(super) fn is_unsettled(&self, id: SessionId, address: &str) -> bool {
+        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
+        extras.is_some_and(|extras| extras.unsettled.waits(address))
     }
 
     fn go_back_to_none<O: Outbox>(&mut self, id: SessionId, address: &str, out: &mut O) {
@@ -114,9 +128,8 @@ impl Shard {
         let options = options_of(&record);
         match Address::parse(address) {
             Ok(Address::Live(filter)) => {
-                self.shared
-                    .routes
-                    .change(|router| router.subscribe(filter, id.subscriber(), options));
+                let newest = self.route_subscription(id, filter, options);
+                self.resume_replay(id, address, newest);
             }
             Ok(Address::Shared { group, filter }) => {
                 self.join_group(id, group, filter, options);

@@ -48,10 +48,9 @@ p publish 1 r/g seven id=7 retain
   p puback 7 00
 p publish 0 r/0 zero retain
   s publish 0 r/0 zero sid=9
-# What waits for the session goes first, and takes the window.
+# What waits for the session goes first, and takes the window. What came live does not come again.
 s puback 1
   s publish 1 id=2 r/g seven sid=9
-  s publish 0 retain r/b two-new sid=9
 s puback 2
   s publish 1 id=3 retain r/e five sid=9
   s publish 0 retain r/f six sid=9

@@ -93,7 +93,7 @@ struct Twin {
     subscriber: Subscriber,
 }
 
-/// A durable session that gets each of them at least once, and at QoS 2 once.
+/// A durable session that gets each of them, live or as retained, and not both ways.
 #[derive(Default)]
 struct Subscriber {
     is_connected: bool,
@@ -104,10 +104,52 @@ struct Subscriber {
     lines: Vec<String>,
     /// Packet ids at QoS 2 that it holds.
     received: BTreeSet<String>,
-    /// Topics that must come, if nothing happens to them before.
-    due: BTreeSet<u8>,
-    /// Topics that came at QoS 2.
-    once: BTreeSet<u8>,
+    due: Due,
+    /// The same when the log was held: a crash undoes what came since.
+    stored_due: Option<Due>,
+    /// Messages that came at QoS 1, since a crash, and at QoS 2, since the subscription. Their payloads tell them apart.
+    once: [BTreeSet<String>; 2],
+}
+
+/// Messages that must come.
+#[derive(Clone, Default)]
+struct Due {
+    /// By topic, what was there before the subscription, if nothing happens to it before its turn.
+    retained: BTreeMap<u8, String>,
+    /// What was published since at QoS 1 and 2.
+    live: BTreeSet<String>,
+}
+
+impl Due {
+    fn came(&mut self, payload: &str) {
+        self.retained.retain(|_, other| other != payload);
+        self.live.remove(payload);
+    }
+}
+
+impl Subscriber {
+    /// A topic has another message, or none. At QoS 0 that is so even if a crash undoes it: the client has heard of it.
+    fn published(&mut self, topic: u8, qos: u8, payload: Option<&str>) {
+        self.due.retained.remove(&topic);
+        if let Some(stored) = self.stored_due.as_mut().filter(|_| qos == 0) {
+            stored.retained.remove(&topic);
+        }
+        if self.subscribed && qos > 0 {
+            self.due.live.extend(payload.map(str::to_owned));
+        }
+    }
+
+    /// A message came. What is sent again says so.
+    fn came(&mut self, qos: &str, payload: &str, is_again: bool) {
+        self.due.came(payload);
+        self.stored_due.iter_mut().for_each(|due| due.came(payload));
+        let once = match qos {
+            "1" => &mut self.once[0],
+            "2" => &mut self.once[1],
+            _ => return,
+        };
+        assert!(once.insert(payload.to_owned()) || is_again, "{payload} came twice at QoS {qos}");
+    }
 }
 
 impl Twin {
@@ -160,16 +202,18 @@ impl Twin {
                     (self.numbers.to_string(), self.numbers.to_string())
                 };
                 let due = expiry.map(|expiry| self.now_ms + u64::from(expiry) * 1000);
+                self.subscriber.published(
+                    topic,
+                    qos,
+                    Some(&shown).filter(|_| due.is_none()).map(|shown| &**shown),
+                );
                 self.seen.insert(topic, (shown, due, qos));
-                if qos == 0 || due.is_some() {
-                    self.subscriber.due.remove(&topic);
-                }
                 let more = expiry.map(|expiry| format!("expiry={expiry}")).unwrap_or_default();
                 self.publish(PUBLISHERS[publisher], qos, &format!("r/{topic}"), &payload, &more);
             }
             Step::Remove { publisher, topic } => {
                 self.seen.remove(&topic);
-                self.subscriber.due.remove(&topic);
+                self.subscriber.published(topic, 0, None);
                 self.publish(PUBLISHERS[publisher], 0, &format!("r/{topic}"), "-", "");
             }
             Step::Stored { topic } => self.publish("a", 1, &format!("k/{topic}"), "kept", ""),
@@ -185,10 +229,13 @@ impl Twin {
                 self.run();
                 self.command("log hold");
                 self.stored.get_or_insert_with(|| self.seen.clone());
+                let subscriber = &mut self.subscriber;
+                subscriber.stored_due.get_or_insert_with(|| subscriber.due.clone());
             }
             Step::Log(word) => {
                 self.command(&format!("log {word}"));
                 self.stored = None;
+                self.subscriber.stored_due = None;
             }
             Step::Checkpoint => drop(self.command("checkpoint")),
             Step::Crash => {
@@ -196,8 +243,12 @@ impl Twin {
                 self.command("crash");
                 self.subscriber.is_connected = false;
                 self.subscriber.lines.clear();
+                self.subscriber.once[0].clear();
                 if let Some(stored) = self.stored.take() {
                     self.seen = stored;
+                }
+                if let Some(stored) = self.subscriber.stored_due.take() {
+                    self.subscriber.due = stored;
                 }
                 self.connect();
             }
@@ -234,15 +285,16 @@ impl Twin {
             let line = self.subscriber.lines.remove(0);
             let words: Vec<&str> = line.split_whitespace().collect();
             let id = words.iter().find_map(|word| word.strip_prefix("id="));
-            let topic = words.iter().find_map(|word| word.strip_prefix("r/")?.parse::<u8>().ok());
-            match (words[1], id, topic) {
-                ("publish", id, Some(topic)) => {
+            match (words[1], id) {
+                ("publish", id) => {
                     let is_new = words[2] != "2"
                         || self.subscriber.received.insert(id.expect("an id").to_owned());
-                    if words.contains(&"retain") && is_new {
-                        self.subscriber.due.remove(&topic);
-                        let is_first = words[2] != "2" || self.subscriber.once.insert(topic);
-                        assert!(is_first, "r/{topic} came twice at QoS 2");
+                    let topic = words.iter().position(|word| word.starts_with("r/"));
+                    // An empty one is a removal.
+                    let payload = topic.and_then(|topic| words.get(topic + 1));
+                    if let Some(payload) = payload.filter(|_| is_new) {
+                        let is_again = words[2] == "1" && words.contains(&"dup");
+                        self.subscriber.came(words[2], payload, is_again);
                     }
                     let ack = if words[2] == "2" { "pubrec" } else { "puback" };
                     if let Some(id) = id {
@@ -267,8 +319,9 @@ impl Twin {
             self.now_ms += 10;
         }
         self.hear();
-        let due = &self.subscriber.due;
-        assert!(due.is_empty(), "{due:?} did not come at {} ms", self.now_ms);
+        let Due { retained, live } = &self.subscriber.due;
+        assert!(retained.is_empty(), "{retained:?} did not come at {} ms", self.now_ms);
+        assert!(live.is_empty(), "{live:?} did not come live at {} ms", self.now_ms);
     }
 
     fn subscribe(&mut self, window: u16, qos: u8) {
@@ -276,12 +329,13 @@ impl Twin {
         self.step(&Step::Lose);
         self.subscriber.window = window;
         self.hear();
-        self.subscriber.once.clear();
+        self.subscriber.once = Default::default();
         self.subscriber.subscribed = true;
         self.command(&format!("u subscribe 1 r/#,{qos}"));
-        let stays =
-            |(topic, (_, due, qos)): (&u8, &Message)| (due.is_none() && *qos > 0).then_some(*topic);
-        self.subscriber.due = self.seen.iter().filter_map(stays).collect();
+        let stays = |(topic, (payload, due, qos)): (&u8, &Message)| {
+            (due.is_none() && *qos > 0).then(|| (*topic, payload.clone()))
+        };
+        self.subscriber.due.retained = self.seen.iter().filter_map(stays).collect();
     }
 
     /// A new client gets what is there, whatever is on its way.

@@ -106,7 +106,7 @@ s pubcomp 1
   s publish 2 id=2 retain r/b two
 wait 100
 {between}
-# What is replaced before its turn comes as the new one; what is on its way, as the one that it was.
+# What is replaced before its turn comes live and not once more; what is on its way, as the one that it was.
 q connect
   q connack 00
 q publish 2 r/d four-new id=1 retain
@@ -126,16 +126,12 @@ s connect keep expiry=1000 rm=1
   s connack 00 present
   s pubrel 3 00
 s pubcomp 3
-  s publish 2 id=4 retain r/d four-new
+  s publish 2 id=4 retain r/e five
 s pubrec 4
   s pubrel 4 00
 s pubcomp 4
-  s publish 2 id=5 retain r/e five
-s pubrec 5
-  s pubrel 5 00
-s pubcomp 5
-  s publish 1 id=6 retain r/e five
-s puback 6
+  s publish 1 id=5 retain r/e five
+s puback 5
 wait 100
 {between}
 s connect keep expiry=1000 rm=1

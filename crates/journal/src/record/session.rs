@@ -15,8 +15,8 @@ use super::session_parts::{
 use crate::ids::SessionNumber;
 
 /// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end
-/// knew of, nor what was sent on a connection.
-const VERSION: u8 = 3;
+/// knew of, nor what was sent on a connection, version 3 not since when a replay's subscription is there.
+const VERSION: u8 = 4;
 /// In the place of no position.
 const NOWHERE: Position = Position::from_u64(u64::MAX);
 
@@ -204,6 +204,7 @@ impl SessionRecord {
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
         let version = reader.version(VERSION)?;
+        let has_since = version > 3;
         let number = SessionNumber(reader.u64()?);
         let event = match reader.u8()? {
             1 => SessionEvent::Connected(ConnectedAs::decode(&mut reader)?),
@@ -219,7 +220,7 @@ impl SessionRecord {
                 let heard_to = Position::from_u64(reader.u64()?);
                 SessionEvent::Ended(Some(heard_to).filter(|at| *at != NOWHERE))
             }
-            4 => SessionEvent::Subscribed(subscriptions(&mut reader)?),
+            4 => SessionEvent::Subscribed(subscriptions(&mut reader, has_since)?),
             5 => {
                 let count = reader.varint()?;
                 let mut addresses = Vec::new();
@@ -239,7 +240,8 @@ impl SessionRecord {
             10 => SessionEvent::LeasesOver(packet_ids(&mut reader)?),
             11 => {
                 let connected = ConnectedAs::decode(&mut reader)?;
-                SessionEvent::ConnectedAndSubscribed(connected, subscriptions(&mut reader)?)
+                let subscriptions = subscriptions(&mut reader, has_since)?;
+                SessionEvent::ConnectedAndSubscribed(connected, subscriptions)
             }
             12 => SessionEvent::Retained(RetainedPage::decode(&mut reader)?),
             13 => {
@@ -302,7 +304,7 @@ mod tests {
     use mqtt_types::QoS;
     use queue_engine::Offset;
 
-    use super::super::session_parts::tests::will;
+    use super::super::session_parts::{KeptReplay, tests::will};
     use super::*;
 
     #[test]
@@ -313,7 +315,8 @@ mod tests {
             wants_metadata: true,
             replay: None,
         };
-        let replaying = StoredSubscription { replay: Some("".into()), ..subscription.clone() };
+        let replay = Some(KeptReplay { since: 1 << 40, through: "".into() });
+        let replaying = StoredSubscription { replay, ..subscription.clone() };
         let kept = Kept {
             at: 1 << 40,
             size: 70,
@@ -321,6 +324,7 @@ mod tests {
             retain: true,
             has_identifiers: false,
             copy: 0,
+            set: None,
             is_shared: false,
             is_held: true,
             identifier: None,

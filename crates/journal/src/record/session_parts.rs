@@ -46,8 +46,37 @@ pub struct StoredSubscription {
     pub record: SubscriptionRecord,
     /// Whether a queue's deliveries bear metadata.
     pub wants_metadata: bool,
-    /// That retained messages are being sent for it, and the last topic whose message has got its turn; empty when none has.
-    pub replay: Option<Box<str>>,
+    /// That retained messages are being sent for it.
+    pub replay: Option<KeptReplay>,
+}
+
+/// How far the retained messages of a subscription have been sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptReplay {
+    /// What is newer than this change came to the subscription when it was published, so it is not sent as retained.
+    pub since: u64,
+    /// The last topic whose message has got its turn; empty when none has.
+    pub through: Box<str>,
+}
+
+impl KeptReplay {
+    /// What versions of the records wrote that did not know `since`: all is sent that is there.
+    const SINCE_UNKNOWN: u64 = u64::MAX;
+
+    /// Where it begins, if that is known.
+    pub(crate) fn known_since(&self) -> Option<u64> {
+        Some(self.since).filter(|since| *since != Self::SINCE_UNKNOWN)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.since);
+        put_text(out, &self.through);
+    }
+
+    fn decode(reader: &mut Reader<'_>, has_since: bool) -> Result<Self, RecordError> {
+        let since = if has_since { reader.varint()? } else { Self::SINCE_UNKNOWN };
+        Ok(Self { since, through: reader.text()?.into() })
+    }
 }
 
 /// Retained messages on their way to a durable session.
@@ -74,8 +103,8 @@ pub struct StoredSession {
     pub owner: Option<Box<str>>,
     /// Queue subscriptions whose deliveries bear metadata.
     pub with_metadata: Vec<Box<str>>,
-    /// Subscriptions whose retained messages have not all been sent, and the last topic that got its turn.
-    pub replays: Vec<(Box<str>, Box<str>)>,
+    /// Subscriptions whose retained messages have not all been sent.
+    pub replays: Vec<(Box<str>, KeptReplay)>,
     /// Queues' deliveries at QoS 2 that its client may have.
     pub leases: Vec<KeptLease>,
     /// Subscriptions to streams that read for a group, and which.
@@ -111,9 +140,9 @@ impl KeptLease {
 
 /// ```text
 /// count varint | { address | options u8 (QoS 0-1, no local 2, retain as published 3, retain handling 4-5, metadata 6,
-///                  replay 7) | identifier varint, 0 for none | [replay: topic] } ...
+///                  replay 7) | identifier varint, 0 for none | [replay: since varint | topic] } ...
 /// ```
-/// Older versions had no replays.
+/// Older versions had no `since`, and still older ones no replays.
 pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscription]) {
     put_varint(out, subscriptions.len() as u64);
     for StoredSubscription { address, record, wants_metadata, replay } in subscriptions {
@@ -127,12 +156,13 @@ pub(super) fn put_subscriptions(out: &mut Vec<u8>, subscriptions: &[StoredSubscr
         out.push(options);
         let identifier = record.subscription_identifier.map_or(0, NonZeroU32::get);
         put_varint(out, u64::from(identifier));
-        replay.iter().for_each(|topic| put_text(out, topic));
+        replay.iter().for_each(|replay| replay.encode(out));
     }
 }
 
 pub(super) fn subscriptions(
     reader: &mut Reader<'_>,
+    has_since: bool,
 ) -> Result<Vec<StoredSubscription>, RecordError> {
     let count = reader.varint()?;
     let mut subscriptions = Vec::new();
@@ -152,7 +182,10 @@ pub(super) fn subscriptions(
             consumer: 0,
         };
         let wants_metadata = options & METADATA != 0;
-        let replay = if options & REPLAYS != 0 { Some(reader.text()?.into()) } else { None };
+        let replay = match options & REPLAYS {
+            0 => None,
+            _ => Some(KeptReplay::decode(reader, has_since)?),
+        };
         subscriptions.push(StoredSubscription { address, record, wants_metadata, replay });
     }
     Ok(subscriptions)
@@ -253,17 +286,15 @@ impl StoredSession {
         }
     }
 
-    fn replay_of(&self, address: &str) -> Option<Box<str>> {
+    fn replay_of(&self, address: &str) -> Option<KeptReplay> {
         let replay = self.replays.iter().find(|(of, _)| &**of == address);
-        replay.map(|(_, through)| through.clone())
+        replay.map(|(_, replay)| replay.clone())
     }
 
-    /// Reads one; older checkpoints have no leases, or no groups.
-    pub(crate) fn decode(
-        reader: &mut Reader<'_>,
-        has_leases: bool,
-        has_groups: bool,
-    ) -> Result<Self, RecordError> {
+    /// Reads one from a checkpoint's part of that version.
+    pub(crate) fn decode(reader: &mut Reader<'_>, version: u8) -> Result<Self, RecordError> {
+        let (has_leases, has_groups) = (version > 3, version > 7);
+        let (has_since, has_sets) = (version > 8, version > 8);
         let number = SessionNumber(reader.u64()?);
         let client_id = reader.text()?.into();
         let owner = take_owner(reader)?;
@@ -272,7 +303,7 @@ impl StoredSession {
         let as_of = UnixMillis(at & !CONNECTED);
         let disconnected_at = Some(as_of).filter(|_| at != 0 && at & CONNECTED == 0);
         let will = take_will(reader)?;
-        let stored = subscriptions(reader)?;
+        let stored = subscriptions(reader, has_since)?;
         let mut incoming_qos2 = Vec::new();
         for _ in 0..reader.varint()? {
             incoming_qos2.push(reader.packet_id()?);
@@ -286,7 +317,7 @@ impl StoredSession {
             client_id,
             expiry_interval,
             subscriptions: stored.into_iter().map(|one| (one.address, one.record)).collect(),
-            inbox: inbox(reader)?,
+            inbox: inbox(reader, has_sets)?,
             incoming_qos2,
             will,
             disconnected_at,
@@ -308,6 +339,10 @@ impl StoredSession {
 /// An entry: `0 | what was kept`, or `1` for one that the client has (older versions), or `2` for one that is gone, or `3 | count varint` for so many, or
 /// `4 | place varint` for one that the client has, with the place of its PUBREC among others. In front of all may stand `5 |
 /// number varint`, counted as one: those with numbers below may have been sent (not before version 8 of the part).
+///
+/// If identifiers go along with what was kept, it is followed by which of the inbox's combinations, from 1 on, or 0 when it is in
+/// the message's list: varint. Those follow all entries: `combinations varint | { count varint | identifier varint ... } ...`
+/// (neither before version 9).
 fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
     out.extend_from_slice(&inbox.first.to_le_bytes());
     put_varint(out, inbox.entries.len() as u64 + u64::from(inbox.unsure_to > 0));
@@ -320,6 +355,9 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
             InboxEntryImage::Kept { kept, was_sent } => {
                 out.push(KEPT);
                 put_kept(out, kept, *was_sent);
+                if kept.has_identifiers {
+                    put_varint(out, kept.set.map_or(0, |set| u64::from(set) + 1));
+                }
             }
             InboxEntryImage::Received(place) => {
                 out.push(RECEIVED_AT);
@@ -332,9 +370,14 @@ fn put_inbox(out: &mut Vec<u8>, inbox: &InboxImage) {
             }
         }
     }
+    put_varint(out, inbox.identifiers.len() as u64);
+    for set in &inbox.identifiers {
+        put_varint(out, set.len() as u64);
+        set.iter().for_each(|identifier| put_varint(out, u64::from(*identifier)));
+    }
 }
 
-fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
+fn inbox(reader: &mut Reader<'_>, has_sets: bool) -> Result<InboxImage, RecordError> {
     let first = reader.u64()?;
     let mut end = first;
     let count = reader.varint()?;
@@ -347,7 +390,11 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
                 continue;
             }
             KEPT => {
-                let (kept, was_sent) = take_kept(reader)?;
+                let (mut kept, was_sent) = take_kept(reader)?;
+                if has_sets && kept.has_identifiers {
+                    let set = reader.varint()?.checked_sub(1);
+                    kept.set = set.and_then(|set| u16::try_from(set).ok());
+                }
                 InboxEntryImage::Kept { kept, was_sent }
             }
             RECEIVED => InboxEntryImage::Received(0),
@@ -364,7 +411,15 @@ fn inbox(reader: &mut Reader<'_>) -> Result<InboxImage, RecordError> {
     if end > NUMBER_MAX {
         return Err(reader.error("a number of an inbox is too large"));
     }
-    Ok(InboxImage { first, entries, unsure_to })
+    let sets = if has_sets { reader.varint()? } else { 0 };
+    let identifiers = (0..sets).map(|_| set(reader)).collect::<Result<_, RecordError>>()?;
+    Ok(InboxImage { first, entries, identifiers, unsure_to })
+}
+
+fn set(reader: &mut Reader<'_>) -> Result<Box<[u32]>, RecordError> {
+    let count = reader.varint()?;
+    let one = |_| Ok(u32::try_from(reader.varint()?).unwrap_or(u32::MAX));
+    (0..count).map(one).collect()
 }
 
 /// What is kept: `at u64 | size varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, sent 4, copy 5, shared 6, held 7)
@@ -399,6 +454,7 @@ fn take_kept(reader: &mut Reader<'_>) -> Result<(Kept, bool), RecordError> {
         retain: flags & RETAIN != 0,
         has_identifiers: flags & IDENTIFIERS != 0,
         copy: if flags & COPY != 0 { reader.u8()? } else { 0 },
+        set: None,
         is_shared: flags & SHARED != 0,
         is_held,
         identifier: match is_held {
@@ -467,6 +523,7 @@ pub(super) mod tests {
             retain: true,
             has_identifiers: true,
             copy: 255,
+            set: None,
             is_shared: true,
             is_held: true,
             identifier: NonZeroU32::new(268_435_455),
@@ -476,6 +533,7 @@ pub(super) mod tests {
             qos: QoS::AtLeastOnce,
             retain: false,
             copy: 0,
+            set: Some(1),
             is_shared: false,
             is_held: false,
             identifier: None,
@@ -499,6 +557,7 @@ pub(super) mod tests {
                         InboxEntryImage::Gone(1 << 40),
                         InboxEntryImage::Kept { kept: other, was_sent: false },
                     ],
+                    identifiers: vec![[7].into(), [1, 268_435_455].into()],
                     unsure_to: 1 << 41,
                 },
                 incoming_qos2: vec![PacketId::MIN],
@@ -507,7 +566,7 @@ pub(super) mod tests {
             },
             owner: Some("fleet".into()),
             with_metadata: vec!["$q/a".into()],
-            replays: vec![("b/#".into(), "b/c".into())],
+            replays: vec![("b/#".into(), KeptReplay { since: 300, through: "b/c".into() })],
             leases: vec![KeptLease {
                 packet_id: PacketId::MIN,
                 sink: SinkId(3),
@@ -519,7 +578,7 @@ pub(super) mod tests {
         let mut body = Vec::new();
         session.encode(&mut body);
         let read = |body: &[u8]| {
-            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, true, true)
+            StoredSession::decode(&mut Reader { record: "checkpoint", rest: body }, 9)
         };
         assert_eq!(read(&body), Ok(session.clone()));
         for cut in 0..body.len() {

@@ -15,8 +15,8 @@ use super::Releases;
 use crate::checkpoint::held_in;
 use crate::ids::SessionNumber;
 use crate::record::{
-    ConnectedAs, KeptCopy, KeptLease, MoreTargets, RetainedPage, SessionEvent, SessionRecord,
-    StoredSession, StoredSubscription, copies,
+    ConnectedAs, KeptCopy, KeptLease, KeptReplay, MoreTargets, RetainedPage, SessionEvent,
+    SessionRecord, StoredSession, StoredSubscription, copies,
 };
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
@@ -51,8 +51,8 @@ struct Session {
     will: Option<Will>,
     disconnected_at: Option<UnixMillis>,
     leases: BTreeMap<PacketId, (SinkId, Offset)>,
-    /// Subscriptions whose retained messages are being sent, and the last topic that got its turn.
-    replays: BTreeMap<Box<str>, Box<str>>,
+    /// Subscriptions whose retained messages are being sent.
+    replays: BTreeMap<Box<str>, KeptReplay>,
     /// Subscriptions to streams that read for a group.
     groups: BTreeMap<Box<str>, Box<str>>,
 }
@@ -141,17 +141,19 @@ impl Sessions {
             self.of(number).apply(SessionEvent::LeftEnding(vec![(at, copy)]), released);
         }
         for (copy, target) in copies(&more.sessions) {
-            self.of(target.number).inbox.push(Kept {
+            let kept = Kept {
                 at: position.as_u64(),
                 size,
                 qos: target.qos,
                 retain: target.retain,
                 has_identifiers: !target.identifiers.is_empty(),
                 copy,
+                set: None,
                 is_shared: target.shared.is_some(),
                 is_held: false,
                 identifier: None,
-            });
+            };
+            self.of(target.number).inbox.push_with(kept, &target.identifiers);
         }
         if let Some((number, packet_id)) = more.publisher {
             self.of(number).incoming_qos2.insert(packet_id);
@@ -307,8 +309,8 @@ impl Session {
         }
         if page.is_last {
             self.replays.remove(&page.address);
-        } else if let Some(through) = self.replays.get_mut(&page.address) {
-            *through = page.through;
+        } else if let Some(replay) = self.replays.get_mut(&page.address) {
+            replay.through = page.through;
         }
     }
 

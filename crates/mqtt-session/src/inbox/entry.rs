@@ -52,12 +52,16 @@ pub(super) struct Entry {
     pub(super) at: u64,
     pub(super) size: u32,
     flags: u8,
-    pub(super) copy: u8,
+    /// Which of the session's copies it is; or the higher part of a number of identifiers, see [`Entry::set`].
+    copy: u8,
+    /// The lower part of that number, from 1 on; 0 when there is none.
+    set: u8,
     pub(super) state: State,
 }
 
 impl Entry {
-    pub(super) const GONE: Self = Self { at: 0, size: 0, flags: 0, copy: 0, state: State::Gone };
+    pub(super) const GONE: Self =
+        Self { at: 0, size: 0, flags: 0, copy: 0, set: 0, state: State::Gone };
 
     /// One that the client has, with the place of its PUBREC among others.
     pub(super) const fn received(place: u64) -> Self {
@@ -70,7 +74,31 @@ impl Entry {
         flags |= if kept.has_identifiers { IDENTIFIERS } else { 0 };
         flags |= if kept.is_shared { SHARED } else { 0 };
         flags |= if kept.is_held { HELD } else { 0 };
-        Self { at: kept.at, size: kept.size, flags, copy: kept.copy, state: State::Waiting }
+        let (copy, set) = match kept.set {
+            // One that came by a shared subscription goes by its copy.
+            Some(set) if !kept.is_shared => ((set / 255) as u8, (set % 255) as u8 + 1),
+            _ => (kept.copy, 0),
+        };
+        Self { at: kept.at, size: kept.size, flags, copy, set, state: State::Waiting }
+    }
+
+    /// Which of the inbox's combinations of identifiers goes along.
+    pub(super) const fn set(&self) -> Option<u16> {
+        match self.set {
+            0 => None,
+            set => Some(self.copy as u16 * 255 + set as u16 - 1),
+        }
+    }
+
+    /// Where storage has it and which copy it is, if it goes by that; one whose identifiers the inbox knows does not, and no
+    /// other session gets it.
+    pub(super) fn place(&self) -> Option<(u64, u8)> {
+        self.set().is_none().then_some((self.at, self.copy))
+    }
+
+    /// Which of the session's copies it is, of one that goes by that.
+    pub(super) const fn copy(&self) -> u8 {
+        if self.set == 0 { self.copy } else { 0 }
     }
 
     /// The message, but for its identifier.
@@ -81,7 +109,8 @@ impl Entry {
             qos: self.qos(),
             retain: self.flags & RETAIN != 0,
             has_identifiers: self.flags & IDENTIFIERS != 0,
-            copy: self.copy,
+            copy: self.copy(),
+            set: self.set(),
             is_shared: self.is_shared(),
             is_held: self.is_held(),
             identifier: None,

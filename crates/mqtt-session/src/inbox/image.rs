@@ -1,6 +1,7 @@
 //! An inbox as plain data, for a store to keep. It must not know how it is stored.
 
 use super::entry::{Entry, State};
+use super::identifiers::Identifiers;
 use super::line::Line;
 use super::{Inbox, Kept};
 
@@ -11,6 +12,8 @@ pub struct InboxImage {
     pub first: u64,
     /// The messages, in order of their numbers.
     pub entries: Vec<InboxEntryImage>,
+    /// The combinations of Subscription Identifiers that they come with, see [`Kept::set`].
+    pub identifiers: Vec<Box<[u32]>>,
     /// Messages below that number may have been sent, whatever the entries say.
     pub unsure_to: u64,
 }
@@ -56,17 +59,21 @@ impl Inbox {
         }
         let first = self.line.oldest();
         let unsure_to = if self.unsure_to > first { self.unsure_to } else { 0 };
-        InboxImage { first, entries, unsure_to }
+        let identifiers = self.sets.as_ref().map(|sets| sets.all().to_vec()).unwrap_or_default();
+        InboxImage { first, entries, identifiers, unsure_to }
     }
 
     /// The inbox of an image, with nobody connected.
     #[must_use]
     pub fn from_image(image: &InboxImage) -> Self {
         let (line, unsure_to) = (Line::starting_at(image.first), image.unsure_to);
-        let mut inbox = Self { line, unsure_to, ..Self::default() };
+        let sets =
+            (!image.identifiers.is_empty()).then(|| Box::new(Identifiers::of(&image.identifiers)));
+        let mut inbox = Self { line, unsure_to, sets, ..Self::default() };
         for one in &image.entries {
             let entry = match *one {
-                InboxEntryImage::Kept { kept, was_sent } => {
+                InboxEntryImage::Kept { mut kept, was_sent } => {
+                    kept.set = kept.set.filter(|set| !inbox.identifiers(*set).is_empty());
                     inbox.messages += 1;
                     inbox.bytes += u64::from(kept.size);
                     let sequence = inbox.line.end();

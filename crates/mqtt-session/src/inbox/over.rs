@@ -35,13 +35,14 @@ impl Inbox {
     /// The number of the message that lies there, see [`Kept::at`] and [`Kept::copy`].
     #[must_use]
     pub fn find(&self, at: u64, copy: u8) -> Option<u64> {
-        let is_it = |entry: &Entry| entry.has_body() && (entry.at, entry.copy) == (at, copy);
+        let is_it = |entry: &Entry| entry.has_body() && entry.place() == Some((at, copy));
         self.line.iter().find(|(_, entry)| is_it(entry)).map(|(sequence, _)| sequence)
     }
 
     /// Messages left, as storage says: where it has them, and which copies they were. Gives those that had not left before.
     pub fn replay_left_from(&mut self, places: &BTreeSet<(u64, u8)>) -> Vec<Gone> {
-        let is_there = |entry: &Entry| entry.has_body() && places.contains(&(entry.at, entry.copy));
+        let is_named = |entry: &Entry| entry.place().is_some_and(|place| places.contains(&place));
+        let is_there = |entry: &Entry| entry.has_body() && is_named(entry);
         let leaving = self.line.iter().filter(|(_, entry)| is_there(entry));
         let leaving: Vec<_> = leaving.map(|(sequence, entry)| (sequence, *entry)).collect();
         self.leave_all(&leaving)

@@ -18,6 +18,7 @@ fn kept(at: u64, qos: QoS) -> Kept {
         retain: false,
         has_identifiers: false,
         copy: 0,
+        set: None,
         is_shared: false,
         is_held: false,
         identifier: None,
@@ -321,4 +322,59 @@ fn what_is_over_keeps_what_others_could_have() {
     assert!(inbox.lend(3) && inbox.is_sound());
     assert_eq!(inbox.keep_passable(0), [gone(4, 5)]);
     assert_eq!((inbox.messages(), inbox.lent()), (1, 1));
+}
+
+/// Clients dispatch by identifiers: a session may have a thousand, and each message comes with one of them or some.
+#[test]
+fn identifiers_are_known_by_the_inbox_over_a_restart() {
+    let mut inbox = Inbox::default();
+    let of = |n: u32| if n.is_multiple_of(3) { vec![n % 1000, 1_000_000] } else { vec![n % 1000] };
+    for n in 1..=2000_u32 {
+        let message = Kept { copy: 3, ..kept(u64::from(n), QoS::AtLeastOnce) };
+        inbox.push_with(message, &of(n));
+    }
+    inbox.push_with(shared(2001), &[5]);
+    inbox.push_with(kept(2002, QoS::AtLeastOnce), &[]);
+    let restarted = Inbox::from_image(&inbox.image());
+    for inbox in [&inbox, &restarted] {
+        assert!(inbox.is_sound());
+        let all: Vec<_> = inbox.upcoming(0, 3000).map(|next| next.kept).collect();
+        assert_eq!(all.len(), 2002);
+        for (kept, n) in all.iter().zip(1..=2000) {
+            let set = kept.set.expect("known");
+            assert_eq!((kept.at, kept.has_identifiers), (u64::from(n), true));
+            assert_eq!(inbox.identifiers(set), of(n), "message {n}");
+        }
+        // One that another session may deliver goes by its copy; storage has its identifiers.
+        assert_eq!(all[2000], Kept { has_identifiers: true, ..shared(2001) });
+        assert_eq!(all[2001], kept(2002, QoS::AtLeastOnce));
+    }
+    assert!(inbox.identifier_bytes() > 1000 * size_of::<u32>());
+    (0..2002).for_each(|sequence| assert!(inbox.replay_left(sequence).is_some()));
+    assert_eq!(inbox.identifier_bytes(), 0, "nothing needs them any more");
+    assert!(inbox.is_sound());
+}
+
+#[test]
+fn a_few_identifiers_are_kept_for_messages_to_come() {
+    let mut inbox = Inbox::default();
+    inbox.push_with(kept(1, QoS::AtLeastOnce), &[7]);
+    let bytes = inbox.identifier_bytes();
+    assert!(inbox.replay_left(0).is_some());
+    assert_eq!(inbox.identifier_bytes(), bytes);
+    inbox.push_with(kept(2, QoS::ExactlyOnce), &[7]);
+    assert_eq!(inbox.identifier_bytes(), bytes);
+    assert!(inbox.replay_received(1).is_some());
+    inbox.shrink();
+    assert_eq!(inbox.identifier_bytes(), 0);
+}
+
+/// An image whose combinations are not there: storage says which they are.
+#[test]
+fn identifiers_that_an_image_lacks_are_not_known() {
+    let mut inbox = Inbox::default();
+    inbox.push_with(kept(1, QoS::AtLeastOnce), &[7]);
+    let image = InboxImage { identifiers: Vec::new(), ..inbox.image() };
+    let next = Inbox::from_image(&image).upcoming(0, 1).next().expect("it waits");
+    assert_eq!((next.kept.has_identifiers, next.kept.set), (true, None));
 }

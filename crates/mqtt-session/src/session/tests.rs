@@ -365,6 +365,7 @@ fn a_session_survives_as_an_image() {
             retain: false,
             has_identifiers: false,
             copy: 0,
+            set: None,
             is_shared: false,
             is_held: false,
             identifier: None,

@@ -185,10 +185,12 @@ impl World {
             self.machine.wait(100);
             self.run();
             let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());
-            if QUEUES.iter().map(waiting).sum::<u64>() == 0 {
-                return;
+            let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
+            match QUEUES.iter().map(waiting).sum::<u64>() {
+                0 if is_answered => return,
+                0 => {}
+                _ => self.machine.wait(75_000),
             }
-            self.machine.wait(75_000);
         }
     }
 

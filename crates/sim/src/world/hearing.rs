@@ -77,6 +77,7 @@ impl World {
         match role {
             Role::Publisher => self.resend(n, present),
             Role::Session { qos } if !self.clients[n].is_subscribed => {
+                self.auditor.subscribes(n - PUBLISHERS - CONSUMERS);
                 self.send(n, wire::subscribe(STANDING, "t/+", qos));
             }
             Role::Live => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
@@ -176,7 +177,10 @@ impl World {
         }
         let mut queue = None;
         match (self.clients[n].role, &delivery.from_queue) {
-            (Role::Session { .. } | Role::Live, None) if delivery.is_retained => {}
+            (Role::Session { .. }, None) if delivery.is_retained => {
+                self.auditor.retained_of_session(n - PUBLISHERS - CONSUMERS, message);
+            }
+            (Role::Live, None) if delivery.is_retained => {}
             (Role::Session { qos: granted }, None) if !is_again => {
                 self.auditor.of_session(n - PUBLISHERS - CONSUMERS, granted, message);
             }
