@@ -169,13 +169,20 @@ mod tests {
             torn_tail: None,
             checkpoint: None,
             records: 7,
-            state: StateReport { queues: 1, waiting: 5, streams: 1, kept: 7, sessions: 2, retained: 3 },
+            state: StateReport {
+                queues: 1,
+                waiting: 5,
+                streams: 1,
+                kept: 7,
+                sessions: 2,
+                retained: 3,
+            },
             lost: LossReport::default(),
             repaired: None,
         }
     }
 
-    const THERE: &str = "1 queue with 5 messages, 2 durable sessions, 3 retained messages";
+    const THERE: &str = "1 queue with 5 messages, 1 stream with 7 messages, 2 durable sessions, 3 retained messages";
 
     #[test]
     fn a_report_says_what_is_lost_and_what_to_do() {

@@ -95,6 +95,7 @@ impl Story {
             qos: QoS::ExactlyOnce,
             retain: false,
             identifiers: Default::default(),
+            in_place_of: None,
             shared: None,
         };
         self.publish("t", &[], &MoreTargets { sessions: vec![target], ..MoreTargets::default() })
@@ -159,7 +160,7 @@ fn what_a_move_or_a_lease_says_behind_a_hole_is_not_believed() {
     story.recovery.lost();
     story.enqueue(&[QUEUE]);
     let moved =
-        |offset| Moved { from: QUEUE, offset: Offset(offset), how: Departure::DeadLettered };
+        |offset| Moved { from: QUEUE, offset: Offset(offset), how: Some(Departure::DeadLettered) };
     for offset in [0, 1] {
         let more = MoreTargets { moved: Some(moved(offset)), ..MoreTargets::default() };
         story.publish("t", &[OTHER], &more);
