@@ -52,7 +52,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// A data file is damaged.
-    #[error("{0}; restore it from a backup, or see what a repair would lose")]
+    #[error("{0}; restore it from a backup, or let `weir repair` show what would be lost")]
     Damaged(#[from] Damage),
     /// A data file was written by a newer version.
     #[error("cannot read {} at offset {offset}: {what}; start the version that wrote it", file.display())]

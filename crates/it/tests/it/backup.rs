@@ -252,6 +252,28 @@ fn a_full_disk_ends_a_backup_and_the_broker_goes_on() {
     assert_eq!(fs::read_dir(&restored).expect("it is there").count(), 0, "nothing is left of it");
 }
 
+/// A restore that is killed leaves its mark, and no broker takes the beginning of a backup for a data directory.
+#[test]
+fn nothing_starts_on_a_restore_that_was_not_finished() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let weir_ = Weir::start(Options::new());
+    let backup = folder.path().join("backup.tar");
+    let _ = weir_.command(&["backup", text(&backup)], "");
+    let restored = folder.path().join("restored");
+    succeed(&weir(&["restore", text(&backup), "--data-dir", text(&restored)]));
+    let mark = restored.join("restoring");
+    fs::write(&mark, b"").expect("it can be written");
+    let Err(refused) = Weir::try_start(Options::new().data_dir(&restored)) else {
+        panic!("it serves what was not restored")
+    };
+    let says = |line: &String| line.contains("was not finished") && line.contains(text(&mark));
+    assert!(refused.lines.iter().any(says), "{:#?}", refused.lines);
+    let said = fail(&weir(&["repair", "--data-dir", text(&restored)]), 1);
+    assert!(said.contains("was not finished"), "{said}");
+    fs::remove_file(&mark).expect("it can be removed");
+    drop(Weir::start(Options::new().data_dir(&restored)));
+}
+
 #[test]
 fn a_restore_refuses_damage_and_a_directory_that_is_not_empty() {
     let folder = tempfile::tempdir().expect("a temporary directory");

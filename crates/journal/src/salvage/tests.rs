@@ -200,8 +200,8 @@ fn an_inbox_keeps_what_came_behind_a_hole() {
     story.recovery.lost();
     let behind = story.for_session();
     story.session(SessionEvent::Inbox {
-        left: [1..3].to_vec(),
-        received: [2..3].to_vec(),
+        left: std::iter::once(1..3).collect(),
+        received: std::iter::once(2..3).collect(),
         sent_to: 3,
     });
     assert_eq!(story.recovery.doubts().sessions, [("meter".to_owned(), 1)].into());
@@ -263,7 +263,7 @@ fn what_is_kept_for_a_replay_is_counted_and_forgotten_with_its_body() {
     let kept = SettleRecord {
         sink: QUEUE,
         rewound: None,
-        left: vec![(Left::Kept, [0..1].to_vec())],
+        left: vec![(Left::Kept, std::iter::once(0..1).collect())],
         dispatched_to: Offset(1),
         attempts: Vec::new(),
     };
