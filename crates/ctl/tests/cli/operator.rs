@@ -3,15 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::program::{Ended, run};
-use crate::rest_server::serve;
+use crate::rest_server::serve_json;
 
 /// Runs a command against a server with those answers; gives the lines of the requests too.
 fn against(answers: Vec<(u16, Value)>, arguments: &[&str]) -> (Ended, Vec<String>) {
-    let texts = answers.into_iter().map(|(status, body)| match body {
-        Value::Null => (status, String::new()),
-        body => (status, body.to_string()),
-    });
-    let (url, server) = serve(texts.collect());
+    let (url, server) = serve_json(answers);
     let ended = run(&[arguments, &["--url", &url, "--token", "secret"]].concat());
     let asked = server.join().expect("the server holds");
     (ended, asked.into_iter().map(|asked| asked.line).collect())

@@ -2,7 +2,7 @@ use admin_api::{QueueProperties, QueueStats, QueueView};
 use serde_json::{Value, json};
 
 use crate::program::{Ended, run};
-use crate::rest_server::{Asked, serve};
+use crate::rest_server::{Asked, serve, serve_json};
 
 fn view(name: &str) -> Value {
     let view = QueueView {
@@ -16,11 +16,7 @@ fn view(name: &str) -> Value {
 
 /// Runs a command against a server with those answers; gives what it left behind and what it asked.
 fn against(answers: Vec<(u16, Value)>, arguments: &[&str]) -> (Ended, Vec<Asked>) {
-    let texts = answers.into_iter().map(|(status, body)| match body {
-        Value::Null => (status, String::new()),
-        body => (status, body.to_string()),
-    });
-    let (url, server) = serve(texts.collect());
+    let (url, server) = serve_json(answers);
     let ended = run(&[&["queue", "--url", &url, "--token", "secret"], arguments].concat());
     (ended, server.join().expect("the server holds"))
 }

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
+use serde_json::Value;
+
 /// What was asked: method and path, authorization, body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
@@ -24,6 +26,15 @@ pub fn serve(answers: Vec<(u16, String)>) -> (String, JoinHandle<Vec<Asked>>) {
         answers.into_iter().map(answer).collect()
     });
     (url, server)
+}
+
+/// The same with bodies of JSON; null is none.
+pub fn serve_json(answers: Vec<(u16, Value)>) -> (String, JoinHandle<Vec<Asked>>) {
+    let text = |(status, body): (u16, Value)| match body {
+        Value::Null => (status, String::new()),
+        body => (status, body.to_string()),
+    };
+    serve(answers.into_iter().map(text).collect())
 }
 
 fn exchange(mut stream: &TcpStream, status: u16, body: &str) -> Asked {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::broker::serve as serve_mqtt;
 use crate::program::{Ended, run};
-use crate::rest_server::serve;
+use crate::rest_server::serve_json;
 
 const NAME: &str = "plant/+";
 const PATH: &str = "/api/v1/streams/plant%2F%2B";
@@ -25,11 +25,7 @@ fn view() -> Value {
 
 /// Runs a command against a server with those answers; gives what it left behind, and the requests with their bodies.
 fn against(answers: Vec<(u16, Value)>, arguments: &[&str]) -> (Ended, Vec<(String, String)>) {
-    let texts = answers.into_iter().map(|(status, body)| match body {
-        Value::Null => (status, String::new()),
-        body => (status, body.to_string()),
-    });
-    let (url, server) = serve(texts.collect());
+    let (url, server) = serve_json(answers);
     let ended = run(&[&["stream", "--url", &url, "--token", "secret"], arguments].concat());
     let asked = server.join().expect("the server holds");
     (ended, asked.into_iter().map(|asked| (asked.line, asked.body)).collect())

@@ -79,11 +79,15 @@ fn what_cannot_be_is_said() {
     assert_eq!((ended.code, ended.stderr.contains("not signed in")), (Some(1), true), "{ended:?}");
 }
 
-/// Runs it in a terminal, presses keys once the screen shows something, and gives all that came to the terminal.
-fn in_a_terminal(keys: &[u8], shows: &str) -> String {
+/// What is done at a terminal of that name; gives the keys to press.
+type Step = Box<dyn FnOnce(&str) -> Vec<u8>>;
+
+/// Runs it in a terminal, does something once the screen shows that, and gives all that came to the terminal.
+fn in_a_terminal(flags: &str, mut steps: Vec<(&str, Step)>) -> String {
     let (url, _server) = serve(looks(2));
-    let line =
-        format!("stty -g; {PROGRAM} top --url {url} --token x -d 100ms; echo \"code $?\"; stty -g");
+    let line = format!(
+        "tty; stty -g; {PROGRAM} top --url {url} --token x {flags}; echo \"code $?\"; stty -g"
+    );
     let mut child = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env("SHELL", "/bin/sh")
@@ -93,22 +97,27 @@ fn in_a_terminal(keys: &[u8], shows: &str) -> String {
         .expect("script makes a terminal");
     let mut output = child.stdout.take().expect("it is piped");
     let mut input = child.stdin.take().expect("it is piped");
-    let mut all = Vec::new();
-    let mut are_pressed = false;
+    let mut all = String::new();
+    steps.reverse();
     loop {
         let mut bytes = [0; 4_096];
         let count = output.read(&mut bytes).expect("it can be read");
         if count == 0 {
             break;
         }
-        all.extend_from_slice(&bytes[..count]);
-        if !are_pressed && String::from_utf8_lossy(&all).contains(shows) {
-            input.write_all(keys).and_then(|()| input.flush()).expect("it reads");
-            are_pressed = true;
+        all.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        if let Some((_, step)) = steps.pop_if(|(shows, _)| all.contains(*shows)) {
+            let keys = step(all.lines().next().unwrap_or_default().trim());
+            input.write_all(&keys).and_then(|()| input.flush()).expect("it reads");
         }
     }
     assert!(child.wait().expect("it ends").success());
-    String::from_utf8_lossy(&all).into_owned()
+    all
+}
+
+/// Presses these keys.
+fn press(keys: &'static [u8]) -> Step {
+    Box::new(|_| keys.to_vec())
 }
 
 #[test]
@@ -119,12 +128,28 @@ fn in_a_terminal_it_goes_on_until_a_key_ends_it_and_leaves_the_terminal_as_it_wa
         // The broker has gone: what was seen stays, with what is wrong.
         (b"q", "does not answer"),
     ] {
-        let all = in_a_terminal(keys, shows);
+        let all = in_a_terminal("-d 100ms", vec![(shows, press(keys))]);
         let (before, rest) = all.split_once("\x1b[?1049h").expect("to the other screen");
         let (screen, after) = rest.split_once("\x1b[?1049l").expect("and back");
         assert!(screen.contains("weir 1.2.3 at ") && screen.contains("jobs"), "{all:?}");
         let lines: Vec<&str> = after.split_whitespace().collect();
         assert_eq!(lines[..2], ["code", "0"], "{all:?}");
-        assert_eq!(before.trim(), lines[2], "the terminal is as it was");
+        assert_eq!(before.lines().last(), Some(lines[2]), "the terminal is as it was");
     }
+}
+
+#[test]
+fn a_terminal_of_another_size_is_drawn_anew() {
+    let resize = Box::new(|terminal: &str| {
+        let mut stty = Command::new("stty");
+        let status = stty.args(["-F", terminal, "cols", "10", "rows", "2"]).status();
+        assert!(status.expect("stty runs").success());
+        Vec::new()
+    });
+    // Nothing else draws it anew for an hour.
+    let steps: Vec<(&str, Step)> =
+        vec![("sensor/+", resize), ("\x1b[1mweir 1.2.3\x1b[0m", press(b"q"))];
+    let all = in_a_terminal("-d 1h", steps);
+    let (_, small) = all.split_once("\x1b[1mweir 1.2.3\x1b[0m\x1b[K").expect("a small screen");
+    assert!(small.trim_start().starts_with("messages i\x1b[K\x1b[J"), "{all:?}");
 }

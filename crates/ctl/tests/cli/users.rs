@@ -1,15 +1,11 @@
 use serde_json::{Value, json};
 
 use crate::program::{Ended, end, run, start};
-use crate::rest_server::{Asked, serve};
+use crate::rest_server::{Asked, serve_json};
 
 /// Runs a command with that standard input against a server with those answers.
 fn against(answers: Vec<(u16, Value)>, arguments: &[&str], input: &str) -> (Ended, Vec<Asked>) {
-    let texts = answers.into_iter().map(|(status, body)| match body {
-        Value::Null => (status, String::new()),
-        body => (status, body.to_string()),
-    });
-    let (url, server) = serve(texts.collect());
+    let (url, server) = serve_json(answers);
     let arguments = [&["users", "--url", &url, "--token", "secret"], arguments].concat();
     let ended = end(start(&arguments), input);
     (ended, server.join().expect("the server holds"))
