@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{QUEUES, SESSIONS, TOPICS, leads_to};
+use crate::plan::{QUEUES, SESSIONS, STREAM, TOPICS, leads_to};
 use crate::wire::Delivery;
 
 /// What became of a message's acknowledgement.
@@ -64,6 +64,10 @@ pub(crate) struct Auditor {
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
     live: BTreeSet<u32>,
+    /// How often each message is in the stream at the end.
+    in_stream: BTreeMap<u32, u32>,
+    /// Whether that is all that ever was there.
+    stream_keeps_all: bool,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -79,6 +83,8 @@ impl Auditor {
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
+            in_stream: BTreeMap::new(),
+            stream_keeps_all: false,
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -318,6 +324,32 @@ impl Auditor {
         );
     }
 
+    /// A message is in the stream.
+    pub(crate) fn in_stream(&mut self, number: u32, topic: &str) {
+        let message = self.messages.get(number as usize);
+        let message = message.unwrap_or_else(|| panic!("{number} was never published"));
+        assert!(
+            TOPICS[message.topic] == topic && leads_to(topic, STREAM.1),
+            "message {number} is in the stream with topic {topic}"
+        );
+        assert!(
+            message.answer != Answer::Refused,
+            "message {number} was refused, and is in the stream"
+        );
+        let copies = self.in_stream.entry(number).or_default();
+        *copies += 1;
+        assert!(
+            *copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
+            "message {number} at QoS {} is stored {copies} times in the stream",
+            message.qos
+        );
+    }
+
+    /// That was all.
+    pub(crate) const fn stream_is_read(&mut self, keeps_all: bool) {
+        self.stream_keeps_all = keeps_all;
+    }
+
     /// Every queue and session has been drained: all is there that was taken, and in all of them or none.
     pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
@@ -331,6 +363,9 @@ impl Auditor {
                     (format!("queue {name}"), self.queues[n].offsets.contains_key(&number))
                 })
                 .collect();
+            if self.stream_keeps_all && leads_to(TOPICS[message.topic], STREAM.1) {
+                came.push(("the stream".to_owned(), self.in_stream.contains_key(&number)));
+            }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {
                 came.extend(message.sessions.iter().map(|session| {

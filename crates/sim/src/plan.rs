@@ -11,6 +11,11 @@ pub(crate) const CONSUMERS: usize = 4;
 pub(crate) const SESSIONS: usize = 2;
 /// Queues with their filters. The last one has one consumer at most.
 pub(crate) const QUEUES: [(&str, &str); 3] = [("one", "t/+"), ("two", "t/both"), ("solo", "t/+")];
+/// A stream with its filter, which is that of the first queue. In every other simulation it keeps few messages, so that
+/// segments can go.
+pub(crate) const STREAM: (&str, &str) = ("log", "t/+");
+/// How many, where it keeps few.
+pub(crate) const STREAM_MESSAGES: u64 = 20;
 /// Topics: one leads to all queues, and the last one to nobody.
 pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
 

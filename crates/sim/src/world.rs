@@ -4,6 +4,7 @@
 mod ends;
 mod hearing;
 mod steps;
+mod stream;
 
 use broker::Config;
 use broker::testing::Socket;
@@ -79,6 +80,7 @@ impl World {
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }
+        self.create_stream();
         self.run();
         assert_eq!(self.node.handle.queues().len(), QUEUES.len());
     }

@@ -92,6 +92,7 @@ impl World {
                 "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
             );
         }
+        self.check_stream_ledger();
     }
 
     /// All is well again: what waits comes out, and it is all that must.
@@ -112,12 +113,14 @@ impl World {
         self.listen();
         self.run();
         self.listen();
+        self.read_stream();
         self.auditor.check_complete();
         self.auditor.check_retained();
         for (name, _) in QUEUES {
             let ledger = self.node.ledger(name).expect("it is there");
             assert_eq!(ledger.waiting(), 0, "queue {name}: {ledger:?}");
         }
+        self.delete_stream();
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
         let retained = self.node.retained();
