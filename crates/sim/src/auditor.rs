@@ -66,7 +66,7 @@ pub(crate) struct Auditor {
     live: BTreeSet<u32>,
     /// How often each message is in the stream at the end.
     in_stream: BTreeMap<u32, u32>,
-    /// Whether that is all that ever was there.
+    /// Whether all that ever was there must be.
     stream_keeps_all: bool,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
@@ -324,6 +324,12 @@ impl Auditor {
         );
     }
 
+    /// The stream is read from its beginning. `keeps_all` says whether what ever was there must be there.
+    pub(crate) fn begin_stream(&mut self, keeps_all: bool) {
+        self.in_stream.clear();
+        self.stream_keeps_all = keeps_all;
+    }
+
     /// A message is in the stream.
     pub(crate) fn in_stream(&mut self, number: u32, topic: &str) {
         let message = self.messages.get(number as usize);
@@ -343,11 +349,6 @@ impl Auditor {
             "message {number} at QoS {} is stored {copies} times in the stream",
             message.qos
         );
-    }
-
-    /// That was all.
-    pub(crate) const fn stream_is_read(&mut self, keeps_all: bool) {
-        self.stream_keeps_all = keeps_all;
     }
 
     /// Every queue and session has been drained: all is there that was taken, and in all of them or none.

@@ -101,19 +101,21 @@ impl World {
         let seed = self.seed / 4 * 4 + 1;
         self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
+        let mut is_whole = self.read_stream();
         self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
         if self.auditor.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();
             self.crash(false, seed);
             self.drain();
+            is_whole = self.read_stream();
         }
+        assert!(is_whole, "a message of the stream cannot be read, though nothing is damaged");
         self.connect(LIVE + 1);
         self.run();
         self.listen();
         self.run();
         self.listen();
-        self.read_stream();
         self.auditor.check_complete();
         self.auditor.check_retained();
         for (name, _) in QUEUES {

@@ -44,8 +44,10 @@ impl World {
         );
     }
 
-    /// All that is in the stream, and whether it is all that ever was.
-    pub(super) fn read_stream(&mut self) {
+    /// Sees all that is in the stream. False when some of it cannot be read.
+    pub(super) fn read_stream(&mut self) -> bool {
+        self.auditor.begin_stream(self.stream_messages_max().is_none());
+        let mut is_whole = true;
         let mut from = Some(0);
         let mut before = None;
         while let Some(first) = from {
@@ -59,23 +61,22 @@ impl World {
             for one in &page.data {
                 assert!(before < Some(one.offset), "{} comes after {before:?}", one.offset);
                 before = Some(one.offset);
-                self.see_in_stream(one);
+                is_whole &= self.see_in_stream(one);
             }
             from = page.next;
         }
-        let keeps_all = self.stream_messages_max().is_none();
-        self.auditor.stream_is_read(keeps_all);
         self.check_stream_ledger();
+        is_whole
     }
 
-    fn see_in_stream(&mut self, one: &StreamMessage) {
+    fn see_in_stream(&mut self, one: &StreamMessage) -> bool {
         let offset = one.offset;
-        let message = one.message.as_ref();
-        let message = message.unwrap_or_else(|| panic!("offset {offset} cannot be read"));
+        let Some(message) = &one.message else { return false };
         let number = message::number(message.topic(), message.payload());
         let number = number.unwrap_or_else(|| panic!("altered: offset {offset} of the stream"));
         self.auditor.in_stream(number, message.topic());
         self.seen.note("message in the stream", 1);
+        true
     }
 
     /// Nothing of it is needed any more.
