@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{SESSIONS, TOPICS, leads_to};
+use crate::plan::{SESSIONS, STREAM, TOPICS, leads_to};
 use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
 use crate::wire::Delivery;
 
@@ -83,6 +83,10 @@ pub(crate) struct Auditor {
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
     live: BTreeSet<u32>,
+    /// How often each message is in the stream at the end.
+    in_stream: BTreeMap<u32, u32>,
+    /// Whether all that ever was there must be.
+    stream_keeps_all: bool,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -102,6 +106,8 @@ impl Auditor {
             subscribed: vec![0; SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
+            in_stream: BTreeMap::new(),
+            stream_keeps_all: false,
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -453,6 +459,33 @@ impl Auditor {
         );
     }
 
+    /// The stream is read from its beginning. `keeps_all` says whether what ever was there must be there.
+    pub(crate) fn begin_stream(&mut self, keeps_all: bool) {
+        self.in_stream.clear();
+        self.stream_keeps_all = keeps_all;
+    }
+
+    /// A message is in the stream.
+    pub(crate) fn in_stream(&mut self, number: u32, topic: &str) {
+        let message = self.messages.get(number as usize);
+        let message = message.unwrap_or_else(|| panic!("{number} was never published"));
+        assert!(
+            TOPICS[message.topic] == topic && leads_to(topic, STREAM.1),
+            "message {number} is in the stream with topic {topic}"
+        );
+        assert!(
+            message.answer != Answer::Refused,
+            "message {number} was refused, and is in the stream"
+        );
+        let copies = self.in_stream.entry(number).or_default();
+        *copies += 1;
+        assert!(
+            *copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
+            "message {number} at QoS {} is stored {copies} times in the stream",
+            message.qos
+        );
+    }
+
     /// Every queue and session has been drained: all is there that was taken, and in all of them or none.
     pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
@@ -466,6 +499,9 @@ impl Auditor {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
+            }
+            if self.stream_keeps_all && leads_to(TOPICS[message.topic], STREAM.1) {
+                came.push(("the stream".to_owned(), self.in_stream.contains_key(&number)));
             }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {

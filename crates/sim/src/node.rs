@@ -98,6 +98,12 @@ impl Node {
         self.shards.get(usize::from(definition.owner.0))?.ledger(definition.sink)
     }
 
+    /// A stream's account.
+    pub(crate) fn stream_ledger(&self, name: &str) -> Option<stream_engine::Ledger> {
+        let definition = self.handle.stream(name)?;
+        self.shards.get(usize::from(definition.owner.0))?.stream_ledger(definition.sink)
+    }
+
     /// What must hold at every moment.
     pub(crate) fn check(&self) {
         for shard in &self.shards {

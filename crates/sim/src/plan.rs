@@ -10,6 +10,11 @@ pub(crate) const PUBLISHERS: usize = 4;
 pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
+/// A stream with its filter, which is that of the first queue. In every other simulation it keeps few messages, so that
+/// segments can go.
+pub(crate) const STREAM: (&str, &str) = ("log", "t/+");
+/// How many, where it keeps few.
+pub(crate) const STREAM_MESSAGES: u64 = 20;
 /// Topics: one leads to all queues, and the last one to nobody.
 pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
 

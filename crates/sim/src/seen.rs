@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 23] = [
+    pub const MUST: [&'static str; 24] = [
         "acknowledged",
         "checkpoint",
         "clock set",
@@ -21,6 +21,7 @@ impl Seen {
         "log full",
         "message for nobody",
         "message written anew",
+        "message in the stream",
         "message refused",
         "message refused or held by a full log",
         "message resent",

@@ -5,6 +5,7 @@ mod ends;
 mod hearing;
 mod operating;
 mod steps;
+mod stream;
 
 use broker::Config;
 use broker::testing::Socket;
@@ -86,6 +87,7 @@ impl World {
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }
+        self.create_stream();
         self.run();
         assert_eq!(self.node.handle.queues().len(), ours.count());
     }

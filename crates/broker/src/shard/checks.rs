@@ -105,6 +105,12 @@ impl Shard {
         self.hosting.ledger(sink)
     }
 
+    /// The account of a stream that is hosted here.
+    #[must_use]
+    pub fn stream_ledger(&self, sink: SinkId) -> Option<stream_engine::Ledger> {
+        self.hosting.stream(sink).map(|stream| stream.engine.ledger())
+    }
+
     /// Answers that somebody waits for.
     #[must_use]
     pub fn open_ends(&self) -> usize {

@@ -113,6 +113,7 @@ impl World {
         let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
         assert!(arrived <= died, "{died} have died, and {arrived} dead letters were stored");
         let (purged, least) = (ledger(OPERATED).purged, self.auditor.purged_at_least());
+        self.check_stream_ledger();
         assert!(purged >= least, "{least} were purged, and {purged} are counted after a crash");
     }
 
@@ -130,13 +131,16 @@ impl World {
         let seed = self.seed / 4 * 4 + 1;
         self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
+        let mut is_whole = self.read_stream();
         self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
         if self.auditor.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();
             self.crash(false, seed);
             self.drain();
+            is_whole = self.read_stream();
         }
+        assert!(is_whole, "a message of the stream cannot be read, though nothing is damaged");
         self.connect(LIVE + 1);
         self.run();
         self.listen();
@@ -149,6 +153,7 @@ impl World {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
         }
+        self.delete_stream();
         let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
         let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
