@@ -89,12 +89,9 @@ pub fn open(
         needed: nothing_told(shards),
         config,
     });
-    let mut built: Vec<Shard> = (0..shards)
-        .map(|n| {
-            let next = (recovered.next_sink, recovered.next_session);
-            Shard::new(ShardId(n), Arc::clone(&shared), next, recovered.end)
-        })
-        .collect();
+    let next = (recovered.next_sink, recovered.next_session);
+    let new = |n| Shard::new(ShardId(n), Arc::clone(&shared), next, recovered.end);
+    let mut built: Vec<Shard> = (0..shards).map(new).collect();
     for (definition, engine, leaving) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
             shard.host(definition, engine, leaving);

@@ -59,11 +59,14 @@ fn options() -> Options {
 }
 
 #[test]
-fn segments_go_when_the_messages_that_wait_in_a_slow_queue_are_settled() {
+fn messages_that_wait_in_a_slow_queue_do_not_keep_segments() {
     let weir = Weir::start(options());
     weir.rest().create_queue("slow", json!({}));
     fill(&weir);
     measure(&weir, "in a queue");
+    until_few(&weir);
+    assert!(number(&weir.rest().metrics(), "weir_log_relocated_messages_total") > 0);
+    let weir = weir.kill().restart();
     let mut consumer = weir.connect(&Connect::new("slow"));
     assert_eq!(consumer.subscribe("$q/slow", 1), 1);
     for round in 0..ROUNDS {
@@ -71,7 +74,6 @@ fn segments_go_when_the_messages_that_wait_in_a_slow_queue_are_settled() {
         assert_eq!(payload, round.to_string().as_bytes());
         consumer.ack(id.expect("QoS 1")).expect("it is connected");
     }
-    until_few(&weir);
 }
 
 #[test]
