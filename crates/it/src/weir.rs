@@ -164,11 +164,12 @@ impl Weir {
         address.unwrap_or_else(|| panic!("no listener {name} in {DEADLINE:?}"))
     }
 
-    /// Ends it as a power cut would end a process, and gives what starts it again.
+    /// Ends it as a power cut would end a process, and gives what starts it again. It may have been in the middle of a write.
     #[must_use]
     pub fn kill(mut self) -> Stopped {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+        self.options.expected.push("torn tail cut".to_owned());
         self.stopped()
     }
 
