@@ -183,8 +183,7 @@ impl Shard {
     fn reattach_consumers(&mut self, id: SessionId) {
         let Some(entry) = self.sessions.get(id) else { return };
         // By the address: after a restart none of them has been a consumer yet.
-        let consuming =
-            entry.session.subscriptions().filter(|(address, _)| sink_of(address).is_some());
+        let consuming = entry.session.subscriptions().filter(|(address, _)| is_of_sink(address));
         let addresses: Vec<_> =
             consuming.map(|(address, record)| (address.to_owned(), *record)).collect();
         for (address, record) in addresses {
@@ -201,6 +200,18 @@ impl Shard {
         }
     }
 
+    /// The queue that a subscription consumes, or the stream that it reads, if it is one of these.
+    pub(super) fn sink_of<'a>(&self, address: &'a str) -> Option<(SinkKind, Cow<'a, str>)> {
+        Some(match Address::parse(address).ok()? {
+            Address::FilterQueue(filter) => (SinkKind::Queue, filter.as_str().into()),
+            Address::Queue { name, .. } => (SinkKind::Queue, name.as_str().into()),
+            Address::Dead(name) => (SinkKind::Queue, self.dead_letters_of(name).ok()?),
+            Address::FilterStream { filter, .. } => (SinkKind::Stream, filter.as_str().into()),
+            Address::Stream { name, .. } => (SinkKind::Stream, name.as_str().into()),
+            Address::Live(_) | Address::Shared { .. } => return None,
+        })
+    }
+
     /// Consumes what a subscription names as it did before. False when that is not there any more.
     pub(super) fn consume_as_before(
         &mut self,
@@ -208,12 +219,12 @@ impl Shard {
         address: &str,
         record: SubscriptionRecord,
     ) -> bool {
-        match sink_of(address) {
-            Some((SinkKind::Queue, name)) => match self.shared.directory.get(name) {
+        match self.sink_of(address) {
+            Some((SinkKind::Queue, name)) => match self.shared.directory.get(&name) {
                 Some(definition) => self.consume(id, address, record, &definition),
                 None => return false,
             },
-            Some((SinkKind::Stream, name)) => match self.shared.streams.get(name) {
+            Some((SinkKind::Stream, name)) => match self.shared.streams.get(&name) {
                 Some(definition) => self.read_on(id, address, record, &definition),
                 None => return false,
             },
@@ -299,15 +310,9 @@ impl Shard {
     }
 }
 
-/// The queue that a subscription consumes, or the stream that it reads, if it is one of these.
-pub(super) fn sink_of(address: &str) -> Option<(SinkKind, &str)> {
-    match Address::parse(address) {
-        Ok(Address::FilterQueue(filter)) => Some((SinkKind::Queue, filter.as_str())),
-        Ok(Address::Queue { name, .. }) => Some((SinkKind::Queue, name.as_str())),
-        Ok(Address::FilterStream { filter, .. }) => Some((SinkKind::Stream, filter.as_str())),
-        Ok(Address::Stream { name, .. }) => Some((SinkKind::Stream, name.as_str())),
-        _ => None,
-    }
+/// Whether a subscription is to a queue or a stream.
+fn is_of_sink(address: &str) -> bool {
+    !matches!(Address::parse(address), Err(_) | Ok(Address::Live(_) | Address::Shared { .. }))
 }
 
 fn connack_block(negotiated: &Negotiated, proof: Option<&[u8]>) -> PropertyBlock {

@@ -1,5 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE. A SUBACK tells the truth (contract §2).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mqtt_codec::{Subscribe, SubscribeOptions, Unsubscribe};
@@ -290,6 +291,18 @@ impl Shard {
         }
     }
 
+    /// The name of the queue that has another one's dead letters.
+    pub(super) fn dead_letters_of(&self, name: &str) -> Result<Cow<'static, str>, String> {
+        match self.shared.directory.get(name) {
+            Some(dying) => match dead_letter_queue(&dying) {
+                Some(target) => Ok(Cow::Owned(target.into_owned())),
+                None => Err(format!("queue '{name}' keeps no dead letters")),
+            },
+            // It may have been deleted, and its dead letters be there still.
+            None => Ok(Cow::Owned(format!("{DEAD}{name}"))),
+        }
+    }
+
     /// A queue's dead letters, also before there are any.
     fn subscribe_dead(
         &mut self,
@@ -301,14 +314,9 @@ impl Shard {
         let refused = |reason: String| {
             Outcome::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
         };
-        let dying = self.shared.directory.get(name);
-        let target = match &dying {
-            Some(dying) => match dead_letter_queue(dying) {
-                Some(target) => target,
-                None => return refused(format!("queue '{name}' keeps no dead letters")),
-            },
-            // It may have been deleted, and its dead letters be there still.
-            None => format!("{DEAD}{name}").into(),
+        let target = match self.dead_letters_of(name) {
+            Ok(target) => target,
+            Err(reason) => return refused(reason),
         };
         let wanted = Wanted { name: &target, filter: None };
         if let Some(definition) = self.shared.directory.get(&target) {
@@ -320,7 +328,7 @@ impl Shard {
                 &definition,
             ));
         }
-        match dying {
+        match self.shared.directory.get(name) {
             None => refused(format!("there is no queue '{name}'")),
             Some(_) => {
                 let defaults = &self.shared.config.queue_defaults;

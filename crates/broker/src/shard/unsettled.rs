@@ -6,7 +6,6 @@ use mqtt_session::SubscriptionRecord;
 use mqtt_types::Address;
 
 use super::Shard;
-use super::connect::sink_of;
 use super::restore::options_of;
 use crate::control::SinkKind;
 use crate::ids::SessionId;
@@ -146,9 +145,9 @@ impl Shard {
         record: SubscriptionRecord,
         has_metadata: bool,
     ) {
-        let is_there = sink_of(address).is_some_and(|(what, name)| match what {
-            SinkKind::Queue => self.shared.directory.get(name).is_some(),
-            SinkKind::Stream => self.shared.streams.get(name).is_some(),
+        let is_there = self.sink_of(address).is_some_and(|(what, name)| match what {
+            SinkKind::Queue => self.shared.directory.get(&name).is_some(),
+            SinkKind::Stream => self.shared.streams.get(&name).is_some(),
         });
         let Some(entry) = self.sessions.get(id).filter(|_| is_there) else { return };
         if entry.conn.is_some() {

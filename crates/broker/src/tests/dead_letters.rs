@@ -90,6 +90,40 @@ ledger dead:jobs
 }
 
 #[test]
+fn a_session_goes_on_with_the_dead_letters_it_subscribed_to() {
+    check(
+        r#"
+create jobs work dead_letter=own
+d connect expiry=1000
+  d connack 00
+d subscribe 1 $dead/jobs,1
+  d suback 1 01
+d lost
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work bad id=1
+  a publish 1 id=1 work bad
+  p puback 1 00
+a puback 1 99
+d connect keep expiry=1000
+  d connack 00 present
+  d publish 1 id=32768 work bad dead-reason:rejected dead-attempts:1 dead-queue:jobs dead-offset:0
+crash
+d connect keep expiry=1000
+  d connack 00 present
+  d publish 1 id=59392 work bad dead-reason:rejected dead-attempts:1 dead-queue:jobs dead-offset:0
+d puback 59392
+ledger dead:jobs
+  enqueued=1 settled=1
+"#,
+    );
+}
+
+#[test]
 fn dead_letters_go_to_the_queue_that_is_named() {
     check(
         r#"
