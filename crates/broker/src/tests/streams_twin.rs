@@ -1,7 +1,7 @@
 //! Random commands with crashes in between: what was acknowledged is in its streams, at one offset for ever; each reader gets
 //! all of it, in order, and not again what is settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
@@ -136,12 +136,17 @@ impl Twin {
     }
 
     fn command(&mut self, line: &str) {
-        for heard in self.world.command(line) {
-            self.hear(&heard);
+        let mut lines = VecDeque::from([line.to_owned()]);
+        while let Some(line) = lines.pop_front() {
+            // All that has come is heard before something is said to it.
+            for heard in self.world.command(&line) {
+                lines.extend(self.hear(&heard));
+            }
         }
     }
 
-    fn hear(&mut self, line: &str) {
+    /// Hears a line, and gives what is to be said to it.
+    fn hear(&mut self, line: &str) -> Option<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let name = words[0].to_owned();
         match words[1] {
@@ -153,9 +158,10 @@ impl Twin {
                 taken.insert(message);
             }
             "publish" => self.hear_message(name, &words),
-            "pubrel" => self.command(&format!("{name} pubcomp {}", words[2])),
+            "pubrel" => return Some(format!("{name} pubcomp {}", words[2])),
             _ => {}
         }
+        None
     }
 
     fn hear_message(&mut self, client: String, words: &[&str]) {
