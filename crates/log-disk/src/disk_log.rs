@@ -123,6 +123,7 @@ impl Ready {
             unsynced_since: None,
             unaware_shards: 0,
             checkpoints,
+            parts: Vec::new(),
         };
         let running = Mutex::new(None);
         let log = DiskLog { shared, writer, unanswered, reader, unread, maker, running };
@@ -232,7 +233,7 @@ impl Log for DiskLog {
 
     fn checkpoint_part(&self, shard: ShardId, id: u64, part: CheckpointPart) {
         if self.shared.references.lock().answered(shard, id) {
-            let _ = self.maker.send(MakerCommand::Part { shard, id, part });
+            let _ = self.writer.send(Command::Part { shard, id, part });
         }
     }
 

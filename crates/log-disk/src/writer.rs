@@ -57,6 +57,8 @@ pub(crate) struct Writer {
     /// So many shards do not know yet that the log is full.
     pub(crate) unaware_shards: u16,
     pub(crate) checkpoints: Checkpoints,
+    /// Parts of a checkpoint that have come in this turn.
+    pub(crate) parts: Vec<MakerCommand>,
 }
 
 /// A batch that has been taken from the channel.
@@ -109,6 +111,7 @@ impl Writer {
         let stop = self.gather(first);
         self.look_for_room();
         self.commit_waiting();
+        self.hand_on_parts();
         self.sync_when_due(stop);
         self.checkpoint_when_due();
         stop
@@ -125,6 +128,9 @@ impl Writer {
                     self.waiting.push_back(Waiting { from, batch, backlog_bytes });
                 }
                 Command::RequestCheckpoint => self.checkpoints.request(),
+                Command::Part { shard, id, part } => {
+                    self.parts.push(MakerCommand::Part { shard, id, part });
+                }
                 Command::CheckpointDone { another } => self.checkpoints.done(another),
                 Command::HeardFull => {
                     // What came before it was appended by one who did not know.
@@ -171,6 +177,20 @@ impl Writer {
     }
 
     /// Syncs what was written, when its time has come.
+    /// Parts of checkpoints go to their maker when what they tell of is in the log: should the checkpoint be damaged later, the
+    /// one before and the log come to the same.
+    fn hand_on_parts(&mut self) {
+        if self.parts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.sync() {
+            self.fail("sync", &error);
+        }
+        for part in self.parts.drain(..) {
+            let _ = self.maker.send(part);
+        }
+    }
+
     fn sync_when_due(&mut self, stop: bool) {
         let is_due = self
             .unsynced_since

@@ -312,8 +312,9 @@ impl Shard {
             holding: self.holding(),
         };
         let (mut bytes, mut held) = (part.encode(), part.held());
-        // This turn's releases are gone from the part: the log must hear of them first.
+        // This turn's releases are gone from the part: the log must hear of them first. Its records come before the part.
         self.turn.hand_over_releases(&*self.shared.log);
+        self.turn.hand_over_batch(&*self.shared.log);
         // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
         self.shared.retained.begin_gathering();
         let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use log_api::{CheckpointParts, CommittedRecord, Log, Part, Position, ReadError};
 
-use crate::harness::{ME, Running, bodies, config, directory, replay, segments, start, wait_until};
+use crate::harness::{
+    ME, Running, batch, bodies, config, directory, replay, segments, start, wait_until,
+};
 
 /// The files of checkpoints, in order.
 fn checkpoints(directory: &Path) -> Vec<PathBuf> {
@@ -283,4 +286,32 @@ fn a_record_larger_than_a_segment_gets_one_of_its_own() {
     log.shutdown();
     let (_, _, replayed) = replay(config(directory.path())).unwrap();
     assert_eq!(replayed, sequence.map(|record| (record.position, record.body.to_vec())));
+}
+
+/// If that checkpoint is damaged later, the one before and the log must come to the same.
+#[test]
+fn a_part_is_taken_when_what_came_before_it_is_stored() {
+    let directory = directory();
+    let config = log_disk::Config { segment_bytes: 64 << 20, ..config(directory.path()) };
+    let log = start(config);
+    for nth in 0..20 {
+        let before = log.log.stats().checkpoints_total;
+        log.log.request_checkpoint();
+        let (id, _) = log.recorder.checkpoint_requested(ME, nth);
+        let appended = (nth as u64 + 1) * 200;
+        log.log.append(ME, batch(&bodies(200, 4_000)));
+        let this = Arc::clone(&log.log);
+        let (tell, stored) = std::sync::mpsc::channel();
+        log.log.checkpoint_part(
+            ME,
+            id,
+            Box::new(move || {
+                tell.send(this.stats().appended_records_total).expect("somebody hears it");
+                Part::default()
+            }),
+        );
+        assert_eq!(stored.recv().expect("a part is made"), appended, "checkpoint {nth}");
+        wait_until(|| log.log.stats().checkpoints_total > before);
+    }
+    log.shutdown();
 }
