@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use serde_json::json;
 const KILLS: usize = 20;
 const PUBLISHERS: usize = 3;
 const WINDOW: usize = 50;
+/// Messages that publishers may be ahead of the consumer.
+const AHEAD_MAX: i64 = 500;
 const QUEUE: &str = "load/+";
 
 /// How long settlements may wait for a record of theirs, by the contract.
@@ -38,10 +41,12 @@ fn check(kills: usize, shards: &[u16]) {
     let mut round = 0;
     // On a machine that is busy with other tests the first rounds may prove nothing; later ones last longer.
     while round < kills || story.settled.is_empty() {
-        assert!(round < kills * 3, "no settlement was old enough to be held to");
-        let consumer = consume(weir.mqtt, round);
-        let publishers: Vec<_> =
-            (0..PUBLISHERS).map(|number| publish(weir.mqtt, round, number)).collect();
+        assert!(round < kills * 10, "no settlement was old enough to be held to");
+        let ahead = Arc::new(AtomicI64::new(0));
+        let consumer = consume(weir.mqtt, round, Arc::clone(&ahead));
+        let publishers: Vec<_> = (0..PUBLISHERS)
+            .map(|number| publish(weir.mqtt, round, number, Arc::clone(&ahead)))
+            .collect();
         let longest = 450_000 * (1 + round / kills) as u64;
         let moment = Duration::from_micros(50_000 + random.below(longest));
         let (_running, never) = mpsc::channel::<()>();
@@ -99,13 +104,26 @@ struct Published {
 }
 
 /// Publishes until the connection breaks.
-fn publish(to: SocketAddr, round: usize, number: usize) -> JoinHandle<Published> {
+fn publish(
+    to: SocketAddr,
+    round: usize,
+    number: usize,
+    ahead: Arc<AtomicI64>,
+) -> JoinHandle<Published> {
     thread::spawn(move || {
         let mut client = Client::connect(to, &Connect::new(&format!("publisher-{number}")));
         let topic = format!("load/{number}");
         let mut waiting: HashMap<u16, String> = HashMap::new();
         let Published { mut acknowledged, mut sent } = Published::default();
         for count in 0_u64.. {
+            // Only what comes in the same round proves something: the consumer must not be left far behind.
+            for _ in 0..50 {
+                if ahead.load(Ordering::Relaxed) < AHEAD_MAX {
+                    break;
+                }
+                thread::park_timeout(Duration::from_millis(1));
+            }
+            ahead.fetch_add(1, Ordering::Relaxed);
             let payload = format!("{round}-{number}-{count}");
             sent.insert(payload.clone(), Instant::now());
             match client.publish(&topic, payload.as_bytes()) {
@@ -163,7 +181,7 @@ impl Consumed {
 }
 
 /// Consumes and settles until the connection breaks. A PINGRESP proves that the broker has taken all before the PINGREQ.
-fn consume(to: SocketAddr, round: usize) -> JoinHandle<Consumed> {
+fn consume(to: SocketAddr, round: usize, ahead: Arc<AtomicI64>) -> JoinHandle<Consumed> {
     thread::spawn(move || {
         let mut client = Client::connect(to, &Connect::new("consumer"));
         assert_eq!(client.subscribe("$q/load/+", 1), 1);
@@ -173,6 +191,7 @@ fn consume(to: SocketAddr, round: usize) -> JoinHandle<Consumed> {
         loop {
             match client.next(DEADLINE) {
                 Some(Event::Message { payload, id, .. }) => {
+                    ahead.fetch_sub(1, Ordering::Relaxed);
                     let payload = String::from_utf8_lossy(&payload).into_owned();
                     assert!(seen.insert(payload.clone()), "{payload} came twice in round {round}");
                     consumed.delivered.push((payload.clone(), Instant::now()));
@@ -198,7 +217,7 @@ fn consume(to: SocketAddr, round: usize) -> JoinHandle<Consumed> {
 
 /// Takes all that is left.
 fn drain(weir: &Weir, story: &mut Story, round: usize) {
-    let consumer = consume(weir.mqtt, round);
+    let consumer = consume(weir.mqtt, round, Arc::default());
     let left = |ledger: &it::Ledger| ledger.waiting() == 0;
     weir.rest().until(QUEUE, "an empty queue", left);
     // A second connection of the same client id ends the consumer's.

@@ -113,8 +113,9 @@ impl Fleet {
                 let came = {
                     let mut analysed = self.analysed.lock().unwrap_or_else(PoisonError::into_inner);
                     analysed.1 += 1;
-                    if let Some(trip) =
-                        std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok())
+                    if let Some(trip) = std::str::from_utf8(&payload)
+                        .ok()
+                        .and_then(|text| text.parse::<usize>().ok())
                     {
                         let next = &mut analysed.0[vehicle_of(&topic)];
                         assert!(trip <= *next, "{topic}: trip {trip} came before trip {next}");
