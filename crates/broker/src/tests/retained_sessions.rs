@@ -318,13 +318,13 @@ fn has_the_second_after_a_crash(mut world: World) {
 #[test]
 fn a_body_is_held_while_the_record_that_names_it_is_on_its_way() {
     let mut world = cut_replay();
-    // The shard answers the checkpoint when it has held the body, and before its record leaves. When the part is gathered
-    // the topic has none any more.
+    // The shard answers the checkpoint when it has held the body, and in the turn in which its record leaves. When the part is
+    // gathered the topic has none any more.
     world.command(&format!("late {}", id_at(1)));
     world.command("s puback 1");
     world.command("c publish 0 r/b - retain");
-    world.command("checkpoint");
-    let mut heard = world.command("run");
+    let mut heard = world.command("checkpoint");
+    heard.append(&mut world.command("run"));
     heard.append(&mut world.command("wait 0"));
     assert_eq!(heard, ["s publish 1 id=2 retain r/b old"]);
     has_the_second_after_a_crash(world);
