@@ -6,6 +6,7 @@ mod identifiers;
 mod image;
 mod line;
 mod over;
+mod unsure;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -511,22 +512,6 @@ impl Inbox {
             && self.next <= self.end()
             && self.identifiers.keys().all(|of| self.line.get(*of).is_some_and(Entry::is_held))
             && self.line.is_sound()
-    }
-
-    /// What the session's client was sent last is not known.
-    pub fn sent_is_unsure(&mut self) {
-        self.unsure_to = self.end();
-    }
-
-    /// Messages below that number may have been sent, whatever else is known.
-    #[must_use]
-    pub const fn unsure_to(&self) -> u64 {
-        self.unsure_to
-    }
-
-    /// The same, as storage says.
-    pub fn replay_unsure_to(&mut self, sequence: u64) {
-        self.unsure_to = sequence.min(self.end());
     }
 
     fn kept(&self, sequence: u64, entry: &Entry) -> Kept {

@@ -64,6 +64,8 @@ pub(crate) struct Relocation {
     segments: Vec<u32>,
     found: VecDeque<Body>,
     asked: Vec<Body>,
+    /// Whether this pass has written something.
+    has_written: bool,
 }
 
 impl Shard {
@@ -202,6 +204,9 @@ impl Shard {
             }
         }
         if relocation.asked.is_empty() {
+            if !relocation.has_written {
+                return self.rest_long();
+            }
             // There may be more to do.
             let rest = self.shared.config.relocation_look;
             self.relocation = Relocation { rest, ..Relocation::default() };
@@ -247,5 +252,6 @@ impl Shard {
         });
         self.turn.hand_over_long_batch(&*self.shared.log);
         self.counts.relocated_total += 1;
+        self.relocation.has_written = true;
     }
 }

@@ -78,7 +78,7 @@ fn text(report: &RepairReport) -> Vec<String> {
     });
     let tense = if report.repaired.is_some() { "was" } else { "would be" };
     lines.push(format!("what {tense} left: {there}"));
-    losses(&report.lost, tense, &mut lines);
+    losses(&report.lost, if report.repaired.is_some() { "were" } else { "would be" }, &mut lines);
     lines.push(match &report.repaired {
         Some(repaired) => {
             let files = counted(repaired.files.len() as u64, "original file");

@@ -247,10 +247,12 @@ impl Session {
                 self.subscribe(subscriptions);
             }
             SessionEvent::Disconnected { at, expiry_interval, keeps_will, sent_to, unsure_to } => {
-                // Behind a hole numbers are those of other messages.
-                let sure = self.sure.unwrap_or(u64::MAX);
-                self.inbox.replay_sent_to(sent_to.min(sure));
-                self.inbox.replay_unsure_to(unsure_to.min(sure));
+                // Behind a hole numbers are those of other messages, and any of them may have been sent.
+                self.inbox.replay_sent_to(sent_to.min(self.sure.unwrap_or(u64::MAX)));
+                match self.sure {
+                    None => self.inbox.replay_unsure_to(unsure_to),
+                    Some(_) => self.inbox.sent_is_unsure(),
+                }
                 self.disconnected_at = Some(at);
                 self.expiry_interval = expiry_interval;
                 self.will = self.will.take().filter(|_| keeps_will);

@@ -9,14 +9,16 @@ use mqtt_session::{Inbox, InboxEntryImage};
 use mqtt_types::{MessageHead, PacketId, QoS};
 use queue_engine::{Departure, Ledger, Offset};
 use stdx::UnixMillis;
+use stream_engine::{Progress, ReaderName};
 
 use crate::ids::SessionNumber;
 use crate::queue::QueueProperties;
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptLease, Left, MoreTargets, Moved, SessionEvent,
-    SessionRecord, SessionTarget, SettleRecord, Targets, encode_publish,
+    SessionRecord, SessionTarget, SettleRecord, StreamRecord, Targets, encode_publish,
 };
 use crate::recovery::{Doubts, Recovered, Recovery};
+use crate::stream::StreamProperties;
 
 const QUEUE: SinkId = SinkId(1);
 const OTHER: SinkId = SinkId(2);
@@ -57,6 +59,33 @@ impl Story {
         self.record(RecordKind::Publish, |out| {
             encode_publish(out, &head, targets, topic, &[], b"payload");
         })
+    }
+
+    fn define_stream(&mut self, sink: SinkId) {
+        let definition = DefinitionRecord {
+            sink,
+            name: "trips".to_owned(),
+            topic_filter: None,
+            created_at_ms: 1,
+            properties: StreamProperties::default(),
+            key_seed: KeySeed::default(),
+        };
+        self.record(RecordKind::StreamDefined, |out| definition.encode(out));
+    }
+
+    /// Offsets left the stream, and its reader has come there.
+    fn change_stream(&mut self, sink: SinkId, left: std::ops::Range<u64>, position: u64) {
+        let (position, delivered_to) = (Offset(position), Offset(position));
+        let record = StreamRecord {
+            sink,
+            left: vec![(stream_engine::Departure::Expired, vec![left])],
+            forgotten: Vec::new(),
+            positions: vec![(
+                ReaderName::client("reader"),
+                Progress { position, delivered_to, ..Progress::default() },
+            )],
+        };
+        self.record(RecordKind::StreamChanged, |out| record.encode(out));
     }
 
     fn enqueue(&mut self, sinks: &[SinkId]) -> Position {
@@ -138,6 +167,97 @@ fn what_is_said_of_messages_behind_a_hole_is_not_believed() {
     assert_eq!((ledger.enqueued, ledger.settled, ledger.ready), (7, 3, 4));
     let queue = &recovered.queues[0].engine;
     assert_eq!((queue.attempts(Offset(3)), queue.attempts(Offset(4))), (5, 0));
+}
+
+fn kept_in_stream(recovered: &Recovered) -> Vec<u64> {
+    recovered.streams[0].engine.stored().map(|(offset, _)| offset.0).collect()
+}
+
+fn position(recovered: &Recovered) -> u64 {
+    let reader = recovered.streams[0].engine.reader(&ReaderName::client("reader"));
+    reader.expect("it is known").progress.position.0
+}
+
+#[test]
+fn a_stream_keeps_what_came_behind_a_hole_and_reads_it_again() {
+    let story = |has_hole: bool| {
+        let mut story = Story::default();
+        story.define_stream(QUEUE);
+        (0..3).for_each(|_| drop(story.enqueue(&[QUEUE]).to_string()));
+        if has_hole {
+            story.recovery.lost();
+        }
+        (0..3).for_each(|_| drop(story.enqueue(&[QUEUE]).to_string()));
+        story.change_stream(QUEUE, 1..5, 5);
+        story.recovery.finish()
+    };
+    let recovered = story(true);
+    assert_eq!((kept_in_stream(&recovered), position(&recovered)), (vec![0, 3, 4, 5], 3));
+    let recovered = story(false);
+    assert_eq!((kept_in_stream(&recovered), position(&recovered)), (vec![0, 5], 5));
+}
+
+#[test]
+fn a_stream_gives_up_what_has_no_body_and_counts_the_rest() {
+    let mut story = Story::default();
+    story.define_stream(QUEUE);
+    let all: Vec<Position> = (0..12).map(|_| story.enqueue(&[QUEUE])).collect();
+    story.change_stream(QUEUE, 0..1, 4);
+    let mut recovered = story.recovery.finish();
+    let losses = recovered.drop_lost(|at| at != all[5]);
+    assert_eq!(losses.streams, [("trips".to_owned(), 1)].into());
+    let (recovered, counts) = again(recovered);
+    assert_eq!(kept_in_stream(&recovered), [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(position(&recovered), 4);
+    let ledger = recovered.streams[0].engine.ledger();
+    assert_eq!((ledger.kept, ledger.dropped, ledger.expired), (10, 1, 1));
+    let mut expected = BTreeMap::new();
+    for at in all.iter().enumerate().filter(|(n, _)| ![0, 5].contains(n)).map(|(_, at)| at) {
+        *expected.entry(at.segment()).or_default() += 1;
+    }
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn a_body_that_lies_elsewhere_is_believed_only_of_a_sure_offset() {
+    for (offset, has_hole, moves) in [(0, true, true), (1, true, false), (1, false, true)] {
+        let mut story = Story::default();
+        story.define(QUEUE, "jobs");
+        let first = story.enqueue(&[QUEUE]);
+        if has_hole {
+            story.recovery.lost();
+        }
+        let second = story.enqueue(&[QUEUE]);
+        let more = MoreTargets {
+            moved: Some(Moved { from: QUEUE, offset: Offset(offset), how: None }),
+            ..MoreTargets::default()
+        };
+        let anew = story.publish("t", &[], &more);
+        let mut expected = [first, second];
+        if moves {
+            expected[offset as usize] = anew;
+        }
+        assert_eq!(stored(&story.recovery.finish(), QUEUE), expected, "{offset} {has_hole}");
+    }
+}
+
+#[test]
+fn a_session_that_left_behind_a_hole_may_have_been_sent_anything() {
+    let mut story = Story::default();
+    story.connect();
+    story.for_session();
+    story.recovery.lost();
+    story.for_session();
+    story.session(SessionEvent::Disconnected {
+        at: UnixMillis(9),
+        expiry_interval: 60,
+        keeps_will: false,
+        sent_to: 0,
+        unsure_to: 0,
+    });
+    let recovered = story.recovery.finish();
+    let inbox = Inbox::from_image(&recovered.sessions[0].image.inbox);
+    assert_eq!(inbox.unsure_to(), inbox.end());
 }
 
 #[test]
