@@ -110,15 +110,16 @@ fn what_a_stopped_or_killed_member_has_goes_to_another() {
         other.signal(Signal::STOP);
         publish(&mut publisher, 0..20);
         assert_eq!(take(&mut client, 20), (0..20).collect::<Vec<_>>());
+        // Its five, and what another shard gave it before it heard that there is no more room.
         let handed_over = metric(&weir, "weir_mqtt_shared_handed_over_total");
-        assert!((1..=5).contains(&handed_over), "{handed_over}");
+        assert!((1..=20).contains(&handed_over), "{handed_over}");
         // While it stalls, the other one gets all there is.
         publish(&mut publisher, 20..30);
         assert_eq!(take(&mut client, 10), (20..30).collect::<Vec<_>>());
         assert_eq!(metric(&weir, "weir_mqtt_shared_handed_over_total"), handed_over);
         // It goes on, answers late, and works like others: until it is killed.
         other.signal(Signal::CONT);
-        until("its old messages", || (other.got().len() as u64 >= handed_over).then_some(()));
+        until("its old messages", || (!other.got().is_empty()).then_some(()));
         let mut both = Vec::new();
         let mut next = 30;
         until("work for it again", || {
@@ -134,6 +135,8 @@ fn what_a_stopped_or_killed_member_has_goes_to_another() {
             all.sort_unstable();
             (all == (30..next).collect::<Vec<_>>()).then_some(())
         });
+        let late = other.got().iter().filter(|number| **number < 30).count();
+        assert!((1..=5).contains(&late), "as many as it takes at once: {late}");
         other.signal(Signal::STOP);
         publish(&mut publisher, 1000..1010);
         other.signal(Signal::KILL);
