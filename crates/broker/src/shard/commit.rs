@@ -311,14 +311,15 @@ impl Shard {
             delayed: self.delayed.all(),
             holding: self.holding(),
         };
-        let (mut bytes, mut held) = (part.encode(), part.held());
         // This turn's releases are gone from the part: the log must hear of them first. Its records come before the part.
         self.turn.hand_over_releases(&*self.shared.log);
         self.turn.hand_over_batch(&*self.shared.log);
-        // One shard tells of the retained messages, which all share; later, on a thread that nobody waits for.
+        // One shard tells of the retained messages, which all share.
         self.shared.retained.begin_gathering();
         let retained = (self.id == CONTROL_SHARD).then(|| Arc::clone(&self.shared));
+        // The bytes, megabytes for a long queue, are made on a thread that nobody waits for.
         let part = Box::new(move || {
+            let (mut bytes, mut held) = (part.encode(), part.held());
             if let Some(shared) = retained {
                 held.append(&mut RetainedPart::put(&mut bytes, &shared.retained));
             }
