@@ -50,6 +50,7 @@ mod storage;
 mod stream_words;
 mod streams;
 mod streams_crashes;
+mod streams_once;
 mod streams_operator;
 mod streams_sessions;
 mod streams_twin;

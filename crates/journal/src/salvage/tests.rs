@@ -9,7 +9,7 @@ use mqtt_session::{Inbox, InboxEntryImage};
 use mqtt_types::{MessageHead, PacketId, QoS};
 use queue_engine::{Departure, Ledger, Offset};
 use stdx::UnixMillis;
-use stream_engine::{Progress, ReaderName};
+use stream_engine::{Progress, ReaderName, Report};
 
 use crate::ids::SessionNumber;
 use crate::queue::QueueProperties;
@@ -76,14 +76,12 @@ impl Story {
     /// Offsets left the stream, and its reader has come there.
     fn change_stream(&mut self, sink: SinkId, left: std::ops::Range<u64>, position: u64) {
         let (position, delivered_to) = (Offset(position), Offset(position));
+        let progress = Progress { position, delivered_to, ..Progress::default() };
         let record = StreamRecord {
-            sink,
             left: vec![(stream_engine::Departure::Expired, vec![left])],
-            forgotten: Vec::new(),
-            positions: vec![(
-                ReaderName::client("reader"),
-                Progress { position, delivered_to, ..Progress::default() },
-            )],
+            named: vec![(0, ReaderName::client("reader"))],
+            reports: vec![(0..1, Report { progress, ..Report::default() })],
+            ..StreamRecord::new(sink)
         };
         self.record(RecordKind::StreamChanged, |out| record.encode(out));
     }
