@@ -52,6 +52,7 @@ mod streams;
 mod streams_crashes;
 mod streams_once;
 mod streams_operator;
+mod streams_positions;
 mod streams_sessions;
 mod streams_twin;
 mod subscribing;

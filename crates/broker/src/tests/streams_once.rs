@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stdx::testing::{Dice, runs};
 
-use super::{World, check};
+use super::{World, check, check_on};
 use crate::config::Config;
 
 /// A reader with three messages on their way.
@@ -212,6 +212,49 @@ fn who_was_set_elsewhere_begins_anew_after_a_crash() {
             }
         }
     }
+}
+
+/// What the log did not take is said again with what comes next, and what is said since is not taken for more than it is.
+#[test]
+fn a_reader_that_went_back_unheard_is_not_where_it_was_after_a_crash() {
+    check_on(
+        1,
+        &Config::default(),
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+p publish 1 t 1 id=2
+  p puback 2 00
+p publish 1 t 2 id=3
+  p puback 3 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0 up=stream-offset:earliest
+  a suback 1 00
+  a publish 0 t 0
+  a publish 0 t 1
+  a publish 0 t 2
+wait 60
+log refuses
+a subscribe 2 $stream/log,1 up=stream-offset:earliest
+  a suback 2 01
+  a publish 1 id=1 t 0
+  a publish 1 id=2 t 1
+  a publish 1 id=3 t 2
+a puback 1
+a puback 3
+wait 60
+crash
+a connect
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-offset:next
+  a suback 1 01
+  a publish 1 id=1 t 1
+",
+    );
 }
 
 /// A subscription is stored with where its reader begins: a crash does not make it read what was there before.

@@ -196,6 +196,21 @@ fn a_stream_keeps_what_came_behind_a_hole_and_reads_it_again() {
 }
 
 #[test]
+fn a_reader_that_may_have_gone_back_in_a_hole_reads_again() {
+    for (has_hole, expected) in [(true, 1), (false, 3)] {
+        let mut story = Story::default();
+        story.define_stream(QUEUE);
+        (0..4).for_each(|_| drop(story.enqueue(&[QUEUE]).to_string()));
+        story.change_stream(QUEUE, 0..0, 3);
+        if has_hole {
+            story.recovery.lost();
+        }
+        story.change_stream(QUEUE, 0..0, 1);
+        assert_eq!(position(&story.recovery.finish()), expected);
+    }
+}
+
+#[test]
 fn a_stream_gives_up_what_has_no_body_and_counts_the_rest() {
     let mut story = Story::default();
     story.define_stream(QUEUE);
