@@ -62,7 +62,8 @@ pub fn open(
     });
     let queues: Vec<_> = queues.collect();
     let streams = recovered.streams.into_iter().map(|stream| {
-        (take_in(stream.definition, shards, &routes, &streams_by_name), stream.engine)
+        let definition = take_in(stream.definition, shards, &routes, &streams_by_name);
+        (definition, (stream.engine, stream.numbers_from))
     });
     let streams: Vec<_> = streams.collect();
     let retained = RetainedStore::new(RetainedLimits {
@@ -97,9 +98,9 @@ pub fn open(
             shard.host(definition, engine, leaving);
         }
     }
-    for (definition, engine) in streams {
+    for (definition, recovered) in streams {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
-            shard.host_stream(definition, engine);
+            shard.host_stream(definition, recovered);
         }
     }
     for shard in &mut built {

@@ -8,6 +8,7 @@ mod moves;
 pub(crate) mod operate;
 mod queue;
 pub(crate) mod relocate;
+mod reports;
 mod stream;
 mod streams;
 pub(crate) mod watch;
@@ -191,7 +192,8 @@ impl Hosting {
             | Letter::Settle { sink, .. }
             | Letter::TooLarge { sink, .. }
             | Letter::Read { sink, .. }
-            | Letter::SeekReader { sink, .. } => *sink,
+            | Letter::SeekReader { sink, .. }
+            | Letter::PutBack { sink, .. } => *sink,
             _ => return,
         };
         let Some(queue) = self.queues.get_mut(&sink) else {
@@ -351,11 +353,15 @@ impl Hosting {
         !self.unlogged.is_empty()
     }
 
-    /// Writes what has happened since the last time.
-    pub(crate) fn log_settlements(&mut self, turn: &mut Turn) {
+    /// Writes what has happened since the last time; only what is little, if something else is written anyway.
+    pub(crate) fn log_settlements(&mut self, is_along: bool, turn: &mut Turn) {
         self.see_to_touched();
         for sink in std::mem::take(&mut self.unlogged) {
             let Some(hosted) = self.hosted_mut(sink) else { continue };
+            if is_along && hosted.can_wait() {
+                self.unlogged.push(sink);
+                continue;
+            }
             hosted.marks().is_listed = false;
             if hosted.has_unlogged() {
                 hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);

@@ -7,7 +7,7 @@ use mqtt_router::{SinkId, SubscriptionOptions};
 use mqtt_types::{Message, ReasonCode};
 use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
-use stream_engine::{ReaderName, Start};
+use stream_engine::{ReaderName, Report, Start};
 
 use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::{QueueDefinition, QueueProperties, StreamDefinition, StreamProperties};
@@ -57,9 +57,16 @@ pub(crate) enum Letter {
         asked: Option<(usize, usize)>,
     },
     /// The answer: a refusal always comes, the rest if it was asked for.
-    Reading { consumer: ConsumerId, asked: Option<(usize, usize)>, result: Result<(), ReadRefused> },
+    Reading {
+        consumer: ConsumerId,
+        asked: Option<(usize, usize)>,
+        /// What it has made of its reader, if anything.
+        result: Result<Option<Box<Began>>, ReadRefused>,
+    },
     /// A consumer of a stream wants to go on elsewhere, to the stream's owner.
     SeekReader { sink: SinkId, consumer: ConsumerId, to: Start },
+    /// A subscription that made a reader begin could not be stored: the reader is as it was, to the stream's owner.
+    PutBack { sink: SinkId, reader: ReaderName, before: Option<Report> },
     /// A consumer ends; the offsets are those of its leases that were written to its socket, which count an attempt.
     Detach { sink: SinkId, consumer: ConsumerId, written: Vec<Offset> },
     /// Which of these messages are still there? They were sent to the consumer's client before, to the queue's owner.
@@ -118,6 +125,16 @@ pub(crate) struct Reading {
     pub(crate) start: Start,
     /// Messages in flight that it takes.
     pub(crate) window: u32,
+}
+
+/// A reader that begins, or goes elsewhere, because somebody subscribed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Began {
+    pub(crate) owner: ShardId,
+    pub(crate) sink: SinkId,
+    pub(crate) reader: ReaderName,
+    /// What it was; none when it was not known.
+    pub(crate) before: Option<Report>,
 }
 
 /// Why a stream is not read.

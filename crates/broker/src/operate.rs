@@ -117,6 +117,9 @@ pub enum OperateError {
     /// Another seek of the queue has not ended.
     #[error("a seek of queue '{0}' is under way; ask again when it has ended")]
     Seeking(String),
+    /// The log does not have it, and it was taken back.
+    #[error("not stored: {0}; the reader is as it was")]
+    ReaderNotStored(String),
     /// The log does not have all of it.
     #[error(
         "not all of it could be stored: {reason}; {purged} messages are gone and {restored} are ready again, which a restart may undo in part"

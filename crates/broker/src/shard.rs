@@ -246,10 +246,14 @@ impl Shard {
         self.hosting.take_in_leaving(sink, leaving);
     }
 
-    /// Takes in a stream that was recovered.
-    pub(crate) fn host_stream(&mut self, definition: Arc<StreamDefinition>, engine: Stream) {
+    /// Takes in a stream that was recovered, with the first number that stands for none of its readers.
+    pub(crate) fn host_stream(
+        &mut self,
+        definition: Arc<StreamDefinition>,
+        recovered: (Stream, u64),
+    ) {
         let room = self.shared.routes.room(definition.sink);
-        self.hosting.define_stream(definition, Some(engine), room, &mut self.turn);
+        self.hosting.define_stream(definition, Some(recovered), room, &mut self.turn);
     }
 
     /// The shard's number.
@@ -334,8 +338,10 @@ impl Shard {
         }
         if self.has_unlogged() && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.
-            self.log_settlements();
-        } else if self.has_unlogged() && !self.settle_timer {
+            self.hosting.log_settlements(true, &mut self.turn);
+            self.log_inboxes();
+        }
+        if self.has_unlogged() && !self.settle_timer {
             self.settle_timer = true;
             self.timers.set(self.turn.now + self.shared.config.settle_interval, Timer::Settlements);
         }
@@ -360,7 +366,7 @@ impl Shard {
 
     /// Writes what consumers have settled and what clients have acknowledged since the last time.
     fn log_settlements(&mut self) {
-        self.hosting.log_settlements(&mut self.turn);
+        self.hosting.log_settlements(false, &mut self.turn);
         self.log_inboxes();
     }
 

@@ -21,7 +21,7 @@ use queue_engine::{
     QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
-use stream_engine::{MemberId, Progress, ReaderName, Start, Stream, StreamConfig};
+use stream_engine::{MemberId, Progress, ReaderName, Report, Start, Stream, StreamConfig};
 
 use crate::checkpoint::{QueuePart, ShardPart, StoredPart, StreamPart};
 use crate::ids::{GroupMark, SessionNumber};
@@ -225,15 +225,26 @@ fn streams() {
         skipped: u64::MAX,
     };
     let record = StreamRecord {
-        sink: SinkId(6),
         left: every.map(|(left, n)| (left, vec![n * 10..n * 10 + 3, 5000..6000 + n])).collect(),
         forgotten: vec![ReaderName::client("meter"), ReaderName::group("workers")],
         positions: vec![
             (ReaderName::client("meter"), progress),
             (ReaderName::group("workers"), Progress::default()),
         ],
+        ..StreamRecord::new(SinkId(6))
     };
     check(("stream-changed", 1), &record, StreamRecord::encode, StreamRecord::decode);
+    let (settled, begins) = ([302..303, 400..500].into_iter().collect(), true);
+    let by_number = StreamRecord {
+        positions: Vec::new(),
+        named: vec![(7, ReaderName::client("meter")), (300, ReaderName::group("workers"))],
+        reports: vec![
+            (7..8, Report { progress, settled, begins }),
+            (9..1 << 20, Report::default()),
+        ],
+        ..record
+    };
+    check(("stream-changed", 2), &by_number, StreamRecord::encode, StreamRecord::decode);
 }
 
 #[test]

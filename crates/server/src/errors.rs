@@ -37,7 +37,7 @@ pub(crate) fn of_operation(error: OperateError) -> ApiError {
         OperateError::ReaderBusy { .. } | OperateError::Seeking(_) => {
             ApiError::Conflict { message: error.to_string() }
         }
-        OperateError::NotStored { .. } => {
+        OperateError::NotStored { .. } | OperateError::ReaderNotStored(_) => {
             ApiError::Unavailable { message: error.to_string(), retry_after: RETRY_AFTER }
         }
     }

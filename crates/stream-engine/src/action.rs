@@ -21,20 +21,32 @@ pub enum Action {
         /// 1 = first delivery.
         attempt: u32,
     },
-    /// A reader has come on, or was set elsewhere: log its name and this within 50 ms. The last one of a reader holds, so
-    /// one record for many is enough.
+    /// A reader has come on, begins, or was set elsewhere: log a [`Report`](crate::Report) of it within 50 ms.
+    /// [`Stream::report`](crate::Stream::report) makes one at any time later, which says this and what came since.
     ///
     /// A crash before that record takes the reader back to the one before, and what it settled since comes again.
     Position {
         /// Whose; [`Stream::reader_name`](crate::Stream::reader_name) has the name.
         reader: ReaderId,
-        /// What to log.
+        /// How far it has come.
         progress: Progress,
+        /// Whether nothing holds any more that was said of it before.
+        begins: bool,
+    },
+    /// A reader has settled a message behind one that it has not settled: its next report, within 50 ms, is to say so
+    /// unless the position is above it by then.
+    Settled {
+        /// Who.
+        reader: ReaderId,
+        /// What.
+        offset: Offset,
     },
     /// A reader's position is not kept any more: log that, instead of any position of it that waits to be logged.
     Forgotten {
-        /// Whose.
-        reader: ReaderName,
+        /// Whose. The number may come to stand for another reader.
+        reader: ReaderId,
+        /// The name.
+        name: ReaderName,
     },
     /// A message has left the stream: log that within 50 ms.
     ///

@@ -3,7 +3,7 @@
 use message_index::{Key, Offset, StoredAt};
 use stdx::UnixMillis;
 
-use crate::{MemberId, ReaderName, StreamConfig};
+use crate::{MemberId, ReaderName, Report, StreamConfig};
 
 /// The one way into a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +47,14 @@ pub enum Input {
     },
     /// A reader without members is not to be known any more.
     Forget(ReaderName),
+    /// What was done to a reader could not be logged: it goes on where a report has it, which says all of it, and is known
+    /// again if it was forgotten. What its members have stays with them.
+    PutBack {
+        /// Who.
+        reader: ReaderName,
+        /// How it was.
+        report: Report,
+    },
     /// An operator removes messages.
     Purge {
         /// Which.

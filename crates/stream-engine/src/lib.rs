@@ -25,7 +25,7 @@
 //! |---|---|---|
 //! | the message, with the list of those that take it | before [`Input::Append`] | [`Stream::replay_append`], once each, in order |
 //! | offsets that left, by [`Departure`] (its numbers are those of queues) | [`Action::Removed`], within 50 ms | [`Stream::replay_removed`] |
-//! | reader name and [`Progress`]; the last of each reader | [`Action::Position`], within 50 ms | [`Stream::replay_position`] |
+//! | a [`Report`] of a reader | [`Action::Position`] and [`Action::Settled`], within 50 ms | [`Stream::replay_report`] |
 //! | reader name | [`Action::Forgotten`] | [`Stream::replay_forgotten`] |
 //! | definition: name, filter, [`StreamConfig`] | before [`Input::Reconfigure`] | [`Stream::replay_reconfigure`] |
 //!
@@ -48,6 +48,7 @@ mod ledger;
 mod progress;
 mod reader;
 mod readers;
+mod runs;
 mod snapshot;
 mod stream;
 mod window;
@@ -58,6 +59,7 @@ pub use ids::{MemberId, ReaderId, ReaderName};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StoredAt};
-pub use progress::Progress;
+pub use progress::{Progress, Report};
+pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use stream::{Full, Peeked, ReaderState, Stream};

@@ -11,6 +11,7 @@
 
 mod checks;
 mod delivering;
+mod reporting;
 mod seeking;
 mod settling;
 
@@ -21,7 +22,9 @@ use stdx::Instant;
 
 use crate::busy_keys::BusyKeys;
 use crate::window::Window;
-use crate::{MemberId, Progress, ReaderName, StreamConfig};
+use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
+
+pub(crate) use reporting::News;
 
 /// What a reader may look at.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +83,8 @@ pub(crate) struct Reader {
     from: Offset,
     /// What is below was delivered in an earlier life: an attempt counts for it.
     floor: Offset,
+    /// What was settled in an earlier life at the cursor or behind it.
+    done: Runs,
     unsettled: Window<Unsettled>,
     ready: BTreeSet<Offset>,
     delayed: BTreeSet<(Instant, Offset)>,
@@ -91,8 +96,10 @@ pub(crate) struct Reader {
     turn: usize,
     rejected: u64,
     skipped: u64,
-    /// What the caller was told last.
+    /// What the caller was told last; none when that does not hold any more.
     told: Option<Progress>,
+    /// What was settled behind something unsettled since then.
+    settled: Vec<Offset>,
 }
 
 impl Reader {
@@ -103,6 +110,7 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
+            done: Runs::default(),
             unsettled: Window::default(),
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
@@ -113,17 +121,7 @@ impl Reader {
             rejected: 0,
             skipped: 0,
             told: None,
-        }
-    }
-
-    /// A reader that has come so far, as the log says.
-    pub(crate) fn restore(name: ReaderName, progress: Progress) -> Self {
-        Self {
-            floor: progress.delivered_to,
-            rejected: progress.rejected,
-            skipped: progress.skipped,
-            told: Some(progress),
-            ..Self::new(name, progress.position)
+            settled: Vec::new(),
         }
     }
 
@@ -140,22 +138,6 @@ impl Reader {
             rejected: self.rejected,
             skipped: self.skipped,
         }
-    }
-
-    /// What the caller is to be told, if anything has changed that is to be logged.
-    pub(crate) fn news(&mut self) -> Option<Progress> {
-        let progress = self.progress();
-        self.from = progress.position;
-        // More deliveries alone are logged with what comes after them.
-        let is_known = self.told.is_some_and(|told| {
-            let delivered_to = progress.delivered_to;
-            told.delivered_to <= delivered_to && Progress { delivered_to, ..told } == progress
-        });
-        if is_known {
-            return None;
-        }
-        self.told = Some(progress);
-        self.told
     }
 
     /// When it has something to do by itself.

@@ -7,7 +7,7 @@ use message_index::{Offset, SharedChunk};
 use stdx::UnixMillis;
 
 use crate::ledger::Counts;
-use crate::{Progress, ReaderName};
+use crate::{Progress, ReaderName, Runs};
 
 /// What of a stream survives a restart. Cheap to take and to clone: full chunks are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +24,8 @@ pub struct Snapshot {
 pub(crate) struct StoredReader {
     pub(crate) name: ReaderName,
     pub(crate) progress: Progress,
+    /// What it has settled at its position or above.
+    pub(crate) settled: Runs,
     /// Since when it has no members; none if it has some, or nobody knew the time.
     pub(crate) gone_since: Option<UnixMillis>,
 }
@@ -42,8 +44,10 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-/// What is written.
-const VERSION: u8 = 1;
+/// What is written, unless the one before says the same.
+const VERSION: u8 = 2;
+/// It knows nothing of what readers have settled above their positions.
+const POSITIONS_ALONE: u8 = 1;
 
 /// How the kinds of readers are numbered. Never reused.
 const CLIENT: u8 = 1;

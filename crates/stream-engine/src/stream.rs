@@ -15,7 +15,7 @@ use message_index::{Deadlines, Index, Key, Offset};
 use stdx::{Instant, WallClock};
 
 use crate::ledger::Counts;
-use crate::reader::Around;
+use crate::reader::{Around, News};
 use crate::readers::Readers;
 use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, StreamConfig};
 
@@ -93,6 +93,7 @@ impl Stream {
             Input::Settle { member, offset, outcome } => self.settle(member, offset, outcome)?,
             Input::Seek { reader, to } => self.seek(reader, to)?,
             Input::Forget(name) => self.forget(name, actions)?,
+            Input::PutBack { reader, report } => self.put_back(reader, &report),
             Input::Tick => self.readers.wake(self.now),
             Input::Clock(shows) => self.clock.tell(self.now, shows),
             Input::Purge { scope, max } => self.purge(scope, max, actions),
@@ -143,9 +144,11 @@ impl Stream {
             let around = Around { index: &self.index, config: &self.config, now: self.now };
             let Some(reader) = self.readers.get_mut(id) else { continue };
             let is_hungry = reader.deliver(&around, &mut self.counts.redelivered, actions);
-            if let Some(progress) = reader.news() {
-                actions.push(Action::Position { reader: id, progress });
+            if let Some(News { progress, begins }) = reader.news() {
+                actions.push(Action::Position { reader: id, progress, begins });
             }
+            let settled = reader.take_settled();
+            actions.extend(settled.map(|offset| Action::Settled { reader: id, offset }));
             self.readers.looked_at(id, is_hungry);
         }
     }

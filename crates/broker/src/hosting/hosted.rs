@@ -24,6 +24,11 @@ pub(crate) trait Hosted {
     /// Whether something has happened that waits for a record.
     fn has_unlogged(&self) -> bool;
 
+    /// Whether that is much, and waits for its time though something else is written.
+    fn can_wait(&self) -> bool {
+        false
+    }
+
     /// Writes what has happened since the last record.
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn);
 

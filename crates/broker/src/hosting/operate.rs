@@ -7,7 +7,7 @@ use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
-use stream_engine::{ReaderName, Start};
+use stream_engine::{ReaderName, Report, Start};
 
 use super::{Hosted, HostedQueue, HostedStream, Hosting};
 use crate::mail::QueueState;
@@ -120,38 +120,19 @@ impl Hosting {
         key_text(expression, seed, message, key)
     }
 
-    /// Sets a reader elsewhere, and logs that. False when there is nothing to log.
-    pub(crate) fn seek_reader(
+    /// Sets a reader of a stream elsewhere, or forgets it, and logs that. False when there is nothing to log.
+    pub(crate) fn operate_reader(
         &mut self,
         sink: SinkId,
-        reader: ReaderName,
-        to: Start,
-        token: u64,
-        turn: &mut Turn,
-    ) -> bool {
-        self.operate_reader(sink, stream_engine::Input::Seek { reader, to }, token, turn)
-    }
-
-    /// Forgets a reader, and logs that. False when there is nothing to log.
-    pub(crate) fn forget_reader(
-        &mut self,
-        sink: SinkId,
-        reader: ReaderName,
-        token: u64,
-        turn: &mut Turn,
-    ) -> bool {
-        self.operate_reader(sink, stream_engine::Input::Forget(reader), token, turn)
-    }
-
-    fn operate_reader(
-        &mut self,
-        sink: SinkId,
-        input: stream_engine::Input,
+        (reader, to): (ReaderName, Option<Start>),
         token: u64,
         turn: &mut Turn,
     ) -> bool {
         let Some(stream) = self.streams.get_mut(&sink) else { return false };
-        stream.log_before_going_back(turn);
+        let input = match to {
+            Some(to) => stream_engine::Input::Seek { reader, to },
+            None => stream_engine::Input::Forget(reader),
+        };
         stream.handle(input, turn);
         let is_logged = stream.has_unlogged();
         if is_logged {
@@ -159,6 +140,28 @@ impl Hosting {
         }
         self.note(sink);
         is_logged
+    }
+
+    /// What was done to a reader could not be logged: it is again as it was. One that was forgotten and has come again since
+    /// has begun anew.
+    pub(crate) fn put_reader_back(
+        &mut self,
+        sink: SinkId,
+        (reader, report): (ReaderName, Report),
+        was_forgotten: bool,
+        turn: &mut Turn,
+    ) {
+        let Some(stream) = self.streams.get_mut(&sink) else { return };
+        let is_known = stream.engine.reader_id(&reader).is_some();
+        if is_known != was_forgotten {
+            stream.handle(stream_engine::Input::PutBack { reader, report }, turn);
+        }
+        self.note(sink);
+    }
+
+    /// All that there is to know of a reader of a stream.
+    pub(crate) fn report(&self, sink: SinkId, reader: &ReaderName) -> Option<Report> {
+        self.streams.get(&sink)?.report(reader)
     }
 
     /// Makes what is kept from an offset on ready again, and logs it if there was something. Gives how many are back.

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use log_api::{Position, RecordKind, ShardId, ShardSet};
 use mqtt_types::Message;
 use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, Progress,
-    ReaderId, ReaderName, Start, Stream, StreamConfig,
+    Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, ReaderName,
+    Report, Stream, StreamConfig,
 };
 
 use super::bodies::Bodies;
 use super::hosted::{Hosted, Marks};
+use super::reports::Reports;
 use super::{ReadAhead, SETTLE_TOKEN};
 use crate::directory::StreamDefinition;
-use crate::mail::{Letter, ReadRefused, Reading};
+use crate::mail::{Began, Letter, ReadRefused, Reading};
 use crate::record::{StreamRecord, ranges};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
@@ -28,9 +28,8 @@ pub(crate) struct HostedStream {
     bodies: Bodies,
     /// How offsets left since the last record.
     left: [Vec<u64>; Departure::ALL.len()],
-    /// Who was forgotten since then, before what `positions` says.
-    forgotten: Vec<ReaderName>,
-    positions: HashMap<ReaderId, Progress>,
+    /// What became of readers since then.
+    reports: Reports,
     pub(super) marks: Marks,
     /// Set when a body could not be read unaltered: nothing is delivered any more.
     pub(super) damaged: bool,
@@ -46,7 +45,7 @@ pub(crate) struct HostedStream {
 impl HostedStream {
     pub(super) fn new(
         definition: Arc<StreamDefinition>,
-        engine: Stream,
+        (engine, numbers_from): (Stream, u64),
         room: Arc<Room>,
         ahead: ReadAhead,
     ) -> Self {
@@ -57,8 +56,7 @@ impl HostedStream {
             engine,
             bodies: Bodies::new(ahead),
             left: Default::default(),
-            forgotten: Vec::new(),
-            positions: HashMap::new(),
+            reports: Reports::new(numbers_from),
             marks: Marks::default(),
             damaged: false,
             room,
@@ -116,10 +114,9 @@ impl HostedStream {
                     }
                 }
             }
-            Action::Position { reader, progress } => {
-                self.positions.insert(reader, progress);
-            }
-            Action::Forgotten { reader } => self.forgotten.push(reader),
+            Action::Position { reader, begins, .. } => self.reports.position(reader, begins),
+            Action::Settled { reader, offset } => self.reports.settled(reader, offset),
+            Action::Forgotten { reader, name } => self.reports.forget(reader, name),
             Action::Removed { offset, at, how } => {
                 let place = Departure::ALL.iter().position(|one| *one == how);
                 if let Some(left) = place.and_then(|place| self.left.get_mut(place)) {
@@ -190,15 +187,20 @@ impl HostedStream {
                 let reader = self.engine.reader_of(MemberId(consumer.0));
                 let name = reader.and_then(|reader| self.engine.reader_name(reader)).cloned();
                 if let Some(reader) = name {
-                    self.log_before_going_back(turn);
                     self.handle(Input::Seek { reader, to }, turn);
+                    self.log_beginnings(turn);
                 }
+            }
+            Letter::PutBack { reader, before: Some(report), .. } => {
+                self.handle(Input::PutBack { reader, report }, turn);
+                self.log_beginnings(turn);
+            }
+            Letter::PutBack { reader, before: None, .. } => {
+                self.handle(Input::Forget(reader), turn);
             }
             Letter::AreThere { consumer, at, mut offsets, .. } => {
                 let member = MemberId(consumer.0);
-                let position = self.position_of(member).unwrap_or_default();
-                offsets
-                    .retain(|offset| *offset < position || self.engine.message(*offset).is_none());
+                offsets.retain(|offset| !self.engine.may_come(member, *offset));
                 if !offsets.is_empty() {
                     turn.mail(at, Letter::Gone { consumer, offsets });
                 }
@@ -223,21 +225,14 @@ impl HostedStream {
     /// a crash.
     fn note_given(&mut self) {
         for member in self.bodies.take_given() {
-            if let Some(reader) = self.engine.reader_of(member)
-                && let Some(progress) = self.engine.progress(reader)
-            {
-                self.positions.insert(reader, progress);
+            if let Some(reader) = self.engine.reader_of(member) {
+                self.reports.note(reader);
             }
         }
     }
 
     fn settle(&mut self, member: MemberId, offset: Offset, outcome: Outcome, turn: &mut Turn) {
         self.handle(Input::Settle { member, offset, outcome }, turn);
-    }
-
-    fn position_of(&self, member: MemberId) -> Option<Offset> {
-        let name = self.engine.reader_name(self.engine.reader_of(member)?)?;
-        Some(self.engine.reader(name)?.progress.position)
     }
 
     fn attach(
@@ -250,27 +245,47 @@ impl HostedStream {
     ) {
         let member = MemberId(consumer.0);
         let Reading { reader, start, window } = reading;
-        if start != Start::Next {
-            self.log_before_going_back(turn);
-        }
-        let result = self.feed(Input::Attach { member, reader, start, window }, turn);
-        let result = result.map_err(|error| ReadRefused::Engine(error.to_string()));
+        let before = self.report(&reader);
+        let attach = Input::Attach { member, reader: reader.clone(), start, window };
+        let result =
+            self.feed(attach, turn).map_err(|error| ReadRefused::Engine(error.to_string()));
         if result.is_ok() {
             self.bodies.attach(member, at);
         }
+        let begins = |action: &Action| matches!(action, Action::Position { begins: true, .. });
+        let (owner, sink) = (turn.shard, self.definition.sink);
+        let began = self.actions.iter().any(begins);
+        let began = began.then(|| Box::new(Began { owner, sink, reader, before }));
+        let result = result.map(|()| began);
         if result.is_err() || asked.is_some() {
             // Before its first message.
             turn.mail(at, Letter::Reading { consumer, asked, result });
         }
         self.perform(Load::default(), turn);
+        self.log_beginnings(turn);
     }
 
-    /// How far readers have come is logged before one goes elsewhere: else a replay could not tell a reader that goes back
-    /// from one whose position is logged late.
-    pub(super) fn log_before_going_back(&mut self, turn: &mut Turn) {
-        if self.has_unlogged() {
+    /// A reader that begins, or goes elsewhere, is logged before anything that follows from it: its subscription, the packet
+    /// ids of what it is given.
+    fn log_beginnings(&mut self, turn: &mut Turn) {
+        if self.reports.has_beginning() {
             self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
         }
+    }
+
+    /// A checkpoint has the stream as it is now.
+    pub(super) fn name_readers_anew(&mut self) {
+        self.reports.name_anew();
+    }
+
+    /// A record of what happened here is not stored.
+    pub(super) fn not_stored(&mut self) {
+        self.reports.not_stored();
+    }
+
+    /// All that there is to know of a reader.
+    pub(super) fn report(&self, name: &ReaderName) -> Option<Report> {
+        self.engine.report(self.engine.reader_id(name)?, None)
     }
 
     /// A body is not what it was: the stream stops.
@@ -312,9 +327,8 @@ impl Hosted for HostedStream {
     }
 
     fn has_unlogged(&self) -> bool {
-        !self.positions.is_empty()
+        !self.reports.is_empty()
             || self.bodies.has_given()
-            || !self.forgotten.is_empty()
             || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
@@ -322,19 +336,21 @@ impl Hosted for HostedStream {
         self.note_given();
         let taken = self.left.iter_mut().map(std::mem::take);
         let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-        let positions = std::mem::take(&mut self.positions).into_iter();
-        // One without a name has been forgotten since.
-        let named = positions.filter_map(|(reader, progress)| {
-            Some((self.engine.reader_name(reader)?.clone(), progress))
-        });
+        let forgotten = self.reports.take_forgotten();
+        let (named, reports) = self.reports.take(&self.engine);
         let record = StreamRecord {
-            sink: self.definition.sink,
             left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-            forgotten: std::mem::take(&mut self.forgotten),
-            positions: named.collect(),
+            forgotten,
+            named,
+            reports,
+            ..StreamRecord::new(self.definition.sink)
         };
         let kind = RecordKind::StreamChanged;
         turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
+    }
+
+    fn can_wait(&self) -> bool {
+        self.reports.are_many()
     }
 
     fn next_deadline(&self) -> Option<Instant> {

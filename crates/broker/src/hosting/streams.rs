@@ -14,16 +14,16 @@ use super::{HostedStream, Hosting};
 use crate::checkpoint::StreamPart;
 use crate::directory::StreamDefinition;
 use crate::mail::{Letter, StreamState};
-use crate::record::{MoreTargets, PublishRecord, stream_message};
+use crate::record::{MoreTargets, PublishRecord, StreamRecord, stream_message};
 use crate::terms::Room;
 use crate::turn::Turn;
 
 impl Hosting {
-    /// Takes a stream in: from recovery, or because its definition was committed.
+    /// Takes a stream in: from recovery, with the first number that stands for none of its readers, or because its definition was committed.
     pub(crate) fn define_stream(
         &mut self,
         definition: Arc<StreamDefinition>,
-        engine: Option<Stream>,
+        recovered: Option<(Stream, u64)>,
         room: Arc<Room>,
         turn: &mut Turn,
     ) {
@@ -32,8 +32,8 @@ impl Hosting {
             stream.reconfigure(definition, turn);
         } else {
             let config = &definition.properties.config;
-            let engine = engine.unwrap_or_else(|| Stream::new(config.clone()));
-            let mut stream = HostedStream::new(definition, engine, room, self.ahead.clone());
+            let recovered = recovered.unwrap_or_else(|| (Stream::new(config.clone()), 0));
+            let mut stream = HostedStream::new(definition, recovered, room, self.ahead.clone());
             if self.told.is_some() {
                 stream.tell_clock(turn.unix_ms, turn);
             }
@@ -78,6 +78,19 @@ impl Hosting {
     /// All streams' numbers.
     pub(crate) fn stream_states(&self, now: UnixMillis) -> Vec<(SinkId, StreamState)> {
         self.streams.iter().map(|(sink, stream)| (*sink, stream.state(now))).collect()
+    }
+
+    /// A record of what happened in a stream is not stored.
+    pub(crate) fn stream_not_stored(&mut self, record: &[u8]) {
+        let stream = StreamRecord::sink_of(record).and_then(|sink| self.streams.get_mut(&sink));
+        if let Some(stream) = stream {
+            stream.not_stored();
+        }
+    }
+
+    /// A checkpoint is about to have all streams as they are now.
+    pub(crate) fn name_readers_anew(&mut self) {
+        self.streams.values_mut().for_each(HostedStream::name_readers_anew);
     }
 
     /// What a checkpoint must keep of the streams here.

@@ -185,6 +185,9 @@ impl Shard {
         for record in records {
             self.give_back_room(&record);
             let token = record.token;
+            if record.kind == RecordKind::StreamChanged {
+                self.hosting.stream_not_stored(&record.body);
+            }
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == RELOCATE_TOKEN {
@@ -287,6 +290,7 @@ impl Shard {
     fn give_checkpoint_part(&mut self, id: u64) {
         // What waits for a record is in the part, and the record would come after the checkpoint.
         self.log_settlements();
+        self.hosting.name_readers_anew();
         let as_of = UnixMillis(self.turn.unix_ms);
         let session = |(number, entry): (SessionNumber, &SessionEntry)| StoredSession {
             number,

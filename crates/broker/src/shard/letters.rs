@@ -41,6 +41,7 @@ impl Shard {
             | Letter::AreThere { .. }
             | Letter::Read { .. }
             | Letter::SeekReader { .. }
+            | Letter::PutBack { .. }
             | Letter::Detach { .. } => {
                 self.hosting.letter(letter, &mut self.turn);
             }

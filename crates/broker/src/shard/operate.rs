@@ -10,7 +10,7 @@ use mqtt_types::{Message, TopicFilter, TopicName};
 use queue_engine::{MessageState, Offset, Peeked, Scope};
 use slab::Slab;
 use stdx::UnixMillis;
-use stream_engine::{ReaderName, Start};
+use stream_engine::{ReaderName, Report, Start};
 
 use super::Shard;
 use crate::control::{Reply, SinkKind};
@@ -74,7 +74,16 @@ struct Job {
     reading: Vec<Offset>,
     purged: u64,
     restored: u64,
+    /// How a reader was before it was set elsewhere or forgotten.
+    undo: Option<Undo>,
     answer: Answer,
+}
+
+/// A change of a reader that may have to be taken back.
+struct Undo {
+    reader: ReaderName,
+    before: Report,
+    was_forgotten: bool,
 }
 
 /// What a job does next.
@@ -228,7 +237,8 @@ impl Shard {
     fn begin_job(&mut self, of: Of, stage: Stage, target: Offset, answer: Answer) {
         let Of { what, sink, name } = of;
         let (reading, purged, restored) = (Vec::new(), 0, 0);
-        let job = Job { what, sink, name, stage, target, reading, purged, restored, answer };
+        let undo = None;
+        let job = Job { what, sink, name, stage, target, reading, purged, restored, undo, answer };
         let key = self.operations.jobs.insert(job);
         self.continue_job(key);
     }
@@ -315,18 +325,20 @@ impl Shard {
         let (sink, stream) = (job.sink, job.name.to_string());
         let token = OPERATE_TOKEN | key as u64;
         let known = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
-        let is_logged = match (known, to) {
-            (None, _) => return Progress::Refused(OperateError::NoReader { stream, reader }),
-            (Some(_), Some(to)) => {
-                self.hosting.seek_reader(sink, reader.clone(), to, token, &mut self.turn)
-            }
-            (Some(known), None) if !known.members.is_empty() => {
+        match &known {
+            None => return Progress::Refused(OperateError::NoReader { stream, reader }),
+            Some(known) if to.is_none() && !known.members.is_empty() => {
                 return Progress::Refused(OperateError::ReaderBusy { stream, reader });
             }
-            (Some(_), None) => {
-                self.hosting.forget_reader(sink, reader.clone(), token, &mut self.turn)
-            }
-        };
+            Some(_) => {}
+        }
+        let before = self.hosting.report(sink, &reader);
+        let change = (reader.clone(), to);
+        let is_logged = self.hosting.operate_reader(sink, change, token, &mut self.turn);
+        if let Some(job) = self.operations.jobs.get_mut(key) {
+            let (reader, was_forgotten) = (reader.clone(), to.is_none());
+            job.undo = before.map(|before| Undo { reader, before, was_forgotten });
+        }
         let now = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
         if let (Some(job), Some(now)) = (self.operations.jobs.get_mut(key), now) {
             job.target = now.progress.position;
@@ -388,12 +400,28 @@ impl Shard {
         }
     }
 
-    /// It is not. What has left here stays away, but a restart may bring it back.
+    /// It is not. What has left here stays away, but a restart may bring it back; a reader is again as it was.
     pub(super) fn operation_not_stored(&mut self, key: usize, error: &AppendError) {
-        if let Some(job) = self.operations.jobs.get(key) {
-            let error = job.not_stored(error.to_string());
-            self.end_job(key, Some(error));
+        let Some(job) = self.operations.jobs.get_mut(key) else { return };
+        let error = job.not_stored(error.to_string());
+        let (sink, undo) = (job.sink, job.undo.take());
+        if let Some(undo) = undo {
+            self.undo(sink, undo);
         }
+        self.end_job(key, Some(error));
+    }
+
+    /// Takes a change of a reader back. If a later one waits for its record, that has to go back so far.
+    fn undo(&mut self, sink: SinkId, undo: Undo) {
+        let same = |later: &&mut Undo| later.reader == undo.reader;
+        let jobs = self.operations.jobs.iter_mut().filter(|(_, job)| job.sink == sink);
+        let later = jobs.filter_map(|(_, job)| job.undo.as_mut()).find(same);
+        if let Some(later) = later {
+            later.before = undo.before;
+            return;
+        }
+        let Undo { reader, before, was_forgotten } = undo;
+        self.hosting.put_reader_back(sink, (reader, before), was_forgotten, &mut self.turn);
     }
 
     fn end_job(&mut self, key: usize, error: Option<OperateError>) {
@@ -472,6 +500,9 @@ impl Shard {
 
 impl Job {
     fn not_stored(&self, reason: String) -> OperateError {
+        if matches!(self.answer, Answer::SeekReader(_) | Answer::ForgetReader(_)) {
+            return OperateError::ReaderNotStored(reason);
+        }
         OperateError::NotStored { reason, purged: self.purged, restored: self.restored }
     }
 }

@@ -9,9 +9,10 @@ use stream_engine::{Offset, ReaderName, Start};
 use super::Shard;
 use super::session_log::Waiting;
 use super::subscribe::Verdict;
+use super::unsettled::Stored;
 use crate::directory::StreamDefinition;
 use crate::ids::SessionId;
-use crate::mail::{Letter, ReadRefused, Reading};
+use crate::mail::{Began, Letter, ReadRefused, Reading};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
 
@@ -101,11 +102,8 @@ impl Shard {
         let is_sure = known.is_some_and(|consumer| self.is_answered(consumer));
         if let Some(consumer) = known.filter(|_| is_sure && group == wish.group) {
             self.update_reader(id, address, record, consumer);
-            if let Some(to) = start.filter(|_| group.is_none()) {
-                let letter = Letter::SeekReader { sink: definition.sink, consumer, to };
-                self.turn.mail(definition.owner, letter);
-            }
-            return Reads::Known(Verdict::granted(&record));
+            let seek = start.filter(|_| group.is_none());
+            return Reads::Known(Verdict { seek, ..Verdict::granted(&record) });
         }
         if let Some(consumer) = known {
             self.detach_consumer(consumer, &[]);
@@ -173,6 +171,34 @@ impl Shard {
         self.turn.mail(definition.owner, Letter::Read { sink, consumer, at, reading, asked });
     }
 
+    /// A subscription that is granted goes on where its client said.
+    pub(super) fn seek_granted(&mut self, id: SessionId, address: &str, to: Start) {
+        if self.group_of(id, address).is_some() {
+            return;
+        }
+        let Some(consumer) = self.reads_by(id, address) else { return };
+        let Some(state) = self.consumers.get(consumer) else { return };
+        let letter = Letter::SeekReader { sink: state.sink, consumer, to };
+        self.turn.mail(state.owner, letter);
+    }
+
+    /// What a subscription that is not stored has made of its reader is taken back.
+    pub(super) fn put_reader_back(&mut self, began: Began) {
+        let Began { owner, sink, reader, before } = began;
+        self.turn.mail(owner, Letter::PutBack { sink, reader, before });
+    }
+
+    /// A subscription reads for that group again, or for its client alone.
+    pub(super) fn read_for(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+        if self.group_of(id, address) == group {
+            return;
+        }
+        if let Some(consumer) = self.reads_by(id, address) {
+            self.detach_consumer(consumer, &[]);
+        }
+        self.set_group(id, address, group);
+    }
+
     /// The consumer by which a subscription reads now.
     fn reads_by(&self, id: SessionId, address: &str) -> Option<ConsumerId> {
         let record = self.sessions.get(id)?.session.subscription(address)?;
@@ -202,13 +228,13 @@ impl Shard {
     }
 
     /// The group that a subscription reads for.
-    fn group_of(&self, id: SessionId, address: &str) -> Option<Box<str>> {
+    pub(super) fn group_of(&self, id: SessionId, address: &str) -> Option<Box<str>> {
         let extras = self.sessions.get(id)?.extras.as_ref()?;
         let group = extras.groups.iter().find(|(of, _)| &**of == address);
         group.map(|(_, group)| group.clone())
     }
 
-    fn set_group(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+    pub(super) fn set_group(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
         if self.group_of(id, address) == group {
             return;
         }
@@ -226,14 +252,17 @@ impl Shard {
         &mut self,
         consumer: ConsumerId,
         asked: Option<(usize, usize)>,
-        result: Result<(), ReadRefused>,
+        result: Result<Option<Box<Began>>, ReadRefused>,
         out: &mut O,
     ) {
-        let Err(refused) = result else {
-            if let Some(asked) = asked {
-                self.reads(consumer, asked, out);
+        let refused = match result {
+            Err(refused) => refused,
+            Ok(began) => {
+                if let Some(asked) = asked {
+                    self.reads(consumer, asked, began, out);
+                }
+                return;
             }
-            return;
         };
         let Some(asked) = asked else {
             return match refused {
@@ -244,7 +273,14 @@ impl Shard {
             };
         };
         if let Some(state) = self.consumers.remove(consumer) {
-            self.forget_reading(state.session, &state.address);
+            let (id, address) = (state.session, &state.address);
+            // It still may read for whom it did before.
+            let group = self.group_of(id, address);
+            let other = self.before_asking(asked).filter(|before| before.group != group);
+            match other.filter(|_| refused != ReadRefused::Deleted) {
+                Some(before) => self.go_back_to(id, address, before),
+                None => self.forget_reading(id, address),
+            }
         }
         let verdict = match refused {
             ReadRefused::Engine(reason) => Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason),
@@ -256,7 +292,19 @@ impl Shard {
         self.filter_decided(asked, verdict, out);
     }
 
-    fn reads<O: Outbox>(&mut self, consumer: ConsumerId, asked: (usize, usize), out: &mut O) {
+    /// What the subscription was by which a stream is asked.
+    fn before_asking(&self, asked: (usize, usize)) -> Stored {
+        let pending = self.subscribes.get(asked.0)?;
+        pending.open.iter().find(|open| open.place == asked.1)?.before.clone()
+    }
+
+    fn reads<O: Outbox>(
+        &mut self,
+        consumer: ConsumerId,
+        asked: (usize, usize),
+        began: Option<Box<Began>>,
+        out: &mut O,
+    ) {
         let Some(pending) = self.subscribes.get(asked.0) else { return };
         let Some(open) = pending.open.iter().find(|open| open.place == asked.1) else { return };
         let (id, record, address) = (pending.session, open.record, open.address.clone());
@@ -271,15 +319,15 @@ impl Shard {
                 self.forget_reading(id, &address);
             }
         }
-        self.filter_decided(asked, Verdict::granted(&record), out);
+        self.filter_decided(asked, Verdict { began, ..Verdict::granted(&record) }, out);
     }
 
     /// A subscription is not one.
     fn forget_reading(&mut self, id: SessionId, address: &str) {
         self.remove_subscription(id, address);
+        self.set_group(id, address, None);
         if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut()) {
             extras.with_metadata.retain(|with| &**with != address);
-            extras.groups.retain(|(of, _)| &**of != address);
         }
     }
 }

@@ -5,6 +5,7 @@ use log_api::{AppendError, RecordKind, ShardSet};
 use mqtt_codec::AckKind;
 use mqtt_session::SubscriptionRecord;
 use mqtt_types::{PacketId, ReasonCode};
+use stream_engine::Start;
 
 use super::Shard;
 use super::connected::{connected_of, connected_token};
@@ -15,6 +16,7 @@ use crate::control::Reply;
 use crate::hosting::SETTLE_TOKEN;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::ClientError;
+use crate::mail::Began;
 use crate::outbox::Outbox;
 use crate::record::{SessionEvent, SessionRecord, StoredSubscription};
 
@@ -31,13 +33,27 @@ pub(crate) struct Granted {
     pub(crate) record: SubscriptionRecord,
     /// That retained messages are to be sent, and the newest change of one when the subscription entered the router.
     pub(crate) replays: Option<u64>,
+    /// Where the reader of a stream is to go on.
+    pub(crate) seek: Option<Start>,
+    /// What the subscription has made of its reader, until it is stored.
+    pub(crate) began: Option<Box<Began>>,
     /// What its record says, once that is on its way.
     pub(crate) stored: Stored,
 }
 
 impl Granted {
-    pub(super) fn new(address: &str, record: SubscriptionRecord, replays: Option<u64>) -> Self {
-        Self { address: address.into(), record, replays, stored: None }
+    pub(super) fn new(
+        address: &str,
+        record: SubscriptionRecord,
+        (replays, seek): (Option<u64>, Option<Start>),
+    ) -> Self {
+        let address = address.into();
+        Self { address, record, replays, seek, began: None, stored: None }
+    }
+
+    /// Whether something begins with its SUBACK.
+    pub(super) const fn has_to_do(&self) -> bool {
+        self.replays.is_some() || self.seek.is_some()
     }
 }
 
@@ -137,10 +153,10 @@ impl Shard {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
             let replay = self.begins_kept_replay(id, granted);
-            stored.extend(granted.stored.map(|(record, wants_metadata)| StoredSubscription {
+            stored.extend(granted.stored.as_ref().map(|now| StoredSubscription {
                 address: granted.address.clone(),
-                record,
-                wants_metadata,
+                record: now.record,
+                wants_metadata: now.has_metadata,
                 replay,
             }));
         }
@@ -163,6 +179,9 @@ impl Shard {
         }
         let mut replays = false;
         for granted in granted {
+            if let Some(to) = granted.seek {
+                self.seek_granted(id, &granted.address, to);
+            }
             let Some(since) = granted.replays else { continue };
             let is_there = self.subscription_of(id, &granted.address).is_some();
             if !is_there && !self.is_unsettled(id, &granted.address) {
@@ -189,7 +208,8 @@ impl Shard {
             Some(Waiting::SubAck { session, suback }) => {
                 self.suback_told(session, &suback, true, out);
                 for granted in &suback.granted {
-                    self.change_ends(session, &granted.address, Some(granted.stored), out);
+                    let stored = granted.stored.clone();
+                    self.change_ends(session, &granted.address, Some(stored), out);
                 }
                 self.send_granted(session, &suback, out);
             }
@@ -289,6 +309,10 @@ impl Shard {
         for granted in suback.granted.drain(..) {
             self.pause_replay(id, &granted.address, false);
             self.change_ends(id, &granted.address, None, out);
+            if let Some(began) = granted.began.filter(|_| !self.is_unsettled(id, &granted.address))
+            {
+                self.put_reader_back(*began);
+            }
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
             *granted = code.0;

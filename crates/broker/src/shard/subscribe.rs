@@ -8,6 +8,7 @@ use mqtt_router::SubscriptionOptions;
 use mqtt_session::{RetainHandling, SubscriptionRecord};
 use mqtt_types::{Address, ReasonCode, TopicFilter};
 use queue_engine::ConsumerId;
+use stream_engine::Start;
 
 use super::Shard;
 use super::control::Kind;
@@ -21,25 +22,35 @@ use crate::control::{
 };
 use crate::directory::{Definition, QueueDefinition};
 use crate::ids::{ConnId, SessionId};
-use crate::mail::{Ensured, Letter};
+use crate::mail::{Began, Ensured, Letter};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
 
 /// What a SUBACK says for one filter, with a reason in words if it is a refusal.
 pub(super) struct Verdict {
-    code: ReasonCode,
-    reason: Option<String>,
+    pub(super) code: ReasonCode,
+    pub(super) reason: Option<String>,
     /// The newest change of a retained message when the subscription entered the router.
-    since: u64,
+    pub(super) since: u64,
+    /// Where the reader of a stream is to go on once this is stored.
+    pub(super) seek: Option<Start>,
+    /// What the subscription has made of its reader.
+    pub(super) began: Option<Box<Began>>,
 }
 
 impl Verdict {
     pub(super) const fn granted(record: &SubscriptionRecord) -> Self {
-        Self { code: ReasonCode(record.qos.as_u8()), reason: None, since: 0 }
+        Self {
+            code: ReasonCode(record.qos.as_u8()),
+            reason: None,
+            since: 0,
+            seek: None,
+            began: None,
+        }
     }
 
     pub(super) fn refused(code: ReasonCode, reason: impl Into<String>) -> Self {
-        Self { code, reason: Some(reason.into()), since: 0 }
+        Self { code, reason: Some(reason.into()), since: 0, seek: None, began: None }
     }
 }
 
@@ -99,9 +110,10 @@ impl Shard {
                     suback.reason = suback.reason.or_else(|| verdict.reason.clone());
                     self.set_metadata(id, address, wants_metadata);
                     let replays = record.retain_handling.sends(is_new).then_some(verdict.since);
-                    if is_granted && (replays.is_some() || id.is_durable()) {
+                    let granted = Granted::new(address, record, (replays, verdict.seek));
+                    if is_granted && (granted.has_to_do() || id.is_durable()) {
                         self.change_begins(id, address, before);
-                        suback.granted.push(Granted::new(address, record, replays));
+                        suback.granted.push(granted);
                     }
                 }
                 Outcome::Create(_) | Outcome::CreateStream(_) | Outcome::Asked => {
@@ -444,7 +456,7 @@ impl Shard {
         let (id, conn) = (pending.session, pending.suback.conn);
         self.count_refused_subscription(verdict.code);
         let is_there = self.conns.get(conn).is_some();
-        let is_granted = !verdict.code.is_error() && is_there && id.is_durable();
+        let is_granted = !verdict.code.is_error() && is_there;
         if is_granted {
             self.change_begins(id, &address, before);
         }
@@ -454,7 +466,9 @@ impl Shard {
             *code = verdict.code.0;
         }
         if is_granted {
-            suback.granted.push(Granted::new(&address, record, None));
+            let Verdict { seek, began, .. } = verdict;
+            let granted = Granted::new(&address, record, (None, seek));
+            suback.granted.push(Granted { began, ..granted });
         }
         if suback.reason.is_none() {
             suback.reason = verdict.reason;

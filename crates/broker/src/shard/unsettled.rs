@@ -11,8 +11,18 @@ use crate::control::SinkKind;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
 
-/// A subscription as it is stored, with whether its deliveries bear metadata; `None` when there is none.
-pub(crate) type Stored = Option<(SubscriptionRecord, bool)>;
+/// A subscription as it is stored; `None` when there is none.
+pub(crate) type Stored = Option<AsStored>;
+
+/// What a session has of a subscription, and the log too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct AsStored {
+    pub(crate) record: SubscriptionRecord,
+    /// Whether deliveries bear metadata.
+    pub(crate) has_metadata: bool,
+    /// The group that it reads a stream for.
+    pub(crate) group: Option<Box<str>>,
+}
 
 /// A subscription some of whose changes wait for their records. The session has the newest of them already.
 struct Change {
@@ -71,7 +81,7 @@ impl Shard {
         let extras = entry.extras.as_ref();
         let has_metadata =
             extras.is_some_and(|extras| extras.with_metadata.iter().any(|with| &**with == address));
-        Some((record, has_metadata))
+        Some(AsStored { record, has_metadata, group: self.group_of(id, address) })
     }
 
     /// The session's subscription has been changed, and waits for its record; `before` is what it was.
@@ -93,9 +103,7 @@ impl Shard {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
         match extras.and_then(|extras| extras.unsettled.end(address, stored)) {
             None => {}
-            Some(Some((record, has_metadata))) => {
-                self.go_back_to(id, address, record, has_metadata);
-            }
+            Some(Some(stored)) => self.go_back_to(id, address, stored),
             Some(None) => self.go_back_to_none(id, address, out),
         }
         if self.subscription_of(id, address).is_none() && !self.is_unsettled(id, address) {
@@ -113,17 +121,14 @@ impl Shard {
         let Some(entry) = self.sessions.get(id) else { return };
         let written = entry.conn.map_or(0, |conn| out.written(conn));
         if let Some(record) = self.remove_subscription(id, address) {
+            self.set_group(id, address, None);
             self.let_go(id, address, record, written);
         }
     }
 
-    fn go_back_to(
-        &mut self,
-        id: SessionId,
-        address: &str,
-        record: SubscriptionRecord,
-        has_metadata: bool,
-    ) {
+    /// The session's subscription is again what it was.
+    pub(super) fn go_back_to(&mut self, id: SessionId, address: &str, stored: AsStored) {
+        let record = stored.record;
         let options = options_of(&record);
         match Address::parse(address) {
             Ok(Address::Live(filter)) => {
@@ -133,24 +138,21 @@ impl Shard {
             Ok(Address::Shared { group, filter }) => {
                 self.join_group(id, group, filter, options);
             }
-            _ => return self.consume_again(id, address, record, has_metadata),
+            _ => return self.consume_again(id, address, stored),
         }
         self.add_subscription(id, address, record);
     }
 
-    fn consume_again(
-        &mut self,
-        id: SessionId,
-        address: &str,
-        record: SubscriptionRecord,
-        has_metadata: bool,
-    ) {
+    fn consume_again(&mut self, id: SessionId, address: &str, stored: AsStored) {
+        let AsStored { record, has_metadata, group } = stored;
         let is_there = self.sink_of(address).is_some_and(|(what, name)| match what {
             SinkKind::Queue => self.shared.directory.get(&name).is_some(),
             SinkKind::Stream => self.shared.streams.get(&name).is_some(),
         });
         let Some(entry) = self.sessions.get(id).filter(|_| is_there) else { return };
-        if entry.conn.is_some() {
+        let is_connected = entry.conn.is_some();
+        self.read_for(id, address, group);
+        if is_connected {
             self.consume_as_before(id, address, record);
         } else {
             // It becomes a consumer when its client comes back.
@@ -169,22 +171,25 @@ mod tests {
 
     #[test]
     fn the_last_change_that_fails_goes_back_to_what_is_stored() {
-        let of = |qos| Some((SubscriptionRecord::plain(qos), false));
+        let of = |qos| {
+            let record = SubscriptionRecord::plain(qos);
+            Some(AsStored { record, has_metadata: false, group: None })
+        };
         let (one, two) = (of(QoS::AtLeastOnce), of(QoS::ExactlyOnce));
         let mut unsettled = Unsettled::default();
         unsettled.begin("t", None);
-        unsettled.begin("t", one);
+        unsettled.begin("t", one.clone());
         unsettled.begin("t", None);
-        assert_eq!(unsettled.end("t", Some(one)), None, "later ones wait");
+        assert_eq!(unsettled.end("t", Some(one.clone())), None, "later ones wait");
         assert_eq!(unsettled.end("t", Some(None)), None);
         assert_eq!(unsettled.end("t", None), Some(None), "what the second one made of it");
         assert!(unsettled.is_empty());
-        unsettled.begin("t", one);
+        unsettled.begin("t", one.clone());
         unsettled.begin("t", two);
         assert_eq!(unsettled.end("t", None), None);
         assert_eq!(unsettled.end("t", Some(None)), None, "a change that is stored stays");
         assert!(unsettled.is_empty());
-        unsettled.begin("t", one);
+        unsettled.begin("t", one.clone());
         assert_eq!(unsettled.end("t", None), Some(one));
         assert_eq!(unsettled.end("t", None), None, "there is none");
     }

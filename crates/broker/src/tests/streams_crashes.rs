@@ -54,19 +54,18 @@ read log
   2 t/a 2 at=0 key=a
   3 t/c 3 at=0 key=c
 readers log
-  client a at 2 lag=2 rejected=1
+  client a at 2 lag=1 rejected=1
 p connect
   p connack 00
 p publish 1 t/d 4 id=1
   p puback 1 00
 a connect
   a connack 00
-# What was settled above the oldest unsettled message comes again.
+# What was settled behind the oldest unsettled message does not come again.
 a subscribe 1 $stream/log,1 up=stream-offset:next metadata
   a suback 1 01
   a publish 1 id=1 t/a 2 stream:log offset:2 attempt:2 publish-ts:1700000000000
-  a publish 1 id=2 t/c 3 stream:log offset:3 attempt:2 publish-ts:1700000000000
-  a publish 1 id=3 t/d 4 stream:log offset:4 attempt:1 publish-ts:1700000000060
+  a publish 1 id=2 t/d 4 stream:log offset:4 attempt:1 publish-ts:1700000000060
 ",
     );
 }

@@ -127,14 +127,66 @@ wait 100
 log refuses
 set log c:a earliest
   a publish 0 t 0
-  not all of it could be stored: the log is full: no room on the disk for another segment; 0 messages are gone and 0 are ready again, which a restart may undo in part
-wait 100
+  not stored: the log is full: no room on the disk for another segment; the reader is as it was
+readers log
+  client a at 1 members=1
+a lost
+log refuses
+forget log c:a
+  not stored: the log is full: no room on the disk for another segment; the reader is as it was
+readers log
+  client a at 1
+# Of two that wait together each goes back before the first.
+log hold
+set log c:a 0
+set log c:a latest
+forget log c:a
+log fails
+log commit
+  not stored: the log has failed: a test; the reader is as it was
+  not stored: the log has failed: a test; the reader is as it was
+  not stored: the log has failed: a test; the reader is as it was
+log well
+readers log
+  client a at 1
+crash
+readers log
+  client a at 1
 log refuses
 cut log
   not all of it could be stored: the log is full: no room on the disk for another segment; 1 messages are gone and 0 are ready again, which a restart may undo in part
 log refuses
 stream more u
   the definition could not be stored: the log is full: no room on the disk for another segment
+",
+    );
+}
+
+#[test]
+fn each_of_many_that_wait_for_the_log_is_answered() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0
+  a suback 1 00
+a lost
+log hold
+set log c:a 0
+set log c:a latest
+set log c:a 0
+forget log c:a
+log commit
+  at 0
+  at 1
+  at 0
+  forgotten
+readers log
 ",
     );
 }

@@ -1,6 +1,6 @@
 //! Streams and sessions that outlive their connections: reading goes on where it was, also over a restart.
 
-use super::{World, check};
+use super::{World, check, check_on};
 use crate::config::Config;
 use crate::owner_of;
 
@@ -313,7 +313,6 @@ a subscribe 1 $stream/log,1
 a unsubscribe 2 $stream/log
   a unsuback 2 11
 readers log
-  client a at 0
 a subscribe 3 $stream/log,1 metadata
   a suback 3 01
 log refuses
@@ -324,6 +323,108 @@ p connect
 p publish 1 t 0 id=1
   a publish 1 id=32768 t 0 stream:log offset:0 attempt:1 publish-ts:1700000000100
   p puback 1 00
+",
+    );
+}
+
+/// Without room nothing that a subscription changes is changed: who is read for, where the reader is, that it is known.
+#[test]
+fn what_a_subscription_changes_of_a_reader_is_taken_back_when_it_is_not_stored() {
+    // On one shard, where a refusal is one of all that a SUBSCRIBE writes.
+    check_on(
+        1,
+        &Config::default(),
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+p publish 1 t 1 id=2
+  p puback 2 00
+a connect keep expiry=100
+  a connack 00
+a subscribe 1 $stream/log,0 up=stream-group:w up=stream-offset:1
+  a suback 1 00
+  a publish 0 t 1
+wait 60
+# It goes on reading for its group, and no reader of its own stays.
+log refuses
+a subscribe 2 $stream/log,0 up=stream-offset:earliest
+  a suback 2 97 \"subscription not stored: the log is full: no room on the disk for another segment\"
+readers log
+  group w at 2 members=1
+log refuses
+a unsubscribe 3 $stream/log
+  a unsuback 3 83
+readers log
+  group w at 2 members=1
+wait 60
+crash
+a connect keep expiry=100
+  a connack 00 present
+readers log
+  group w at 2 members=1
+# The same of a client that reads by itself: it is not moved.
+b connect keep expiry=100
+  b connack 00
+b subscribe 1 $stream/log,0 up=stream-offset:1
+  b suback 1 00
+  b publish 0 t 1
+wait 60
+log refuses
+b subscribe 2 $stream/log,0 up=stream-offset:earliest
+  b suback 2 97 \"subscription not stored: the log is full: no room on the disk for another segment\"
+readers log
+  client b at 2 members=1
+  group w at 2 members=1
+b unsubscribe 3 $stream/log
+  b unsuback 3 00
+wait 60
+log refuses
+b subscribe 4 $stream/log,0 up=stream-offset:earliest
+  b suback 4 97 \"subscription not stored: the log is full: no room on the disk for another segment\"
+b subscribe 5 $stream/log,0 up=stream-offset:next
+  b suback 5 00
+readers log
+  client b at 2 members=1
+  group w at 2 members=1
+"
+    );
+}
+
+#[test]
+fn a_subscription_that_is_refused_another_reader_goes_on_with_its_own() {
+    check(
+        "
+stream log t readers_max=1
+a connect keep expiry=100
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-group:w
+  a suback 1 01
+a subscribe 2 $stream/log,1
+  a suback 2 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+readers log
+  group w at 0 members=1
+crash
+a connect keep expiry=100
+  a connack 00 present
+readers log
+  group w at 0 members=1
+b connect keep expiry=100
+  b connack 00
+b subscribe 1 $stream/log,1 up=stream-group:x
+  b suback 1 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+restream log readers_max=9
+# The group of a subscription that was refused is forgotten with it.
+b subscribe 2 $stream/log,1
+  b suback 2 01
+crash
+b connect keep expiry=100
+  b connack 00 present
+readers log
+  client b at 0 members=1
+  group w at 0
 ",
     );
 }

@@ -268,15 +268,14 @@ impl Twin {
         }
     }
 
-    /// What was settled so long ago, and all before it, is so durably; but not while the log is full.
+    /// What was settled so long ago is so durably; but not while the log is full.
     fn note_durable(&mut self, settled: &[(Reader, BTreeSet<u64>)]) {
         if self.world.log_is_full() {
             return;
         }
         for (reader, settled) in settled {
             let read = self.readers.entry(reader.clone()).or_default();
-            let first = (0..).zip(settled).take_while(|(n, offset)| n == *offset);
-            let sure = first.map(|(n, _)| n).filter(|offset| read.is_sure(*offset));
+            let sure = settled.iter().copied().filter(|offset| read.is_sure(*offset));
             let sure: Vec<u64> = sure.collect();
             read.durable.extend(sure);
         }

@@ -82,10 +82,8 @@ impl<'a> Reader<'a> {
         let mut ranges = Vec::new();
         let mut end = 0_u64;
         for _ in 0..runs {
-            let gap = self.varint()?;
-            let length = self.varint()?;
-            let start = end.checked_add(gap).ok_or_else(|| self.error("a number is too large"))?;
-            end = start.checked_add(length).ok_or_else(|| self.error("a number is too large"))?;
+            let start = self.sum(end)?;
+            end = self.sum(start)?;
             ranges.push(start..end);
         }
         Ok(ranges)
@@ -100,6 +98,12 @@ impl<'a> Reader<'a> {
     pub(crate) fn packet_id(&mut self) -> Result<PacketId, RecordError> {
         let number = self.u16()?;
         PacketId::new(number).ok_or_else(|| self.error("a packet id is 0"))
+    }
+
+    /// A number and what a varint adds to it.
+    pub(crate) fn sum(&mut self, number: u64) -> Result<u64, RecordError> {
+        let more = self.varint()?;
+        number.checked_add(more).ok_or_else(|| self.error("a number is too large"))
     }
 
     pub(crate) fn version(&mut self, newest: u8) -> Result<u8, RecordError> {

@@ -1,11 +1,14 @@
 //! Streams on their way back. It must not know queues or sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use log_api::Position;
 use mqtt_router::SinkId;
 use queue_engine::NewMessage;
-use stream_engine::{Departure, Offset, Progress, ReaderName, StoredAt, Stream};
+use stream_engine::{
+    Departure, Offset, Progress, ReaderId, ReaderName, Report, Runs, StoredAt, Stream,
+};
 
 use super::Releases;
 use crate::checkpoint::StoredStream;
@@ -19,14 +22,18 @@ pub struct RecoveredStream {
     pub definition: DefinitionRecord<StreamProperties>,
     /// Its engine, as the log left it.
     pub engine: Stream,
+    /// Numbers from here on stand for no reader in the log.
+    pub numbers_from: u64,
+    /// Whom numbers stand for.
+    numbers: BTreeMap<u64, ReaderId>,
 }
 
 /// All streams that were not deleted.
 #[derive(Default)]
 pub(super) struct Streams {
     streams: BTreeMap<SinkId, RecoveredStream>,
-    /// What readers have at QoS 2, above what their positions say.
-    received: BTreeMap<(SinkId, ReaderName), BTreeSet<Offset>>,
+    /// What readers have at QoS 2 of which nothing else has been met.
+    received: BTreeMap<(SinkId, ReaderName), Runs>,
 }
 
 impl Streams {
@@ -34,7 +41,7 @@ impl Streams {
     pub(super) fn restore(&mut self, stored: StoredStream) {
         let StoredStream { definition, snapshot } = stored;
         let engine = Stream::restore(definition.properties.config.clone(), snapshot);
-        self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+        self.streams.insert(definition.sink, RecoveredStream::new(definition, engine));
     }
 
     pub(super) fn define(&mut self, definition: DefinitionRecord<StreamProperties>) {
@@ -45,7 +52,7 @@ impl Streams {
             }
             None => {
                 let engine = Stream::new(definition.properties.config.clone());
-                self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+                self.streams.insert(definition.sink, RecoveredStream::new(definition, engine));
             }
         }
     }
@@ -87,16 +94,15 @@ impl Streams {
                 stream.remove(offset, how, released);
             }
         }
-        record.forgotten.iter().for_each(|reader| stream.engine.replay_forgotten(reader));
+        stream.forget(&record.forgotten);
         for (reader, progress) in record.positions {
             // A message is read again rather than not at all.
             let progress = Progress { position: progress.position.min(sure), ..progress };
-            if let Some(received) = self.received.get_mut(&(record.sink, reader.clone())) {
-                let before = stream.engine.reader(&reader).map(|state| state.progress.position);
-                let goes_back = before.is_some_and(|before| progress.position < before);
-                received.retain(|offset| !goes_back && *offset >= progress.position);
-            }
             stream.engine.replay_position(&reader, progress);
+        }
+        stream.name(&record.named);
+        for (numbers, report) in record.reports {
+            stream.report(numbers, believed(report, sure), sure);
         }
     }
 
@@ -105,9 +111,14 @@ impl Streams {
         self.streams.get(&sink).map(|stream| stream.definition.name.as_str())
     }
 
-    /// A reader has a message at QoS 2: it is settled, whether that comes to be in its position or not.
+    /// A reader has a message at QoS 2: it is settled, whether that comes to be in a report or not.
     pub(super) fn received(&mut self, sink: SinkId, reader: ReaderName, offset: Offset) {
-        self.received.entry((sink, reader)).or_default().insert(offset);
+        let one = offset.0..offset.0 + 1;
+        let settled = Runs::from_iter([one.clone()]);
+        let stream = self.streams.get_mut(&sink);
+        if !stream.is_some_and(|stream| stream.engine.replay_settled(&reader, &settled)) {
+            self.received.entry((sink, reader)).or_default().add(one);
+        }
     }
 
     /// All of them. What was kept for as long as the process lives is gone with it.
@@ -131,7 +142,47 @@ impl Streams {
     }
 }
 
+/// What is sure of a report, when offsets are those that the stream gave as far as they are below `sure`. A message is read
+/// again rather than not at all.
+fn believed(mut report: Report, sure: Offset) -> Report {
+    report.progress.position = report.progress.position.min(sure);
+    if report.settled.end().is_some_and(|end| end > sure) {
+        let below = report.settled.iter().map(|run| run.start..run.end.min(sure.0));
+        report.settled = below.collect();
+    }
+    report
+}
+
 impl RecoveredStream {
+    const fn new(definition: DefinitionRecord<StreamProperties>, engine: Stream) -> Self {
+        Self { definition, engine, numbers_from: 0, numbers: BTreeMap::new() }
+    }
+
+    fn forget(&mut self, readers: &[ReaderName]) {
+        let gone = readers.iter().filter_map(|reader| self.engine.replay_forgotten(reader));
+        let gone: BTreeSet<ReaderId> = gone.collect();
+        if !gone.is_empty() {
+            self.numbers.retain(|_, reader| !gone.contains(reader));
+        }
+    }
+
+    fn name(&mut self, named: &[(u64, ReaderName)]) {
+        for (number, reader) in named {
+            self.numbers.insert(*number, self.engine.replay_reader(reader));
+        }
+    }
+
+    fn report(&mut self, numbers: Range<u64>, mut report: Report, sure: Offset) {
+        self.numbers_from = self.numbers_from.max(numbers.end);
+        let (begins, position) = (report.begins, report.progress.position);
+        for (_, reader) in self.numbers.range(numbers) {
+            // Where it went back may be among what is lost.
+            let goes_back = || self.engine.position(*reader).is_some_and(|known| position < known);
+            report.begins = begins || sure < Offset(u64::MAX) && goes_back();
+            self.engine.replay_report(*reader, &report);
+        }
+    }
+
     fn remove(&mut self, offset: Offset, how: Departure, released: &mut Releases) {
         if let Some(at) = self.engine.replay_removed(offset, how) {
             released.add(Position::from_u64(at.0));

@@ -9,7 +9,7 @@ use mqtt_session::{Inbox, InboxEntryImage};
 use mqtt_types::{MessageHead, PacketId, QoS};
 use queue_engine::{Departure, Ledger, Offset};
 use stdx::UnixMillis;
-use stream_engine::{Progress, ReaderName};
+use stream_engine::{Progress, ReaderName, Report};
 
 use crate::ids::SessionNumber;
 use crate::queue::QueueProperties;
@@ -76,14 +76,12 @@ impl Story {
     /// Offsets left the stream, and its reader has come there.
     fn change_stream(&mut self, sink: SinkId, left: std::ops::Range<u64>, position: u64) {
         let (position, delivered_to) = (Offset(position), Offset(position));
+        let progress = Progress { position, delivered_to, ..Progress::default() };
         let record = StreamRecord {
-            sink,
             left: vec![(stream_engine::Departure::Expired, vec![left])],
-            forgotten: Vec::new(),
-            positions: vec![(
-                ReaderName::client("reader"),
-                Progress { position, delivered_to, ..Progress::default() },
-            )],
+            named: vec![(0, ReaderName::client("reader"))],
+            reports: vec![(0..1, Report { progress, ..Report::default() })],
+            ..StreamRecord::new(sink)
         };
         self.record(RecordKind::StreamChanged, |out| record.encode(out));
     }
@@ -195,6 +193,21 @@ fn a_stream_keeps_what_came_behind_a_hole_and_reads_it_again() {
     assert_eq!((kept_in_stream(&recovered), position(&recovered)), (vec![0, 3, 4, 5], 3));
     let recovered = story(false);
     assert_eq!((kept_in_stream(&recovered), position(&recovered)), (vec![0, 5], 5));
+}
+
+#[test]
+fn a_reader_that_may_have_gone_back_in_a_hole_reads_again() {
+    for (has_hole, expected) in [(true, 1), (false, 3)] {
+        let mut story = Story::default();
+        story.define_stream(QUEUE);
+        (0..4).for_each(|_| drop(story.enqueue(&[QUEUE]).to_string()));
+        story.change_stream(QUEUE, 0..0, 3);
+        if has_hole {
+            story.recovery.lost();
+        }
+        story.change_stream(QUEUE, 0..0, 1);
+        assert_eq!(position(&story.recovery.finish()), expected);
+    }
 }
 
 #[test]

@@ -52,12 +52,13 @@ impl Reader {
     /// Goes on from the cursor as far as there are messages, credit and room.
     fn read_on(&mut self, around: &Around<'_>, actions: &mut Vec<Action>) -> bool {
         let by_keys = self.goes_by_keys(around.config);
+        self.done.forget_before(self.cursor);
         while self.has_room(around.config) {
             let Some(member) = self.pick(None, around.config) else { return false };
             let Some(offset) = around.index.first_from(self.cursor) else { return true };
             self.cursor = offset.next();
-            if self.unsettled.contains(offset) {
-                // It went back, and a member still has this one.
+            if self.unsettled.contains(offset) || self.is_done(offset) {
+                // It went back, and a member still has this one; or it was settled before a restart.
                 continue;
             }
             let key =

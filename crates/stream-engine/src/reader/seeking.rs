@@ -3,6 +3,7 @@
 use message_index::{Key, Offset};
 
 use super::{Around, Reader, State};
+use crate::{Progress, Report, Runs};
 
 impl Reader {
     /// Reads on from an offset. What members have stays with them: what of it is before the offset is not wanted any more,
@@ -19,6 +20,19 @@ impl Reader {
         self.cursor = to;
         self.from = to;
         self.floor = to;
+        self.done = Runs::default();
+        self.settled.clear();
+        self.told = None;
+    }
+
+    /// Goes on where a report has it.
+    pub(crate) fn put_back(&mut self, report: &Report) {
+        let Progress { position, delivered_to, rejected, skipped } = report.progress;
+        self.seek(position);
+        self.floor = delivered_to;
+        self.done.clone_from(&report.settled);
+        self.rejected = self.rejected.max(rejected);
+        self.skipped = self.skipped.max(skipped);
     }
 
     /// Goes by keys, or not, as the properties now say.

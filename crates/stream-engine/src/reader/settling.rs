@@ -87,6 +87,10 @@ impl Reader {
     /// A message is unsettled no more.
     pub(super) fn finish(&mut self, offset: Offset) {
         let Some(message) = self.unsettled.remove(offset) else { return };
+        let is_behind = self.unsettled.first_from(Offset(0)).is_some_and(|first| first < offset);
+        if is_behind && self.comes_again(offset) {
+            self.settled.push(offset);
+        }
         match message.state {
             State::Ready => drop(self.ready.remove(&offset)),
             State::Delayed(due) => drop(self.delayed.remove(&(due, offset))),

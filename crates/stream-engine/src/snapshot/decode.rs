@@ -3,9 +3,11 @@
 use message_index::{ChunkError, ChunkLayout, Offset, SharedChunk};
 use stdx::UnixMillis;
 
-use super::{CLIENT, GROUP, Snapshot, SnapshotError, StoredReader, UNKNOWN, VERSION};
+use super::{
+    CLIENT, GROUP, POSITIONS_ALONE, Snapshot, SnapshotError, StoredReader, UNKNOWN, VERSION,
+};
 use crate::ledger::Counts;
-use crate::{Departure, Progress, ReaderName};
+use crate::{Departure, Progress, ReaderName, Runs};
 
 struct Cursor<'a> {
     rest: &'a [u8],
@@ -36,7 +38,21 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn reader(&mut self) -> Result<StoredReader, SnapshotError> {
+    /// What a reader has settled from its position on, and was given.
+    fn settled(&mut self, progress: &Progress) -> Result<Runs, SnapshotError> {
+        let (mut runs, mut behind) = (Runs::default(), progress.position.0);
+        for _ in 0..self.u64()? {
+            let run = self.u64()?..self.u64()?;
+            if run.is_empty() || run.start < behind || run.end > progress.delivered_to.0 {
+                return Err(SnapshotError::Illegal("what a reader has settled is not in order"));
+            }
+            behind = run.end;
+            runs.add(run);
+        }
+        Ok(runs)
+    }
+
+    fn reader(&mut self, version: u8) -> Result<StoredReader, SnapshotError> {
         let kind = self.u8()?;
         let len = self.u32()?;
         let text = self.take(len as usize)?;
@@ -55,7 +71,9 @@ impl<'a> Cursor<'a> {
         };
         let gone_since = self.u64()?;
         let gone_since = (gone_since != UNKNOWN).then_some(UnixMillis(gone_since));
-        Ok(StoredReader { name, progress, gone_since })
+        let settled =
+            if version > POSITIONS_ALONE { self.settled(&progress)? } else { Runs::default() };
+        Ok(StoredReader { name, progress, settled, gone_since })
     }
 }
 
@@ -76,7 +94,7 @@ impl Snapshot {
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut cursor = Cursor { rest: bytes };
         let version = cursor.u8()?;
-        if version != VERSION {
+        if !(POSITIONS_ALONE..=VERSION).contains(&version) {
             return Err(SnapshotError::UnknownVersion(version));
         }
         let next = Offset(cursor.u64()?);
@@ -88,7 +106,7 @@ impl Snapshot {
         let count = cursor.u64()?;
         let mut readers: Vec<StoredReader> = Vec::new();
         for _ in 0..count {
-            readers.push(cursor.reader()?);
+            readers.push(cursor.reader(version)?);
         }
         let chunks = SharedChunk::decode_all(&mut cursor.rest, ChunkLayout::V2, next)?;
         let snapshot = Self { next, counts, readers, chunks };

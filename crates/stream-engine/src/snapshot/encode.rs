@@ -2,20 +2,23 @@
 
 use message_index::SharedChunk;
 
-use super::{CLIENT, GROUP, Snapshot, UNKNOWN, VERSION};
+use super::{CLIENT, GROUP, POSITIONS_ALONE, Snapshot, UNKNOWN, VERSION};
 
 impl Snapshot {
     /// Appends its bytes. All numbers are little-endian.
     ///
     /// ```text
-    /// version u8 = 1 | next u64 | dropped u64 | expired u64 | replaced u64 | purged u64 | redelivered u64
+    /// version u8 = 2 | next u64 | dropped u64 | expired u64 | replaced u64 | purged u64 | redelivered u64
     /// | readers: n u64 | n × { kind u8 | name: len u32, UTF-8 | position u64 | delivered_to u64 | rejected u64
-    ///                          | skipped u64 | gone_since u64 }, by kind and name
+    ///                          | skipped u64 | gone_since u64 | runs: n u64 | n × { start u64 | end u64 } }, by kind and name
     /// | chunks, see SharedChunk::encode_all in message-index
     /// ```
     /// `kind` is 1 for a client, 2 for a group. `gone_since` is in milliseconds since 1970, all ones where it is not known.
+    /// The runs are of offsets that it has settled at its position or above. Version 1 has none; it is written as long as
+    /// there are none.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
+        let has_runs = self.readers.iter().any(|reader| !reader.settled.is_empty());
+        out.push(if has_runs { VERSION } else { POSITIONS_ALONE });
         let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
         put(self.next.0);
         self.counts.departures().into_iter().for_each(&mut put);
@@ -35,8 +38,14 @@ impl Snapshot {
                 progress.skipped,
                 gone_since,
             ];
-            for number in numbers {
-                out.extend_from_slice(&number.to_le_bytes());
+            let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
+            numbers.into_iter().for_each(&mut put);
+            if has_runs {
+                put(reader.settled.iter().count() as u64);
+                for run in reader.settled.iter() {
+                    put(run.start);
+                    put(run.end);
+                }
             }
         }
         SharedChunk::encode_all(&self.chunks, out);

@@ -4,7 +4,7 @@ use message_index::Offset;
 
 use super::Stream;
 use crate::reader::Reader;
-use crate::{Action, InputError, MemberId, ReaderId, ReaderName, Start};
+use crate::{Action, InputError, MemberId, ReaderId, ReaderName, Report, Start};
 
 impl Stream {
     pub(super) fn attach(
@@ -73,8 +73,21 @@ impl Stream {
             return Err(InputError::ReaderBusy(name));
         }
         self.readers.remove(id);
-        actions.push(Action::Forgotten { reader: name });
+        actions.push(Action::Forgotten { reader: id, name });
         Ok(())
+    }
+
+    /// A reader is again as it was reported, though members have come since.
+    pub(super) fn put_back(&mut self, name: ReaderName, report: &Report) {
+        let id = self.readers.of_name(&name).unwrap_or_else(|| {
+            let id = self.readers.insert(Reader::new(name, Offset(0)));
+            self.readers.note_gone(id, self.clock.at(self.now));
+            id
+        });
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.put_back(report);
+        }
+        self.readers.stir(id);
     }
 
     fn has_members(&self, id: ReaderId) -> bool {

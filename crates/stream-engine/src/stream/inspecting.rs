@@ -5,7 +5,7 @@ use stdx::UnixMillis;
 
 use super::Stream;
 use crate::reader::Reader;
-use crate::{MemberId, Progress, ReaderId, ReaderName};
+use crate::{MemberId, Progress, ReaderId, ReaderName, Report};
 
 /// A message as an operator sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,10 +100,11 @@ impl Stream {
         max: usize,
         out: &mut Vec<(Offset, StoredAt)>,
     ) {
-        let Some(cursor) = self.readers.get(reader).map(Reader::cursor) else { return };
+        let Some(reader) = self.readers.get(reader) else { return };
+        let cursor = reader.cursor();
         let from = after.map_or(cursor, |after| cursor.max(after.next()));
         let messages = self.index.iter_from(from).map(|(offset, entry)| (offset, entry.at));
-        out.extend(messages.take(max));
+        out.extend(messages.filter(|(offset, _)| !reader.is_done(*offset)).take(max));
     }
 
     /// The name of a reader that is known.
@@ -112,10 +113,39 @@ impl Stream {
         self.readers.get(id).map(|reader| &reader.name)
     }
 
-    /// How far a reader has come at this moment: what is to be logged of it.
+    /// The offset below which a reader has settled everything.
     #[must_use]
-    pub fn progress(&self, id: ReaderId) -> Option<Progress> {
-        self.readers.get(id).map(Reader::progress)
+    pub fn position(&self, id: ReaderId) -> Option<Offset> {
+        self.readers.get(id).map(Reader::position)
+    }
+
+    /// Who stands for a name.
+    #[must_use]
+    pub fn reader_id(&self, name: &ReaderName) -> Option<ReaderId> {
+        self.readers.of_name(name)
+    }
+
+    /// What is to be logged of a reader at this moment: all of it, if it begins or a report of it was lost; else with what
+    /// it is known to have settled since the last report.
+    #[must_use]
+    pub fn report(&self, id: ReaderId, settled: Option<&[Offset]>) -> Option<Report> {
+        let reader = self.readers.get(id)?;
+        let progress = reader.progress();
+        Some(match settled {
+            None => Report { progress, settled: reader.settled(), begins: true },
+            Some(offsets) => {
+                let above = offsets.iter().filter(|offset| **offset >= progress.position);
+                let settled = above.map(|offset| offset.0..offset.0 + 1).collect();
+                Report { progress, settled, begins: false }
+            }
+        })
+    }
+
+    /// Whether a message may still come to a member: it is here, and its reader has not settled it.
+    #[must_use]
+    pub fn may_come(&self, member: MemberId, offset: Offset) -> bool {
+        let reader = self.readers.of_member(member).and_then(|id| self.readers.get(id));
+        self.index.contains(offset) && reader.is_some_and(|reader| reader.wants(offset))
     }
 
     /// Whom a member reads for.
@@ -156,8 +186,9 @@ impl Stream {
         // What it went back before, and a member still has, is counted from the cursor on.
         let here = |offset: &Offset| *offset < cursor && self.index.contains(*offset);
         let unsettled = reader.unsettled().filter(here).count() as u64;
-        let ahead = self.index.len_from(cursor);
-        let oldest = reader.unsettled().find(here).or_else(|| self.index.first_from(cursor));
+        let ahead = self.index.len_from(cursor) - reader.done_in(&self.index);
+        let next = || self.index.iter_from(cursor).find(|(offset, _)| !reader.is_done(*offset));
+        let oldest = reader.unsettled().find(here).or_else(|| next().map(|(offset, _)| offset));
         let oldest = oldest.and_then(|offset| self.index.get(offset));
         let age = oldest.zip(self.clock.at(self.now)).map(|(entry, now)| now.since(entry.stored));
         ReaderState {

@@ -23,7 +23,7 @@ impl Stream {
         self.readers.date_all(now);
         while let Some((_, id)) = self.next_to_forget().filter(|(due, _)| *due <= now) {
             if let Some(reader) = self.readers.remove(id) {
-                actions.push(Action::Forgotten { reader: reader.name });
+                actions.push(Action::Forgotten { reader: id, name: reader.name });
             }
         }
     }

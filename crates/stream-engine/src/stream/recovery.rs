@@ -1,13 +1,13 @@
 //! Taking the state out, putting it back, and replaying what the log says happened since.
 
-use std::collections::BTreeSet;
-
 use message_index::{Index, Offset, StoredAt};
 
 use super::Stream;
 use crate::reader::Reader;
 use crate::snapshot::StoredReader;
-use crate::{Departure, NewMessage, Progress, ReaderName, Snapshot, StreamConfig};
+use crate::{
+    Departure, NewMessage, Progress, ReaderId, ReaderName, Report, Runs, Snapshot, StreamConfig,
+};
 
 impl Stream {
     /// The state as it would be found after a crash at this moment.
@@ -19,6 +19,7 @@ impl Stream {
         let readers = self.readers.iter().map(|(id, reader)| StoredReader {
             name: reader.name.clone(),
             progress: reader.progress(),
+            settled: reader.settled(),
             gone_since: self.readers.gone_since(id),
         });
         let mut readers: Vec<StoredReader> = readers.collect();
@@ -37,8 +38,8 @@ impl Stream {
         let mut stream = Self::new(config);
         stream.index = Index::restore(snapshot.next, &snapshot.chunks);
         stream.counts = snapshot.counts;
-        for StoredReader { name, progress, gone_since } in snapshot.readers {
-            let id = stream.readers.insert(Reader::restore(name, progress));
+        for StoredReader { name, progress, settled, gone_since } in snapshot.readers {
+            let id = stream.readers.insert(Reader::restore(name, progress, settled));
             if let Some(since) = gone_since {
                 stream.readers.date(id, since);
             }
@@ -69,50 +70,47 @@ impl Stream {
         self.take_out(offset, how).map(|entry| entry.at)
     }
 
-    /// What the log says an [`Action::Position`](crate::Action::Position) said. The last one of a reader holds. Replay comes
-    /// before the first member: a reader that has members stays where it is.
-    pub fn replay_position(&mut self, name: &ReaderName, progress: Progress) {
+    /// A reader that the log names, which is known from now on.
+    pub fn replay_reader(&mut self, name: &ReaderName) -> ReaderId {
+        let known = self.readers.of_name(name);
+        known.unwrap_or_else(|| self.readers.insert(Reader::restored(name.clone())))
+    }
+
+    /// A report that the log has of a reader. Replay comes before the first member: a reader that has members stays where it
+    /// is.
+    pub fn replay_report(&mut self, id: ReaderId, report: &Report) {
         // A stream that is in memory alone has lost what its readers have read.
         let end = self.index.next();
-        let progress = Progress {
-            position: progress.position.min(end),
-            delivered_to: progress.delivered_to.min(end).max(progress.position.min(end)),
-            ..progress
-        };
-        let reader = Reader::restore(name.clone(), progress);
-        match self.readers.of_name(name) {
-            None => drop(self.readers.insert(reader)),
-            Some(id) => {
-                if let Some(known) = self.readers.get_mut(id).filter(|known| !known.has_members()) {
-                    *known = reader;
-                    self.readers.looked_at(id, false);
-                }
-            }
+        if let Some(reader) = self.readers.get_mut(id).filter(|reader| !reader.has_members()) {
+            reader.replay(report, end);
         }
     }
 
-    /// Messages that the log says a reader has settled, though it does not say so of its position yet. The position moves past
-    /// those that stand next; what lies behind others is not kept, and comes again.
-    pub fn replay_settled(&mut self, name: &ReaderName, settled: &BTreeSet<Offset>) {
-        let Some(state) = self.reader(name) else { return };
-        let mut position = state.progress.position;
-        while let Some(next) = self.index.first_from(position).filter(|next| settled.contains(next))
-        {
-            position = next.next();
-        }
-        if position > state.progress.position {
-            let delivered_to = state.progress.delivered_to.max(position);
-            self.replay_position(name, Progress { position, delivered_to, ..state.progress });
-        }
+    /// What older logs say of a reader: where it is, the last time for all.
+    pub fn replay_position(&mut self, name: &ReaderName, progress: Progress) {
+        let id = self.replay_reader(name);
+        let position = self.readers.get(id).map(Reader::position);
+        let begins = position.is_some_and(|position| progress.position < position);
+        self.replay_report(id, &Report { progress, settled: Runs::default(), begins });
     }
 
-    /// What the log says an [`Action::Forgotten`](crate::Action::Forgotten) said.
-    pub fn replay_forgotten(&mut self, name: &ReaderName) {
+    /// Messages that the log says a reader has settled, though no report of it says so yet. False when it is not known.
+    pub fn replay_settled(&mut self, name: &ReaderName, settled: &Runs) -> bool {
         let id = self.readers.of_name(name);
-        let id = id.filter(|id| !self.readers.get(*id).is_some_and(Reader::has_members));
-        if let Some(id) = id {
-            self.readers.remove(id);
+        let Some(reader) = id.and_then(|id| self.readers.get_mut(id)) else { return false };
+        if !reader.has_members() {
+            reader.replay_settled(settled, &self.index);
         }
+        true
+    }
+
+    /// What the log says an [`Action::Forgotten`](crate::Action::Forgotten) said. Gives who stood for the name.
+    pub fn replay_forgotten(&mut self, name: &ReaderName) -> Option<ReaderId> {
+        let id = self.readers.of_name(name)?;
+        if self.readers.get(id).is_some_and(Reader::has_members) {
+            return None;
+        }
+        self.readers.remove(id).map(|_| id)
     }
 
     /// Other properties, which the log says it got.

@@ -1,13 +1,13 @@
 //! Crashes at any moment: what a caller logged comes back from the log, and from a checkpoint with the rest of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, MemberId, NewMessage, Offset, Progress, ReaderName, Snapshot, Start,
-    StoredAt, Stream, StreamConfig, invariants,
+    Action, Departure, Input, MemberId, NewMessage, Offset, Progress, ReaderId, ReaderName, Report,
+    Snapshot, Start, StoredAt, Stream, StreamConfig, invariants,
 };
 
 use crate::twin::{Command, EPOCH, any_command, any_config, inputs};
@@ -17,7 +17,7 @@ use crate::twin::{Command, EPOCH, any_command, any_config, inputs};
 enum Record {
     Appended(NewMessage),
     Removed { offset: Offset, how: Departure },
-    Position { reader: ReaderName, progress: Progress },
+    Reported { reader: ReaderName, report: Report },
     Forgotten { reader: ReaderName },
     Reconfigured(StreamConfig),
 }
@@ -25,6 +25,8 @@ enum Record {
 /// A snapshot, and the length of the log then.
 struct Checkpoint {
     at: usize,
+    /// What was logged of readers from here on may lie in the log after the checkpoint, which knows it.
+    late: usize,
     bytes: Vec<u8>,
     config: StreamConfig,
 }
@@ -33,9 +35,10 @@ struct Checkpoint {
 struct Caller {
     stream: Stream,
     log: Vec<Record>,
-    /// What is removed, and what became of readers: the last of each.
     removed: Vec<Record>,
-    readers: BTreeMap<ReaderName, Record>,
+    forgotten: Vec<Record>,
+    /// What has changed of readers: nothing holds that was said before, or what they have settled since.
+    changed: BTreeMap<ReaderId, Option<Vec<Offset>>>,
     in_flight: Vec<(MemberId, Offset)>,
     checkpoint: Checkpoint,
     now: Instant,
@@ -45,7 +48,7 @@ impl Caller {
     fn play(&mut self, command: &Command) {
         let wait = if let Command::Wait { milliseconds } = command { *milliseconds } else { 0 };
         self.now = self.now + Duration::from_millis(wait);
-        for input in inputs(command, self.stream.next_offset(), &self.in_flight, self.now) {
+        for input in inputs(command, &self.stream, &self.in_flight, self.now) {
             let mut actions = Vec::new();
             let result = self.stream.handle(self.now, input.clone(), &mut actions);
             if result.is_err() {
@@ -69,12 +72,19 @@ impl Caller {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Deliver { member, offset, .. } => self.in_flight.push((member, offset)),
-            Action::Position { reader, progress } => {
-                let reader = self.stream.reader_name(reader).expect("it has a name").clone();
-                self.readers.insert(reader.clone(), Record::Position { reader, progress });
+            Action::Position { reader, begins, .. } => {
+                let settled = self.changed.entry(reader).or_insert_with(|| Some(Vec::new()));
+                if begins {
+                    *settled = None;
+                }
             }
-            Action::Forgotten { reader } => {
-                self.readers.insert(reader.clone(), Record::Forgotten { reader });
+            Action::Settled { reader, offset } => {
+                let settled = self.changed.entry(reader).or_insert_with(|| Some(Vec::new()));
+                settled.iter_mut().for_each(|settled| settled.push(offset));
+            }
+            Action::Forgotten { reader, name } => {
+                self.changed.remove(&reader);
+                self.forgotten.push(Record::Forgotten { reader: name });
             }
             Action::Removed { offset, how, .. } => {
                 self.removed.push(Record::Removed { offset, how });
@@ -84,16 +94,22 @@ impl Caller {
 
     fn flush(&mut self) {
         self.log.append(&mut self.removed);
-        self.log.extend(std::mem::take(&mut self.readers).into_values());
+        self.log.append(&mut self.forgotten);
+        for (reader, settled) in std::mem::take(&mut self.changed) {
+            let report = self.stream.report(reader, settled.as_deref()).expect("it is known");
+            let reader = self.stream.reader_name(reader).expect("it has a name").clone();
+            self.log.push(Record::Reported { reader, report });
+        }
     }
 
     /// A checkpoint stands for the log up to it, so what it knows is logged first.
     fn take_checkpoint(&mut self) {
+        let late = self.log.len();
         self.flush();
         let mut bytes = Vec::new();
         self.stream.snapshot().encode(&mut bytes);
         let config = self.stream.config().clone();
-        self.checkpoint = Checkpoint { at: self.log.len(), bytes, config };
+        self.checkpoint = Checkpoint { at: self.log.len(), late, bytes, config };
     }
 }
 
@@ -106,8 +122,11 @@ fn replay(stream: &mut Stream, records: &[Record]) -> Vec<StoredAt> {
             Record::Removed { offset, how } => {
                 given_up.extend(stream.replay_removed(*offset, *how))
             }
-            Record::Position { reader, progress } => stream.replay_position(reader, *progress),
-            Record::Forgotten { reader } => stream.replay_forgotten(reader),
+            Record::Reported { reader, report } => {
+                let reader = stream.replay_reader(reader);
+                stream.replay_report(reader, report);
+            }
+            Record::Forgotten { reader } => drop(stream.replay_forgotten(reader)),
             Record::Reconfigured(config) => stream.replay_reconfigure(config.clone()),
         }
     }
@@ -119,7 +138,7 @@ fn replay(stream: &mut Stream, records: &[Record]) -> Vec<StoredAt> {
 struct Told {
     messages: Vec<NewMessage>,
     removed: BTreeMap<Offset, Departure>,
-    readers: BTreeMap<ReaderName, Progress>,
+    readers: BTreeMap<ReaderName, (Progress, BTreeSet<u64>)>,
 }
 
 impl Told {
@@ -131,8 +150,15 @@ impl Told {
                 Record::Removed { offset, how } => {
                     assert_eq!(told.removed.insert(*offset, *how), None, "{offset} left twice");
                 }
-                Record::Position { reader, progress } => {
-                    told.readers.insert(reader.clone(), *progress);
+                Record::Reported { reader, report } => {
+                    let (known, settled) = told.readers.entry(reader.clone()).or_default();
+                    if report.begins {
+                        settled.clear();
+                    } else {
+                        assert!(known.position <= report.progress.position, "it went back");
+                    }
+                    *known = report.progress;
+                    settled.extend(report.settled.iter().flatten());
                 }
                 Record::Forgotten { reader } => drop(told.readers.remove(reader)),
                 Record::Reconfigured(_) => {}
@@ -188,9 +214,10 @@ fn run(config: &StreamConfig, commands: &[(Command, u8)]) {
         stream,
         log: Vec::new(),
         removed: Vec::new(),
-        readers: BTreeMap::new(),
+        forgotten: Vec::new(),
+        changed: BTreeMap::new(),
         in_flight: Vec::new(),
-        checkpoint: Checkpoint { at: 0, bytes, config: config.clone() },
+        checkpoint: Checkpoint { at: 0, late: 0, bytes, config: config.clone() },
         now: Instant::ZERO,
     };
     for (command, chance) in commands {
@@ -219,6 +246,13 @@ fn check_that_nothing_is_lost(config: &StreamConfig, caller: &Caller) {
         assert_eq!(Progress { delivered_to: before.delivered_to, ..after }, before);
         assert!(after.delivered_to <= before.delivered_to || after.position == before.position);
         assert_eq!(restored.members, []);
+        let here: BTreeSet<u64> = stream.stored().map(|(offset, _)| offset.0).collect();
+        let settled = |stream: &Stream| {
+            let id = stream.reader_id(&state.name).expect("it is known");
+            let settled = stream.report(id, None).expect("it is known").settled;
+            settled.iter().flatten().filter(|n| here.contains(n)).collect::<Vec<u64>>()
+        };
+        assert_eq!(settled(&stream), settled(&caller.stream), "{}", state.name);
     }
     assert_eq!(stream.readers().count(), caller.stream.readers().count());
 }
@@ -229,9 +263,13 @@ fn check_recovery(config: &StreamConfig, caller: &Caller) {
     let mut from_log = Stream::new(config.clone());
     let given_up = replay(&mut from_log, &caller.log);
     assert_eq!(given_up.len(), told.removed.len(), "each body is given up once");
-    let Checkpoint { at, bytes, config } = &caller.checkpoint;
+    let Checkpoint { at, late, bytes, config } = &caller.checkpoint;
     let snapshot = Snapshot::decode(bytes).expect("what was encoded is legal");
     let mut from_checkpoint = Stream::restore(config.clone(), snapshot);
+    let of_readers =
+        |one: &&Record| matches!(one, Record::Reported { .. } | Record::Forgotten { .. });
+    let late: Vec<Record> = caller.log[*late..*at].iter().filter(of_readers).cloned().collect();
+    replay(&mut from_checkpoint, &late);
     replay(&mut from_checkpoint, &caller.log[*at..]);
 
     for (what, make) in [("the log", true), ("the checkpoint", false)] {
@@ -246,7 +284,7 @@ fn check_recovery(config: &StreamConfig, caller: &Caller) {
         assert_eq!(counts, Departure::ALL.map(|how| told.removed(how)), "from {what}");
         assert_eq!(stream.config(), caller.stream.config(), "from {what}");
         assert_eq!(stream.readers().count(), told.readers.len(), "from {what}");
-        for (name, progress) in &told.readers {
+        for (name, (progress, settled)) in &told.readers {
             let state = stream.reader(name).expect("it was told");
             let restored = state.progress;
             assert_eq!(restored.position, progress.position, "{name} from {what}");
@@ -259,7 +297,7 @@ fn check_recovery(config: &StreamConfig, caller: &Caller) {
             let copy = Stream::restore(stream.config().clone(), copy);
             let expected: Vec<(Offset, u32)> = here
                 .iter()
-                .filter(|(offset, _)| *offset >= restored.position)
+                .filter(|(offset, _)| *offset >= restored.position && !settled.contains(&offset.0))
                 .map(|(offset, _)| (*offset, 1 + u32::from(*offset < restored.delivered_to)))
                 .collect();
             assert_eq!(read_all(copy, name), expected, "{name} from {what}");

@@ -131,6 +131,8 @@ impl Model {
                 self.remove(offset, Departure::Replaced);
             }
             self.drop_oldest();
+        } else {
+            self.looked_at.clear();
         }
         self.check_actions(actions, stream);
         self.check_stream(stream);
@@ -165,6 +167,16 @@ impl Model {
                 }
                 self.readers.remove(name);
                 self.forgotten.insert(name.clone());
+            }
+            Input::PutBack { reader: name, report } => {
+                let wall = self.wall();
+                let reader = self.readers.entry(name.clone()).or_insert_with(|| {
+                    let mut reader = Reader::new(name.clone(), Offset(0));
+                    reader.gone_since = wall;
+                    reader
+                });
+                reader.put_back(report);
+                self.looked_at.insert(name.clone());
             }
             Input::Purge { scope, max } => self.purge(scope, *max),
             Input::Tick => {
@@ -311,7 +323,8 @@ impl Model {
 
     fn check_actions(&mut self, actions: &[Action], stream: &Stream) {
         let mut delivered: BTreeMap<ReaderName, Vec<Action>> = BTreeMap::new();
-        let mut told: BTreeMap<ReaderName, Progress> = BTreeMap::new();
+        let mut told: BTreeMap<ReaderName, (Progress, bool)> = BTreeMap::new();
+        let mut settled: BTreeMap<ReaderName, Vec<Offset>> = BTreeMap::new();
         let (mut removed, mut forgotten) = (BTreeSet::new(), BTreeSet::new());
         for action in actions {
             match action {
@@ -321,16 +334,20 @@ impl Model {
                     let name = stream.reader_name(id).expect("it has a name").clone();
                     delivered.entry(name).or_default().push(action.clone());
                 }
-                Action::Position { reader, progress } => {
+                Action::Position { reader, progress, begins } => {
                     let name = stream.reader_name(*reader).expect("it has a name").clone();
-                    assert_eq!(told.insert(name, *progress), None, "told twice");
+                    assert_eq!(told.insert(name, (*progress, *begins)), None, "told twice");
+                }
+                Action::Settled { reader, offset } => {
+                    let name = stream.reader_name(*reader).expect("it has a name").clone();
+                    settled.entry(name).or_default().push(*offset);
                 }
                 Action::Removed { offset, at, how } => {
                     assert_eq!(*at, self.messages[offset.0 as usize].new.at);
                     assert!(removed.insert((*offset, how.number())), "removed twice");
                 }
-                Action::Forgotten { reader } => {
-                    assert!(forgotten.insert(reader.clone()), "forgotten twice");
+                Action::Forgotten { name, .. } => {
+                    assert!(forgotten.insert(name.clone()), "forgotten twice");
                 }
             }
         }
@@ -344,9 +361,12 @@ impl Model {
                 .filter(|action| matches!(action, Action::Deliver { attempt: 2.., .. }))
                 .count() as u64;
             assert_eq!(delivered.remove(name).unwrap_or_default(), expected, "to {name}");
-            assert_eq!(told.remove(name), reader.news(), "of {name}");
+            let mut settled = settled.remove(name).unwrap_or_default();
+            settled.sort_unstable();
+            assert_eq!((told.remove(name), settled), reader.news(), "of {name}");
         }
-        assert!(delivered.is_empty() && told.is_empty(), "{delivered:?} {told:?}");
+        let nothing = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        assert_eq!((delivered, told, settled), nothing);
     }
 
     fn check_stream(&self, stream: &Stream) {
@@ -368,6 +388,7 @@ impl Model {
             let position = state.progress.position;
             let is_unsettled = |offset: &Offset| {
                 *offset >= position
+                    && !reader.is_done(*offset)
                     && (*offset >= reader.cursor || reader.unsettled.contains_key(offset))
             };
             let lag: Vec<&Offset> = here.iter().filter(|offset| is_unsettled(offset)).collect();

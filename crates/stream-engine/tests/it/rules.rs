@@ -19,10 +19,10 @@ fn readers_read_on_their_own_and_messages_stay() {
          attach a x 2 earliest -> a0 a1 x@0/2
          attach b y 9 earliest -> b0 b1 b2 y@0/3
          accept a 0            -> a2 x@1/3
-         accept a 2            ->
+         accept a 2            -> x+2
          accept a 1            -> x@3/3
          append 1              -> b3 a3
-         accept b 1            ->
+         accept b 1            -> y+1
          accept b 0            -> y@2/4
          ledger                -> kept=4 bytes=400 readers=2 members=2
          reader x              -> 3/4 a=1 waiting=0 lag=1 0ms
@@ -61,7 +61,7 @@ fn next_goes_on_after_what_was_settled() {
         "append 5              ->
          attach a x 3 earliest -> a0 a1 a2 x@0/3
          accept a 0            -> a3 x@1/4
-         accept a 2            -> a4
+         accept a 2            -> a4 x+2
          detach a 1 3          ->
          reader x              -> 1/5 waiting=3 lag=3 0ms
          append 1              ->
@@ -97,7 +97,7 @@ fn a_seek_leaves_what_is_in_flight_where_it_is() {
          attach a x 3 earliest -> a0 a1 a2 x@0/3
          seek x 1              -> x@1/1
          accept a 0            -> a3
-         accept a 2            -> a4
+         accept a 2            -> a4 x+2
          accept a 1            -> a5 x@3/6
          seek x 8              -> x@8/8
          reader x              -> 8/8 a=3 waiting=0 lag=1 0ms
@@ -119,7 +119,7 @@ fn a_reader_that_goes_back_to_its_position_says_so() {
          accept a 0            -> a2 x@1/3
          detach a              ->
          seek x 1              -> x@1/1
-         seek x 1              ->
+         seek x 1              -> x@1/1
          attach a x 1 next     -> a1",
     );
 }
@@ -142,7 +142,7 @@ fn a_released_message_comes_again_before_what_is_new() {
          detach a              ->
          attach a x 2 next     -> a1 a2
          release a 1           ->
-         accept a 2            -> a3
+         accept a 2            -> a3 x+2
          wait 1s               -> a1#2
          accept a 1            -> x@3/4
          ledger                -> kept=4 redelivered=3 bytes=400 readers=1 members=1",
@@ -244,8 +244,8 @@ fn a_reader_is_only_so_far_ahead_of_its_oldest_unsettled_message() {
         StreamConfig { look_ahead: 3, ..config() },
         "append 9              ->
          attach a x 2 earliest -> a0 a1 x@0/2
-         accept a 1            -> a2
-         accept a 2            ->
+         accept a 1            -> a2 x+1
+         accept a 2            -> x+2
          reader x              -> 0/3 a=1 waiting=0 lag=7 0ms
          accept a 0            -> a3 a4 x@3/5",
     );

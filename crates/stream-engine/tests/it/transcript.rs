@@ -8,6 +8,7 @@
 //! release a 1           ->
 //! wait 1s               -> a1#2           the second time; time passes, then a tick
 //! reject a 1            -> x@2/2!1        one rejected; ?1: one skipped
+//! accept a 3            -> x+3            settled behind something that is not
 //! purge 0 1             -> purged:0
 //! ```
 
@@ -193,11 +194,15 @@ impl Player {
                 let again = if *attempt > 1 { format!("#{attempt}") } else { String::new() };
                 format!("{}{offset}{again}", char::from(member.0 as u8))
             }
-            Action::Position { reader, progress } => {
+            Action::Position { reader, progress, .. } => {
                 let name = self.stream.reader_name(*reader).expect("its reader is known");
                 format!("{}@{}", show_name(name), show_progress(progress))
             }
-            Action::Forgotten { reader } => format!("forgot:{}", show_name(reader)),
+            Action::Settled { reader, offset } => {
+                let name = self.stream.reader_name(*reader).expect("its reader is known");
+                format!("{}+{offset}", show_name(name))
+            }
+            Action::Forgotten { name, .. } => format!("forgot:{}", show_name(name)),
             Action::Removed { offset, at, how } => {
                 assert_eq!(*at, stored_at(offset.0));
                 format!("{how:?}:{offset}").to_lowercase()

@@ -53,6 +53,11 @@ pub(crate) enum Command {
     Forget {
         reader: usize,
     },
+    /// Set elsewhere or forgotten, and put back.
+    Undone {
+        reader: usize,
+        to: Option<(u8, Index)>,
+    },
     Purge {
         from: Index,
         to: Index,
@@ -142,6 +147,8 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
             .prop_map(|(member, offset, outcome)| Command::Stray { member, offset, outcome }),
         4 => (0_usize..4, start()).prop_map(|(reader, to)| Command::Seek { reader, to }),
         1 => (0_usize..4).prop_map(|reader| Command::Forget { reader }),
+        2 => (0_usize..4, prop::option::of(start()))
+            .prop_map(|(reader, to)| Command::Undone { reader, to }),
         3 => (index(), index(), key, select(&[1_usize, 4, 1000][..]))
             .prop_map(|(from, to, key, max)| Command::Purge { from, to, key, max }),
         2 => any::<u64>().prop_map(|offsets| Command::PurgeThese { offsets }),
@@ -165,11 +172,12 @@ pub(crate) fn reader(number: usize) -> ReaderName {
 /// The inputs of a command, given what is in flight.
 pub(crate) fn inputs(
     command: &Command,
-    next: Offset,
+    stream: &Stream,
     in_flight: &[(MemberId, Offset)],
     now: Instant,
 ) -> Vec<Input> {
     let stored = UnixMillis(EPOCH + now.as_millis());
+    let next = stream.next_offset();
     let any_offset = |index: &Index| Offset(index.index(next.0 as usize + 2) as u64);
     let start = |(kind, index): &(u8, Index)| match kind {
         0 | 1 => Start::Earliest,
@@ -210,6 +218,16 @@ pub(crate) fn inputs(
             vec![Input::Seek { reader: reader(number), to: start(&to) }]
         }
         Command::Forget { reader: number } => vec![Input::Forget(reader(number))],
+        Command::Undone { reader: number, to } => {
+            let reader = reader(number);
+            let report = stream.reader_id(&reader).and_then(|id| stream.report(id, None));
+            let Some(report) = report else { return Vec::new() };
+            let change = match to {
+                Some(to) => Input::Seek { reader: reader.clone(), to: start(&to) },
+                None => Input::Forget(reader.clone()),
+            };
+            vec![change, Input::PutBack { reader, report }]
+        }
         Command::Purge { from, to, key, max } => {
             let range = any_offset(&from)..any_offset(&to);
             let scope = match key {
@@ -255,7 +273,7 @@ fn run(config: StreamConfig, commands: &[Command]) {
             (stream, same) = (restarted(&stream), restarted(&same));
             model.restart();
         }
-        for input in inputs(command, stream.next_offset(), &model.in_flight(), now) {
+        for input in inputs(command, &stream, &model.in_flight(), now) {
             let (mut actions, mut same_actions) = (Vec::new(), Vec::new());
             let result = stream.handle(now, input.clone(), &mut actions);
             let same_result = same.handle(now, input.clone(), &mut same_actions);

@@ -1,9 +1,9 @@
 //! A reader of the twin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stdx::{Instant, UnixMillis};
-use stream_engine::{Action, Key, MemberId, Offset, Outcome, Progress, ReaderName};
+use stream_engine::{Action, Key, MemberId, Offset, Outcome, Progress, ReaderName, Report};
 
 use super::Sight;
 
@@ -43,6 +43,10 @@ pub(crate) struct Reader {
     rejected: u64,
     skipped: u64,
     told: Option<Progress>,
+    /// Settled, since the last news.
+    settled: BTreeSet<Offset>,
+    /// Settled before a restart.
+    done: BTreeSet<Offset>,
     pub(crate) gone_since: Option<UnixMillis>,
     pub(crate) is_hungry: bool,
 }
@@ -60,6 +64,8 @@ impl Reader {
             rejected: 0,
             skipped: 0,
             told: None,
+            settled: BTreeSet::new(),
+            done: BTreeSet::new(),
             gone_since: None,
             is_hungry: false,
         }
@@ -75,26 +81,38 @@ impl Reader {
         }
     }
 
-    /// What is to be told: the progress, when more has changed than that more was delivered.
-    pub(crate) fn news(&mut self) -> Option<Progress> {
+    /// What is to be told: the progress, when more has changed than that more was delivered, and whether the reader begins;
+    /// and what it has settled above its position.
+    pub(crate) fn news(&mut self) -> (Option<(Progress, bool)>, Vec<Offset>) {
         let all = |progress: Progress| (progress.position, progress.rejected, progress.skipped);
         let progress = self.progress();
         self.from = progress.position;
-        let went_back = self.told.is_some_and(|told| told.delivered_to > progress.delivered_to);
-        if self.told.map(all) == Some(all(progress)) && !went_back {
-            return None;
+        let is_new = self.told.map(all) != Some(all(progress));
+        let news = is_new.then_some((progress, self.told.is_none()));
+        if is_new {
+            self.told = Some(progress);
         }
-        self.told = Some(progress);
-        self.told
+        let settled = std::mem::take(&mut self.settled);
+        (news, settled.range(progress.position..).copied().collect())
+    }
+
+    /// Whether it settled a message that it is still to come by.
+    pub(crate) fn is_done(&self, offset: Offset) -> bool {
+        offset >= self.cursor && self.done.contains(&offset)
     }
 
     pub(crate) fn restart(&mut self) {
         let progress = self.progress();
+        let passed = (progress.position.0..self.cursor.0).map(Offset);
+        let mut done: BTreeSet<Offset> =
+            passed.filter(|offset| !self.unsettled.contains_key(offset)).collect();
+        done.extend(self.done.range(self.cursor..));
         *self = Self {
             floor: progress.delivered_to,
             rejected: self.rejected,
             skipped: self.skipped,
             told: Some(progress),
+            done,
             gone_since: self.gone_since.filter(|_| self.members.is_empty()),
             ..Self::new(self.name.clone(), progress.position)
         };
@@ -153,6 +171,9 @@ impl Reader {
     /// A message is settled; the next of its key may go.
     fn finish(&mut self, offset: Offset) {
         let key = self.unsettled.remove(&offset).expect("it is unsettled").key;
+        if offset >= self.from && offset < self.cursor {
+            self.settled.insert(offset);
+        }
         if key != Key::NONE && !self.is_busy(key) {
             let next = self.unsettled.values_mut().find(|message| message.key == key);
             next.into_iter().for_each(|message| message.state = State::Ready);
@@ -211,6 +232,17 @@ impl Reader {
         self.unsettled.retain(|_, message| matches!(message.state, State::InFlight(_)));
         self.unsettled.values_mut().for_each(|message| message.too_large_for.clear());
         (self.cursor, self.from, self.floor) = (to, to, to);
+        self.done.clear();
+        self.settled.clear();
+        self.told = None;
+    }
+
+    pub(crate) fn put_back(&mut self, report: &Report) {
+        self.seek(report.progress.position);
+        self.floor = report.progress.delivered_to;
+        self.done = report.settled.iter().flatten().map(Offset).collect();
+        self.rejected = self.rejected.max(report.progress.rejected);
+        self.skipped = self.skipped.max(report.progress.skipped);
     }
 
     pub(crate) fn rekey(&mut self, sight: &Sight<'_>) {
@@ -299,8 +331,9 @@ impl Reader {
                 self.is_hungry = true;
                 return out;
             };
+            let is_done = self.is_done(offset);
             self.cursor = offset.next();
-            if self.unsettled.contains_key(&offset) {
+            if is_done || self.unsettled.contains_key(&offset) {
                 continue;
             }
             let by_keys = self.name.is_group() && sight.config.needs_keys();

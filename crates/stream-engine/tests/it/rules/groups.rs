@@ -13,8 +13,8 @@ fn members_of_a_group_share_the_messages() {
          attach a g:y 2 earliest -> a0 a1 g:y@0/2
          attach b g:y 1 latest   -> b2
          attach c y 9 earliest   -> c0 c1 c2 c3 y@0/4
-         accept a 1              -> a3
-         accept b 2              ->
+         accept a 1              -> a3 g:y+1
+         accept b 2              -> g:y+2
          accept a 0              -> g:y@3/4
          append 3                -> c4 b4 c5 a5 c6
          reader g:y              -> 3/6 a=2 b=1 waiting=0 lag=4 0ms
@@ -29,7 +29,7 @@ fn what_a_member_had_goes_to_the_others() {
         "append 4                ->
          attach a g:y 2 earliest -> a0 a1 g:y@0/2
          attach b g:y 2 earliest -> b2 b3
-         accept b 3              ->
+         accept b 3              -> g:y+3
          detach a 1              -> b0
          accept b 0              -> b1#2 g:y@1/4
          busy b 2                ->
@@ -52,7 +52,7 @@ fn a_released_message_goes_to_any_member_after_a_while() {
          attach a g:y 1 earliest -> a0 g:y@0/1
          attach b g:y 1 next     -> b1
          release a 0             -> a2
-         accept b 1              ->
+         accept b 1              -> g:y+1
          wait 1s                 -> b0#2
          accept b 0              -> g:y@2/3",
     );
@@ -86,9 +86,9 @@ fn a_group_keeps_the_order_of_keys() {
          append 1 key=2           ->
          reader g:y               -> 0/7 a=2 b=2 waiting=3 lag=7 0ms
          accept a 0               -> a1 g:y@1/7
-         accept a 2               -> b6
+         accept a 2               -> b6 g:y+2
          release a 1              ->
-         accept b 6               ->
+         accept b 6               -> g:y+6
          append 1 key=1           ->
          wait 1s                  -> a1#2
          accept a 1               -> b3 g:y@3/8

@@ -37,7 +37,7 @@ fn the_oldest_go_first_when_there_are_too_many() {
         "append 4              -> dropped:0
          attach a x 2 earliest -> a1 a2 x@1/3
          append 2              -> dropped:1 dropped:2
-         accept a 2            -> a3
+         accept a 2            -> a3 x+2
          accept a 1            -> a4 x@3/5
          set max_messages 1    -> dropped:3 dropped:4
          ledger                -> kept=1 dropped=5 bytes=100 readers=1 members=1",
