@@ -272,6 +272,12 @@ impl Queue {
         self.index.next()
     }
 
+    /// What it knows of message ids.
+    #[must_use]
+    pub const fn dedup(&self) -> &Dedup {
+        &self.dedup
+    }
+
     /// Message ids that are remembered.
     #[must_use]
     pub fn ids_remembered(&self) -> usize {

@@ -10,6 +10,7 @@ use log_api::{FailedRecord, ReadError, RecordKind, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::MessageHead;
 use queue_engine::Offset;
+use stdx::UnixMillis;
 
 use super::Shard;
 use super::dead_letters::{
@@ -22,7 +23,7 @@ use crate::mail::Letter;
 use crate::record::{
     Leaving, MoreTargets, Moved, PublishRecord, RecordError, Targets, Why, encode_publish,
 };
-use crate::terms::Terms;
+use crate::terms::{Arriving, Terms};
 use crate::timers::Timer;
 
 /// When to try again what could not be stored.
@@ -177,7 +178,13 @@ impl Shard {
         if self.storage_refusal().is_some() {
             return Ok(false);
         }
-        if let Err(full) = terms.reserve(u32::try_from(size).unwrap_or(u32::MAX)) {
+        let arriving = Arriving {
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            key: more.key_of(terms.sink),
+            message_id: None,
+            stored: UnixMillis(self.turn.unix_ms),
+        };
+        if let Err(full) = terms.reserve(&arriving) {
             tracing::warn!(queue = &*definition.name, %full, "messages wait for room elsewhere");
             return Ok(false);
         }
