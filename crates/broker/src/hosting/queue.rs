@@ -320,6 +320,11 @@ impl HostedQueue {
         self.forget(offset);
     }
 
+    /// Notes for the next settle record what went with the process.
+    pub(super) fn log_lost(&mut self, lost: &[Offset]) {
+        lost.iter().for_each(|offset| self.logs(Left::Dropped, *offset));
+    }
+
     fn forget(&mut self, offset: Offset) -> Option<Message> {
         let message = self.bodies.remove(&offset)?;
         self.body_bytes -= message.bytes().len();

@@ -386,6 +386,29 @@ ledger kept
     );
 }
 
+#[test]
+fn what_was_in_memory_does_not_come_back_with_another_durability() {
+    check(
+        r#"
+create jobs work durability=memory
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+crash
+wait 100
+change jobs durability=os
+p connect
+  p connack 00
+p publish 1 work two id=1
+  p puback 1 00
+crash
+ledger jobs
+  enqueued=2 ready=1 dropped=1
+"#,
+    );
+}
+
 /// The message that a consumer was granted goes while its body is being read.
 #[test]
 fn what_is_dropped_on_its_way_to_a_consumer_holds_nothing_up() {

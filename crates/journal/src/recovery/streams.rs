@@ -19,6 +19,8 @@ pub struct RecoveredStream {
     pub definition: DefinitionRecord<StreamProperties>,
     /// Its engine, as the log left it.
     pub engine: Stream,
+    /// What was in memory alone and is dropped with this start. The log does not say so yet.
+    pub lost: Vec<Offset>,
 }
 
 /// All streams that were not deleted.
@@ -34,7 +36,8 @@ impl Streams {
     pub(super) fn restore(&mut self, stored: StoredStream) {
         let StoredStream { definition, snapshot } = stored;
         let engine = Stream::restore(definition.properties.config.clone(), snapshot);
-        self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+        let lost = Vec::new();
+        self.streams.insert(definition.sink, RecoveredStream { definition, engine, lost });
     }
 
     pub(super) fn define(&mut self, definition: DefinitionRecord<StreamProperties>) {
@@ -45,7 +48,8 @@ impl Streams {
             }
             None => {
                 let engine = Stream::new(definition.properties.config.clone());
-                self.streams.insert(definition.sink, RecoveredStream { definition, engine });
+                let lost = Vec::new();
+                self.streams.insert(definition.sink, RecoveredStream { definition, engine, lost });
             }
         }
     }
@@ -122,8 +126,8 @@ impl Streams {
             stream.definition.properties.durability == Durability::Memory
         };
         for stream in streams.iter_mut().filter(in_memory) {
-            let kept: Vec<Offset> = stream.engine.stored().map(|(offset, _)| offset).collect();
-            for offset in kept {
+            stream.lost = stream.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in stream.lost.clone() {
                 stream.remove(offset, Departure::Dropped, released);
             }
         }
