@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Scratch};
+use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Problem, Scratch};
 use mqtt_codec::Properties;
 use mqtt_router::SinkId;
 use mqtt_types::Message;
@@ -18,6 +18,7 @@ use crate::directory::{
     Definition, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
 };
 use crate::promised::{Change, Promised};
+use crate::record::UNKEYED;
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -205,6 +206,8 @@ pub(crate) struct Terms {
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
     key: Option<(KeyExpression, KeySeed)>,
+    /// Whether a message whose key expression has no value is given up.
+    gives_up_unkeyed: bool,
     /// Whether a message takes over the room of the one that it replaces.
     takes_over: bool,
     /// How long message ids are known, when it matters for the room.
@@ -223,6 +226,7 @@ impl Terms {
         };
         let key = config.needs_keys().then_some(key_expression);
         Self {
+            gives_up_unkeyed: config.dead_letter_unkeyed,
             takes_over: takes_over(config),
             dedup_window: if knows_ids(config) { config.dedup_window } else { Duration::ZERO },
             ..Self::of(definition, room, (SinkKind::Queue, limits), key, *durability)
@@ -256,6 +260,7 @@ impl Terms {
             room,
             limits: is_limited.then_some(limits),
             key: key.map(|key| (key.clone(), definition.key_seed)),
+            gives_up_unkeyed: false,
             takes_over: false,
             dedup_window: Duration::ZERO,
             relaxed: durability != Durability::Sync,
@@ -268,7 +273,7 @@ impl Terms {
     /// # Errors
     /// There is none.
     pub(crate) fn reserve(&self, new: &Arriving) -> Result<(), Full> {
-        let reserved = match new.key.filter(|_| self.takes_over) {
+        let reserved = match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
             Some(key) => self.reserve_by_key(key, new.size),
             None => self.reserve_plainly(new.size),
         };
@@ -298,7 +303,7 @@ impl Terms {
 
     /// Whether a message would be refused now.
     pub(crate) fn is_full_for(&self, new: &Arriving) -> bool {
-        let more = match new.key.filter(|_| self.takes_over) {
+        let more = match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
             Some(key) => {
                 let mut promised = self.room.promised.lock();
                 let more = promised.promise(key, new.size);
@@ -343,11 +348,21 @@ impl Terms {
         self.key.is_some()
     }
 
-    /// The number of a message's key, if the queue has to do with keys, and whether the topic stood in for it.
-    pub(crate) fn key_of(&self, facts: &Facts<'_>, scratch: &mut Scratch) -> Option<(u64, bool)> {
+    /// The number of a message's key, if the queue has to do with keys, and why the topic stands in for it, or nothing.
+    pub(crate) fn key_for(
+        &self,
+        facts: &Facts<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<(u64, Option<Problem>)> {
+        let (key, problem) = self.key_of(facts, scratch)?;
+        let is_given_up = self.gives_up_unkeyed && problem.is_some();
+        Some((if is_given_up { UNKEYED } else { key }, problem))
+    }
+
+    fn key_of(&self, facts: &Facts<'_>, scratch: &mut Scratch) -> Option<(u64, Option<Problem>)> {
         let (expression, seed) = self.key.as_ref()?;
         let key = expression.evaluate(facts, scratch);
-        Some((key.hash(seed).get(), key.problem().is_some()))
+        Some((key.hash(seed).get(), key.problem()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use key_expression::{Facts, Scratch};
+use key_expression::{Facts, Problem, Scratch};
 use mqtt_codec::Properties;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, ReasonCode, TopicName};
@@ -86,7 +86,7 @@ impl Shard {
                 return Err(Box::new(full.into()));
             }
         }
-        self.counts.keys_missing_total += missing;
+        self.count_missing(missing);
         if let Some(delay_ms) = wishes.delay_ms {
             let not_before = self.turn.unix_ms.saturating_add(delay_ms);
             more.get_or_insert_default().not_before_ms = Some(not_before);
@@ -123,7 +123,7 @@ impl Shard {
         }
         let wishes = wishes(live).unwrap_or_default();
         let (keys, missing) = self.keys_of(route, live);
-        self.counts.keys_missing_total += missing;
+        self.count_missing(missing);
         let says_something =
             wishes.delay_ms.is_some() || wishes.message_id.is_some() || !keys.is_empty();
         says_something.then(|| MoreTargets {
@@ -146,9 +146,9 @@ impl Shard {
         route.terms.iter().any(|terms| terms.is_full_for(&arriving_at(terms)))
     }
 
-    /// The keys of a message, and in how many queues its topic stood in for one.
-    fn keys_of(&mut self, route: &Route, live: &Live<'_>) -> (Keys, u64) {
-        let (mut keys, mut missing) = (Keys::new(), 0);
+    /// The keys of a message, and in how many queues there was none, and why.
+    fn keys_of(&mut self, route: &Route, live: &Live<'_>) -> (Keys, Missing) {
+        let (mut keys, mut missing) = (Keys::new(), Missing::default());
         if !route.terms.iter().any(|terms| terms.is_keyed()) {
             return (keys, missing);
         }
@@ -163,15 +163,27 @@ impl Shard {
         };
         let mut scratch = std::mem::take(&mut self.key_scratch);
         for terms in &route.terms {
-            if let Some((key, is_topic)) = terms.key_of(&facts, &mut scratch) {
-                missing += u64::from(is_topic);
+            if let Some((key, problem)) = terms.key_for(&facts, &mut scratch) {
+                if let Some(count) = problem.and_then(|one| missing.get_mut(one as usize)) {
+                    *count += 1;
+                }
                 keys.push((terms.sink, key));
             }
         }
         self.key_scratch = scratch;
         (keys, missing)
     }
+
+    fn count_missing(&mut self, [missing, not_json, not_scalar, too_long]: Missing) {
+        self.counts.keys_missing_total += missing;
+        self.counts.keys_not_json_total += not_json;
+        self.counts.keys_not_scalar_total += not_scalar;
+        self.counts.keys_too_long_total += too_long;
+    }
 }
+
+/// Keys that there were not, by the number of the problem.
+type Missing = [u64; Problem::ALL.len()];
 
 /// Keys of one message, each as a queue makes it.
 type Keys = SmallVec<[(SinkId, u64); 1]>;

@@ -21,7 +21,7 @@ use crate::directory::{QueueDefinition, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
 use crate::record::{
-    Leaving, MoreTargets, Moved, PublishRecord, RecordError, Targets, Why, encode_publish,
+    Leaving, MoreTargets, Moved, PublishRecord, RecordError, Targets, UNKEYED, Why, encode_publish,
 };
 use crate::terms::{Arriving, Terms};
 use crate::timers::Timer;
@@ -168,6 +168,8 @@ impl Shard {
         };
         // The key goes along, for the queue that made it.
         more.keys = publish.more()?.map(|more| more.keys).unwrap_or_default();
+        // What had none and is sent back has its topic as key, if it has none by now.
+        more.keys.retain(|(_, key)| *key != UNKEYED);
         if more.key_of(terms.sink).is_none()
             && let Some(key) = terms.key_of_message(&message, &mut self.key_scratch)
         {

@@ -15,7 +15,7 @@ use super::Shard;
 use super::dead_letters::dead_queue;
 use crate::control::Reply;
 use crate::directory::QueueDefinition;
-use crate::record::{Moved, PublishRecord};
+use crate::record::{Moved, PublishRecord, UNKEYED};
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::terms::Arriving;
 
@@ -161,6 +161,7 @@ impl Shard {
         let Some(terms) = self.shared.routes.terms(target.sink) else { return Sent::Not };
         let size = u32::try_from(message.bytes().len() + 64).unwrap_or(u32::MAX);
         let key = publish.more().ok().flatten().and_then(|more| more.key_of(terms.sink));
+        let key = key.filter(|key| *key != UNKEYED);
         let key = key.or_else(|| terms.key_of_message(&message, &mut self.key_scratch));
         let stored = UnixMillis(self.turn.unix_ms);
         if terms.is_full_for(&Arriving { size, key, message_id: None, stored }) {
