@@ -71,8 +71,8 @@ pub struct NodeMetrics {
     pub retained_refused_total: u64,
     /// Messages refused because a queue that takes them is full.
     pub publishes_queue_full_total: u64,
-    /// Messages whose key expression had no value, so that their topic was their key.
-    pub keys_missing_total: u64,
+    /// Messages whose key expression had no value, by reason.
+    pub keys_missing_total: [(&'static str, u64); 4],
     /// Connections ended for a malformed packet or a protocol error.
     pub protocol_errors_total: u64,
     /// Connections refused before the broker knew them, by reason.

@@ -75,6 +75,7 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     }
     page.labelled(Metric::Authentications, authentications(&numbers.authentications));
     page.labelled(Metric::ConnectsRefused, numbers.connects_refused_total);
+    page.labelled(Metric::KeysMissing, numbers.keys_missing_total);
     page.labelled(Metric::SubscriptionsRefused, numbers.subscriptions_refused_total);
     page.labelled(Metric::ConnectionsEnded, numbers.connections_ended_total);
     page.labelled(Metric::ConnectionsRefused, numbers.connections_refused_total.iter().copied());
@@ -154,7 +155,6 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
         (Metric::SubscriptionBytes, numbers.subscription_bytes),
         (Metric::RetainedRefused, numbers.retained_refused_total),
         (Metric::PublishesQueueFull, numbers.publishes_queue_full_total),
-        (Metric::KeysMissing, numbers.keys_missing_total),
         (Metric::ProtocolErrors, numbers.protocol_errors_total),
         (Metric::RetainedMessages, numbers.retained_messages),
         (Metric::RetainedBytes, numbers.retained_bytes),
@@ -198,6 +198,7 @@ mod tests {
             let expected = match metric {
                 Metric::Authentications => 6,
                 Metric::ConnectsRefused | Metric::ConnectionsEnded => 5,
+                Metric::KeysMissing => 4,
                 Metric::SubscriptionsRefused => 3,
                 _ => 1,
             };

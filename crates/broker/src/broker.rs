@@ -58,12 +58,12 @@ pub fn open(
     let (directory, streams_by_name) = (Directory::default(), Directory::default());
     let queues = recovered.queues.into_iter().map(|queue| {
         let definition = take_in(queue.definition, shards, &routes, &directory);
-        (definition, queue.engine, queue.leaving)
+        (definition, queue.engine, (queue.leaving, queue.lost))
     });
     let queues: Vec<_> = queues.collect();
     let streams = recovered.streams.into_iter().map(|stream| {
         let definition = take_in(stream.definition, shards, &routes, &streams_by_name);
-        (definition, (stream.engine, stream.numbers_from))
+        (definition, (stream.engine, stream.numbers_from), stream.lost)
     });
     let streams: Vec<_> = streams.collect();
     let retained = RetainedStore::new(RetainedLimits {
@@ -93,14 +93,14 @@ pub fn open(
     let next = (recovered.next_sink, recovered.next_session);
     let new = |n| Shard::new(ShardId(n), Arc::clone(&shared), next, recovered.end);
     let mut built: Vec<Shard> = (0..shards).map(new).collect();
-    for (definition, engine, leaving) in queues {
+    for (definition, engine, gone) in queues {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
-            shard.host(definition, engine, leaving);
+            shard.host(definition, engine, gone);
         }
     }
-    for (definition, recovered) in streams {
+    for (definition, recovered, lost) in streams {
         if let Some(shard) = built.get_mut(usize::from(definition.owner.0)) {
-            shard.host_stream(definition, recovered);
+            shard.host_stream(definition, recovered, &lost);
         }
     }
     for shard in &mut built {

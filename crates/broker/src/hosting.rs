@@ -405,6 +405,19 @@ impl Hosting {
         }
     }
 
+    /// Notes for the log what was in memory alone before a restart: it must not come back when the durability changes.
+    pub(crate) fn log_lost(&mut self, sink: SinkId, lost: &[Offset]) {
+        if lost.is_empty() {
+            return;
+        }
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.log_lost(lost);
+        } else if let Some(stream) = self.streams.get_mut(&sink) {
+            stream.log_lost(lost);
+        }
+        self.note(sink);
+    }
+
     /// Whether queues have messages that wait to be stored as dead letters.
     pub(crate) fn is_moving(&self) -> bool {
         !self.moving.is_empty()

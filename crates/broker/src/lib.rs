@@ -20,6 +20,7 @@ mod operate;
 mod outbox;
 mod peer;
 mod post;
+mod promised;
 mod redrive;
 mod routes;
 mod shard;

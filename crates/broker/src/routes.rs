@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::groups::{RouteGroup, SharedSubscriptions};
 use crate::ids::SessionId;
 use crate::record::PublishRecord;
-use crate::terms::{Load, Room, Terms};
+use crate::terms::{Room, Terms};
 
 /// Subscribers that a shard remembers, for each topic that it may remember.
 const WEIGHT_PER_TOPIC: usize = 8;
@@ -120,9 +120,13 @@ impl Routes {
 
     /// Gives back the room of a message that was not stored.
     pub(crate) fn not_stored(&self, record: &PublishRecord) {
+        let more = record.more().ok().flatten();
         let rooms = self.rooms.read();
-        for room in record.sinks().filter_map(|sink| rooms.get(&sink)) {
-            room.give_back(Load::of_one(record.counted_bytes()));
+        for sink in record.sinks() {
+            if let Some(room) = rooms.get(&sink) {
+                let key = more.as_ref().and_then(|more| more.key_of(sink));
+                room.does_not_come(key, record.counted_bytes());
+            }
         }
     }
 

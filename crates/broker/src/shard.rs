@@ -233,27 +233,32 @@ impl Shard {
         self.delayed.count_from(number);
     }
 
-    /// Takes in a queue that was recovered.
+    /// Takes in a queue that was recovered, with what is on its way to the dead letters and what went with the process.
     pub(crate) fn host(
         &mut self,
         definition: Arc<QueueDefinition>,
         engine: Queue,
-        leaving: BTreeMap<Offset, Leaving>,
+        (leaving, lost): (BTreeMap<Offset, Leaving>, Vec<Offset>),
     ) {
         let sink = definition.sink;
         let room = self.shared.routes.room(definition.sink);
         self.hosting.define(definition, Some(engine), room, &mut self.turn);
         self.hosting.take_in_leaving(sink, leaving);
+        self.hosting.log_lost(sink, &lost);
     }
 
-    /// Takes in a stream that was recovered, with the first number that stands for none of its readers.
+    /// Takes in a stream that was recovered, with the first number that stands for none of its readers, and what of it went
+    /// with the process.
     pub(crate) fn host_stream(
         &mut self,
         definition: Arc<StreamDefinition>,
         recovered: (Stream, u64),
+        lost: &[Offset],
     ) {
-        let room = self.shared.routes.room(definition.sink);
+        let sink = definition.sink;
+        let room = self.shared.routes.room(sink);
         self.hosting.define_stream(definition, Some(recovered), room, &mut self.turn);
+        self.hosting.log_lost(sink, lost);
     }
 
     /// The shard's number.

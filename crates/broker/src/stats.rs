@@ -113,8 +113,14 @@ counters! {
     ended_other_total,
     /// Messages refused because a queue that takes them is full.
     publishes_queue_full_total,
-    /// Messages whose key expression had no value, so that their topic was their key.
+    /// Messages without what their key expression asks for.
     keys_missing_total,
+    /// Messages whose key expression asks for JSON, which they are not.
+    keys_not_json_total,
+    /// Messages whose key expression leads to an object or an array.
+    keys_not_scalar_total,
+    /// Messages whose key would be too long.
+    keys_too_long_total,
     /// Retained messages not kept because there are as many as may be.
     retained_refused_total,
 }

@@ -3,17 +3,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Scratch};
+use key_expression::{Facts, KeyExpression, KeyHash, KeySeed, Problem, Scratch};
 use mqtt_codec::Properties;
 use mqtt_router::SinkId;
 use mqtt_types::Message;
-use queue_engine::{Key, Overflow};
+use parking_lot::Mutex;
+use queue_engine::{Dedup, Key, MessageId, Overflow, QueueConfig};
+use stdx::UnixMillis;
 
 use crate::control::SinkKind;
 use crate::directory::{
     Definition, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
 };
+use crate::promised::{Change, Promised};
+use crate::record::UNKEYED;
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -23,11 +28,23 @@ use crate::directory::{
 ///     └── no room: refused
 /// ```
 /// Whoever writes a record for the queue reserves before, whether the queue has a limit or not, so that a limit that is
-/// set later finds the right numbers.
+/// set later finds the right numbers. What replaces another message takes only what it has more.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     messages: AtomicU64,
     bytes: AtomicU64,
+    promised: Mutex<Promised>,
+    /// The message ids that the queue knows, if it can be full.
+    known: Mutex<Dedup>,
+}
+
+/// A message that is to be stored, as a queue sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arriving {
+    pub(crate) size: u32,
+    pub(crate) key: Option<u64>,
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) stored: UnixMillis,
 }
 
 /// What is taken of a room.
@@ -41,6 +58,20 @@ impl Load {
     pub(crate) const fn of_one(size: u32) -> Self {
         Self { messages: 1, bytes: size as u64 }
     }
+
+    const fn and(self, more: Change) -> Self {
+        Self {
+            messages: self.messages.wrapping_add(more.messages as u64),
+            bytes: self.bytes.wrapping_add(more.bytes as u64),
+        }
+    }
+
+    const fn up_to(self, now: Self) -> Change {
+        Change {
+            messages: now.messages.wrapping_sub(self.messages) as i64,
+            bytes: now.bytes.wrapping_sub(self.bytes) as i64,
+        }
+    }
 }
 
 impl Room {
@@ -49,6 +80,69 @@ impl Room {
         Load {
             messages: self.messages.fetch_add(load.messages, Ordering::Relaxed) + load.messages,
             bytes: self.bytes.fetch_add(load.bytes, Ordering::Relaxed) + load.bytes,
+        }
+    }
+
+    /// Takes more, or gives back; what is taken then. Wraps around zero and back, as differences do.
+    fn change(&self, change: Change) -> Load {
+        let before = Load {
+            messages: self.messages.fetch_add(change.messages as u64, Ordering::Relaxed),
+            bytes: self.bytes.fetch_add(change.bytes as u64, Ordering::Relaxed),
+        };
+        before.and(change)
+    }
+
+    /// Gives back what was taken for a message that does not come.
+    pub(crate) fn does_not_come(&self, key: Option<u64>, size: u32) {
+        let promised = key.and_then(|key| self.promised.lock().keep(key, size));
+        match promised {
+            Some(change) => _ = self.change(change),
+            None => self.give_back(Load::of_one(size)),
+        }
+    }
+
+    /// As [`Room::count`], of a queue where messages take over the room of those they replace: a message has come, and
+    /// the next message of some keys replaces one of so many bytes now.
+    pub(crate) fn count_by_key(
+        &self,
+        counted: &mut Load,
+        came: Option<(Key, u32)>,
+        replaceable: impl Iterator<Item = (Key, Option<u32>)>,
+        now: Load,
+    ) {
+        let mut promised = self.promised.lock();
+        let mut change = counted.up_to(now);
+        if let Some((key, size)) = came {
+            let kept = promised.keep(key.0, size);
+            change = change.and(kept.unwrap_or_else(|| Load::of_one(size).up_to(Load::default())));
+        }
+        for (key, waiting) in replaceable {
+            change = change.and(promised.replaces(key.0, waiting));
+        }
+        self.change(change);
+        *counted = now;
+    }
+
+    /// Says anew which keys have a message to be replaced.
+    pub(crate) fn set_replaceable(&self, replaceable: impl Iterator<Item = (Key, Option<u32>)>) {
+        let mut promised = self.promised.lock();
+        let mut change = promised.forget_waiting();
+        for (key, waiting) in replaceable {
+            change = change.and(promised.replaces(key.0, waiting));
+        }
+        self.change(change);
+    }
+
+    /// Says anew which message ids the queue knows.
+    pub(crate) fn set_known(&self, known: Dedup) {
+        *self.known.lock() = known;
+    }
+
+    /// The queue has a message with that id.
+    pub(crate) fn remember(&self, id: MessageId, stored: UnixMillis, config: &QueueConfig) {
+        let mut known = self.known.lock();
+        if !known.is_known(id, stored, config.dedup_window) {
+            known.remember(id, stored, config);
         }
     }
 
@@ -112,6 +206,12 @@ pub(crate) struct Terms {
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
     key: Option<(KeyExpression, KeySeed)>,
+    /// Whether a message whose key expression has no value is given up.
+    gives_up_unkeyed: bool,
+    /// Whether a message takes over the room of the one that it replaces.
+    takes_over: bool,
+    /// How long message ids are known, when it matters for the room.
+    dedup_window: Duration,
     /// Whether an acknowledgement may come before the message is synced.
     pub(crate) relaxed: bool,
 }
@@ -125,7 +225,12 @@ impl Terms {
             makes_room: config.overflow == Overflow::DropOldest,
         };
         let key = config.needs_keys().then_some(key_expression);
-        Self::of(definition, room, (SinkKind::Queue, limits), key, *durability)
+        Self {
+            gives_up_unkeyed: config.dead_letter_unkeyed,
+            takes_over: takes_over(config),
+            dedup_window: if knows_ids(config) { config.dedup_window } else { Duration::ZERO },
+            ..Self::of(definition, room, (SinkKind::Queue, limits), key, *durability)
+        }
     }
 
     pub(crate) fn of_stream(definition: &StreamDefinition, room: Arc<Room>) -> Self {
@@ -155,29 +260,76 @@ impl Terms {
             room,
             limits: is_limited.then_some(limits),
             key: key.map(|key| (key.clone(), definition.key_seed)),
+            gives_up_unkeyed: false,
+            takes_over: false,
+            dedup_window: Duration::ZERO,
             relaxed: durability != Durability::Sync,
         }
     }
 
-    /// Takes room for a message of that size.
+    /// Takes room for a message. One that the queue knows already will not stay, so it is taken whether there is room or
+    /// not.
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn reserve(&self, size: u32) -> Result<(), Full> {
+    pub(crate) fn reserve(&self, new: &Arriving) -> Result<(), Full> {
+        let reserved = match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
+            Some(key) => self.reserve_by_key(key, new.size),
+            None => self.reserve_plainly(new.size),
+        };
+        match reserved {
+            Err(_) if self.knows(new) => {
+                self.room.take(Load::of_one(new.size));
+                Ok(())
+            }
+            reserved => reserved,
+        }
+    }
+
+    fn reserve_plainly(&self, size: u32) -> Result<(), Full> {
         let load = Load::of_one(size);
         let taken = self.room.take(load);
+        let reserved = self.check(size, Load::default().up_to(load), taken);
+        reserved.inspect_err(|_| self.room.give_back(load))
+    }
+
+    fn reserve_by_key(&self, key: u64, size: u32) -> Result<(), Full> {
+        let mut promised = self.room.promised.lock();
+        let more = promised.promise(key, size);
+        let taken = self.room.change(more);
+        let reserved = self.check(size, more, taken);
+        reserved.inspect_err(|_| _ = self.room.change(promised.take_back(key)))
+    }
+
+    /// Whether a message would be refused now.
+    pub(crate) fn is_full_for(&self, new: &Arriving) -> bool {
+        let more = match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
+            Some(key) => {
+                let mut promised = self.room.promised.lock();
+                let more = promised.promise(key, new.size);
+                promised.take_back(key);
+                more
+            }
+            None => Load::default().up_to(Load::of_one(new.size)),
+        };
+        let taken = self.room.taken().and(more);
+        self.check(new.size, more, taken).is_err() && !self.knows(new)
+    }
+
+    fn check(&self, size: u32, more: Change, taken: Load) -> Result<(), Full> {
         let Some(limits) = &self.limits else { return Ok(()) };
-        limits.check(load, taken).map_err(|(limit, max)| {
-            self.room.give_back(load);
-            Full { what: self.what, name: Arc::clone(&self.name), limit, max }
+        limits.check(size, more, taken).map_err(|(limit, max)| Full {
+            what: self.what,
+            name: Arc::clone(&self.name),
+            limit,
+            max,
         })
     }
 
-    /// Whether a message of that size would be refused now.
-    pub(crate) fn is_full_for(&self, size: u32) -> bool {
-        let (load, taken) = (Load::of_one(size), self.room.taken());
-        let next = Load { messages: taken.messages + 1, bytes: taken.bytes + load.bytes };
-        self.limits.as_ref().is_some_and(|limits| limits.check(load, next).is_err())
+    fn knows(&self, new: &Arriving) -> bool {
+        let id = new.message_id.filter(|_| !self.dedup_window.is_zero());
+        let is_known = |id| self.room.known.lock().is_known(id, new.stored, self.dedup_window);
+        id.is_some_and(is_known)
     }
 
     /// The number of the key of a message whose publisher is not known any more.
@@ -196,11 +348,21 @@ impl Terms {
         self.key.is_some()
     }
 
-    /// The number of a message's key, if the queue has to do with keys, and whether the topic stood in for it.
-    pub(crate) fn key_of(&self, facts: &Facts<'_>, scratch: &mut Scratch) -> Option<(u64, bool)> {
+    /// The number of a message's key, if the queue has to do with keys, and why the topic stands in for it, or nothing.
+    pub(crate) fn key_for(
+        &self,
+        facts: &Facts<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<(u64, Option<Problem>)> {
+        let (key, problem) = self.key_of(facts, scratch)?;
+        let is_given_up = self.gives_up_unkeyed && problem.is_some();
+        Some((if is_given_up { UNKEYED } else { key }, problem))
+    }
+
+    fn key_of(&self, facts: &Facts<'_>, scratch: &mut Scratch) -> Option<(u64, Option<Problem>)> {
         let (expression, seed) = self.key.as_ref()?;
         let key = expression.evaluate(facts, scratch);
-        Some((key.hash(seed).get(), key.problem().is_some()))
+        Some((key.hash(seed).get(), key.problem()))
     }
 }
 
@@ -231,11 +393,26 @@ pub(crate) fn key_text(
     is_it.then(|| text.key().to_owned())
 }
 
+/// Whether a message of such a queue takes over the room of the one that it replaces.
+pub(crate) fn takes_over(config: &QueueConfig) -> bool {
+    config.last_value && can_be_full(config)
+}
+
+/// Whether it matters for the room of such a queue which message ids it knows.
+pub(crate) fn knows_ids(config: &QueueConfig) -> bool {
+    !config.dedup_window.is_zero() && can_be_full(config)
+}
+
+fn can_be_full(config: &QueueConfig) -> bool {
+    let is_limited = config.max_messages.is_some() || config.max_bytes.is_some();
+    is_limited && config.overflow == Overflow::RejectPublish
+}
+
 impl Limits {
-    /// Whether what is taken with that load is too much; the property that says so.
-    fn check(&self, load: Load, taken: Load) -> Result<(), (&'static str, u64)> {
+    /// Whether what is taken with a message, and so much more than before, is too much; the property that says so.
+    fn check(&self, size: u32, more: Change, taken: Load) -> Result<(), (&'static str, u64)> {
         if let Some(max) = self.bytes
-            && load.bytes > max
+            && u64::from(size) > max
         {
             return Err(("max_bytes", max));
         }
@@ -243,8 +420,10 @@ impl Limits {
             return Ok(());
         }
         match (self.messages, self.bytes) {
-            (Some(max), _) if taken.messages > max => Err(("max_messages", max)),
-            (_, Some(max)) if taken.bytes > max => Err(("max_bytes", max)),
+            (Some(max), _) if more.messages > 0 && taken.messages > max => {
+                Err(("max_messages", max))
+            }
+            (_, Some(max)) if more.bytes > 0 && taken.bytes > max => Err(("max_bytes", max)),
             _ => Ok(()),
         }
     }

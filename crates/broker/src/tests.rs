@@ -30,6 +30,7 @@ mod queue_operations;
 mod queue_operations_crashes;
 mod queue_operator;
 mod queue_order;
+mod queue_room;
 mod queue_watch;
 mod queue_words;
 mod queues;

@@ -23,7 +23,7 @@ pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, Stor
 pub use settle::{Left, SettleRecord, ranges};
 pub use stream::StreamRecord;
 pub use targets::{
-    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies,
+    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, UNKEYED, copies,
     decode_delayed_done, encode_delayed_done,
 };
 

@@ -38,6 +38,8 @@ pub struct RecoveredQueue {
     pub engine: Queue,
     /// Messages that the engine has given up and that have not been stored as dead letters.
     pub leaving: BTreeMap<Offset, Leaving>,
+    /// What was in memory alone and is dropped with this start. The log does not say so yet.
+    pub lost: Vec<Offset>,
 }
 
 impl RecoveredQueue {
@@ -163,9 +165,8 @@ impl Recovery {
             for StoredQueue { definition, snapshot, leaving } in part.queues {
                 let seed = u64::from(definition.sink.0);
                 let engine = Queue::restore(definition.properties.config.clone(), seed, snapshot);
-                recovery
-                    .queues
-                    .insert(definition.sink, RecoveredQueue { definition, engine, leaving });
+                let queue = RecoveredQueue { definition, engine, leaving, lost: Vec::new() };
+                recovery.queues.insert(queue.definition.sink, queue);
             }
             part.streams.into_iter().for_each(|stream| recovery.streams.restore(stream));
             let moments = part.sessions.iter().map(|session| session.as_of);
@@ -380,8 +381,9 @@ impl Recovery {
             None => {
                 let engine =
                     Queue::new(definition.properties.config.clone(), u64::from(definition.sink.0));
-                let leaving = BTreeMap::new();
-                self.queues.insert(definition.sink, RecoveredQueue { definition, engine, leaving });
+                let (leaving, lost) = (BTreeMap::new(), Vec::new());
+                let queue = RecoveredQueue { definition, engine, leaving, lost };
+                self.queues.insert(queue.definition.sink, queue);
             }
         }
     }
@@ -392,9 +394,9 @@ impl Recovery {
             queue.definition.properties.durability == Durability::Memory
         };
         for queue in self.queues.values_mut().filter(in_memory) {
-            let waiting: Vec<Offset> = queue.engine.stored().map(|(offset, _)| offset).collect();
-            for offset in waiting {
-                if let Some(at) = queue.engine.replay_left(offset, Departure::Dropped) {
+            queue.lost = queue.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in &queue.lost {
+                if let Some(at) = queue.engine.replay_left(*offset, Departure::Dropped) {
                     self.released.add(Position::from_u64(at.0));
                 }
             }

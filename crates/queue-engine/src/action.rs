@@ -135,6 +135,8 @@ pub enum DeadReason {
     Expired,
     /// It was one too many, in a queue that keeps such messages.
     Dropped,
+    /// Its key expression had no value, in a queue that wants one.
+    Unkeyed,
 }
 
 impl DeadReason {
@@ -147,6 +149,7 @@ impl DeadReason {
             Self::TooLarge => "too_large",
             Self::Expired => "expired",
             Self::Dropped => "dropped",
+            Self::Unkeyed => "unkeyed",
         }
     }
 }

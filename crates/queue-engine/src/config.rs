@@ -106,6 +106,8 @@ pub struct QueueConfig {
     pub dead_letter_expired: bool,
     /// Whether what is dropped becomes a dead letter.
     pub dead_letter_dropped: bool,
+    /// Whether a message whose key expression had no value becomes one. Otherwise its topic is its key.
+    pub dead_letter_unkeyed: bool,
     /// How long a message id is remembered. Zero: not at all.
     pub dedup_window: Duration,
     /// Message ids remembered at most, the newest; each costs some 60 bytes of memory.
@@ -141,6 +143,7 @@ impl Default for QueueConfig {
             overflow: Overflow::default(),
             dead_letter_expired: false,
             dead_letter_dropped: false,
+            dead_letter_unkeyed: false,
             dedup_window: Duration::ZERO,
             dedup_ids_max: 1_000_000,
             keep_settled: Duration::ZERO,

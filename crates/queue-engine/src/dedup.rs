@@ -13,8 +13,8 @@ use stdx::UnixMillis;
 use crate::{MessageId, QueueConfig};
 
 /// Ids that were stored, and when.
-#[derive(Debug, Default)]
-pub(crate) struct Dedup {
+#[derive(Clone, Debug, Default)]
+pub struct Dedup {
     stored: HashMap<MessageId, UnixMillis, FixedState>,
     /// In the order they came.
     order: VecDeque<MessageId>,
@@ -22,12 +22,13 @@ pub(crate) struct Dedup {
 
 impl Dedup {
     /// Whether a message with this id was stored in the window before `at`.
-    pub(crate) fn is_known(&self, id: MessageId, at: UnixMillis, window: Duration) -> bool {
+    #[must_use]
+    pub fn is_known(&self, id: MessageId, at: UnixMillis, window: Duration) -> bool {
         self.stored.get(&id).is_some_and(|stored| at.0 < (*stored + window).0)
     }
 
     /// Remembers an id, and forgets what is over, or too many.
-    pub(crate) fn remember(&mut self, id: MessageId, at: UnixMillis, config: &QueueConfig) {
+    pub fn remember(&mut self, id: MessageId, at: UnixMillis, config: &QueueConfig) {
         self.tidy(at, config);
         if config.dedup_window.is_zero() || config.dedup_ids_max == 0 {
             return;

@@ -81,6 +81,8 @@ pub struct NewMessage {
     pub stored: UnixMillis,
     /// Its key. Kept only by a queue whose properties need it when the message comes.
     pub key: Key,
+    /// Whether its key expression had no value, and the queue wanted one when the message was stored.
+    pub is_unkeyed: bool,
     /// When its own time runs out.
     pub expires: Option<UnixMillis>,
     /// Not to be delivered before.
@@ -93,8 +95,16 @@ impl NewMessage {
     /// A message of which no more is known.
     #[must_use]
     pub const fn new(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
-        let key = Key::NONE;
-        Self { at, size, stored, key, expires: None, not_before: None, message_id: None }
+        Self {
+            at,
+            size,
+            stored,
+            key: Key::NONE,
+            is_unkeyed: false,
+            expires: None,
+            not_before: None,
+            message_id: None,
+        }
     }
 }
 

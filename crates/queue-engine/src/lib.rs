@@ -38,6 +38,7 @@ mod snapshot;
 
 pub use action::{Action, DeadReason};
 pub use config::{DispatchStrategy, Overflow, QueueConfig};
+pub use dedup::Dedup;
 pub use ids::{ConsumerId, MessageId};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope};
 pub use ledger::{Departure, Ledger};

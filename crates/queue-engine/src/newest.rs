@@ -14,6 +14,8 @@ pub(crate) struct Newest {
     of_key: HashMap<Key, Offset, FixedState>,
     /// Stays known when the newer one has left: the older one must not come back after it.
     replaced: BTreeSet<Offset>,
+    /// Keys of which that may have changed, if somebody wants to hear of it.
+    changed: Option<Vec<Key>>,
 }
 
 impl Newest {
@@ -22,6 +24,7 @@ impl Newest {
         if key == Key::NONE {
             return None;
         }
+        self.note(key);
         let newest = self.of_key.entry(key).or_insert(offset);
         if *newest == offset {
             return None;
@@ -36,6 +39,7 @@ impl Newest {
     pub(crate) fn remove(&mut self, key: Key, offset: Offset) {
         if self.of_key.get(&key) == Some(&offset) {
             self.of_key.remove(&key);
+            self.note(key);
         }
         self.replaced.remove(&offset);
     }
@@ -63,7 +67,30 @@ impl Newest {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        self.of_key.clear();
+        self.replaced.clear();
+    }
+
+    /// Begins, or ends, to note of which keys the newest has changed.
+    pub(crate) fn watch(&mut self, is_watched: bool) {
+        self.changed = is_watched.then(Vec::new);
+    }
+
+    /// The newest of a key has come, left, or been handed to or by a consumer.
+    pub(crate) fn note(&mut self, key: Key) {
+        if let Some(changed) = &mut self.changed {
+            changed.push(key);
+        }
+    }
+
+    /// What was noted since it was asked last.
+    pub(crate) fn take_changed(&mut self) -> Vec<Key> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// All keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.of_key.keys().copied()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -91,6 +91,8 @@ pub struct Queue {
     dedup: Dedup,
     /// The newest messages of keys, of a last-value queue.
     newest: Newest,
+    /// Messages without a key that a replay has let in.
+    unkeyed: Vec<Offset>,
     /// Whether rules have changed, or were not kept in a replay.
     rules_are_stale: bool,
     /// With so many actions nothing more leaves by itself with this input.
@@ -132,6 +134,7 @@ impl Queue {
             kept_since: HashMap::default(),
             dedup: Dedup::default(),
             newest: Newest::default(),
+            unkeyed: Vec::new(),
             rules_are_stale: false,
             enough_at: 0,
             has_more: false,
@@ -270,6 +273,12 @@ impl Queue {
     #[must_use]
     pub const fn next_offset(&self) -> Offset {
         self.index.next()
+    }
+
+    /// What it knows of message ids.
+    #[must_use]
+    pub const fn dedup(&self) -> &Dedup {
+        &self.dedup
     }
 
     /// Message ids that are remembered.

@@ -15,6 +15,7 @@ use broker::{
     Alarm, AlarmCounts, Counts, Handle, NewQueue, NodeState, QueueChange, QueueDefinition,
     QueueState, SinkKind,
 };
+use key_expression::Problem;
 use log_api::LogState;
 
 use crate::answer::answer;
@@ -326,7 +327,7 @@ impl Backend for BrokerBackend {
                 durable_sessions: counts.durable_sessions,
                 retained_refused_total: counts.retained_refused_total,
                 publishes_queue_full_total: counts.publishes_queue_full_total,
-                keys_missing_total: counts.keys_missing_total,
+                keys_missing_total: keys_missing(&counts),
                 connects_refused_total: connects_refused(&counts),
                 subscriptions_refused_total: subscriptions_refused(&counts),
                 connections_ended_total: connections_ended(&counts),
@@ -349,6 +350,15 @@ impl Backend for BrokerBackend {
             })
         })
     }
+}
+
+const fn keys_missing(counts: &Counts) -> [(&'static str, u64); 4] {
+    [
+        (Problem::Missing.name(), counts.keys_missing_total),
+        (Problem::NotJson.name(), counts.keys_not_json_total),
+        (Problem::NotScalar.name(), counts.keys_not_scalar_total),
+        (Problem::TooLong.name(), counts.keys_too_long_total),
+    ]
 }
 
 const fn connects_refused(counts: &Counts) -> [(&'static str, u64); 5] {

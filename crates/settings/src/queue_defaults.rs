@@ -40,6 +40,8 @@ pub struct QueueDefaults {
     pub dead_letter_expired: bool,
     /// Whether messages dropped at the limit are dead-lettered too.
     pub dead_letter_dropped: bool,
+    /// Whether messages whose key expression has no value are dead-lettered too.
+    pub dead_letter_unkeyed: bool,
     /// How long a `message-id` is remembered; none: not at all.
     pub dedup_window: Option<Duration>,
     /// How long settled messages stay replayable.

@@ -90,7 +90,7 @@ metrics! {
     WillBytes = Gauge "weir_mqtt_will_bytes" None, "Bytes of all wills";
     SubscriptionBytes = Gauge "weir_mqtt_subscription_bytes" None, "What all subscriptions are reckoned to take";
     PublishesQueueFull = Counter "weir_mqtt_publishes_queue_full_total" None, "Messages refused because a queue that takes them is full";
-    KeysMissing = Counter "weir_queue_keys_missing_total" None, "Messages whose key expression had no value, so that their topic was their key";
+    KeysMissing = Counter "weir_queue_keys_missing_total" Some("reason"), "Messages whose key expression had no value, by reason: missing, not_json, not_scalar, too_long";
     RetainedRefused = Counter "weir_retained_refused_total" None, "Retained messages refused or not kept because there are as many as may be";
     ProtocolErrors = Counter "weir_mqtt_protocol_errors_total" None, "Connections ended for a malformed packet or a protocol error";
     RetainedMessages = Gauge "weir_retained_messages" None, "Retained messages";

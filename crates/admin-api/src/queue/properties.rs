@@ -47,6 +47,8 @@ properties! {
     dead_letter_expired: bool = false,
     /// Whether dropped messages are dead-lettered.
     dead_letter_dropped: bool = false,
+    /// Whether messages whose key expression has no value are dead-lettered; otherwise their topic is their key.
+    dead_letter_unkeyed: bool = false,
     /// How long a `message-id` is remembered; none is off.
     dedup_window: Option<DurationText> = None,
     /// How long settled messages stay replayable.

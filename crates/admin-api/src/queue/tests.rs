@@ -101,7 +101,7 @@ fn the_defaults_are_the_contracts() {
         "durability": "sync", "retention": "7d", "max_messages": null, "max_bytes": null,
         "overflow": "reject_publish", "max_inflight": 32, "ack_timeout": "5m", "max_attempts": 16,
         "retry_delay": "1s", "retry_delay_max": "1m", "dead_letter": "own", "dead_letter_expired": false,
-        "dead_letter_dropped": false, "dedup_window": null, "keep_settled": "0", "paused": false,
+        "dead_letter_dropped": false, "dead_letter_unkeyed": false, "dedup_window": null, "keep_settled": "0", "paused": false,
     });
     assert_eq!(serde_json::to_value(QueueProperties::default()).expect("JSON"), expected);
 }
@@ -130,7 +130,7 @@ fn every_property_can_be_given_and_is_taken_over() {
         "durability": "os", "retention": "1d", "max_messages": 9, "max_bytes": "1MiB",
         "overflow": "drop_oldest", "max_inflight": 33, "ack_timeout": "6m", "max_attempts": 0,
         "retry_delay": "2s", "retry_delay_max": "2m", "dead_letter": "graveyard", "dead_letter_expired": true,
-        "dead_letter_dropped": true, "dedup_window": "10m", "keep_settled": "1h", "paused": true,
+        "dead_letter_dropped": true, "dead_letter_unkeyed": true, "dedup_window": "10m", "keep_settled": "1h", "paused": true,
     });
     let patch = QueuePatch::new(body(json.clone())).expect("legal");
     let properties = patch.properties(&QueueProperties::default()).expect("legal");

@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use log_api::{Position, RecordKind, ShardId, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::Message;
-use queue_engine::{Action, ConsumerId, Input, NewMessage, Offset, Queue, QueueConfig, StoredAt};
+use queue_engine::{
+    Action, ConsumerId, Dedup, Input, Key, NewMessage, Offset, Queue, QueueConfig, StoredAt,
+};
 use stdx::{Instant, UnixMillis};
 
 use super::hosted::{Hosted, Marks};
@@ -18,7 +20,7 @@ use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::mail::{Lease, Letter};
 use crate::record::{Leaving, Left, SettleRecord, Why, ranges};
-use crate::terms::{Load, Room};
+use crate::terms::{Load, Room, knows_ids, takes_over};
 use crate::turn::Turn;
 
 /// What may be kept in memory ahead of the consumers.
@@ -80,6 +82,8 @@ pub(crate) struct HostedQueue {
     room: Arc<Room>,
     /// What the room was told of the engine.
     counted: Load,
+    /// Whether messages take over the room of those they replace, or did.
+    takes_over: bool,
     actions: Vec<Action>,
     upcoming: Vec<(Offset, StoredAt)>,
 }
@@ -93,13 +97,14 @@ impl HostedQueue {
     ) -> Self {
         let counted = load_of(&engine);
         room.take(counted);
-        Self {
+        let mut queue = Self {
             definition,
             logged_dispatched_to: engine.dispatched_to(),
             moves: Moves::default(),
             is_moving: false,
             room,
             counted,
+            takes_over: false,
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
@@ -119,16 +124,33 @@ impl HostedQueue {
             dead: Vec::new(),
             actions: Vec::new(),
             upcoming: Vec::new(),
+        };
+        queue.tell_room();
+        queue
+    }
+
+    /// Tells the room which messages are replaced by the next of their keys, and which ids are known.
+    fn tell_room(&mut self) {
+        let config = &self.definition.properties.config;
+        let takes_over = takes_over(config);
+        let known = if knows_ids(config) { self.engine.dedup().clone() } else { Dedup::default() };
+        self.room.set_known(known);
+        let keys = self.engine.watch_replaceable(takes_over);
+        self.takes_over |= takes_over;
+        if self.takes_over {
+            let keys = keys.into_iter().filter(|_| takes_over);
+            let engine = &self.engine;
+            self.room.set_replaceable(keys.map(|key| (key, engine.replaceable(key))));
         }
     }
 
     /// Feeds the engine and performs what it asks for.
     pub(crate) fn handle(&mut self, input: Input, turn: &mut Turn) {
-        self.feed(input, Load::default(), turn);
+        self.feed(input, None, turn);
     }
 
-    /// The same, when room for what comes was taken before.
-    fn feed(&mut self, input: Input, reserved: Load, turn: &mut Turn) {
+    /// The same, when room was taken before for a message that comes: of that key and size.
+    fn feed(&mut self, input: Input, came: Option<(Key, u32)>, turn: &mut Turn) {
         let mut actions = std::mem::take(&mut self.actions);
         // An input can be out of date, such as a verdict on a lease that has run out meanwhile.
         if let Err(error) = self.engine.handle(turn.now, input, &mut actions) {
@@ -148,14 +170,23 @@ impl HostedQueue {
             self.perform(action, turn);
         }
         self.actions = actions;
-        self.count_room(reserved);
+        self.count_room(came);
         self.grant(turn);
         self.read_ahead(turn);
     }
 
     /// Tells the room what has come and gone.
-    fn count_room(&mut self, reserved: Load) {
-        self.room.count(&mut self.counted, reserved, load_of(&self.engine));
+    fn count_room(&mut self, came: Option<(Key, u32)>) {
+        let now = load_of(&self.engine);
+        if self.takes_over {
+            let changed = self.engine.take_changed().into_iter();
+            let engine = &self.engine;
+            let replaceable = changed.map(|key| (key, engine.replaceable(key)));
+            self.room.count_by_key(&mut self.counted, came, replaceable, now);
+        } else {
+            let reserved = came.map_or_else(Load::default, |(_, size)| Load::of_one(size));
+            self.room.count(&mut self.counted, reserved, now);
+        }
     }
 
     /// Lets a waiting message go to another queue. False when it does not wait any more.
@@ -174,7 +205,7 @@ impl HostedQueue {
             }
         }
         self.actions = actions;
-        self.count_room(Load::default());
+        self.count_room(None);
         self.grant(turn);
         taken
     }
@@ -186,6 +217,7 @@ impl HostedQueue {
         let paused = self.is_held();
         let config = Box::new(QueueConfig { paused, ..config });
         self.handle(Input::Reconfigure(config), turn);
+        self.tell_room();
     }
 
     /// A new message, with its body if somebody may want it now.
@@ -195,7 +227,12 @@ impl HostedQueue {
         if let Some(message) = kept {
             self.keep(offset, self.ahead.memory.keep(message));
         }
-        self.feed(Input::Enqueue(new), Load::of_one(new.size), turn);
+        self.feed(Input::Enqueue(new), Some((new.key, new.size)), turn);
+        if let Some(id) = new.message_id
+            && knows_ids(&self.definition.properties.config)
+        {
+            self.room.remember(id, new.stored, &self.definition.properties.config);
+        }
         // It may have been known already, or gone at once.
         if kept.is_some() && self.engine.message(offset).is_none() {
             self.forget(offset);
@@ -281,6 +318,11 @@ impl HostedQueue {
             offsets.push(offset.0);
         }
         self.forget(offset);
+    }
+
+    /// Notes for the next settle record what went with the process.
+    pub(super) fn log_lost(&mut self, lost: &[Offset]) {
+        lost.iter().for_each(|offset| self.logs(Left::Dropped, *offset));
     }
 
     fn forget(&mut self, offset: Offset) -> Option<Message> {

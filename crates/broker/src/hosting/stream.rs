@@ -118,14 +118,24 @@ impl HostedStream {
             Action::Settled { reader, offset } => self.reports.settled(reader, offset),
             Action::Forgotten { reader, name } => self.reports.forget(reader, name),
             Action::Removed { offset, at, how } => {
-                let place = Departure::ALL.iter().position(|one| *one == how);
-                if let Some(left) = place.and_then(|place| self.left.get_mut(place)) {
-                    left.push(offset.0);
-                }
+                self.logs(how, offset);
                 self.bodies.forget(offset);
                 turn.release(Position::from_u64(at.0));
             }
         }
+    }
+
+    /// Notes for the next record how a message left.
+    fn logs(&mut self, how: Departure, offset: Offset) {
+        let place = Departure::ALL.iter().position(|one| *one == how);
+        if let Some(left) = place.and_then(|place| self.left.get_mut(place)) {
+            left.push(offset.0);
+        }
+    }
+
+    /// Notes for the next record what went with the process.
+    pub(super) fn log_lost(&mut self, lost: &[Offset]) {
+        lost.iter().for_each(|offset| self.logs(Departure::Dropped, *offset));
     }
 
     fn want(&mut self, offset: Offset, at: stream_engine::StoredAt, by: Option<MemberId>) -> u32 {

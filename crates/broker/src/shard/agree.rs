@@ -1,18 +1,23 @@
 //! What queues and streams ask of a message before it is stored for them: that its properties are legal, that there is room in all of
 //! them, a key. All agree, or none takes it (contract, promise 2).
 
-use key_expression::{Facts, Scratch};
+use std::sync::Arc;
+
+use key_expression::{Facts, Problem, Scratch};
 use mqtt_codec::Properties;
+use mqtt_router::SinkId;
 use mqtt_types::{Message, ReasonCode, TopicName};
+use queue_engine::MessageId;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
-use stdx::parse_duration;
+use stdx::{UnixMillis, parse_duration};
 
 use super::Shard;
 use super::live::Live;
+use crate::ids::SessionId;
 use crate::record::MoreTargets;
 use crate::routes::Route;
-use crate::terms::{Full, Load};
+use crate::terms::{Arriving, Full, Load, Terms};
 
 /// Bytes of a `message-id`.
 const MESSAGE_ID_BYTES_MAX: usize = 1024;
@@ -71,16 +76,17 @@ impl Shard {
             return Ok(());
         }
         let wishes = if live.properties.is_empty() { Wishes::default() } else { wishes(live)? };
-        let size = counted_bytes(live);
+        let (keys, missing) = self.keys_of(route, live);
+        let arriving = self.arriving(counted_bytes(live), &wishes);
         for (n, terms) in route.terms.iter().enumerate() {
-            if let Err(full) = terms.reserve(size) {
-                for terms in route.terms.iter().take(n) {
-                    terms.room.give_back(Load::of_one(size));
-                }
+            let key = key_for(&keys, terms.sink);
+            if let Err(full) = terms.reserve(&Arriving { key, ..arriving }) {
+                give_back(route.terms.iter().take(n), &keys, arriving.size);
                 self.counts.publishes_queue_full_total += 1;
                 return Err(Box::new(full.into()));
             }
         }
+        self.count_missing(missing);
         if let Some(delay_ms) = wishes.delay_ms {
             let not_before = self.turn.unix_ms.saturating_add(delay_ms);
             more.get_or_insert_default().not_before_ms = Some(not_before);
@@ -88,17 +94,25 @@ impl Shard {
         if wishes.message_id.is_some() {
             more.get_or_insert_default().message_id = wishes.message_id;
         }
-        let keys = self.keys_of(route, live);
         if !keys.is_empty() {
             more.get_or_insert_default().keys = keys;
         }
         Ok(())
     }
 
+    fn arriving(&self, size: u32, wishes: &Wishes) -> Arriving {
+        Arriving {
+            size,
+            key: None,
+            message_id: wishes.message_id.map(MessageId::new),
+            stored: UnixMillis(self.turn.unix_ms),
+        }
+    }
+
     /// Gives back what [`Shard::agree`] has taken.
-    pub(super) fn part(&self, route: &Route, live: &Live<'_>) {
-        let load = Load::of_one(counted_bytes(live));
-        route.terms.iter().for_each(|terms| terms.room.give_back(load));
+    pub(super) fn part(&self, route: &Route, live: &Live<'_>, more: Option<&MoreTargets>) {
+        let keys = more.map_or(&[][..], |more| &more.keys);
+        give_back(route.terms.iter(), keys, counted_bytes(live));
     }
 
     /// Takes room in all queues of a route for a message that they took before.
@@ -108,7 +122,8 @@ impl Shard {
             terms.room.take(load);
         }
         let wishes = wishes(live).unwrap_or_default();
-        let keys = self.keys_of(route, live);
+        let (keys, missing) = self.keys_of(route, live);
+        self.count_missing(missing);
         let says_something =
             wishes.delay_ms.is_some() || wishes.message_id.is_some() || !keys.is_empty();
         says_something.then(|| MoreTargets {
@@ -120,21 +135,22 @@ impl Shard {
     }
 
     /// Whether a queue would refuse a held message now.
-    pub(super) fn queues_full_for(&mut self, held: &Message) -> bool {
+    pub(super) fn queues_full_for(&mut self, held: &Message, publisher: Option<SessionId>) -> bool {
         let Ok(topic) = TopicName::new(held.topic()) else { return false };
+        let live = Live::new(*held.head(), topic, held.properties(), held.payload(), publisher);
         let route = self.routes.route(&self.shared.routes, topic);
-        let size = u32::try_from(held.bytes().len() + COUNTED_BYTES).unwrap_or(u32::MAX);
-        route.terms.iter().any(|terms| terms.is_full_for(size))
+        let wishes = wishes(&live).unwrap_or_default();
+        let (keys, _) = self.keys_of(&route, &live);
+        let arriving = self.arriving(counted_bytes(&live), &wishes);
+        let arriving_at = |terms: &Terms| Arriving { key: key_for(&keys, terms.sink), ..arriving };
+        route.terms.iter().any(|terms| terms.is_full_for(&arriving_at(terms)))
     }
 
-    fn keys_of(
-        &mut self,
-        route: &Route,
-        live: &Live<'_>,
-    ) -> SmallVec<[(mqtt_router::SinkId, u64); 1]> {
-        let mut keys = SmallVec::new();
+    /// The keys of a message, and in how many queues there was none, and why.
+    fn keys_of(&mut self, route: &Route, live: &Live<'_>) -> (Keys, Missing) {
+        let (mut keys, mut missing) = (Keys::new(), Missing::default());
         if !route.terms.iter().any(|terms| terms.is_keyed()) {
-            return keys;
+            return (keys, missing);
         }
         let entry = live.publisher.and_then(|id| self.sessions.get(id));
         let properties = live.properties;
@@ -147,14 +163,37 @@ impl Shard {
         };
         let mut scratch = std::mem::take(&mut self.key_scratch);
         for terms in &route.terms {
-            if let Some((key, is_topic)) = terms.key_of(&facts, &mut scratch) {
-                self.counts.keys_missing_total += u64::from(is_topic);
+            if let Some((key, problem)) = terms.key_for(&facts, &mut scratch) {
+                if let Some(count) = problem.and_then(|one| missing.get_mut(one as usize)) {
+                    *count += 1;
+                }
                 keys.push((terms.sink, key));
             }
         }
         self.key_scratch = scratch;
-        keys
+        (keys, missing)
     }
+
+    fn count_missing(&mut self, [missing, not_json, not_scalar, too_long]: Missing) {
+        self.counts.keys_missing_total += missing;
+        self.counts.keys_not_json_total += not_json;
+        self.counts.keys_not_scalar_total += not_scalar;
+        self.counts.keys_too_long_total += too_long;
+    }
+}
+
+/// Keys that there were not, by the number of the problem.
+type Missing = [u64; Problem::ALL.len()];
+
+/// Keys of one message, each as a queue makes it.
+type Keys = SmallVec<[(SinkId, u64); 1]>;
+
+fn key_for(keys: &[(SinkId, u64)], sink: SinkId) -> Option<u64> {
+    keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
+}
+
+fn give_back<'a>(terms: impl Iterator<Item = &'a Arc<Terms>>, keys: &[(SinkId, u64)], size: u32) {
+    terms.for_each(|terms| terms.room.does_not_come(key_for(keys, terms.sink), size));
 }
 
 pub(super) fn wishes(live: &Live<'_>) -> Result<Wishes, Box<Disagreement>> {

@@ -305,7 +305,7 @@ impl Shard {
             match message {
                 // It is kept, for a time when there is room.
                 Ok(message)
-                    if self.storage_refusal().is_some() || self.queues_full_for(&message) =>
+                    if self.storage_refusal().is_some() || self.queues_full_for(&message, None) =>
                 {
                     self.put_off(number);
                     continue;

@@ -164,12 +164,15 @@ impl Shard {
 
     /// Takes held messages after all: there is room, or the hold has lasted long enough.
     pub(super) fn end_hold<O: Outbox>(&mut self, conn: ConnId, out: &mut O) {
-        while let Some(held) = self.conns.get(conn).and_then(|state| state.held.first()) {
+        while let Some(state) = self.conns.get(conn)
+            && let Some(held) = state.held.first()
+        {
+            let session = state.session;
             let is_new = held.place.is_none() && held.due_ms.is_none();
             let is_published_now = held.due_ms.is_none();
             let message = held.message.clone();
             let no_room = is_new.then(|| self.retained_refusal(&message)).flatten();
-            let full = is_published_now.then(|| self.queue_refusal(&message)).flatten();
+            let full = is_published_now.then(|| self.queue_refusal(&message, session)).flatten();
             let no_room = no_room.or(full);
             let refusal = self.storage_refusal().or(no_room);
             let Some(state) = self.conns.get_mut(conn) else { return };

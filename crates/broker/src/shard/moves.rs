@@ -10,6 +10,7 @@ use log_api::{FailedRecord, ReadError, RecordKind, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::MessageHead;
 use queue_engine::Offset;
+use stdx::UnixMillis;
 
 use super::Shard;
 use super::dead_letters::{
@@ -20,9 +21,9 @@ use crate::directory::{QueueDefinition, owner_of};
 use crate::hosting::MOVE_TOKEN;
 use crate::mail::Letter;
 use crate::record::{
-    Leaving, MoreTargets, Moved, PublishRecord, RecordError, Targets, Why, encode_publish,
+    Leaving, MoreTargets, Moved, PublishRecord, RecordError, Targets, UNKEYED, Why, encode_publish,
 };
-use crate::terms::Terms;
+use crate::terms::{Arriving, Terms};
 use crate::timers::Timer;
 
 /// When to try again what could not be stored.
@@ -167,6 +168,8 @@ impl Shard {
         };
         // The key goes along, for the queue that made it.
         more.keys = publish.more()?.map(|more| more.keys).unwrap_or_default();
+        // What had none and is sent back has its topic as key, if it has none by now.
+        more.keys.retain(|(_, key)| *key != UNKEYED);
         if more.key_of(terms.sink).is_none()
             && let Some(key) = terms.key_of_message(&message, &mut self.key_scratch)
         {
@@ -177,7 +180,13 @@ impl Shard {
         if self.storage_refusal().is_some() {
             return Ok(false);
         }
-        if let Err(full) = terms.reserve(u32::try_from(size).unwrap_or(u32::MAX)) {
+        let arriving = Arriving {
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            key: more.key_of(terms.sink),
+            message_id: None,
+            stored: UnixMillis(self.turn.unix_ms),
+        };
+        if let Err(full) = terms.reserve(&arriving) {
             tracing::warn!(queue = &*definition.name, %full, "messages wait for room elsewhere");
             return Ok(false);
         }

@@ -227,13 +227,13 @@ impl Shard {
                 (Retained::Kept(None), _) | (Retained::NoRoom(_), None) => {}
                 (Retained::Kept(version), _) => more.get_or_insert_default().retained = version,
                 (Retained::NoRoom(no_room), Some((publisher, packet_id))) => {
-                    self.part(&route, live);
+                    self.part(&route, live, more.as_ref());
                     self.refuse_retained(publisher, packet_id, live, no_room, out);
                     return true;
                 }
                 (Retained::Rerouted, _) => {
                     if refusal.is_none() {
-                        self.part(&route, live);
+                        self.part(&route, live, more.as_ref());
                     }
                     return false;
                 }

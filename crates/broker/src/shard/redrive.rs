@@ -9,13 +9,15 @@ use log_api::{Position, ReadError};
 use mqtt_router::SinkId;
 use queue_engine::{MessageState, Offset};
 use slab::Slab;
+use stdx::UnixMillis;
 
 use super::Shard;
 use super::dead_letters::dead_queue;
 use crate::control::Reply;
 use crate::directory::QueueDefinition;
-use crate::record::{Moved, PublishRecord};
+use crate::record::{Moved, PublishRecord, UNKEYED};
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
+use crate::terms::Arriving;
 
 /// Messages of one page at most.
 const PAGE_MAX: usize = 64;
@@ -158,7 +160,11 @@ impl Shard {
         }
         let Some(terms) = self.shared.routes.terms(target.sink) else { return Sent::Not };
         let size = u32::try_from(message.bytes().len() + 64).unwrap_or(u32::MAX);
-        if terms.is_full_for(size) {
+        let key = publish.more().ok().flatten().and_then(|more| more.key_of(terms.sink));
+        let key = key.filter(|key| *key != UNKEYED);
+        let key = key.or_else(|| terms.key_of_message(&message, &mut self.key_scratch));
+        let stored = UnixMillis(self.turn.unix_ms);
+        if terms.is_full_for(&Arriving { size, key, message_id: None, stored }) {
             return Sent::Stopped(format!("queue '{to}' is full"));
         }
         let Some(queue) = self.hosting.queue(request.from) else { return Sent::Not };

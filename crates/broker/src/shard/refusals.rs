@@ -9,7 +9,7 @@ use super::live::Live;
 use super::outside::is_outside;
 use super::publish::Publisher;
 use super::state::Conn;
-use crate::ids::ConnId;
+use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 
 /// Why a message is not taken.
@@ -73,7 +73,11 @@ impl Shard {
     }
 
     /// Why a held message cannot be taken yet, when that is for a queue to say.
-    pub(super) fn queue_refusal(&mut self, held: &Message) -> Option<ReasonCode> {
-        self.queues_full_for(held).then_some(ReasonCode::QUOTA_EXCEEDED)
+    pub(super) fn queue_refusal(
+        &mut self,
+        held: &Message,
+        publisher: SessionId,
+    ) -> Option<ReasonCode> {
+        self.queues_full_for(held, Some(publisher)).then_some(ReasonCode::QUOTA_EXCEEDED)
     }
 }

@@ -157,7 +157,8 @@ impl Shard {
         };
         let parsed = match Address::parse(address) {
             Ok(parsed) => parsed,
-            Err(error) => return invalid(&error.to_string()),
+            // One text speaks for all filters of the packet.
+            Err(error) => return invalid(&format!("'{}': {error}", beginning_of(address))),
         };
         if address.len() > config.max_topic_length {
             let limit = config.max_topic_length;
@@ -589,4 +590,10 @@ const fn suback_code(error: &ControlError) -> ReasonCode {
         ControlError::BoundElsewhere { .. } => ReasonCode::TOPIC_FILTER_INVALID,
         _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
     }
+}
+
+/// As much of a text as a reason is to repeat.
+fn beginning_of(text: &str) -> &str {
+    let end = text.char_indices().nth(128).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
 }

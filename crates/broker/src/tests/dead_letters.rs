@@ -573,3 +573,38 @@ ledger jobs
 "#,
     );
 }
+
+#[test]
+fn a_message_without_a_key_is_a_dead_letter_where_one_is_wanted() {
+    check(
+        r#"
+create jobs work last_value=yes key=payload.k dead_unkeyed=yes dead_letter=own max_messages=1
+create other work last_value=yes key=payload.k
+p connect
+  p connack 00
+p publish 1 work none id=1
+  p puback 1 00
+p publish 1 work {"k":1} id=2
+  p puback 2 00
+ledger jobs
+  enqueued=2 ready=1 dead_lettered=1
+ledger other
+  enqueued=2 ready=2
+crash
+ledger jobs
+  enqueued=2 ready=1 dead_lettered=1
+d connect
+  d connack 00
+d subscribe 1 $dead/jobs,1
+  d suback 1 01
+  d publish 1 id=1 work none dead-reason:unkeyed dead-attempts:0 dead-queue:jobs dead-offset:0
+d lost
+# Who sends it back wants it all the same: its topic is its key.
+change jobs max_messages=2
+redrive dead:jobs
+  redriven 1
+ledger jobs
+  enqueued=3 ready=2 dead_lettered=1
+"#,
+    );
+}

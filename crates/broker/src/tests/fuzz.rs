@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::directory::{DeadLetter, QueueProperties};
 use hostile::Hostile;
 use input::Inputs;
+use key_expression::KeyExpression;
 use queue_engine::{DispatchStrategy, Overflow};
 use std::time::Duration;
 use stdx::testing::{Dice, runs};
@@ -71,6 +72,10 @@ fn queue_defaults(seed: u64) -> QueueProperties {
     config.dedup_window = Duration::from_secs(seed % 2 * 30);
     config.keep_settled = Duration::from_secs(seed % 6 / 4 * 30);
     (config.dead_letter_expired, config.dead_letter_dropped) = (seed % 5 == 1, seed % 8 == 3);
+    if seed % 10 == 3 {
+        properties.key_expression = KeyExpression::parse("payload.k").expect("legal");
+        config.dead_letter_unkeyed = true;
+    }
     if seed % 9 == 2 {
         properties.dead_letter = DeadLetter::None;
     }

@@ -284,7 +284,7 @@ crash
 p connect
   p connack 00
 p publish 1 work one id=4 up=message-id:7
-  p puback 4 97 "message not stored: queue 'jobs' is full, its max_messages is 2"
+  p puback 4 00
 ledger jobs
   enqueued=2 ready=2
 wait 10001
@@ -382,6 +382,29 @@ ledger jobs
   enqueued=3 settled=1 dropped=2
 ledger kept
   enqueued=3 ready=3
+"#,
+    );
+}
+
+#[test]
+fn what_was_in_memory_does_not_come_back_with_another_durability() {
+    check(
+        r#"
+create jobs work durability=memory
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+crash
+wait 100
+change jobs durability=os
+p connect
+  p connack 00
+p publish 1 work two id=1
+  p puback 1 00
+crash
+ledger jobs
+  enqueued=2 ready=1 dropped=1
 "#,
     );
 }

@@ -107,6 +107,7 @@ fn apply(properties: &mut QueueProperties, words: &Words<'_>) {
     config.paused = yes("paused").unwrap_or(config.paused);
     config.last_value = yes("last_value").unwrap_or(config.last_value);
     config.dead_letter_expired = yes("dead_expired").unwrap_or(config.dead_letter_expired);
+    config.dead_letter_unkeyed = yes("dead_unkeyed").unwrap_or(config.dead_letter_unkeyed);
     config.dead_letter_dropped = yes("dead_dropped").unwrap_or(config.dead_letter_dropped);
     if let Some(number) = number("strategy") {
         config.dispatch_strategy = DispatchStrategy::from_number(number as u8).expect("a strategy");

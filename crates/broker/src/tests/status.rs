@@ -48,7 +48,7 @@ c subscribe 1 $SYS/broker/clients/total,1
   c publish 0 retain $SYS/broker/clients/total 0
 # No queue takes it.
 c subscribe 2 $q/$SYS/#,1
-  c suback 2 8f "a queue or stream cannot be bound to an address of the broker's own"
+  c suback 2 8f "'$q/$SYS/#': a queue or stream cannot be bound to an address of the broker's own"
 "#,
     );
 }

@@ -96,9 +96,9 @@ a subscribe 7 $stream/none,1
 a subscribe 8 $s/next/b,1 $q/b,1
   a suback 8 97 01 \"there are 2 streams, as many as queues.auto_create.max_queues allows\"
 a subscribe 9 $share/g/$stream/named,1
-  a suback 9 8f \"a queue or stream shares by itself; subscribe to it without $share\"
+  a suback 9 8f \"'$share/g/$stream/named': a queue or stream shares by itself; subscribe to it without $share\"
 a subscribe 10 $s/soon/b,1
-  a suback 10 8f \"stream offset is none of earliest, latest, next, a number, @<RFC 3339 time or unix ms>\"
+  a suback 10 8f \"'$s/soon/b': stream offset is none of earliest, latest, next, a number, @<RFC 3339 time or unix ms>\"
 a subscribe 11 $stream/named,1 up=stream-offset:soon
   a suback 11 83 \"user property 'stream-offset' is 'soon': stream offset is none of earliest, latest, next, a number, @<RFC 3339 time or unix ms>\"
 a subscribe 12 $stream/named,1 up=stream-group:

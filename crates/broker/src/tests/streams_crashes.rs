@@ -128,6 +128,31 @@ readers log
 }
 
 #[test]
+fn what_was_in_memory_does_not_come_back_with_another_durability() {
+    check_over(
+        &["crash"],
+        "
+stream log t durability=memory
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+crash
+wait 100
+restream log durability=os
+p connect
+  p connack 00
+p publish 1 t 1 id=1
+  p puback 1 00
+",
+        "
+kept log
+  appended=2 kept=1 dropped=1
+",
+    );
+}
+
+#[test]
 fn definitions_and_deletions_outlive_the_broker() {
     check_over(
         &CRASHES,

@@ -11,23 +11,23 @@ create jobs work
 a connect
   a connack 00
 a subscribe 1 a/+b,1 t/#,2 #/t,0
-  a suback 1 8f 02 8f "'+' must be alone in its level of a topic filter"
+  a suback 1 8f 02 8f "'a/+b': '+' must be alone in its level of a topic filter"
 a subscribe 2 $q/a/+b,1
-  a suback 2 8f "'+' must be alone in its level of a topic filter"
+  a suback 2 8f "'$q/a/+b': '+' must be alone in its level of a topic filter"
 a subscribe 3 $queue/-x,1
-  a suback 3 8f "name is not simple: a letter or digit, then up to 127 of letters, digits, '-', '.' and '_'"
+  a suback 3 8f "'$queue/-x': name is not simple: a letter or digit, then up to 127 of letters, digits, '-', '.' and '_'"
 a subscribe 4 $queue/jobs/other,1
   a suback 4 8f "queue 'jobs' is bound to 'work'"
 a subscribe 5 $q/jobs,1
   a suback 5 8f "queue 'jobs' is bound to 'work'"
 a subscribe 6 $share/g/$q/x,1
-  a suback 6 8f "a queue or stream shares by itself; subscribe to it without $share"
+  a suback 6 8f "'$share/g/$q/x': a queue or stream shares by itself; subscribe to it without $share"
 a subscribe 7 $share/g,1
-  a suback 7 8f "share name is empty or has a wildcard; write $share/<group>/<filter>"
+  a suback 7 8f "'$share/g': share name is empty or has a wildcard; write $share/<group>/<filter>"
 a subscribe 8 $queue/none,1
   a suback 8 83 "there is no queue 'none'; subscribe to $queue/none/<filter> to create it"
 a subscribe 9 $q/$SYS/#,1
-  a suback 9 8f "a queue or stream cannot be bound to an address of the broker's own"
+  a suback 9 8f "'$q/$SYS/#': a queue or stream cannot be bound to an address of the broker's own"
 a subscribe 10 $queue/jobs,2 $q/new/+,1 $queue/fresh/new/+,0
   a suback 10 02 01 00
 a subscribe 11 $dead/jobs,1

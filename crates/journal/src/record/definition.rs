@@ -19,6 +19,7 @@ const FLAG_LAST_VALUE: u8 = 8;
 const FLAG_DEAD_LETTER_EXPIRED: u8 = 16;
 const FLAG_DEAD_LETTER_DROPPED: u8 = 32;
 const FLAG_DEAD_LETTER_NAMED: u8 = 64;
+const FLAG_DEAD_LETTER_UNKEYED: u8 = 128;
 
 /// Stands for a limit that there is not.
 pub(super) const NO_LIMIT: u64 = u64::MAX;
@@ -44,7 +45,8 @@ pub trait Defined: Clone {
 ///
 /// ```text
 /// version u8 | sink u32
-/// | flags u8 (paused 0, bound 1, drops dead letters 2, last value 3, dead letters: expired 4, dropped 5, named 6)
+/// | flags u8 (paused 0, bound 1, drops dead letters 2, last value 3, dead letters: expired 4, dropped 5, named 6,
+///   unkeyed 7)
 /// | strategy u8 | max_inflight u32 | max_attempts u32 | ack_timeout_ms u64 | retry_delay_ms u64 | retry_delay_max_ms u64
 /// | created_at_ms u64 | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound)
 /// | version 2: key_seed 16 bytes | key expression (u16 + bytes) | key_inflight u32 | durability u8 | overflow u8
@@ -125,6 +127,7 @@ impl Defined for QueueProperties {
             (config.dead_letter_expired, FLAG_DEAD_LETTER_EXPIRED),
             (config.dead_letter_dropped, FLAG_DEAD_LETTER_DROPPED),
             (matches!(dead_letter, DeadLetter::Queue(_)), FLAG_DEAD_LETTER_NAMED),
+            (config.dead_letter_unkeyed, FLAG_DEAD_LETTER_UNKEYED),
         ];
         out.push(VERSION);
         out.extend_from_slice(&record.sink.0.to_le_bytes());
@@ -175,6 +178,7 @@ impl Defined for QueueProperties {
             last_value: is_set(FLAG_LAST_VALUE),
             dead_letter_expired: is_set(FLAG_DEAD_LETTER_EXPIRED),
             dead_letter_dropped: is_set(FLAG_DEAD_LETTER_DROPPED),
+            dead_letter_unkeyed: is_set(FLAG_DEAD_LETTER_UNKEYED),
             ..QueueConfig::default()
         };
         let created_at_ms = reader.u64()?;
@@ -271,6 +275,7 @@ mod tests {
                 overflow: Overflow::DropOldest,
                 dead_letter_expired: true,
                 dead_letter_dropped: true,
+                dead_letter_unkeyed: true,
                 dedup_window: Duration::from_secs(60),
                 keep_settled: Duration::from_secs(3600),
                 ..QueueConfig::default()

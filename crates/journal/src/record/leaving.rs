@@ -39,12 +39,13 @@ pub enum Why {
 }
 
 /// The numbers are on disk and never reused.
-const REASONS: [(u8, DeadReason); 5] = [
+const REASONS: [(u8, DeadReason); 6] = [
     (1, DeadReason::MaxAttempts),
     (2, DeadReason::Rejected),
     (3, DeadReason::TooLarge),
     (4, DeadReason::Expired),
     (5, DeadReason::Dropped),
+    (7, DeadReason::Unkeyed),
 ];
 const REDRIVEN: u8 = 6;
 

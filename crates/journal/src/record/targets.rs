@@ -111,6 +111,9 @@ pub struct Moved {
     pub how: Option<Departure>,
 }
 
+/// In place of a key: there is none, and the queue wants one. No key is of that number.
+pub const UNKEYED: u64 = 0;
+
 /// What else there is to say of a message than which queues take it.
 ///
 /// ```text
@@ -134,7 +137,7 @@ pub struct MoreTargets {
     pub delayed: Option<Delayed>,
     /// The client that published it so.
     pub delayed_by: Option<Box<str>>,
-    /// The hashes of its keys, for the queues that go by keys.
+    /// The hashes of its keys, for the queues that go by keys; [`UNKEYED`] for one that wants a key where there is none.
     pub keys: SmallVec<[(SinkId, u64); 1]>,
     /// Queues deliver it no earlier, in milliseconds since 1970.
     pub not_before_ms: Option<u64>,
@@ -162,7 +165,7 @@ impl MoreTargets {
             && self.sessions.is_empty()
     }
 
-    /// The hash of the message's key in a queue.
+    /// The hash of the message's key in a queue; [`UNKEYED`] when it has none and the queue wants one.
     pub fn key_of(&self, sink: SinkId) -> Option<u64> {
         self.keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
     }
@@ -170,6 +173,7 @@ impl MoreTargets {
     /// What a queue is told of the message.
     pub(crate) fn describe(&self, sink: SinkId, message: &mut NewMessage) {
         message.key = self.key_of(sink).map_or(Key::NONE, Key);
+        message.is_unkeyed = self.key_of(sink) == Some(UNKEYED);
         message.not_before = self.not_before_ms.map(UnixMillis);
         message.message_id = self.message_id.map(MessageId::new);
     }

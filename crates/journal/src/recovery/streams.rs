@@ -26,6 +26,8 @@ pub struct RecoveredStream {
     pub numbers_from: u64,
     /// Whom numbers stand for.
     numbers: BTreeMap<u64, ReaderId>,
+    /// What was in memory alone and is dropped with this start. The log does not say so yet.
+    pub lost: Vec<Offset>,
 }
 
 /// All streams that were not deleted.
@@ -133,8 +135,8 @@ impl Streams {
             stream.definition.properties.durability == Durability::Memory
         };
         for stream in streams.iter_mut().filter(in_memory) {
-            let kept: Vec<Offset> = stream.engine.stored().map(|(offset, _)| offset).collect();
-            for offset in kept {
+            stream.lost = stream.engine.stored().map(|(offset, _)| offset).collect();
+            for offset in stream.lost.clone() {
                 stream.remove(offset, Departure::Dropped, released);
             }
         }
@@ -155,7 +157,8 @@ fn believed(mut report: Report, sure: Offset) -> Report {
 
 impl RecoveredStream {
     const fn new(definition: DefinitionRecord<StreamProperties>, engine: Stream) -> Self {
-        Self { definition, engine, numbers_from: 0, numbers: BTreeMap::new() }
+        let numbers = BTreeMap::new();
+        Self { definition, engine, numbers_from: 0, numbers, lost: Vec::new() }
     }
 
     fn forget(&mut self, readers: &[ReaderName]) {

@@ -3,7 +3,7 @@
 use stdx::UnixMillis;
 
 use super::Queue;
-use crate::{Action, Departure, Key, MessageId, NewMessage, Offset};
+use crate::{Action, DeadReason, Departure, Key, MessageId, NewMessage, Offset};
 use message_index::{Entry, NEVER, chunk_of};
 
 impl Queue {
@@ -13,11 +13,28 @@ impl Queue {
             actions.push(Action::Duplicate { at: message.at });
             return;
         };
+        if message.is_unkeyed && self.config.dead_letter_unkeyed {
+            return self.give_up_unkeyed(offset, actions);
+        }
         if let Some(older) = self.replaces(offset)
             && self.leases.get(older).is_none()
         {
             self.take_out(older);
             self.replaced(older, actions);
+        }
+    }
+
+    fn give_up_unkeyed(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        self.take_out(offset);
+        self.dead_letter(offset, DeadReason::Unkeyed, 0, actions);
+    }
+
+    /// Gives up what a replay has let in: its death was not in the log yet.
+    pub(super) fn give_up_all_unkeyed(&mut self, actions: &mut Vec<Action>) {
+        for offset in std::mem::take(&mut self.unkeyed) {
+            if self.config.dead_letter_unkeyed && self.is_waiting(offset) {
+                self.give_up_unkeyed(offset, actions);
+            }
         }
     }
 

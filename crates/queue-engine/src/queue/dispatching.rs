@@ -140,6 +140,9 @@ impl Queue {
         if !self.barred.is_empty() {
             self.barred.lift_ran_out(offset);
         }
+        if self.config.last_value {
+            self.newest.note(self.key(offset));
+        }
         let consumer = self.consumers.get_mut(slot);
         consumer.in_flight += 1;
         let lease = Lease { offset, consumer: slot, attempts, granted: self.now };

@@ -59,9 +59,25 @@ impl Queue {
     }
 
     fn room_by_replacing(&self, key: Key) -> (u64, u64) {
-        let older = self.newest.get(key).filter(|older| self.leases.get(*older).is_none());
-        let older = older.and_then(|older| self.index.get(older));
-        older.map_or((0, 0), |entry| (1, u64::from(entry.size)))
+        self.replaceable(key).map_or((0, 0), |size| (1, u64::from(size)))
+    }
+
+    /// The size of the message that the next one of its key replaces at once: the newest, when no consumer has it.
+    #[must_use]
+    pub fn replaceable(&self, key: Key) -> Option<u32> {
+        let older = self.newest.get(key).filter(|older| self.leases.get(*older).is_none())?;
+        self.index.get(older).map(|entry| entry.size)
+    }
+
+    /// Begins, or ends, to note of which keys [`Queue::replaceable`] may say something else, and gives all keys it has.
+    pub fn watch_replaceable(&mut self, is_watched: bool) -> Vec<Key> {
+        self.newest.watch(is_watched);
+        self.newest.keys().collect()
+    }
+
+    /// The keys that were noted since it was asked last.
+    pub fn take_changed(&mut self) -> Vec<Key> {
+        self.newest.take_changed()
     }
 
     pub(super) fn is_over_limit(&self) -> bool {

@@ -48,6 +48,7 @@ impl Queue {
 
     /// Makes good what a replay left undone, and what other properties ask for.
     pub(super) fn apply_rules(&mut self, actions: &mut Vec<Action>) {
+        self.give_up_all_unkeyed(actions);
         self.replace_older(actions);
         if self.config.keep_settled.is_zero() && self.index.kept_len() > 0 {
             self.forget_all(actions);

@@ -69,6 +69,9 @@ impl Queue {
         // Rules that a replay does not keep are kept with the next input.
         self.rules_are_stale = true;
         let offset = self.append(message)?;
+        if message.is_unkeyed {
+            self.unkeyed.push(offset);
+        }
         self.replaces(offset);
         Some(offset)
     }
@@ -84,7 +87,7 @@ impl Queue {
         Some(self.leave(offset, departure).at)
     }
 
-    fn is_waiting(&self, offset: Offset) -> bool {
+    pub(super) fn is_waiting(&self, offset: Offset) -> bool {
         matches!(self.state(offset), Some(MessageState::Ready | MessageState::Delayed))
     }
 

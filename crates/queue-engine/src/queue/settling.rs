@@ -151,6 +151,9 @@ impl Queue {
         consumer.in_flight -= 1;
         let lease = self.leases.end(offset, &mut consumer.held).expect("the lease was looked up");
         self.oldest_idle = self.oldest_idle.min(offset);
+        if self.config.last_value {
+            self.newest.note(self.key(offset));
+        }
         if self.is_keyed() && self.keys.ended(self.key(offset)) {
             // Messages of its key that wait for a consumer of their own may go now.
             let ready = self.barred.ready().iter().copied();

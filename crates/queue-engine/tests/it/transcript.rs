@@ -163,7 +163,11 @@ impl Player {
         let (expires, not_before) = (later("ttl"), later("delay"));
         let id = with.get("id").map(|id| MessageId::new(id.parse().expect("a number")));
         let keys: Vec<u64> = with.get("key").map_or(vec![0], |keys| {
-            keys.split(',').map(|key| key.parse().expect("a number")).collect()
+            let number = |key: &str| match key {
+                "none" => Key::NONE.0,
+                number => number.parse().expect("a number"),
+            };
+            keys.split(',').map(number).collect()
         });
         let mut shown = Vec::new();
         for n in 0..count {
@@ -171,6 +175,8 @@ impl Player {
             let key = Key(keys[n as usize % keys.len()]);
             let message = NewMessage::new(at, 100, self.wall());
             let message = NewMessage { key, expires, not_before, message_id: id, ..message };
+            let is_unkeyed = with.get("key") == Some(&"none");
+            let message = NewMessage { is_unkeyed, ..message };
             shown.push(self.handle(Input::Enqueue(message)));
         }
         shown.retain(|actions| !actions.is_empty());

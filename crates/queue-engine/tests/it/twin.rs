@@ -136,6 +136,7 @@ pub(crate) fn any_config() -> impl Strategy<Value = QueueConfig> {
             keep_settled: times.3,
             dead_letter_expired,
             dead_letter_dropped,
+            dead_letter_unkeyed: false,
         },
     )
 }

@@ -179,6 +179,12 @@ pub(super) const SECTION: Section<Settings> = Section {
             slot: Slot::Switch(|settings| &mut settings.queues.defaults.dead_letter_dropped),
         },
         Key {
+            name: "queues.defaults.dead_letter_unkeyed",
+            default: "false",
+            doc: "Dead-letter messages whose key expression has no value; otherwise their topic is their key.",
+            slot: Slot::Switch(|settings| &mut settings.queues.defaults.dead_letter_unkeyed),
+        },
+        Key {
             name: "queues.defaults.dedup_window",
             default: "off",
             doc: "How long a `message-id` is remembered; the same one again is acknowledged and not stored.",

@@ -91,6 +91,7 @@ fn the_contracts_defaults_hold() {
         dead_letter: DeadLetter::Own,
         dead_letter_expired: false,
         dead_letter_dropped: false,
+        dead_letter_unkeyed: false,
         dedup_window: None,
         keep_settled: Duration::ZERO,
         paused: false,

@@ -10,7 +10,7 @@ a connect
   a connack 00
 # [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-2.2.1-6] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1]
 a subscribe 258 t/a,2 $share/g,0 t/b,0 t/c,1
-  a suback 258 02 8f 00 01 "share name is empty or has a wildcard; write $share/<group>/<filter>"
+  a suback 258 02 8f 00 01 "'$share/g': share name is empty or has a wildcard; write $share/<group>/<filter>"
 # They are subscriptions like any, as if asked for one by one. [MQTT-3.8.4-5]
 p connect
   p connack 00

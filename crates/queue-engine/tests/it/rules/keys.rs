@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use queue_engine::{DispatchStrategy, QueueConfig};
+use queue_engine::{
+    Action, DeadReason, Departure, DispatchStrategy, Input, NewMessage, Offset, Queue, QueueConfig,
+};
+use stdx::{Instant, UnixMillis};
 
-use crate::transcript::{check, config};
+use crate::transcript::{check, config, stored_at};
 
 const KEY_ORDERED: DispatchStrategy = DispatchStrategy::KeyOrdered;
 const SINGLE_ACTIVE: DispatchStrategy = DispatchStrategy::SingleActive;
@@ -203,4 +206,42 @@ fn last_value_is_switched_on_for_what_is_here() {
          last_value off   ->
          release a 2      -> tried:2=1 a3",
     );
+}
+
+#[test]
+fn a_message_without_a_key_is_given_up_where_one_is_wanted() {
+    let wanting = QueueConfig { dead_letter_unkeyed: true, ..config(DispatchStrategy::KeyOrdered) };
+    check(
+        wanting,
+        "attach a 9            -> 
+         enqueue 1 key=none    -> dead:0=unkeyed/0
+         enqueue 1 key=7       -> a1
+         ledger                -> in_flight=1 dead_lettered=1 bytes=100",
+    );
+    check(
+        config(DispatchStrategy::KeyOrdered),
+        "attach a 9            ->
+         enqueue 1 key=none    -> a0",
+    );
+}
+
+#[test]
+fn a_message_without_a_key_whose_death_the_log_does_not_have_is_given_up_after_a_restart() {
+    let wanting = QueueConfig { dead_letter_unkeyed: true, ..config(DispatchStrategy::KeyOrdered) };
+    let mut queue = Queue::new(wanting, 7);
+    for offset in 0..3 {
+        let message = NewMessage::new(stored_at(offset), 100, UnixMillis(1_800_000_000_000));
+        queue.replay_enqueue(&NewMessage { is_unkeyed: offset < 2, ..message });
+    }
+    queue.replay_left(Offset(0), Departure::DeadLettered);
+    let mut actions = Vec::new();
+    queue.handle(Instant::from_millis(1), Input::Tick, &mut actions).expect("legal");
+    let given_up = Action::DeadLetter {
+        offset: Offset(1),
+        at: stored_at(1),
+        reason: DeadReason::Unkeyed,
+        attempts: 0,
+    };
+    assert_eq!(actions, [given_up]);
+    assert_eq!((queue.ledger().ready, queue.ledger().dead_lettered), (1, 2));
 }
