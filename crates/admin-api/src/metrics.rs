@@ -41,7 +41,7 @@ pub struct NodeMetrics {
     pub session_overflow_total: u64,
     /// Messages of shared subscriptions that went from one member to another.
     pub shared_handed_over_total: u64,
-    /// Messages of queues and streams that were written anew so that a segment of the log could go.
+    /// Messages that were written anew so that a segment of the log could go.
     pub relocated_total: u64,
     /// Messages of shared subscriptions dropped because no member was left.
     pub shared_dropped_total: u64,

@@ -7,7 +7,7 @@ mod hosted;
 mod moves;
 pub(crate) mod operate;
 mod queue;
-pub(crate) mod relocate;
+mod relocate;
 mod reports;
 mod stream;
 mod streams;
@@ -155,12 +155,8 @@ impl Hosting {
         more: Option<&MoreTargets>,
         turn: &mut Turn,
     ) {
-        match more.and_then(|more| more.moved) {
-            Some(Moved { from, offset, how: None }) => {
-                return self.relocated(from, offset, record.position, turn);
-            }
-            Some(moved) => self.moved(moved, turn),
-            None => {}
+        if let Some(moved) = more.and_then(|more| more.moved) {
+            self.moved(moved, turn);
         }
         let mut message = None;
         for sink in publish.sinks() {

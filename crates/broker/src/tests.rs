@@ -35,6 +35,7 @@ mod queue_watch;
 mod queue_words;
 mod queues;
 mod relocation;
+mod relocation_sessions;
 mod retained;
 mod retained_crashes;
 mod retained_once;

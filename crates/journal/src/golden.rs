@@ -13,7 +13,8 @@ use key_expression::{KeyExpression, KeySeed};
 use log_api::Position;
 use mqtt_router::SinkId;
 use mqtt_session::{
-    InboxEntryImage, InboxImage, Kept, SessionImage, SubscriptionRecord, Will, WillRequest,
+    InboxEntryImage, InboxImage, Kept, KeptPlace, SessionImage, SubscriptionRecord, Will,
+    WillRequest,
 };
 use mqtt_types::{Message, MessageHead, PacketId, QoS, TopicName};
 use queue_engine::{
@@ -28,9 +29,10 @@ use crate::ids::{GroupMark, SessionNumber};
 use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, KeptReplay, Leaving, Left, Lying,
-    MoreTargets, Moved, PublishRecord, RetainedPage, SessionEvent, SessionRecord, SessionTarget,
-    SettleRecord, SharedTarget, StoredSession, StoredSubscription, StreamRecord, Targets, Why,
-    decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted, encode_publish,
+    MoreTargets, Moved, PublishRecord, Relocated, RetainedPage, SessionEvent, SessionRecord,
+    SessionTarget, SettleRecord, SharedTarget, StoredSession, StoredSubscription, StreamRecord,
+    Targets, Why, decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted,
+    encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 use crate::stream::StreamProperties;
@@ -89,11 +91,8 @@ fn more() -> MoreTargets {
         keys: [(SinkId(3), 77), (SinkId(9), u64::MAX)].into_iter().collect(),
         not_before_ms: Some(1_800_000_000_001),
         message_id: Some(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10),
-        moved: Some(Moved {
-            from: SinkId(4),
-            offset: Offset(300),
-            how: Some(Departure::DeadLettered),
-        }),
+        moved: Some(Moved { from: SinkId(4), offset: Offset(300), how: Departure::DeadLettered }),
+        relocated: None,
         sessions: vec![session(3, QoS::AtLeastOnce), session(0x1_0003, QoS::ExactlyOnce)],
     }
 }
@@ -110,11 +109,26 @@ fn publishes() {
     let mut passed_on = more.clone();
     let place = KeptCopy { number: SessionNumber(5), at: Position::new(3, 64), copy: 2 };
     passed_on.sessions.iter_mut().for_each(|target| target.in_place_of = Some(place));
-    for (version, more) in [(1, None), (2, Some(&more)), (4, Some(&passed_on))] {
+    let place = KeptPlace { sequence: 300, at: Position::new(3, 64).as_u64(), copy: 2 };
+    let number = SessionNumber(1 << 40);
+    let kept = MoreTargets { relocated: Some(Relocated::Kept(number, place)), ..passed_on.clone() };
+    let kept = MoreTargets { moved: None, ..kept };
+    let relocated = kept.delayed.map(Relocated::Delayed);
+    let delayed = MoreTargets { relocated, ..kept.clone() };
+    let hosted = Relocated::Hosted { sink: SinkId(4), offset: Offset(300) };
+    let hosted = MoreTargets { moved: None, relocated: Some(hosted), ..more.clone() };
+    for (what, version, more) in [
+        ("publish", 1, None),
+        ("publish", 2, Some(&more)),
+        ("publish-hosted", 2, Some(&hosted)),
+        ("publish", 4, Some(&passed_on)),
+        ("publish", 5, Some(&kept)),
+        ("publish-delayed", 5, Some(&delayed)),
+    ] {
         let mut written = Vec::new();
         let targets = Targets { sinks: &sinks, more };
         encode_publish(&mut written, &head, targets, "a/b", &[1, 1], b"payload");
-        let bytes = golden("publish", version, &written);
+        let bytes = golden(what, version, &written);
         let record = PublishRecord::decode(Bytes::from(bytes)).expect("legal");
         assert!(record.sinks().eq(sinks));
         assert_eq!(record.more().expect("legal").as_ref(), more);

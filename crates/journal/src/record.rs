@@ -4,6 +4,7 @@ mod codec;
 mod definition;
 mod leaving;
 mod publish;
+mod relocated;
 mod session;
 mod session_parts;
 mod settle;
@@ -18,6 +19,7 @@ pub use publish::{
     Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
     stream_message,
 };
+pub use relocated::Relocated;
 pub use session::{ConnectedAs, SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, StoredSubscription};
 pub use settle::{Left, SettleRecord, ranges};

@@ -19,8 +19,8 @@ use crate::ids::SessionNumber;
 use crate::queue::Durability;
 use crate::record::{
     DefinitionRecord, Delayed, KeptLease, Leaving, Lying, Moved, PublishRecord, RecordError,
-    SessionEvent, SessionRecord, SettleRecord, StoredSession, StreamRecord, decode_delayed_done,
-    decode_deleted,
+    Relocated, SessionEvent, SessionRecord, SettleRecord, StoredSession, StreamRecord,
+    decode_delayed_done, decode_deleted,
 };
 use crate::retained::Entry;
 use holes::Holes;
@@ -286,11 +286,8 @@ impl Recovery {
         let record = PublishRecord::decode(body)?;
         self.newest = self.newest.max(UnixMillis(record.received_at_ms()));
         let more = record.more()?;
-        if let Some(Moved { from, offset, how: None }) = more.as_ref().and_then(|more| more.moved) {
-            match offset < self.holes.sure(from) {
-                true => self.relocated(from, offset, position),
-                false => self.released.add(position),
-            }
+        if let Some(relocated) = more.as_ref().and_then(|more| more.relocated) {
+            self.relocated(relocated, position);
             return Ok(());
         }
         for sink in record.sinks() {
@@ -324,14 +321,29 @@ impl Recovery {
     }
 
     /// The body of a message that stays lies elsewhere.
-    fn relocated(&mut self, sink: SinkId, offset: Offset, to: Position) {
+    fn relocated(&mut self, relocated: Relocated, to: Position) {
+        let before = match relocated {
+            Relocated::Hosted { sink, offset } => self.relocated_in(sink, offset, to),
+            Relocated::Delayed(Delayed { number, .. }) => {
+                let lying = self.delayed.get_mut(&number);
+                lying.map(|(_, lying)| std::mem::replace(&mut lying.at, to))
+            }
+            Relocated::Kept(number, place) => self.sessions.relocated(number, &place, to),
+        };
+        // Where it was, or here when it has left meanwhile.
+        self.released.add(before.unwrap_or(to));
+    }
+
+    fn relocated_in(&mut self, sink: SinkId, offset: Offset, to: Position) -> Option<Position> {
+        if offset >= self.holes.sure(sink) {
+            return None;
+        }
         let at = StoredAt(to.as_u64());
         let before = match self.queues.get_mut(&sink) {
             Some(queue) => queue.engine.relocate(offset, at),
             None => self.streams.relocate(sink, offset, at),
         };
-        // Where it was, or here when it has left meanwhile.
-        self.released.add(before.map_or(to, |before| Position::from_u64(before.0)));
+        before.map(|before| Position::from_u64(before.0))
     }
 
     /// A message has left a queue for another.
@@ -340,9 +352,8 @@ impl Recovery {
             return;
         }
         let Some(queue) = self.queues.get_mut(&moved.from) else { return };
-        let Some(how) = moved.how else { return };
         let leaving = queue.leaving.remove(&moved.offset).map(|leaving| leaving.at);
-        if let Some(at) = queue.engine.replay_left(moved.offset, how).or(leaving) {
+        if let Some(at) = queue.engine.replay_left(moved.offset, moved.how).or(leaving) {
             self.released.add(Position::from_u64(at.0));
         }
     }

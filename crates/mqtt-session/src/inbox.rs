@@ -6,6 +6,7 @@ mod identifiers;
 mod image;
 mod line;
 mod over;
+mod relocating;
 mod unsure;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use entry::{Entry, State};
 use identifiers::Identifiers;
 pub use image::{InboxEntryImage, InboxImage};
 use line::Line;
+pub use relocating::KeptPlace;
 
 /// Packet ids from 1 up to this one are the inbox's. The upper half is for deliveries that are not kept here.
 pub(crate) const INBOX_IDS: u16 = 32_767;

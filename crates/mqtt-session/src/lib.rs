@@ -26,7 +26,7 @@ pub use connection::Connection;
 pub use delivery::{Delivery, Origin, OutgoingFlags, Released, Taken};
 pub use image::SessionImage;
 pub use in_flight::Resend;
-pub use inbox::{Gone, Inbox, InboxEntryImage, InboxImage, Kept, NextKept};
+pub use inbox::{Gone, Inbox, InboxEntryImage, InboxImage, Kept, KeptPlace, NextKept};
 pub use incoming::Incoming2;
 pub use limits::{Room, ServerLimits};
 pub use negotiate::{ConnectRefusal, ConnectRequest, Negotiated, WillRequest, negotiate};

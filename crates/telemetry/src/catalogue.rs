@@ -75,7 +75,7 @@ metrics! {
     PublishesRefused = Counter "weir_mqtt_publishes_refused_total" None, "Messages refused to their publisher because they could not be stored";
     Qos0Unstored = Counter "weir_mqtt_qos0_unstored_total" None, "QoS 0 messages that a queue should have taken but the log could not store";
     SessionOverflow = Counter "weir_mqtt_session_overflow_total" None, "Messages that waited in sessions and were dropped for room";
-    Relocated = Counter "weir_log_relocated_messages_total" None, "Messages of queues and streams that were written anew so that a segment of the log could go";
+    Relocated = Counter "weir_log_relocated_messages_total" None, "Messages that were written anew so that a segment of the log could go";
     SharedHandedOver = Counter "weir_mqtt_shared_handed_over_total" None, "Messages of shared subscriptions that went from one member to another";
     SharedDropped = Counter "weir_mqtt_shared_dropped_total" None, "Messages of shared subscriptions dropped because no member was left";
     NegativeAcks = Counter "weir_mqtt_negative_acks_total" None, "Messages that a subscriber refused by a reason code of 0x80 or above, and that were discarded";

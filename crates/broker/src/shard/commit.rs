@@ -107,9 +107,12 @@ impl Shard {
     fn apply<O: Outbox>(&mut self, record: &CommittedRecord, publish: &PublishRecord, out: &mut O) {
         match publish.more() {
             Ok(None) => self.hosting.apply_publish(record, publish, None, &mut self.turn),
+            Ok(Some(MoreTargets { relocated: Some(of), .. })) => {
+                self.relocated(of, record.position);
+            }
             Ok(Some(more)) => {
                 self.hosting.apply_publish(record, publish, Some(&more), &mut self.turn);
-                if let Some(moved) = more.moved.filter(|moved| moved.how.is_some()) {
+                if let Some(moved) = more.moved {
                     self.redriven(moved);
                 }
                 if let Some(delayed) = more.delayed {
@@ -191,7 +194,7 @@ impl Shard {
             if token == SETTLE_TOKEN {
                 // The next checkpoint makes up for it; a crash before that delivers again.
             } else if token == RELOCATE_TOKEN {
-                // The body stays where it is.
+                self.not_relocated(&record);
             } else if token == MOVE_TOKEN {
                 self.move_not_stored(&record);
             } else if token == PASS_TOKEN {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{AppendError, ReadError, RecordKind, ShardId, ShardSet};
+use log_api::{AppendError, Position, ReadError, RecordKind, ShardId, ShardSet};
 use mqtt_types::{Message, MessageHead, ReasonCode, TopicName};
 use stdx::{Instant, UnixMillis};
 
@@ -67,6 +67,14 @@ pub(super) fn parse(topic: &str) -> Option<(u32, TopicName<'_>)> {
     Some((seconds, topic))
 }
 
+/// One that is being published or cancelled.
+struct Leaving {
+    due_ms: u64,
+    lying: Lying,
+    /// Where its body was asked for.
+    asked_at: Position,
+}
+
 /// The delayed messages of a shard.
 #[derive(Default)]
 pub(crate) struct DelayedMessages {
@@ -74,7 +82,7 @@ pub(crate) struct DelayedMessages {
     /// When each is due and its number, and where it lies.
     waiting: BTreeMap<(u64, u64), Lying>,
     /// Those that are being published or cancelled: read, or that not yet stored.
-    leaving: HashMap<u64, (u64, Lying)>,
+    leaving: HashMap<u64, Leaving>,
     /// The bytes of all of them.
     bytes: u64,
     /// Who cancelled those that are.
@@ -102,22 +110,44 @@ impl DelayedMessages {
     /// Takes one from those that wait.
     fn leave(&mut self, due_ms: u64, number: u64) -> Option<Lying> {
         let lying = self.waiting.remove(&(due_ms, number))?;
-        self.leaving.insert(number, (due_ms, lying));
+        self.leaving.insert(number, Leaving { due_ms, lying, asked_at: lying.at });
         Some(lying)
     }
 
     /// One that was to be published waits again.
     fn put_off(&mut self, number: u64, due_ms: u64) {
-        if let Some((_, lying)) = self.leaving.remove(&number) {
+        if let Some(Leaving { lying, .. }) = self.leaving.remove(&number) {
             self.waiting.insert((due_ms, number), lying);
         }
     }
 
     /// One has left for good.
     fn left(&mut self, number: u64) -> Option<Lying> {
-        let (_, lying) = self.leaving.remove(&number)?;
+        let Leaving { lying, .. } = self.leaving.remove(&number)?;
         self.bytes -= u64::from(lying.size);
         Some(lying)
+    }
+
+    /// The body of one lies there from now on, if it has not left. Gives where it was.
+    pub(crate) fn relocate(&mut self, delayed: Delayed, to: Position) -> Option<Position> {
+        let Delayed { number, due_ms } = delayed;
+        let lying = match self.waiting.contains_key(&(due_ms, number)) {
+            true => self.waiting.get_mut(&(due_ms, number)),
+            false => self.leaving.get_mut(&number).map(|leaving| &mut leaving.lying),
+        };
+        let lying = match lying {
+            // It may have been put off while that was on its way.
+            None => self.waiting.iter_mut().find(|((_, of), _)| *of == number).map(|(_, at)| at),
+            found => found,
+        };
+        lying.map(|lying| std::mem::replace(&mut lying.at, to))
+    }
+
+    /// Where the body of one is to be asked for once more: it lies elsewhere since it was asked for.
+    fn ask_again(&mut self, number: u64) -> Option<Position> {
+        let leaving = self.leaving.get_mut(&number)?;
+        let before = std::mem::replace(&mut leaving.asked_at, leaving.lying.at);
+        (before != leaving.lying.at).then_some(leaving.lying.at)
     }
 
     /// The bytes of all of them.
@@ -160,7 +190,7 @@ impl DelayedMessages {
         let waiting = self.waiting.iter().map(|((due_ms, number), lying)| {
             (Delayed { number: *number, due_ms: *due_ms }, *lying)
         });
-        let leaving = self.leaving.iter().map(|(number, (due_ms, lying))| {
+        let leaving = self.leaving.iter().map(|(number, Leaving { due_ms, lying, .. })| {
             (Delayed { number: *number, due_ms: *due_ms }, *lying)
         });
         waiting.chain(leaving).collect()
@@ -298,6 +328,12 @@ impl Shard {
             if record == Err(ReadError::ShutDown) || !self.delayed.leaving.contains_key(&number) {
                 continue;
             }
+            if record.is_err()
+                && let Some(at) = self.delayed.ask_again(number)
+            {
+                self.turn.read(DELAYED_READ | number, vec![at]);
+                continue;
+            }
             let message = record
                 .map_err(|error| error.to_string())
                 .and_then(|body| PublishRecord::decode(body).map_err(|error| error.to_string()))
@@ -382,7 +418,7 @@ impl Shard {
     /// cancelled waits as before.
     pub(super) fn delayed_not_done(&mut self, token: u64, error: &AppendError) {
         let number = token & !DELAYED_TOKEN;
-        if let Some((due_ms, lying)) = self.delayed.leaving.remove(&number) {
+        if let Some(Leaving { due_ms, lying, .. }) = self.delayed.leaving.remove(&number) {
             self.delayed.waiting.insert((due_ms, number), lying);
             self.timers.set(self.turn.now + RETRY, Timer::Delayed);
         }

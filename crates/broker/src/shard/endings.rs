@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use log_api::{FailedRecord, Position};
 use mqtt_router::Member;
-use mqtt_session::{InboxImage, Session, SessionImage};
+use mqtt_session::{InboxImage, Kept, Session, SessionImage};
 use mqtt_types::{Message, QoS, TopicName};
 use stdx::{Instant, UnixMillis};
 
@@ -155,7 +155,11 @@ impl Shard {
             return Lending::Own;
         };
         let next = inbox.passable(sequence).next().filter(|(of, _)| *of == sequence);
-        let Some((_, kept)) = next.filter(|_| inbox.lend(sequence)) else { return Lending::Own };
+        // One that is being written anew is looked at again later: the record would name its old place.
+        let relocation = &self.relocation;
+        let is_still = |kept: &Kept| !relocation.is_on_the_way(number, kept.at, kept.copy);
+        let next = next.filter(|(_, kept)| is_still(kept) && inbox.lend(sequence));
+        let Some((_, kept)) = next else { return Lending::Own };
         let place = KeptCopy { number, at: Position::from_u64(kept.at), copy: kept.copy };
         let target = SessionTarget { in_place_of: Some(place), ..target };
         let more = MoreTargets { sessions: vec![target], ..MoreTargets::default() };

@@ -1,7 +1,8 @@
 //! Durable sessions' messages: from the commit into the inbox, from there to the client, and out when the client has
 //! them. The inbox itself, a pure machine, is in `mqtt-session`; bodies lie in the log.
 
-use std::collections::VecDeque;
+mod shelf;
+
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -18,83 +19,13 @@ use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
-use crate::budget::Budget;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
 use crate::retained::note;
+use shelf::{Asked, Body, SHELF_MESSAGES_MAX, shelf_bytes_max};
 
-/// Bodies that are kept at hand for one session.
-const SHELF_MESSAGES_MAX: usize = 256;
-/// Their bytes, but for the one message that always has room.
-const SHELF_BYTES_MAX: usize = 256 * 1024;
-
-/// A body with what goes along.
-struct Body {
-    sequence: u64,
-    message: Message,
-    identifiers: SmallVec<[u32; 4]>,
-}
-
-/// A message whose body the log was asked for.
-#[derive(Clone, Copy)]
-struct Asked {
-    sequence: u64,
-    /// Which of the session's copies it is, if subscription identifiers go along that the inbox does not know: those are in the
-    /// list of all sessions that get the message, which can be long.
-    copy: Option<u8>,
-}
-
-/// Bodies of one inbox that are at hand, in order, and those that were asked for.
-#[derive(Default)]
-pub(crate) struct Shelf {
-    bodies: VecDeque<Body>,
-    bytes: usize,
-    /// What the log was asked for, in the order of the answers.
-    asked: VecDeque<Asked>,
-    /// Bodies are read with the lists of all sessions that get the message: subscription identifiers of this client are
-    /// there alone.
-    with_lists: bool,
-}
-
-fn shelf_bytes_max(memory: &Budget) -> usize {
-    memory.share().min(SHELF_BYTES_MAX)
-}
-
-impl Shelf {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bodies.is_empty() && self.asked.is_empty()
-    }
-
-    /// Nobody is connected any more: what was asked for will still be answered.
-    pub(crate) fn clear(&mut self) {
-        self.bodies = VecDeque::new();
-        self.bytes = 0;
-        self.with_lists = false;
-    }
-
-    fn has_room(&self, memory: &Budget) -> bool {
-        self.bodies.is_empty()
-            || self.bodies.len() < SHELF_MESSAGES_MAX && self.bytes < shelf_bytes_max(memory)
-    }
-
-    fn push(&mut self, body: Body) {
-        self.bytes += body.message.bytes().len();
-        self.bodies.push_back(body);
-    }
-
-    /// The body of that number; older ones are not needed any more.
-    fn take(&mut self, sequence: u64) -> Option<Body> {
-        while self.bodies.front().is_some_and(|body| body.sequence <= sequence) {
-            let body = self.bodies.pop_front()?;
-            self.bytes -= body.message.bytes().len();
-            if body.sequence == sequence {
-                return Some(body);
-            }
-        }
-        None
-    }
-}
+pub(crate) use shelf::Shelf;
 
 /// What happened to an inbox since its last record.
 #[derive(Default)]
@@ -298,7 +229,7 @@ impl Shard {
             bytes += next.kept.size as usize;
             let is_asked = next.kept.has_identifiers && next.kept.set.is_none();
             let copy = is_asked.then_some(next.kept.copy);
-            shelf.asked.push_back(Asked { sequence: next.sequence, copy });
+            shelf.asked.push_back(Asked { sequence: next.sequence, at: next.kept.at, copy });
             heads.push((Position::from_u64(next.kept.at), next.kept.size));
         }
         if heads.is_empty() {
@@ -335,6 +266,11 @@ impl Shard {
                 Ok(None) => {
                     // It is asked for again when those before it have been sent.
                     extras.shelf.with_lists = true;
+                    extras.shelf.asked.clear();
+                    break;
+                }
+                Err(_) if lies_elsewhere(entry.session.inbox(), asked) => {
+                    // It was asked for too late, and is asked for again.
                     extras.shelf.asked.clear();
                     break;
                 }
@@ -548,6 +484,12 @@ impl Shard {
 /// been sent.
 fn may_go(entry: &SessionEntry, next: &NextKept) -> bool {
     next.kept.qos < QoS::ExactlyOnce || next.dup || entry.told.is_stored()
+}
+
+/// Whether a body was moved since it was asked for.
+fn lies_elsewhere(inbox: Option<&Inbox>, asked: Asked) -> bool {
+    let next = inbox.and_then(|inbox| inbox.upcoming(asked.sequence, 1).next());
+    next.is_some_and(|next| next.sequence == asked.sequence && next.kept.at != asked.at)
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.

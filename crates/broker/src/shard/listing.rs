@@ -85,15 +85,28 @@ impl Shard {
         let Some(look) = usize::try_from(key).ok().and_then(|key| self.looks.get_mut(key)) else {
             return;
         };
+        let mut again = Vec::new();
         for record in records {
             let Some((id, lying)) = look.open.pop() else { continue };
+            if record.is_err()
+                && let Some(now) = self.delayed.find(id).filter(|now| now.at != lying.at)
+            {
+                // It lies elsewhere since it was asked for.
+                again.push((id, now));
+                continue;
+            }
             let record = record.ok().and_then(|body| PublishRecord::decode(body).ok());
             // It may have been published or cancelled meanwhile.
             if self.delayed.find(id).is_some() {
                 look.found.push(delayed_message(id, lying, record.as_ref()));
             }
         }
-        if look.open.is_empty() {
+        if !again.is_empty() {
+            let positions = again.iter().map(|(_, lying)| lying.at).collect();
+            again.reverse();
+            look.open.append(&mut again);
+            self.turn.read(look_token(key), positions);
+        } else if look.open.is_empty() {
             let look = self.looks.remove(key as usize);
             (look.reply)(look.found);
         }

@@ -114,7 +114,14 @@ impl Shard {
         let Some(job) = self.lend_jobs.remove(&number) else { return };
         let last = job.asked.last().map_or(0, |(sequence, _)| *sequence);
         let mut lent = false;
+        let mut moved = None;
         for ((sequence, kept), record) in job.asked.into_iter().zip(records) {
+            let at = self.lendable_at(id, sequence);
+            if at.is_some_and(|at| at != kept.at) {
+                // It lies elsewhere by now, and may have been asked for too late.
+                moved.get_or_insert(sequence);
+                continue;
+            }
             let Ok(body) = record else {
                 // Whoever delivers it says so when it is damaged.
                 continue;
@@ -122,7 +129,7 @@ impl Shard {
             let Some((message, mark)) = shared_message(number, kept.copy, body) else { continue };
             if job.only.is_some_and(|only| only != mark.group)
                 || job.only.is_none() && !self.lends(id)
-                || !self.is_lendable(id, sequence, kept.at)
+                || at.is_none()
             {
                 continue;
             }
@@ -133,21 +140,23 @@ impl Shard {
                 self.counts.shared_handed_over_total += 1;
             }
         }
-        if lent || job.only.is_some() {
+        if let Some(moved) = moved {
+            self.read_to_lend(id, number, moved, job.only);
+        } else if lent || job.only.is_some() {
             self.read_to_lend(id, number, last + 1, job.only);
         }
         self.finish_ending(id);
     }
 
-    /// Whether what was asked for is still to be lent. The session may have ended meanwhile, and one of that number have come to
-    /// be anew.
-    fn is_lendable(&self, id: SessionId, sequence: u64, at: u64) -> bool {
-        let inbox = self.sessions.get(id).and_then(|entry| entry.session.inbox());
-        let next = inbox.and_then(|inbox| match self.is_over(id) {
+    /// Where the message of that number lies, if it is to be lent. The session may have ended since its body was asked for, and
+    /// one of that number have come to be anew.
+    fn lendable_at(&self, id: SessionId, sequence: u64) -> Option<u64> {
+        let inbox = self.sessions.get(id)?.session.inbox()?;
+        let next = match self.is_over(id) {
             true => inbox.passable(sequence).next(),
             false => inbox.lendable(sequence, self.stalls(id)).next(),
-        });
-        next.is_some_and(|(of, kept)| of == sequence && kept.at == at)
+        };
+        next.filter(|(of, _)| *of == sequence).map(|(_, kept)| kept.at)
     }
 
     /// Lends a message to the member that the group's strategy chooses among those that are there; with `or_own` the home

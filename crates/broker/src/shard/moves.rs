@@ -163,7 +163,7 @@ impl Shard {
             expiry_interval: None,
         };
         let mut more = MoreTargets {
-            moved: Some(Moved { from, offset, how: Some(leaving.why.departure()) }),
+            moved: Some(Moved { from, offset, how: leaving.why.departure() }),
             ..MoreTargets::default()
         };
         // The key goes along, for the queue that made it.

@@ -1,6 +1,6 @@
 //! Messages that keep a segment of the log for little: their bodies are written anew at its end, so that the segment can go,
 //! and what is on the disk stays below twice what is needed. The messages stay what they are, and where they are in their
-//! queues and streams.
+//! queues, streams and inboxes.
 //!
 //! ```text
 //! Resting ── segments seem to be needed for little ──▶ Tallying: how much of each is needed here
@@ -10,20 +10,24 @@
 //! ```
 //! A record says that a body is here from now on; a crash leaves it in the old place or in the new one.
 
+mod bodies;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use log_api::{ReadError, RecordKind, SegmentUse, ShardSet};
-use mqtt_router::SinkId;
-use queue_engine::Offset;
+use hashbrown::HashSet;
+use log_api::{FailedRecord, Position, ReadError, RecordKind, SegmentUse, ShardSet};
+use mqtt_session::KeptPlace;
+use mqtt_types::Message;
 
 use super::Shard;
-use crate::hosting::relocate::Body;
 use crate::hosting::{RELOCATE_READ, RELOCATE_TOKEN};
+use crate::ids::SessionNumber;
 use crate::needed::{Needed, Tally};
-use crate::record::{MoreTargets, Moved, PublishRecord, Targets, encode_publish};
+use crate::record::{MoreTargets, PublishRecord, Relocated, Targets, encode_publish};
 use crate::timers::Timer;
+use bodies::{Body, Holder};
 
 /// So many times the usual rest is the longest one, after looks that found nothing to do.
 const REST_MAX: u32 = 16;
@@ -56,9 +60,8 @@ pub(crate) struct Relocation {
     phase: Phase,
     /// How long the next rest is.
     rest: Duration,
-    /// Queues and streams still to be looked at, and where in the first of them.
-    sinks: VecDeque<SinkId>,
-    from: Offset,
+    /// Who is still to be looked at.
+    holders: VecDeque<Holder>,
     tally: Tally,
     /// Segments that are to go, in order.
     segments: Vec<u32>,
@@ -66,6 +69,26 @@ pub(crate) struct Relocation {
     asked: Vec<Body>,
     /// Whether this pass has written something.
     has_written: bool,
+    /// Messages of inboxes whose records are on their way, by where they were.
+    on_the_way: HashSet<(SessionNumber, u64, u8)>,
+}
+
+impl Relocation {
+    /// Begins a rest. What is on its way to the log or from there comes all the same.
+    fn rest(&mut self, rest: Duration) -> Duration {
+        let before = std::mem::take(self);
+        (self.asked, self.on_the_way, self.rest) = (before.asked, before.on_the_way, rest);
+        rest
+    }
+
+    /// Whether a message of an inbox is being written anew.
+    pub(super) fn is_on_the_way(&self, number: SessionNumber, at: u64, copy: u8) -> bool {
+        self.on_the_way.contains(&(number, at, copy))
+    }
+
+    fn arrived(&mut self, number: SessionNumber, place: &KeptPlace) {
+        self.on_the_way.remove(&(number, place.at, place.copy));
+    }
 }
 
 impl Shard {
@@ -85,16 +108,13 @@ impl Shard {
     fn rest_long(&mut self) -> Duration {
         let look = self.shared.config.relocation_look;
         let rest = (self.relocation.rest * 2).clamp(look, look * REST_MAX);
-        let asked = std::mem::take(&mut self.relocation.asked);
-        self.relocation = Relocation { rest, asked, ..Relocation::default() };
-        rest
+        self.relocation.rest(rest)
     }
 
     fn look_for_waste(&mut self) -> Duration {
         let here = usize::from(self.id.0);
         let told = &self.shared.needed;
-        let (messages, bytes) = self.hosting.live();
-        told[here].lock().all = Needed { messages, bytes };
+        told[here].lock().all = self.live_bodies();
         let all: Needed = told.iter().map(|told| told.lock().all).sum();
         let mean = all.bytes / all.messages.max(1);
         let is_sparse = |of: &&SegmentUse| {
@@ -110,25 +130,21 @@ impl Shard {
     }
 
     fn begin_walk(&mut self, phase: Phase) -> Duration {
-        let relocation = &mut self.relocation;
-        relocation.phase = phase;
-        relocation.sinks = self.hosting.sinks().into();
-        relocation.from = Offset(0);
+        self.relocation.phase = phase;
+        self.relocation.holders = self.holders().into();
         SOON
     }
 
     /// Visits a bounded part of all bodies here. Says whether that was the last.
     fn walk(&mut self, mut visit: impl FnMut(&mut Relocation, Body)) -> bool {
-        let relocation = &mut self.relocation;
         let mut looked = 0;
         while looked < STEP_MESSAGES {
-            let Some(sink) = relocation.sinks.front().copied() else { return true };
-            let (bodies, next) = self.hosting.bodies(sink, relocation.from);
+            let Some(holder) = self.relocation.holders.pop_front() else { return true };
+            let (bodies, rest) = self.bodies(holder);
             looked += bodies.len() + 1;
-            bodies.into_iter().for_each(|body| visit(relocation, body));
-            relocation.from = next.unwrap_or_default();
-            if next.is_none() {
-                relocation.sinks.pop_front();
+            bodies.into_iter().for_each(|body| visit(&mut self.relocation, body));
+            if let Some(rest) = rest {
+                self.relocation.holders.push_front(rest);
             }
         }
         false
@@ -152,7 +168,7 @@ impl Shard {
         self.begin_walk(Phase::Collecting)
     }
 
-    /// The emptiest of the segments that are less than half full, and that nothing but queues and streams needs.
+    /// The emptiest of the segments that are less than half full, and of which it is known who needs them.
     fn sparse_segments(&self) -> Vec<u32> {
         let mut needed = Tally::new();
         for told in &self.shared.needed {
@@ -184,74 +200,85 @@ impl Shard {
             }
         });
         if is_done {
-            self.relocation.phase = Phase::Moving;
+            let relocation = &mut self.relocation;
+            relocation.phase = Phase::Moving;
+            // A message for many is read for many at once.
+            relocation.found.make_contiguous().sort_by_key(|body| body.at);
         }
         SOON
     }
 
     fn read_to_relocate(&mut self) -> Duration {
         let backlog = self.shared.log.backlog_bytes();
-        let relocation = &mut self.relocation;
-        if !relocation.asked.is_empty() || backlog > self.shared.config.max_log_backlog_bytes / 4 {
+        let is_behind = backlog > self.shared.config.max_log_backlog_bytes / 4;
+        if !self.relocation.asked.is_empty() || is_behind {
             return SOON; // Publishers go first.
         }
         let mut bytes = 0;
-        while relocation.asked.len() < READ_MESSAGES_MAX && bytes < READ_BYTES_MAX {
-            let Some(body) = relocation.found.pop_front() else { break };
-            if self.hosting.is_at(&body) {
+        while self.relocation.asked.len() < READ_MESSAGES_MAX && bytes < READ_BYTES_MAX {
+            let Some(body) = self.relocation.found.pop_front() else { break };
+            if self.is_at(&body) {
                 bytes += u64::from(body.size);
-                relocation.asked.push(body);
+                self.relocation.asked.push(body);
             }
         }
-        if relocation.asked.is_empty() {
-            if !relocation.has_written {
+        if self.relocation.asked.is_empty() {
+            if !self.relocation.has_written {
                 return self.rest_long();
             }
             // There may be more to do.
-            let rest = self.shared.config.relocation_look;
-            self.relocation = Relocation { rest, ..Relocation::default() };
-            return rest;
+            return self.relocation.rest(self.shared.config.relocation_look);
         }
-        let positions = relocation.asked.iter().map(|body| body.at).collect();
+        let mut positions: Vec<Position> =
+            self.relocation.asked.iter().map(|body| body.at).collect();
+        positions.dedup();
         self.turn.read(RELOCATE_READ, positions);
         SOON
     }
 
     /// Bodies that are to be written anew.
     pub(super) fn relocation_read(&mut self, records: Vec<Result<Bytes, ReadError>>) {
-        let asked = std::mem::take(&mut self.relocation.asked);
+        let mut asked = std::mem::take(&mut self.relocation.asked).into_iter().peekable();
         if self.storage_refusal().is_some() {
             return;
         }
-        for (body, record) in asked.into_iter().zip(records) {
+        for record in records {
+            let Some(at) = asked.peek().map(|body| body.at) else { return };
+            let here: Vec<Body> =
+                std::iter::from_fn(|| asked.next_if(|body| body.at == at)).collect();
             // One that cannot be read stays where it is; who asks for it hears of the damage.
-            let Ok(publish) = record.map(PublishRecord::decode) else { continue };
-            if self.hosting.is_at(&body)
-                && let Ok(publish) = publish
-            {
-                self.relocate(&body, &publish);
+            let Ok(Ok(publish)) = record.map(PublishRecord::decode) else { continue };
+            let (Ok(message), Ok(before)) = (publish.message(), publish.more()) else { continue };
+            for body in here.into_iter().filter(|body| self.is_at(body)).collect::<Vec<_>>() {
+                if let Some(more) = self.what_moves(&body, (&publish, before.as_ref())) {
+                    self.write_elsewhere(body.of, &more, &message);
+                }
             }
         }
     }
 
-    fn relocate(&mut self, body: &Body, publish: &PublishRecord) {
-        let Ok(message) = publish.message() else { return };
-        let mut more = MoreTargets {
-            moved: Some(Moved { from: body.sink, offset: body.offset, how: None }),
-            ..MoreTargets::default()
-        };
-        // Its key goes along, for when it becomes a dead letter.
-        if let Ok(Some(before)) = publish.more() {
-            more.keys = before.keys.into_iter().filter(|(sink, _)| *sink == body.sink).collect();
-        }
-        let targets = Targets { sinks: &[], more: Some(&more) };
+    fn write_elsewhere(&mut self, of: Relocated, more: &MoreTargets, message: &Message) {
+        let targets = Targets { sinks: &[], more: Some(more) };
         let notify = ShardSet::single(self.id);
         self.turn.batch.push(RecordKind::Publish, 0, 1, notify, RELOCATE_TOKEN, |out| {
             let (topic, properties) = (message.topic(), message.properties());
             encode_publish(out, message.head(), targets, topic, properties, message.payload());
         });
         self.turn.hand_over_long_batch(&*self.shared.log);
+        if let Relocated::Kept(number, place) = of {
+            self.relocation.on_the_way.insert((number, place.at, place.copy));
+        }
         self.counts.relocated_total += 1;
         self.relocation.has_written = true;
+    }
+
+    /// A record could not be stored: the body stays where it is.
+    pub(super) fn not_relocated(&mut self, record: &FailedRecord) {
+        let more = PublishRecord::decode(record.body.clone()).and_then(|publish| publish.more());
+        if let Ok(Some(more)) = more
+            && let Some(Relocated::Kept(number, place)) = more.relocated
+        {
+            self.relocation.arrived(number, &place);
+        }
     }
 }

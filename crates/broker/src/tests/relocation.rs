@@ -26,14 +26,14 @@ fn slow_beside_busy(world: &mut World) {
 }
 
 /// Lets a look at the log come to its end.
-fn look(world: &mut World) {
+pub(super) fn look(world: &mut World) {
     world.command("wait 160000");
     for _ in 0..40 {
         world.command("wait 1");
     }
 }
 
-fn segments(world: &mut World) -> usize {
+pub(super) fn segments(world: &mut World) -> usize {
     world.command("checkpoint");
     world.command("checkpoint");
     let left = world.command("segments_left");

@@ -11,15 +11,15 @@ fn number(metrics: &str, name: &str) -> u64 {
     value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no metric {name}"))
 }
 
-/// One small message for somebody slow, and a segment's worth of messages that are settled at once; again and again.
-fn fill(weir: &Weir) {
+/// One small message to that topic, and a segment's worth of messages that are settled at once; again and again.
+fn fill(weir: &Weir, topic: &str) {
     weir.rest().create_queue("busy", json!({}));
     let mut publisher = weir.connect(&Connect::new("publisher"));
     let mut consumer = weir.connect(&Connect::new("consumer"));
     assert_eq!(consumer.subscribe("$q/busy", 1), 1);
     let body = Random::seeded().bytes(32_000);
     for round in 0..ROUNDS {
-        assert_eq!(publisher.publish_acked("slow", round.to_string().as_bytes()), 0);
+        assert_eq!(publisher.publish_acked(topic, round.to_string().as_bytes()), 0);
         for _ in 0..33 {
             assert_eq!(publisher.publish_acked("busy", &body), 0);
             let (_, _, id) = consumer.message();
@@ -62,7 +62,7 @@ fn options() -> Options {
 fn messages_that_wait_in_a_slow_queue_do_not_keep_segments() {
     let weir = Weir::start(options());
     weir.rest().create_queue("slow", json!({}));
-    fill(&weir);
+    fill(&weir, "slow");
     measure(&weir, "in a queue");
     until_few(&weir);
     assert!(number(&weir.rest().metrics(), "weir_log_relocated_messages_total") > 0);
@@ -77,21 +77,34 @@ fn messages_that_wait_in_a_slow_queue_do_not_keep_segments() {
 }
 
 #[test]
-fn segments_go_when_a_sleeping_session_has_its_messages() {
+fn messages_that_wait_for_a_sleeping_session_do_not_keep_segments() {
     let weir = Weir::start(options());
-    let sleeper = || {
+    let sleeper = |weir: &Weir| {
         weir.connect(&Connect { clean: false, ..Connect::new("sleeper").version(Version::V311) })
     };
-    let mut client = sleeper();
+    let mut client = sleeper(&weir);
     assert_eq!(client.subscribe("slow", 1), 1);
     client.disconnect();
-    fill(&weir);
+    fill(&weir, "slow");
     measure(&weir, "for a session");
-    let mut client = sleeper();
+    until_few(&weir);
+    assert!(number(&weir.rest().metrics(), "weir_log_relocated_messages_total") > 0);
+    let weir = weir.kill().restart();
+    let mut client = sleeper(&weir);
     for round in 0..ROUNDS {
         let (_, payload, id) = client.message();
         assert_eq!(payload, round.to_string().as_bytes());
         client.ack(id.expect("QoS 1")).expect("it is connected");
     }
+}
+
+#[test]
+fn delayed_messages_do_not_keep_segments() {
+    let weir = Weir::start(options());
+    fill(&weir, "$delayed/86400/later");
+    measure(&weir, "until tomorrow");
     until_few(&weir);
+    assert!(number(&weir.rest().metrics(), "weir_log_relocated_messages_total") > 0);
+    let weir = weir.kill().restart();
+    assert_eq!(number(&weir.rest().metrics(), "weir_delayed_messages"), ROUNDS as u64);
 }

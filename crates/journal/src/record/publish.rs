@@ -23,6 +23,8 @@ const VERSION_MORE: u8 = 2;
 const VERSION_IN_TWO: u8 = 3;
 /// As with more targets, where one of them takes the place of a session that is over.
 const VERSION_PASSED_ON: u8 = 4;
+/// As with more targets, and behind them what stays as it is and lies here from now on.
+const VERSION_RELOCATED: u8 = 5;
 /// So many targets make a record in two.
 const MANY_TARGETS: usize = 64;
 /// In place of a count of common subscription identifiers: they are in the list.
@@ -80,7 +82,7 @@ pub struct Kept {
 /// ```text
 /// version u8 | flags u8 (QoS in bits 0-1, RETAIN 2, has expiry 3) | topic_len u16 | properties_len u32
 /// | received_at_ms u64 | expiry_interval u32
-/// others:        | sinks u16 | sink u32 ... | versions 2, 4: more_len u32 | more | topic | properties | payload
+/// others:        | sinks u16 | sink u32 ... | versions 2, 4, 5: more_len u32 | more | topic | properties | payload
 /// version 3:     | message_len u32 | identifiers u8 | identifier varint ... | topic | properties | payload
 ///                here the head of the record ends: | sinks u32 | sink u32 ... | more_len u32 | more
 /// ```
@@ -115,7 +117,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub fn decode_head(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
-        let version = reader.version(VERSION_PASSED_ON)?;
+        let version = reader.version(VERSION_RELOCATED)?;
         reader.bytes(START_BYTES - 1)?;
         if version == VERSION_IN_TWO {
             return Self::decode_in_two(body);
@@ -190,7 +192,10 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// That block of the body is not legal.
     pub fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
         match self.body.as_ref().get(self.more.clone()) {
-            Some(block) if !block.is_empty() => MoreTargets::decode(block).map(Some),
+            Some(block) if !block.is_empty() => {
+                let relocates_last = self.body.as_ref().first() == Some(&VERSION_RELOCATED);
+                MoreTargets::decode(block, relocates_last).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -323,6 +328,7 @@ pub fn encode_publish(
     let Targets { sinks, more } = targets;
     let version = match more {
         None => VERSION_PLAIN,
+        Some(more) if more.relocates_last() => VERSION_RELOCATED,
         Some(more) if more.passed_on().next().is_some() => VERSION_PASSED_ON,
         Some(_) => VERSION_MORE,
     };
@@ -565,7 +571,7 @@ mod tests {
     fn a_newer_version_is_refused() {
         let mut body = Vec::new();
         encode_publish(&mut body, &MessageHead::default(), Targets::default(), "t", &[], b"");
-        body[0] = VERSION_PASSED_ON + 1;
+        body[0] = VERSION_RELOCATED + 1;
         let error = PublishRecord::decode(Bytes::from(body)).err().expect("refused");
         assert!(error.to_string().contains("newer version"));
     }

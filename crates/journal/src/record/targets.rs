@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_varint};
+use super::relocated::Relocated;
 use crate::ids::{GroupMark, SessionNumber};
 
 const HAS_RETAINED: u8 = 0b01;
@@ -99,16 +100,15 @@ pub fn decode_delayed_done(body: &[u8]) -> Result<u64, RecordError> {
     reader.u64()
 }
 
-/// A message that leaves a queue because it is stored in another, by one and the same record; or whose body lies here from
-/// now on, and that stays as it is.
+/// A message that leaves a queue because it is stored in another, by one and the same record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moved {
     /// The queue that it leaves.
     pub from: SinkId,
     /// What it was there.
     pub offset: Offset,
-    /// How it leaves; none: the message stays at its offset in the queue or stream, which is the record's only one.
-    pub how: Option<Departure>,
+    /// How it leaves.
+    pub how: Departure,
 }
 
 /// In place of a key: there is none, and the queue wants one. No key is of that number.
@@ -121,10 +121,11 @@ pub const UNKEYED: u64 = 0;
 /// | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
 /// | [keys varint | { sink u32 | key u64 } ...] | [not_before_ms u64] | [message id u128]
-/// | [moved: sink u32 | offset u64 | how u8, 0: it stays]
+/// | [moved: sink u32 | offset u64 | how u8, 0: it stays, and lies here from now on]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5, in place of 6)
 ///                     | [count u8 | identifier varint ...] | [group u32 | key u32]
 ///                     | [in place of: session u64 | position u64 | copy u8] } ...
+/// | version 5: what lies here from now on, see Relocated
 /// ```
 /// Sessions are in ascending order of their numbers; a gap counts from the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -145,6 +146,8 @@ pub struct MoreTargets {
     pub message_id: Option<u128>,
     /// The queue that it leaves by being stored here.
     pub moved: Option<Moved>,
+    /// The message that stays what it is, and lies here from now on. Nothing else comes of the record.
+    pub relocated: Option<Relocated>,
     /// The durable sessions that get it, in ascending order of their numbers.
     pub sessions: Vec<SessionTarget>,
 }
@@ -162,6 +165,7 @@ impl MoreTargets {
             && self.publisher.is_none()
             && self.delayed.is_none()
             && self.moved.is_none()
+            && self.relocated.is_none()
             && self.sessions.is_empty()
     }
 
@@ -200,7 +204,7 @@ impl MoreTargets {
         flags |= if self.keys.is_empty() { 0 } else { HAS_KEYS };
         flags |= if self.not_before_ms.is_some() { HAS_NOT_BEFORE } else { 0 };
         flags |= if self.message_id.is_some() { HAS_MESSAGE_ID } else { 0 };
-        flags |= if self.moved.is_some() { HAS_MOVED } else { 0 };
+        flags |= if self.in_queue().is_some() { HAS_MOVED } else { 0 };
         out.push(flags);
         if let Some(version) = self.retained {
             out.extend_from_slice(&version.to_le_bytes());
@@ -249,6 +253,9 @@ impl MoreTargets {
                 out.push(copy);
             }
         }
+        if let Some(relocated) = self.relocated {
+            relocated.encode(out);
+        }
     }
 
     fn encode_for_queues(&self, out: &mut Vec<u8>) {
@@ -265,10 +272,19 @@ impl MoreTargets {
         if let Some(message_id) = self.message_id {
             out.extend_from_slice(&message_id.to_le_bytes());
         }
-        if let Some(Moved { from, offset, how }) = self.moved {
+        if let Some((from, offset, how)) = self.in_queue() {
             out.extend_from_slice(&from.0.to_le_bytes());
             out.extend_from_slice(&offset.0.to_le_bytes());
             out.push(how.map_or(0, Departure::number));
+        }
+    }
+
+    /// The message of a queue or stream that leaves it, or that stays and lies here from now on.
+    fn in_queue(&self) -> Option<(SinkId, Offset, Option<Departure>)> {
+        match (self.moved, self.relocated) {
+            (Some(Moved { from, offset, how }), _) => Some((from, offset, Some(how))),
+            (None, Some(Relocated::Hosted { sink, offset })) => Some((sink, offset, None)),
+            _ => None,
         }
     }
 
@@ -287,19 +303,24 @@ impl MoreTargets {
         }
         if flags & HAS_MOVED != 0 {
             let (from, offset) = (SinkId(reader.u32()?), Offset(reader.u64()?));
-            let how = match reader.u8()? {
-                0 => None,
-                number => Some(
-                    Departure::from_number(number)
-                        .ok_or_else(|| reader.error("a way to leave is unknown"))?,
-                ),
-            };
-            self.moved = Some(Moved { from, offset, how });
+            match reader.u8()? {
+                0 => self.relocated = Some(Relocated::Hosted { sink: from, offset }),
+                number => {
+                    let how = Departure::from_number(number)
+                        .ok_or_else(|| reader.error("a way to leave is unknown"))?;
+                    self.moved = Some(Moved { from, offset, how });
+                }
+            }
         }
         Ok(())
     }
 
-    pub(super) fn decode(block: &[u8]) -> Result<Self, RecordError> {
+    /// Whether it says behind all else what lies here from now on.
+    pub(super) fn relocates_last(&self) -> bool {
+        self.relocated.is_some_and(|relocated| relocated.is_last())
+    }
+
+    pub(super) fn decode(block: &[u8], relocates_last: bool) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "publish", rest: block };
         let flags = reader.u8()?;
         let retained = if flags & HAS_RETAINED != 0 { Some(reader.u64()?) } else { None };
@@ -327,6 +348,9 @@ impl MoreTargets {
             before =
                 before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
             targets.sessions.push(target(SessionNumber(before), &mut reader)?);
+        }
+        if relocates_last {
+            targets.relocated = Some(Relocated::decode(&mut reader, delayed)?);
         }
         Ok(targets)
     }
@@ -383,6 +407,8 @@ fn target(number: SessionNumber, reader: &mut Reader<'_>) -> Result<SessionTarge
 
 #[cfg(test)]
 mod tests {
+    use mqtt_session::KeptPlace;
+
     use super::*;
 
     #[test]
@@ -413,8 +439,9 @@ mod tests {
             moved: Some(Moved {
                 from: SinkId(4),
                 offset: Offset(1 << 60),
-                how: Some(Departure::DeadLettered),
+                how: Departure::DeadLettered,
             }),
+            relocated: None,
             sessions: vec![
                 session(3, QoS::AtLeastOnce, false, &[]),
                 session(0x1_0003, QoS::ExactlyOnce, true, &[1, 268_435_455]),
@@ -424,9 +451,9 @@ mod tests {
         };
         let mut block = Vec::new();
         targets.encode(&mut block);
-        assert_eq!(MoreTargets::decode(&block), Ok(targets.clone()));
+        assert_eq!(MoreTargets::decode(&block, false), Ok(targets.clone()));
         for cut in 0..block.len() {
-            assert!(MoreTargets::decode(&block[..cut]).is_err(), "cut at {cut}");
+            assert!(MoreTargets::decode(&block[..cut], false).is_err(), "cut at {cut}");
         }
         assert_eq!(targets.session(SessionNumber(0x1_0003), 0), targets.sessions.get(1));
         assert_eq!(targets.session(SessionNumber(0x1_0003), 1), targets.sessions.get(2));
@@ -436,6 +463,36 @@ mod tests {
         assert_eq!(numbered, [0, 0, 1, 0]);
         let mut block = Vec::new();
         MoreTargets::default().encode(&mut block);
-        assert_eq!(MoreTargets::decode(&block), Ok(MoreTargets::default()));
+        assert_eq!(MoreTargets::decode(&block, false), Ok(MoreTargets::default()));
+    }
+
+    #[test]
+    fn what_lies_here_from_now_on_comes_out_as_it_went_in() {
+        let place = KeptPlace { sequence: 1 << 60, at: u64::MAX, copy: 255 };
+        for relocated in [
+            Relocated::Hosted { sink: SinkId(4), offset: Offset(1 << 60) },
+            Relocated::Delayed(Delayed { number: u64::MAX, due_ms: 7 }),
+            Relocated::Kept(SessionNumber(1 << 55), place),
+        ] {
+            let delayed = match relocated {
+                Relocated::Delayed(delayed) => Some(delayed),
+                _ => None,
+            };
+            let relocated = Some(relocated);
+            let targets = MoreTargets { relocated, delayed, ..MoreTargets::default() };
+            let mut block = Vec::new();
+            targets.encode(&mut block);
+            let is_last = targets.relocates_last();
+            assert_eq!(MoreTargets::decode(&block, is_last), Ok(targets));
+            for cut in 0..block.len() {
+                assert!(MoreTargets::decode(&block[..cut], is_last).is_err(), "cut at {cut}");
+            }
+        }
+        let mut block = Vec::new();
+        MoreTargets::default().encode(&mut block);
+        for nobodys in [1, 3] {
+            let block = [&block[..], &[nobodys]].concat();
+            assert!(MoreTargets::decode(&block, true).is_err(), "nobody's");
+        }
     }
 }

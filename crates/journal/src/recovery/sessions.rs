@@ -1,11 +1,13 @@
 //! Durable sessions on their way back. It must not know queues or streams.
 
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use log_api::Position;
 use mqtt_router::SinkId;
-use mqtt_session::{Inbox, Kept, SessionImage, SubscriptionRecord, Will};
+use mqtt_session::{Inbox, Kept, KeptPlace, SessionImage, SubscriptionRecord, Will};
 use mqtt_types::{Address, PacketId};
 use queue_engine::Offset;
 use stdx::UnixMillis;
@@ -18,6 +20,7 @@ use crate::record::{
     ConnectedAs, KeptCopy, KeptLease, KeptReplay, MoreTargets, RetainedPage, SessionEvent,
     SessionRecord, StoredSession, StoredSubscription, copies,
 };
+use moves::Moves;
 
 /// All sessions that have not ended; and those whose beginning has not been met, for it may be stored later than what it is
 /// the beginning of. An inbox counts from then on.
@@ -45,6 +48,8 @@ struct Session {
     /// With whether deliveries bear metadata.
     subscriptions: BTreeMap<Box<str>, (SubscriptionRecord, bool)>,
     inbox: Inbox,
+    /// Where messages of it were before.
+    moves: Moves,
     /// Numbers below are those that records speak of; `None` when nothing is lost.
     sure: Option<u64>,
     incoming_qos2: BTreeSet<PacketId>,
@@ -160,6 +165,21 @@ impl Sessions {
         }
     }
 
+    /// The body of a message lies elsewhere. Gives where it was, if its session has it.
+    pub(super) fn relocated(
+        &mut self,
+        number: SessionNumber,
+        place: &KeptPlace,
+        to: Position,
+    ) -> Option<Position> {
+        let session = self.sessions.get_mut(&number)?;
+        let is_there = session.inbox.relocate(place, to.as_u64());
+        is_there.then(|| {
+            session.moves.add((place.at, place.copy), to.as_u64());
+            Position::from_u64(place.at)
+        })
+    }
+
     /// The count of the next session's number, and all sessions that have begun. One that has ended, or was never to be, is
     /// nobody's; but what came to it by a shared group is for the other members too, and it goes on keeping that for them.
     pub(super) fn finish(self, released: &mut Releases) -> (u64, Vec<StoredSession>) {
@@ -207,6 +227,7 @@ impl Session {
             expiry_interval: image.expiry_interval,
             subscriptions: image.subscriptions.into_iter().map(subscription).collect(),
             inbox: Inbox::from_image(&image.inbox),
+            moves: Moves::default(),
             sure: None,
             incoming_qos2: image.incoming_qos2.into_iter().collect(),
             will: image.will,
@@ -235,8 +256,11 @@ impl Session {
 
     /// The session is over. What is left of it came by shared groups, and lies at that place of the log or behind it.
     fn ended(mut self, place: u64, released: &mut Releases) -> Option<Self> {
-        self.inbox.keep_passable(place).into_iter().for_each(|gone| released.add_gone(gone));
-        (!self.inbox.is_empty()).then(|| Self { inbox: self.inbox, ..Self::default() })
+        let known = self.inbox.replay_left_from(&self.moves.came_from_before(place));
+        let gone = known.into_iter().chain(self.inbox.keep_passable(place));
+        gone.for_each(|gone| released.add_gone(gone));
+        let (inbox, moves) = (self.inbox, self.moves);
+        (!inbox.is_empty()).then(|| Self { inbox, moves, ..Self::default() })
     }
 
     fn apply(&mut self, event: SessionEvent, released: &mut Releases) {
@@ -297,7 +321,8 @@ impl Session {
                 }
             }
             SessionEvent::LeftEnding(places) => {
-                let places = places.into_iter().map(|(at, copy)| (at.as_u64(), copy)).collect();
+                let places = places.into_iter().map(|(at, copy)| (at.as_u64(), copy));
+                let places = places.map(|place| self.moves.now(place)).collect();
                 let left = self.inbox.replay_left_from(&places);
                 left.into_iter().for_each(|gone| released.add_gone(gone));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use key_expression::KeySeed;
 use log_api::{CheckpointParts, Position, RecordKind};
 use mqtt_router::SinkId;
-use mqtt_session::{Inbox, InboxEntryImage};
+use mqtt_session::{Inbox, InboxEntryImage, KeptPlace};
 use mqtt_types::{MessageHead, PacketId, QoS};
 use queue_engine::{Departure, Ledger, Offset};
 use stdx::UnixMillis;
@@ -14,8 +14,9 @@ use stream_engine::{Progress, ReaderName, Report};
 use crate::ids::SessionNumber;
 use crate::queue::QueueProperties;
 use crate::record::{
-    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Left, MoreTargets, Moved, SessionEvent,
-    SessionRecord, SessionTarget, SettleRecord, StreamRecord, Targets, encode_publish,
+    ConnectedAs, DefinitionRecord, Delayed, KeptLease, Left, MoreTargets, Moved, Relocated,
+    SessionEvent, SessionRecord, SessionTarget, SettleRecord, StreamRecord, Targets,
+    encode_publish,
 };
 use crate::recovery::{Doubts, Recovered, Recovery};
 use crate::stream::StreamProperties;
@@ -242,7 +243,7 @@ fn a_body_that_lies_elsewhere_is_believed_only_of_a_sure_offset() {
         }
         let second = story.enqueue(&[QUEUE]);
         let more = MoreTargets {
-            moved: Some(Moved { from: QUEUE, offset: Offset(offset), how: None }),
+            relocated: Some(Relocated::Hosted { sink: QUEUE, offset: Offset(offset) }),
             ..MoreTargets::default()
         };
         let anew = story.publish("t", &[], &more);
@@ -252,6 +253,43 @@ fn a_body_that_lies_elsewhere_is_believed_only_of_a_sure_offset() {
         }
         assert_eq!(stored(&story.recovery.finish(), QUEUE), expected, "{offset} {has_hole}");
     }
+}
+
+#[test]
+fn a_body_of_a_session_or_a_delay_lies_elsewhere_if_it_lay_where_the_record_says() {
+    let mut story = Story::default();
+    story.connect();
+    let first = story.for_session();
+    let delayed = Delayed { number: 64, due_ms: 99 };
+    let more = MoreTargets { delayed: Some(delayed), ..MoreTargets::default() };
+    story.publish("t", &[], &more);
+    story.recovery.lost();
+    let second = story.for_session();
+    let mut moves = |sequence, from: Position| {
+        let place = KeptPlace { sequence, at: from.as_u64(), copy: 0 };
+        let relocated = Some(Relocated::Kept(SESSION, place));
+        story.publish("t", &[], &MoreTargets { relocated, ..MoreTargets::default() })
+    };
+    let anew = moves(1, second);
+    // Behind a hole numbers are those of other messages.
+    moves(0, second);
+    moves(7, first);
+    let relocated = Some(Relocated::Delayed(delayed));
+    let later = story.publish("t", &[], &MoreTargets { relocated, ..more.clone() });
+    let unknown = Delayed { number: 128, due_ms: 99 };
+    let relocated = Some(Relocated::Delayed(unknown));
+    let more = MoreTargets { relocated, delayed: Some(unknown), ..MoreTargets::default() };
+    story.publish("t", &[], &more);
+    let recovered = story.recovery.finish();
+    let inbox = Inbox::from_image(&recovered.sessions[0].image.inbox);
+    let at: Vec<u64> = inbox.stored().map(|gone| gone.at).collect();
+    assert_eq!(at, [first.as_u64(), anew.as_u64()]);
+    let lies: Vec<Position> = recovered.delayed.iter().map(|(_, lying)| lying.at).collect();
+    assert_eq!(lies, [later]);
+    let released: u32 = recovered.released.iter().map(|(_, count)| count).sum();
+    assert_eq!(released, 5, "two old places, and three records that nobody needs");
+    let counts = recovered.into_checkpoint().expect("no old format").counts;
+    assert_eq!(counts.values().sum::<i64>(), 3);
 }
 
 #[test]
@@ -293,7 +331,7 @@ fn what_a_move_or_a_lease_says_behind_a_hole_is_not_believed() {
     story.recovery.lost();
     story.enqueue(&[QUEUE]);
     let moved =
-        |offset| Moved { from: QUEUE, offset: Offset(offset), how: Some(Departure::DeadLettered) };
+        |offset| Moved { from: QUEUE, offset: Offset(offset), how: Departure::DeadLettered };
     for offset in [0, 1] {
         let more = MoreTargets { moved: Some(moved(offset)), ..MoreTargets::default() };
         story.publish("t", &[OTHER], &more);

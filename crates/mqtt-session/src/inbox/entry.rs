@@ -101,6 +101,14 @@ impl Entry {
         if self.set == 0 { self.copy } else { 0 }
     }
 
+    /// Its body lies there from now on, in a record of its own: so it is its session's first copy.
+    pub(super) const fn lies_at(&mut self, at: u64) {
+        self.at = at;
+        if self.set == 0 {
+            self.copy = 0;
+        }
+    }
+
     /// The message, but for its identifier.
     pub(super) fn kept(&self) -> Kept {
         Kept {

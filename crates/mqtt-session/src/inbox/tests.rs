@@ -378,3 +378,43 @@ fn identifiers_that_an_image_lacks_are_not_known() {
     let next = Inbox::from_image(&image).upcoming(0, 1).next().expect("it waits");
     assert_eq!((next.kept.has_identifiers, next.kept.set), (true, None));
 }
+
+#[test]
+fn a_body_lies_elsewhere_and_the_message_is_the_same() {
+    let mut inbox = Inbox::default();
+    let shared =
+        Kept { copy: 2, is_shared: true, has_identifiers: true, ..kept(3, QoS::AtLeastOnce) };
+    inbox.push(kept(1, QoS::AtLeastOnce));
+    inbox.push_with(kept(2, QoS::ExactlyOnce), &[7]);
+    inbox.push(shared);
+    inbox.push(Kept { is_held: true, ..kept(4, QoS::AtLeastOnce) });
+    inbox.push(kept(5, QoS::AtLeastOnce));
+    assert_eq!(send_all(&mut inbox, 2), [1, 2]);
+    assert!(inbox.lend(2));
+    let place = |sequence, at, copy| KeptPlace { sequence, at, copy };
+    let (first, next) = inbox.bodies(0, 2);
+    assert_eq!(first, [(place(0, 1, 0), 10), (place(1, 2, 0), 10)]);
+    assert_eq!(next, Some(2));
+    assert_eq!(inbox.bodies(2, 9), (vec![(place(2, 3, 2), 10), (place(4, 5, 0), 10)], None));
+    let before = inbox.image();
+    for (sequence, at, copy) in [(0, 1, 0), (1, 2, 0), (2, 3, 2)] {
+        assert!(inbox.at_place(&place(sequence, at, copy)).is_some_and(|kept| kept.at == at));
+        assert!(!inbox.relocate(&place(sequence, at, copy + 1), at + 100), "another copy");
+        assert!(inbox.relocate(&place(sequence, at, copy), at + 100));
+        assert!(!inbox.relocate(&place(sequence, at, copy), at + 200), "not there any more");
+    }
+    assert!(inbox.is_sound());
+    let mut expected = before;
+    for (entry, at) in expected.entries.iter_mut().zip([101, 102, 103]) {
+        let InboxEntryImage::Kept { kept, .. } = entry else { panic!("all are kept") };
+        (kept.at, kept.copy) = (at, 0);
+    }
+    assert_eq!(inbox.image(), expected);
+    assert!(!inbox.relocate(&place(3, 4, 0), 104), "it is held for something else");
+    assert_eq!(inbox.puback(id(1)), Ok(gone(0, 101)));
+    assert!(!inbox.relocate(&place(0, 101, 0), 201), "it has left");
+    assert!(inbox.relocate(&place(9, 103, 0), 203), "one of a shared group is found by its place");
+    assert!(!inbox.relocate(&place(9, 5, 0), 205), "another is not");
+    assert_eq!(inbox.find(203, 0), Some(2));
+    assert!(inbox.is_sound());
+}

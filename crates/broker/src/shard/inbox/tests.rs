@@ -19,7 +19,7 @@ fn a_body_from_the_disk_keeps_nothing_alive_that_was_read_with_it() {
     let targets = Targets { sinks: &[], more: Some(&more) };
     encode_publish(&mut body, &MessageHead::default(), targets, "t", &[], b"small");
     let body = Bytes::from(body);
-    let asked = Asked { sequence: 1, copy: None };
+    let asked = Asked { sequence: 1, at: 64, copy: None };
     let read = body_of(SessionNumber::new(7, "a"), asked, Ok(body.clone()));
     let read = read.expect("legal").expect("whole");
     assert_eq!(read.message.payload(), b"small");

@@ -17,8 +17,10 @@ enum Step {
     /// The session ends; its shard had heard of so many steps.
     Ended(Option<u32>),
     Left(u32),
+    /// The body of the message that was there, with that number in the inbox, lies here from now on.
+    Moved(u32, u64),
 }
-use Step::{Ended, Left, Message};
+use Step::{Ended, Left, Message, Moved};
 
 const ONE: QoS = QoS::AtLeastOnce;
 const TWO: QoS = QoS::ExactlyOnce;
@@ -39,6 +41,13 @@ fn kept(steps: &[Step]) -> Vec<u32> {
         let event = match *step {
             Message(number, qos) => {
                 sessions.publish(&message(number, qos), at(n), 10, &mut released);
+                references += 1;
+                continue;
+            }
+            Moved(from, sequence) => {
+                let place = KeptPlace { sequence, at: at(from).as_u64(), copy: 0 };
+                let before = sessions.relocated(KNOWN, &place, at(n));
+                released.add(before.unwrap_or(at(n)));
                 references += 1;
                 continue;
             }
@@ -91,6 +100,34 @@ fn what_comes_after_the_end_stays_until_others_have_it() {
     assert_eq!(kept(&steps), [2]);
     let steps = [Ended(Some(0)), Message(KNOWN, ONE), Left(1), Ended(Some(3)), Message(KNOWN, ONE)];
     assert_eq!(kept(&steps), [4]);
+}
+
+#[test]
+fn what_is_said_of_an_old_place_counts_for_the_new_one() {
+    let with = |step| [Message(KNOWN, ONE), Message(KNOWN, ONE), Moved(0, 0), step];
+    assert_eq!(kept(&with(Ended(Some(0)))), [2, 1]);
+    assert_eq!(kept(&with(Left(0))), [1], "it had left when the shard heard that it was moved");
+    assert_eq!(kept(&with(Left(2))), [1]);
+    assert_eq!(kept(&with(Moved(0, 0))), [2, 1], "it is not there any more");
+    assert_eq!(kept(&with(Moved(2, 0))), [3, 1]);
+    assert_eq!(kept(&with(Ended(Some(1)))), [1], "the first was known and has left");
+    let twice = [Message(KNOWN, ONE), Moved(0, 0), Moved(1, 0), Left(0)];
+    assert!(kept(&twice).is_empty());
+    let twice = [Message(KNOWN, ONE), Moved(0, 0), Moved(1, 0), Ended(Some(1))];
+    assert!(kept(&twice).is_empty());
+}
+
+#[test]
+fn one_that_came_anew_is_found_by_its_place() {
+    let steps = [
+        Message(KNOWN, ONE),
+        Ended(Some(1)),
+        Message(KNOWN, ONE),
+        Message(KNOWN, TWO),
+        Moved(3, 7),
+    ];
+    assert_eq!(kept(&steps), [2, 4]);
+    assert_eq!(kept(&[Message(KNOWN, ONE), Left(0), Moved(0, 0)]), [0; 0]);
 }
 
 #[test]
