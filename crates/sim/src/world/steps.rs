@@ -4,7 +4,7 @@ use log_api::{Log, LogState};
 use log_disk::Worker;
 
 use super::World;
-use crate::client::{Open, Role};
+use crate::client::{Lease, Open, Role, Source};
 use crate::message;
 use crate::plan::{LIVE, PUBLISHERS, Step, TOPICS};
 use crate::queues::{Kind, QUEUES};
@@ -30,11 +30,11 @@ impl World {
             }
             Step::Lose { client } => self.lose(client),
             Step::Connect { client } => self.connect(client),
-            Step::Block { consumer, is_blocked } => {
-                if let Some(socket) = self.socket(PUBLISHERS + consumer) {
-                    socket.is_blocked = is_blocked;
-                }
-            }
+            Step::Block { client, is_blocked } => self.block(PUBLISHERS + client, is_blocked),
+            Step::Read { reader, start, qos } => self.read_from(reader, start, qos),
+            Step::Join { sharer } => self.join(sharer),
+            Step::Leave { sharer } => self.leave_group(sharer),
+            Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
@@ -72,6 +72,18 @@ impl World {
         }
     }
 
+    /// A client reads its connection no more, or again; but those who must hear at once always do.
+    fn block(&mut self, n: usize, is_blocked: bool) {
+        let role = self.clients[n].role;
+        let may_block = matches!(
+            role,
+            Role::Consumer | Role::Reads(_) | Role::ReadsOn | Role::Member | Role::Sharer(_)
+        );
+        if let Some(socket) = self.socket(n).filter(|_| may_block) {
+            socket.is_blocked = is_blocked;
+        }
+    }
+
     /// Sends a new message, or comes back to send one later. Gives its number.
     fn publish(
         &mut self,
@@ -87,6 +99,7 @@ impl World {
         }
         let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
+        self.share(message);
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
         let id = client.next_id();
@@ -129,7 +142,8 @@ impl World {
         self.send(n, wire::unsubscribe(id, &QUEUES[queue].address()));
         self.run();
         self.listen();
-        self.clients[n].leases.retain(|lease| lease.queue.is_none_or(|(of, _)| of != queue));
+        let is_of = |lease: &Lease| matches!(lease.source, Source::Queue(of, _) if of == queue);
+        self.clients[n].leases.retain(|lease| !is_of(lease));
     }
 
     /// Everyone works until nothing is left to do, or the power goes.
@@ -167,7 +181,7 @@ impl World {
         self.is_slow = false;
         self.run();
         // What comes later has not had its time.
-        let accepted = self.auditor.accepted_by_now();
+        let (accepted, moment) = (self.auditor.accepted_by_now(), self.auditor.moment());
         for _ in 0..3 {
             self.machine.wait(30);
             self.run();
@@ -184,6 +198,8 @@ impl World {
         };
         if self.clients.iter().all(is_heard) {
             self.auditor.recorded(&accepted);
+            self.auditor.reading_recorded(moment);
+            self.auditor.sharing_recorded(moment);
             let (held, counted) = self.node.references();
             assert_eq!(held, counted, "bodies that are needed, and references in the log");
             self.check_ledgers();
