@@ -174,7 +174,6 @@ impl Client {
         // Whether the broker read that, nobody knows: it may come again, or not.
         self.accepting.clear();
         self.consumes.clear();
-        self.is_asking = None;
         if !self.keeps_session() {
             self.received.clear();
         }

@@ -43,12 +43,12 @@ const STRATEGIES: [SharedStrategy; 6] = [
 
 /// Whether a member is passed over, in a simulation of that seed, that answers too late: then others may get the same.
 pub(crate) const fn have_patience(seed: u64) -> bool {
-    seed / 2 % 2 == 0
+    (seed / 2).is_multiple_of(2)
 }
 
 /// Whether all of the crew have QoS 2, so that each message at QoS 2 comes once.
 pub(crate) const fn is_once(seed: u64) -> bool {
-    seed % 3 == 0
+    seed.is_multiple_of(3)
 }
 
 /// How they work in a simulation of that seed.

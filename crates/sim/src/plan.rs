@@ -227,7 +227,9 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         66 => Step::Idle,
         67 => Step::Purge,
         68 | 69 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
-        70..75 => Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) },
+        70..75 => {
+            Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) }
+        }
         75 | 76 => Step::Join { sharer },
         77 => Step::Leave { sharer },
         78 => Step::BeginAnew { sharer },

@@ -191,6 +191,7 @@ impl World {
                 Source::Topic | Source::Queue(..) => {}
             }
         }
+        self.forget_asking(n);
         let role = self.clients[n].role;
         if let Some(reader) = reading::reader_of(role) {
             self.auditor.reads_on(reader);

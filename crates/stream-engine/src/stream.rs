@@ -93,7 +93,7 @@ impl Stream {
             Input::Settle { member, offset, outcome } => self.settle(member, offset, outcome)?,
             Input::Seek { reader, to } => self.seek(reader, to)?,
             Input::Forget(name) => self.forget(name, actions)?,
-            Input::Tick => self.readers.wake(self.now),
+            Input::Tick => {}
             Input::Clock(shows) => self.clock.tell(self.now, shows),
             Input::Purge { scope, max } => self.purge(scope, max, actions),
             Input::Pause => self.config.paused = true,
@@ -101,6 +101,7 @@ impl Stream {
             Input::Reconfigure(config) => self.reconfigure(*config),
         }
         self.enough_at = actions.len() + REMOVALS_MAX;
+        self.readers.wake(self.now);
         self.time_passes(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);

@@ -137,6 +137,15 @@ impl Auditor {
         one.forget_connection();
     }
 
+    /// It does not hear whether it does, and may be where it was.
+    pub(crate) fn may_not_have_moved(&mut self, reader: usize) {
+        let one = &mut self.reading.readers[reader];
+        if let Some((least, ..)) = one.before.take() {
+            (one.least, one.most) = (one.least.min(least), u64::MAX);
+            one.begins_at_ms = None;
+        }
+    }
+
     /// It hears that it does, and not behind that offset.
     pub(crate) fn reads_from(&mut self, reader: usize, most: u64) {
         let one = &mut self.reading.readers[reader];

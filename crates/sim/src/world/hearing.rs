@@ -207,13 +207,7 @@ impl World {
     }
 
     /// A message has come from a queue, or to a client that is subscribed for itself.
-    fn has_got(
-        &mut self,
-        n: usize,
-        message: u32,
-        delivery: &Delivery,
-        is_again: bool,
-    ) -> Source {
+    fn has_got(&mut self, n: usize, message: u32, delivery: &Delivery, is_again: bool) -> Source {
         let Client { name: client, role, connection, .. } = &self.clients[n];
         let (client, role, connection) = (client.clone(), *role, *connection);
         let Delivery { qos, id, is_retained, .. } = *delivery;
@@ -235,7 +229,9 @@ impl World {
             }
             (Role::Consumer | Role::Keeper, Some((name, offset, attempt))) => {
                 let queue = number_of(name);
-                self.say(format!("{client} gets {message} of {name} at {offset}, attempt {attempt}"));
+                self.say(format!(
+                    "{client} gets {message} of {name} at {offset}, attempt {attempt}"
+                ));
                 if queue == DEAD {
                     let died_at = delivery.died_at.expect("a dead letter says where it died");
                     self.auditor.died(message, *offset, died_at);

@@ -56,8 +56,18 @@ impl World {
         self.send(n, wire::unsubscribe(id, address));
         self.run();
         self.listen();
-        (self.clients[n].is_subscribed, self.clients[n].is_asking) = (false, None);
+        self.forget_asking(n);
+        self.clients[n].is_subscribed = false;
         self.clients[n].leases.clear();
+    }
+
+    /// A client hears no more where it reads from.
+    pub(super) fn forget_asking(&mut self, n: usize) {
+        if let Some(reader) = reader_of(self.clients[n].role)
+            && self.clients[n].is_asking.take().is_some()
+        {
+            self.auditor.may_not_have_moved(reader);
+        }
     }
 
     /// Notes where a reader begins, and says it as its client does.
