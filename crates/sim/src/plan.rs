@@ -116,9 +116,10 @@ pub(crate) enum Step {
     Checkpoint,
     /// An operator removes what waits in a queue.
     Purge,
-    /// An operator lets a queue go on elsewhere.
+    /// An operator lets a queue go on elsewhere, perhaps when all that was said has been heard.
     Seek {
         hundredths: u64,
+        is_at_rest: bool,
     },
     /// A message must run live while nothing can be stored.
     LiveProbe {
@@ -226,7 +227,10 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         65 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
         66 => Step::Idle,
         67 => Step::Purge,
-        68 | 69 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
+        68 | 69 => {
+            let hundredths = dice.one_of(&[0, 0, 10, 50, 90, 100]);
+            Step::Seek { hundredths, is_at_rest: dice.one_in(2) }
+        }
         70..75 => {
             Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) }
         }

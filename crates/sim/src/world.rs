@@ -86,7 +86,7 @@ impl World {
             let queue = broker::NewQueue {
                 name: of.name.to_owned(),
                 topic_filter: Some(of.filter.to_owned()),
-                properties: of.properties(&self.config.queue_defaults),
+                properties: of.properties(&self.config.queue_defaults, self.seed),
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }

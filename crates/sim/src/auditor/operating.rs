@@ -22,12 +22,13 @@ impl Auditor {
         self.operated.awaited.clear();
     }
 
-    /// Somebody sets the queue back: what was settled from there on may come again. Gives what was settled there for sure.
-    pub(crate) fn may_be_set_back(&mut self, to: u64) -> BTreeSet<u64> {
+    /// Somebody sets the queue back: what was settled from there on may come again. Gives what was settled there for sure:
+    /// all that was accepted, when the queue has heard it, recorded or not.
+    pub(crate) fn may_be_set_back(&mut self, to: u64, is_heard: bool) -> BTreeSet<u64> {
         let accepted = &mut self.queues[OPERATED].accepted;
         let back = accepted.split_off(&to);
         self.queues[OPERATED].forgotten.extend(back.keys());
-        let settled = back.into_iter().filter(|(_, recorded)| *recorded);
+        let settled = back.into_iter().filter(|(_, recorded)| *recorded || is_heard);
         settled.map(|(offset, _)| offset).collect()
     }
 

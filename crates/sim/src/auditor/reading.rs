@@ -152,10 +152,13 @@ impl Auditor {
         one.most = one.most.min(most);
     }
 
-    /// The first offset known by now, and perhaps still there, whose message was stored then or later.
+    /// The first offset that is known, and perhaps still there, whose message was stored then or later.
     pub(crate) fn first_stored_at(&self, stream: usize, ms: u64) -> u64 {
-        let gone = if stream == LOG { self.reading.gone } else { 0 };
-        let mut known = self.reading.streams[stream].stored_ms.range(gone..);
+        if stream == NEWEST {
+            // Whatever was stored then, one that came later may have replaced it, and is from another time.
+            return u64::MAX;
+        }
+        let mut known = self.reading.streams[stream].stored_ms.range(self.reading.gone..);
         known.find(|(_, stored)| **stored >= ms).map_or(u64::MAX, |(offset, _)| *offset)
     }
 

@@ -5,7 +5,7 @@ use super::World;
 use super::hearing::STANDING;
 use crate::client::{Role, Source};
 use crate::groups::{ADDRESSES, ANCHOR, CASUAL, CREW, SHARERS};
-use crate::plan::{CLIENTS, SHARER, leads_to};
+use crate::plan::{SHARER, leads_to};
 use crate::wire;
 
 /// So often members look whether something has come, with half a second between.
@@ -105,20 +105,6 @@ impl World {
             let twice = all.windows(2).find(|pair| pair[0] == pair[1]);
             assert_eq!(twice, None, "two members of group {group} have a message");
         }
-    }
-
-    /// What came for members without sessions has come to one of them, before all of them are gone.
-    pub(super) fn check_casual(&mut self) {
-        // Nothing interferes any more.
-        self.machine.cut_in(usize::MAX, true);
-        self.is_slow = false;
-        for n in SHARER..CLIENTS {
-            if let Some(socket) = self.socket(n) {
-                socket.is_blocked = false;
-            }
-        }
-        self.answer_until_quiet(SHARER);
-        self.auditor.check_shared(CASUAL);
     }
 
     /// Clients from that one on answer all that comes, until nothing does.

@@ -56,7 +56,7 @@ impl World {
             Step::Slow { is_slow } => self.is_slow = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::Purge => self.purge(),
-            Step::Seek { hundredths } => self.seek(hundredths),
+            Step::Seek { hundredths, is_at_rest } => self.seek(hundredths, is_at_rest),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
