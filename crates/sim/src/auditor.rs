@@ -196,7 +196,6 @@ impl Auditor {
             "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
         );
         if queue == OPERATED {
-            self.operated.awaited.remove(&offset);
             assert!(
                 !self.operated.swept.contains(&offset),
                 "message {number} at {offset} was purged, and comes (attempt {attempt})"
@@ -313,6 +312,9 @@ impl Auditor {
     /// A consumer has accepted a message.
     pub(crate) fn accepted(&mut self, queue: usize, offset: u64) {
         self.queues[queue].accepted.entry(offset).or_insert(false);
+        if queue == OPERATED {
+            self.operated.awaited.remove(&offset);
+        }
     }
 
     /// What has been accepted so far: queues and offsets.

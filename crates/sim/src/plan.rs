@@ -64,6 +64,8 @@ pub(crate) enum Step {
     AnswerAll {
         client: usize,
     },
+    /// Everybody comes and takes all that waits, so that what is left is little and lies far apart.
+    TakeAll,
     /// A connection ends; its client comes back when it wants something.
     Lose {
         client: usize,
@@ -200,7 +202,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let publisher = dice.below(PUBLISHERS);
     let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(80) {
+    match dice.below(81) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
@@ -237,6 +239,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         75 | 76 => Step::Join { sharer },
         77 => Step::Leave { sharer },
         78 => Step::BeginAnew { sharer },
+        79 => Step::TakeAll,
         _ => Step::LiveProbe { publisher, bytes },
     }
 }

@@ -12,12 +12,12 @@ pub(super) struct Operated {
     pub(super) purged: u64,
     /// Offsets that were purged and never come.
     pub(super) swept: BTreeSet<u64>,
-    /// Offsets that were set back and have not come since.
+    /// Offsets that were set back and have not been accepted since.
     pub(super) awaited: BTreeSet<u64>,
 }
 
 impl Auditor {
-    /// Somebody purges: what was set back and has not come may be gone.
+    /// Somebody purges: what was set back and waits may be gone.
     pub(crate) fn may_be_purged(&mut self) {
         self.operated.awaited.clear();
     }
@@ -48,7 +48,7 @@ impl Auditor {
             "{restored} are set back to {to}, and {} were settled there",
             settled.len()
         );
-        // Those that have been accepted anew meanwhile have come.
+        // Those that have been accepted anew meanwhile wait no more.
         let open = settled.into_iter().filter(|offset| !known.accepted.contains_key(offset));
         self.operated.awaited.extend(open);
     }
@@ -58,7 +58,7 @@ impl Auditor {
         self.operated.purged
     }
 
-    /// All that was set back has come again.
+    /// All that was set back has come again and was accepted.
     pub(crate) fn check_set_back(&self) {
         let awaited = &self.operated.awaited;
         assert!(awaited.is_empty(), "offsets {awaited:?} were set back, and never came again");

@@ -206,8 +206,8 @@ impl World {
         }
     }
 
-    /// One consumer takes all that waits in queues, sessions take all that waits for them.
-    fn drain(&mut self) {
+    /// One consumer takes all that there is in queues, sessions and readers what there is for them.
+    pub(super) fn take_all(&mut self) {
         for n in 0..CLIENTS {
             self.connect(n);
         }
@@ -218,14 +218,25 @@ impl World {
         for reader in 0..2 {
             self.read_from(reader, Start::Next, 1);
         }
-        for _ in 0..ROUNDS_MAX {
-            for _ in 0..200 {
-                self.run();
-                self.listen();
-                if !self.answer_all(PUBLISHERS) {
-                    break;
-                }
+        self.answer_at_once();
+    }
+
+    /// Clients answer as long as something comes.
+    fn answer_at_once(&mut self) {
+        for _ in 0..200 {
+            self.run();
+            self.listen();
+            if !self.answer_all(PUBLISHERS) {
+                return;
             }
+        }
+    }
+
+    /// The same, with time for what comes later.
+    fn drain(&mut self) {
+        self.take_all();
+        for _ in 0..ROUNDS_MAX {
+            self.answer_at_once();
             self.machine.wait(100);
             self.run();
             let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());

@@ -47,11 +47,10 @@ impl World {
             Step::Run => self.run(),
             Step::Calm => self.calm(),
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
-            Step::Idle => {
-                for _ in 0..16 {
-                    self.machine.wait(5);
-                    self.run();
-                }
+            Step::Idle => self.idle(),
+            Step::TakeAll => {
+                self.take_all();
+                self.idle();
             }
             Step::Slow { is_slow } => self.is_slow = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
@@ -112,6 +111,13 @@ impl World {
         self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
         self.send(publisher, packet);
         Some(message)
+    }
+
+    fn idle(&mut self) {
+        for _ in 0..16 {
+            self.machine.wait(5);
+            self.run();
+        }
     }
 
     fn consume(&mut self, consumer: usize, queue: usize, qos: u8) {
