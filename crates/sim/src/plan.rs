@@ -118,7 +118,7 @@ pub(crate) enum Step {
     Checkpoint,
     /// An operator removes what waits in a queue.
     Purge,
-    /// An operator lets a queue go on elsewhere, perhaps when all that was said has been heard.
+    /// An operator lets a queue go on elsewhere, perhaps just after consumers have accepted what they have.
     Seek {
         hundredths: u64,
         is_at_rest: bool,

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use broker::{OperateError, SeekTo};
 
 use super::World;
+use crate::client::{Lease, Source};
 use crate::queues::{OPERATED, QUEUES, keeps_settled};
 
 /// What was asked for and is not answered.
@@ -37,6 +38,7 @@ impl World {
     /// Lets the queue go on elsewhere: so many hundredths of the way from its first message to its last.
     pub(super) fn seek(&mut self, hundredths: u64, is_at_rest: bool) {
         if is_at_rest {
+            self.accept_all_of(OPERATED);
             self.run();
             self.listen();
         }
@@ -54,6 +56,16 @@ impl World {
         };
         self.say(format!("an operator seeks {to}, at rest: {is_at_rest}"));
         self.asked.push(Asked { answer, end, back_to: Some((to, settled)), is_sweep: false });
+    }
+
+    /// Who has messages of a queue accepts them, so that they are settled and not recorded yet.
+    fn accept_all_of(&mut self, queue: usize) {
+        for n in 0..self.clients.len() {
+            let is_of = |lease: &Lease| matches!(lease.source, Source::Queue(of, _) if of == queue);
+            while let Some(nth) = self.clients[n].leases.iter().position(is_of) {
+                self.answer(n, nth, 0);
+            }
+        }
     }
 
     /// Hears what has been answered.
