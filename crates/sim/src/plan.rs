@@ -115,6 +115,10 @@ pub(crate) enum Step {
     Slow {
         is_slow: bool,
     },
+    /// Bodies are read slowly: one at a time, by a step of its own, until it is over.
+    SlowReads {
+        is_slow: bool,
+    },
     Checkpoint,
     /// An operator removes what waits in a queue.
     Purge,
@@ -202,7 +206,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let publisher = dice.below(PUBLISHERS);
     let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(81) {
+    match dice.below(82) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
@@ -240,6 +244,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         77 => Step::Leave { sharer },
         78 => Step::BeginAnew { sharer },
         79 => Step::TakeAll,
+        80 => Step::SlowReads { is_slow: dice.one_in(2) },
         _ => Step::LiveProbe { publisher, bytes },
     }
 }

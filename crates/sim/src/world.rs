@@ -38,6 +38,7 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
+    is_reading_slowly: bool,
     /// So many messages had been published when the disk failed, in this life of the process.
     failed_at: Option<u32>,
     crashes: u64,
@@ -72,6 +73,7 @@ impl World {
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
+            is_reading_slowly: false,
             failed_at: None,
             crashes: 0,
             seed: plan.seed,

@@ -25,7 +25,7 @@ impl World {
         self.machine.set_room(None);
         (0..self.clients.len()).for_each(|n| self.note_lost(n, false));
         self.auditor.crashed(power);
-        (self.is_slow, self.failed_at) = (false, None);
+        (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
         }
@@ -177,7 +177,7 @@ impl World {
     fn check_alive(&mut self) {
         self.machine.cut_in(usize::MAX, true);
         self.machine.set_room(None);
-        self.is_slow = false;
+        (self.is_slow, self.is_reading_slowly) = (false, false);
         self.unblock_all();
         self.answer_until_quiet(SHARER);
         self.auditor.check_shared(CASUAL);
@@ -208,6 +208,7 @@ impl World {
 
     /// One consumer takes all that there is in queues, sessions and readers what there is for them.
     pub(super) fn take_all(&mut self) {
+        self.is_reading_slowly = false;
         for n in 0..CLIENTS {
             self.connect(n);
         }

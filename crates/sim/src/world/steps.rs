@@ -53,6 +53,7 @@ impl World {
                 self.idle();
             }
             Step::Slow { is_slow } => self.is_slow = is_slow,
+            Step::SlowReads { is_slow } => self.is_reading_slowly = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::Purge => self.purge(),
             Step::Seek { hundredths, is_at_rest } => self.seek(hundredths, is_at_rest),
@@ -162,7 +163,9 @@ impl World {
                 self.listen();
             }
             for worker in Worker::ALL {
-                if self.is_slow && worker == Worker::Writer {
+                if self.is_slow && worker == Worker::Writer
+                    || self.is_reading_slowly && worker == Worker::Reader
+                {
                     continue;
                 }
                 busy |= self.node.step(worker);
@@ -184,7 +187,7 @@ impl World {
 
     /// Lets pass what settlements need to be recorded.
     pub(super) fn calm(&mut self) {
-        self.is_slow = false;
+        (self.is_slow, self.is_reading_slowly) = (false, false);
         self.run();
         // What comes later has not had its time.
         let (accepted, moment) = (self.auditor.accepted_by_now(), self.auditor.moment());
