@@ -310,22 +310,25 @@ impl Auditor {
     /// Where an operator finds a reader after a start, if at all.
     pub(crate) fn is_found_at(&mut self, reader: usize, position: Option<u64>) {
         let of = READERS[reader];
+        let gone = if of.stream == LOG { self.reading.gone } else { 0 };
         let one = &mut self.reading.readers[reader];
         // One that was forgotten, or never known, begins with what is there.
         let place = position.unwrap_or(0);
         assert!(
-            place >= one.least,
+            // A position before what has gone is as good as one behind it.
+            place.max(gone) >= one.least,
             "{} had settled all before {}, and goes on at {position:?}",
             of.name,
             one.least
         );
         assert!(
-            of.stream == NEWEST || place <= one.most.max(self.reading.gone),
+            of.stream == NEWEST || place <= one.most.max(gone),
             "{} has not settled {}, and goes on at {position:?}",
             of.name,
             one.most
         );
-        (one.least, one.most) = (place, place);
+        one.least = one.least.max(place);
+        one.most = one.least;
     }
 
     /// A stream is looked at from its beginning. `keeps_all` says whether what ever was in the log must be there.
