@@ -248,6 +248,8 @@ impl World {
                 _ => self.machine.wait(75_000),
             }
         }
+        // What a reader gave back comes after the longest back-off.
+        self.machine.wait(75_000);
         self.answer_until_quiet(PUBLISHERS);
     }
 
