@@ -1,12 +1,21 @@
 //! What has been promised, and whether it is kept. It sees what clients see and nothing else. A broken promise is a panic that
 //! names it.
 
+mod operating;
+mod reading;
+mod sharing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{SESSIONS, STREAM, TOPICS, leads_to};
+use crate::plan::{SESSIONS, TOPICS, leads_to};
 use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
+use crate::streams::FILTER;
 use crate::wire::Delivery;
+use operating::Operated;
+pub(crate) use reading::Arrival;
+use reading::Reading;
+use sharing::Sharing;
 
 /// What became of a message's acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,17 +63,6 @@ struct Queue {
     newest_of_alone: Option<(usize, u32, u64)>,
 }
 
-/// What an operator was told.
-#[derive(Default, Debug)]
-struct Operated {
-    /// So many messages were purged for sure.
-    purged: u64,
-    /// Offsets that were purged and never come.
-    swept: BTreeSet<u64>,
-    /// Offsets that were set back and have not come since.
-    awaited: BTreeSet<u64>,
-}
-
 /// Keeps account of what was promised.
 #[derive(Debug)]
 pub(crate) struct Auditor {
@@ -79,14 +77,14 @@ pub(crate) struct Auditor {
     operated: Operated,
     /// Offsets that came to the keeper, while it has had its session.
     kept_once: BTreeSet<u64>,
+    /// And those of the log that came to its reader with a session.
+    read_once: BTreeSet<u64>,
     /// By listener and its connection, publisher and topic: the newest message.
     newest: BTreeMap<(usize, u32, usize, usize), u32>,
     /// Messages that came live.
     live: BTreeSet<u32>,
-    /// How often each message is in the stream at the end.
-    in_stream: BTreeMap<u32, u32>,
-    /// Whether all that ever was there must be.
-    stream_keeps_all: bool,
+    reading: Reading,
+    sharing: Sharing,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -95,19 +93,20 @@ pub(crate) struct Auditor {
 }
 
 impl Auditor {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             messages: Vec::new(),
             queues: QUEUES.iter().map(|_| Queue::default()).collect(),
             dead: BTreeMap::new(),
             operated: Operated::default(),
             kept_once: BTreeSet::new(),
+            read_once: BTreeSet::new(),
             of_sessions: vec![BTreeMap::new(); SESSIONS],
             subscribed: vec![0; SESSIONS],
             newest: BTreeMap::new(),
             live: BTreeSet::new(),
-            in_stream: BTreeMap::new(),
-            stream_keeps_all: false,
+            reading: Reading::default(),
+            sharing: Sharing::new(seed),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -197,7 +196,6 @@ impl Auditor {
             "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
         );
         if queue == OPERATED {
-            self.operated.awaited.remove(&offset);
             assert!(
                 !self.operated.swept.contains(&offset),
                 "message {number} at {offset} was purged, and comes (attempt {attempt})"
@@ -242,6 +240,19 @@ impl Auditor {
         self.kept_once.clear();
     }
 
+    /// A message of the log has come to its reader with a session.
+    pub(crate) fn reads_once(&mut self, offset: u64) {
+        assert!(
+            self.read_once.insert(offset) || self.has_met_damage,
+            "offset {offset} of the log comes twice to a session at QoS 2"
+        );
+    }
+
+    /// The broker does not know that reader's session any more.
+    pub(crate) fn lost_reader(&mut self) {
+        self.read_once.clear();
+    }
+
     /// A dead letter has come, which says where it died.
     pub(crate) fn died(&mut self, number: u32, offset: u64, died_at: u64) {
         let known = &self.queues[DYING];
@@ -259,52 +270,6 @@ impl Auditor {
             before.is_none_or(|before| before == offset),
             "message {number} died once and is a dead letter at {before:?} and at {offset}"
         );
-    }
-
-    /// Somebody purges: what was set back and has not come may be gone.
-    pub(crate) fn may_be_purged(&mut self) {
-        self.operated.awaited.clear();
-    }
-
-    /// Somebody sets the queue back: what was settled from there on may come again. Gives what was settled there for sure.
-    pub(crate) fn may_be_set_back(&mut self, to: u64) -> BTreeSet<u64> {
-        let accepted = &mut self.queues[OPERATED].accepted;
-        let back = accepted.split_off(&to);
-        self.queues[OPERATED].forgotten.extend(back.keys());
-        let settled = back.into_iter().filter(|(_, recorded)| *recorded);
-        settled.map(|(offset, _)| offset).collect()
-    }
-
-    /// So many were purged; all before that offset that had not come, if it says so.
-    pub(crate) fn purged(&mut self, count: u64, before: Option<u64>) {
-        self.operated.purged += count;
-        let known = &self.queues[OPERATED];
-        let never = (0..before.unwrap_or(0)).filter(|offset| !known.by_offset.contains_key(offset));
-        self.operated.swept.extend(never);
-    }
-
-    /// The queue is set back, durably.
-    pub(crate) fn set_back(&mut self, to: u64, settled: BTreeSet<u64>, restored: u64) {
-        let known = &self.queues[OPERATED];
-        assert!(
-            restored as usize >= settled.len(),
-            "{restored} are set back to {to}, and {} were settled there",
-            settled.len()
-        );
-        // Those that have been accepted anew meanwhile have come.
-        let open = settled.into_iter().filter(|offset| !known.accepted.contains_key(offset));
-        self.operated.awaited.extend(open);
-    }
-
-    /// What must be counted as purged.
-    pub(crate) const fn purged_at_least(&self) -> u64 {
-        self.operated.purged
-    }
-
-    /// All that was set back has come again.
-    pub(crate) fn check_set_back(&self) {
-        let awaited = &self.operated.awaited;
-        assert!(awaited.is_empty(), "offsets {awaited:?} were set back, and never came again");
     }
 
     /// Whether a message has come from that queue.
@@ -347,6 +312,9 @@ impl Auditor {
     /// A consumer has accepted a message.
     pub(crate) fn accepted(&mut self, queue: usize, offset: u64) {
         self.queues[queue].accepted.entry(offset).or_insert(false);
+        if queue == OPERATED {
+            self.operated.awaited.remove(&offset);
+        }
     }
 
     /// What has been accepted so far: queues and offsets.
@@ -374,6 +342,8 @@ impl Auditor {
             queue.accepted.retain(|_, recorded| *recorded);
             queue.newest_of_alone = None;
         }
+        self.readers_crashed();
+        self.sharers_crashed();
         if has_power_gone {
             // What was refused by a disk that failed may be there all the same.
             for message in &mut self.messages {
@@ -459,33 +429,6 @@ impl Auditor {
         );
     }
 
-    /// The stream is read from its beginning. `keeps_all` says whether what ever was there must be there.
-    pub(crate) fn begin_stream(&mut self, keeps_all: bool) {
-        self.in_stream.clear();
-        self.stream_keeps_all = keeps_all;
-    }
-
-    /// A message is in the stream.
-    pub(crate) fn in_stream(&mut self, number: u32, topic: &str) {
-        let message = self.messages.get(number as usize);
-        let message = message.unwrap_or_else(|| panic!("{number} was never published"));
-        assert!(
-            TOPICS[message.topic] == topic && leads_to(topic, STREAM.1),
-            "message {number} is in the stream with topic {topic}"
-        );
-        assert!(
-            message.answer != Answer::Refused,
-            "message {number} was refused, and is in the stream"
-        );
-        let copies = self.in_stream.entry(number).or_default();
-        *copies += 1;
-        assert!(
-            *copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
-            "message {number} at QoS {} is stored {copies} times in the stream",
-            message.qos
-        );
-    }
-
     /// Every queue and session has been drained: all is there that was taken, and in all of them or none.
     pub(crate) fn check_complete(&self) {
         for (number, message) in self.messages.iter().enumerate() {
@@ -500,8 +443,9 @@ impl Auditor {
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
             }
-            if self.stream_keeps_all && leads_to(TOPICS[message.topic], STREAM.1) {
-                came.push(("the stream".to_owned(), self.in_stream.contains_key(&number)));
+            if leads_to(TOPICS[message.topic], FILTER) {
+                let known = self.is_in_stream(number);
+                came.extend(known.map(|is_there| ("the stream".to_owned(), is_there)));
             }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {

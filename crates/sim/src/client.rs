@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use broker::ConnId;
 use mqtt_types::ProtocolVersion;
 
+use crate::groups::SHARERS;
 use crate::plan::{CONSUMERS, PUBLISHERS, SESSIONS};
 
 /// What a client is for.
@@ -21,6 +22,14 @@ pub(crate) enum Role {
     Keeper,
     /// Subscribes to everything as long as it is connected.
     Live,
+    /// Reads a stream, with a session that ends with its connection.
+    Reads(usize),
+    /// Reads a stream with a durable session, at QoS 2.
+    ReadsOn,
+    /// Reads a stream with others.
+    Member,
+    /// Shares a subscription.
+    Sharer(usize),
     /// Comes at the end, to see what is retained.
     Reader,
 }
@@ -43,12 +52,16 @@ pub(crate) struct Client {
     pub(crate) open: Vec<Open>,
     /// Messages that it has not answered.
     pub(crate) leases: Vec<Lease>,
-    /// What it has accepted and the broker may not have read yet: queues and offsets.
-    pub(crate) accepting: Vec<(usize, u64)>,
+    /// What it has accepted and the broker may not have read yet.
+    pub(crate) accepting: Vec<(Source, u32)>,
     /// Packet ids of QoS 2 messages that it has and the broker has not released.
     pub(crate) received: BTreeSet<u16>,
     /// Queues that it consumes.
     pub(crate) consumes: BTreeSet<usize>,
+    /// Where it asked to read from, and has not heard that it does.
+    pub(crate) is_asking: Option<Asked>,
+    /// Its next connection begins with a new session.
+    pub(crate) begins_anew: bool,
     next_id: u16,
 }
 
@@ -62,14 +75,34 @@ pub(crate) struct Open {
     pub(crate) is_released: bool,
 }
 
+/// Where a client asked to read a stream from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// There, or the end if that comes before it.
+    Offset(u64),
+    /// What was stored then or later.
+    Time(u64),
+}
+
+/// Where a message came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    Topic,
+    /// A queue, at an offset.
+    Queue(usize, u64),
+    /// A stream that somebody reads, at an offset.
+    Stream(usize, u64),
+    /// A group that shares a subscription.
+    Group(usize),
+}
+
 /// A message that the client has not answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
     pub(crate) id: u16,
     pub(crate) qos: u8,
     pub(crate) message: u32,
-    /// The queue it came from, and the offset there.
-    pub(crate) queue: Option<(usize, u64)>,
+    pub(crate) source: Source,
 }
 
 impl Client {
@@ -78,12 +111,16 @@ impl Client {
         let publishers = (0..PUBLISHERS).map(|n| (format!("p{n}"), Role::Publisher));
         let consumers = (0..CONSUMERS).map(|n| (format!("c{n}"), Role::Consumer));
         let sessions = (0..SESSIONS).map(|n| (format!("s{n}"), Role::Session { qos: n as u8 + 1 }));
-        let others = [("keeper", Role::Keeper), ("live", Role::Live), ("reader", Role::Reader)];
-        let others = others.map(|(name, role)| (name.to_owned(), role));
+        let others = [("keeper", Role::Keeper), ("live", Role::Live)];
+        let readers = [("r0", Role::Reads(0)), ("r1", Role::Reads(1)), ("r2", Role::ReadsOn)];
+        let members = ["g0", "g1"].map(|name| (name, Role::Member));
+        let sharers = SHARERS.iter().enumerate().map(|(n, of)| (of.name, Role::Sharer(n)));
+        let named = others.into_iter().chain(readers).chain(members).chain(sharers);
+        let named = named.chain([("reader", Role::Reader)]);
         let mut all: Vec<Self> = publishers
             .chain(consumers)
             .chain(sessions)
-            .chain(others)
+            .chain(named.map(|(name, role)| (name.to_owned(), role)))
             .map(|(name, role)| Self::new(name, role))
             .collect();
         all[PUBLISHERS - 1].version = ProtocolVersion::V3_1_1;
@@ -104,13 +141,19 @@ impl Client {
             accepting: Vec::new(),
             received: BTreeSet::new(),
             consumes: BTreeSet::new(),
+            is_asking: None,
+            begins_anew: false,
             next_id: 0,
         }
     }
 
     /// Whether its session outlives its connection.
     pub(crate) const fn keeps_session(&self) -> bool {
-        matches!(self.role, Role::Publisher | Role::Session { .. } | Role::Keeper)
+        match self.role {
+            Role::Publisher | Role::Session { .. } | Role::Keeper | Role::ReadsOn => true,
+            Role::Sharer(n) => SHARERS[n].is_durable,
+            _ => false,
+        }
     }
 
     /// A packet id that is not in use.
@@ -134,5 +177,11 @@ impl Client {
         if !self.keeps_session() {
             self.received.clear();
         }
+    }
+
+    /// It forgets its session.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.begins_anew, self.is_subscribed) = (true, false);
+        self.received.clear();
     }
 }

@@ -11,12 +11,14 @@ mod auditor;
 mod client;
 mod dice;
 mod disk;
+mod groups;
 mod message;
 mod node;
 mod plan;
 mod queues;
 mod run;
 mod seen;
+mod streams;
 mod wire;
 mod world;
 

@@ -2,6 +2,7 @@
 //! It must not know what comes of them.
 
 use crate::dice::Dice;
+use crate::groups::SHARERS;
 use crate::queues::QUEUES;
 
 /// Clients that publish; the last one speaks 3.1.1.
@@ -10,17 +11,28 @@ pub(crate) const PUBLISHERS: usize = 4;
 pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
-/// A stream with its filter, which is that of the first queue. In every other simulation it keeps few messages, so that
-/// segments can go.
-pub(crate) const STREAM: (&str, &str) = ("log", "t/+");
-/// How many, where it keeps few.
-pub(crate) const STREAM_MESSAGES: u64 = 20;
+/// Clients that read streams on their own.
+pub(crate) const READING: usize = 3;
+/// Clients that read a stream together.
+pub(crate) const TEAM_MEMBERS: usize = 2;
 /// Topics: one leads to all queues, and the last one to nobody.
 pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
 
 /// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
     topic == filter || filter == "t/+" && topic.starts_with("t/")
+}
+
+/// Where somebody begins to read a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    Next,
+    Earliest,
+    Latest,
+    /// So many hundredths of the way from the first offset to the last.
+    Offset(u64),
+    /// When the message was stored that is so many hundredths of the way among those that are known.
+    Time(u64),
 }
 
 /// Something that happens.
@@ -52,6 +64,8 @@ pub(crate) enum Step {
     AnswerAll {
         client: usize,
     },
+    /// Everybody comes and takes all that waits, so that what is left is little and lies far apart.
+    TakeAll,
     /// A connection ends; its client comes back when it wants something.
     Lose {
         client: usize,
@@ -59,10 +73,28 @@ pub(crate) enum Step {
     Connect {
         client: usize,
     },
-    /// A consumer reads no more, or again.
+    /// A client reads its connection no more, or again.
     Block {
-        consumer: usize,
+        client: usize,
         is_blocked: bool,
+    },
+    /// A client reads a stream, from there on.
+    Read {
+        reader: usize,
+        start: Start,
+        qos: u8,
+    },
+    /// A client joins its group.
+    Join {
+        sharer: usize,
+    },
+    /// A client leaves its group, and stays.
+    Leave {
+        sharer: usize,
+    },
+    /// A durable member of a group begins anew.
+    BeginAnew {
+        sharer: usize,
     },
     Turn {
         shard: usize,
@@ -83,12 +115,17 @@ pub(crate) enum Step {
     Slow {
         is_slow: bool,
     },
+    /// Bodies are read slowly: one at a time, by a step of its own, until it is over.
+    SlowReads {
+        is_slow: bool,
+    },
     Checkpoint,
     /// An operator removes what waits in a queue.
     Purge,
-    /// An operator lets a queue go on elsewhere.
+    /// An operator lets a queue go on elsewhere, perhaps just after consumers have accepted what they have.
     Seek {
         hundredths: u64,
+        is_at_rest: bool,
     },
     /// A message must run live while nothing can be stored.
     LiveProbe {
@@ -163,49 +200,78 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     if fault < faults {
         return fault_of(dice, climate, fault);
     }
-    let client = dice.below(CONSUMERS + SESSIONS + 2);
+    let client = dice.below(CLIENTS - PUBLISHERS);
     let consumer = dice.below(CONSUMERS);
     let queue = dice.below(QUEUES.len());
     let publisher = dice.below(PUBLISHERS);
+    let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(63) {
-        0..20 => {
+    match dice.below(82) {
+        0..21 => {
             let nobody = TOPICS.len() - 1;
             let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
             let qos = dice.one_of(&[0, 1, 1, 1, 2, 2]);
             Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }
-        20..24 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
-        24 => Step::Unsubscribe { consumer, queue },
-        25..30 => {
+        21..25 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
+        25 => Step::Unsubscribe { consumer, queue },
+        26..33 => {
             let code = dice.one_of(&[0, 0, 0, 0x97, 0x80, 0x99]);
             Step::Answer { client, nth: dice.below(4), code }
         }
-        30..34 => Step::AnswerAll { client },
-        34 => Step::Lose { client: dice.below(CLIENTS) },
-        35 | 36 => Step::Connect { client: dice.below(CLIENTS) },
-        37 => Step::Block { consumer, is_blocked: dice.one_in(2) },
-        38..42 => Step::Turn { shard: dice.below(shards) },
-        42..46 => Step::Work { worker: dice.below(4) },
-        46..52 => Step::Run,
-        52..54 => Step::Calm,
-        54 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
-        55 => Step::Slow { is_slow: dice.one_in(2) },
-        56 => Step::Checkpoint,
-        57 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
-        59 => Step::Idle,
-        60 => Step::Purge,
-        61 => Step::Seek { hundredths: dice.one_of(&[0, 0, 10, 50, 90, 100]) },
+        33..39 => Step::AnswerAll { client },
+        39 | 40 => Step::Lose { client: dice.below(CLIENTS) },
+        41..44 => Step::Connect { client: dice.below(CLIENTS) },
+        44 => Step::Block { client, is_blocked: dice.one_in(2) },
+        45..49 => Step::Turn { shard: dice.below(shards) },
+        49..53 => Step::Work { worker: dice.below(4) },
+        53..59 => Step::Run,
+        59..62 => Step::Calm,
+        62 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
+        63 => Step::Slow { is_slow: dice.one_in(2) },
+        64 => Step::Checkpoint,
+        65 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
+        66 => Step::Idle,
+        67 => Step::Purge,
+        68 | 69 => {
+            let hundredths = dice.one_of(&[0, 0, 10, 50, 90, 100]);
+            Step::Seek { hundredths, is_at_rest: dice.one_in(2) }
+        }
+        70..75 => {
+            Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) }
+        }
+        75 | 76 => Step::Join { sharer },
+        77 => Step::Leave { sharer },
+        78 => Step::BeginAnew { sharer },
+        79 => Step::TakeAll,
+        80 => Step::SlowReads { is_slow: dice.one_in(2) },
         _ => Step::LiveProbe { publisher, bytes },
     }
+}
+
+fn start(dice: &mut Dice) -> Start {
+    let hundredths = dice.below(101) as u64;
+    let elsewhere =
+        [Start::Earliest, Start::Latest, Start::Offset(hundredths), Start::Time(hundredths)];
+    if dice.one_in(3) { dice.one_of(&elsewhere) } else { Start::Next }
+}
+
+fn qos_of_reading(dice: &mut Dice) -> u8 {
+    dice.one_of(&[0, 1, 1, 1, 1, 2])
 }
 
 /// The client that consumes from a queue with a durable session, at QoS 2.
 pub(crate) const KEEPER: usize = PUBLISHERS + CONSUMERS + SESSIONS;
 /// The client that listens live.
 pub(crate) const LIVE: usize = KEEPER + 1;
-/// Clients that a plan knows: publishers, consumers, sessions, and those two.
-const CLIENTS: usize = LIVE + 1;
+/// The first client that reads a stream on its own.
+pub(crate) const READER: usize = LIVE + 1;
+/// The first client that reads a stream with others.
+pub(crate) const MEMBER: usize = READER + READING;
+/// The first client that shares a subscription.
+pub(crate) const SHARER: usize = MEMBER + TEAM_MEMBERS;
+/// Clients that a plan knows. One more comes at the end.
+pub(crate) const CLIENTS: usize = SHARER + SHARERS.len();
 
 fn fault_of(dice: &mut Dice, climate: &Climate, fault: usize) -> Step {
     let seed = dice.next();

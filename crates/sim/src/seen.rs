@@ -9,8 +9,9 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 24] = [
+    pub const MUST: [&'static str; 31] = [
         "acknowledged",
+        "all comes out without a restart",
         "checkpoint",
         "clock set",
         "consumer accepts",
@@ -19,6 +20,10 @@ impl Seen {
         "dead letter comes",
         "log failed",
         "log full",
+        "member begins anew",
+        "message comes to a group of readers",
+        "message comes to a reader",
+        "message comes to a reader again",
         "message for nobody",
         "message written anew",
         "message in the stream",
@@ -32,6 +37,8 @@ impl Seen {
         "power cut in the middle",
         "process killed",
         "segment trimmed",
+        "shared message comes",
+        "shared message handed over",
         "start refused",
         "the oldest is dropped",
     ];

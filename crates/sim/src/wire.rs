@@ -28,8 +28,19 @@ pub(crate) struct Delivery {
     pub(crate) payload: Vec<u8>,
     /// Of a queue's message: the queue, the offset, the attempt.
     pub(crate) from_queue: Option<(String, u64, u32)>,
+    /// Of a stream's message.
+    pub(crate) from_stream: Option<FromStream>,
     /// Of a dead letter: its offset in the queue that gave it up.
     pub(crate) died_at: Option<u64>,
+}
+
+/// What a message says that comes from a stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FromStream {
+    pub(crate) stream: String,
+    pub(crate) offset: u64,
+    pub(crate) attempt: u32,
+    pub(crate) stored_ms: u64,
 }
 
 fn packet_id(id: u16) -> PacketId {
@@ -40,14 +51,18 @@ fn level(qos: u8) -> QoS {
     QoS::from_u8(qos).expect("0, 1 or 2")
 }
 
-pub(crate) fn connect(name: &str, version: ProtocolVersion, keep: bool) -> Vec<u8> {
+pub(crate) fn connect(
+    name: &str,
+    version: ProtocolVersion,
+    (keep, begin_anew): (bool, bool),
+) -> Vec<u8> {
     let mut block = PropertyBlock::new();
     if keep && version.is_v5() {
         block.push(&Property::SessionExpiryInterval(1_000_000)).expect("fits");
     }
     let connect = Connect {
         version,
-        clean_start: !keep,
+        clean_start: !keep || begin_anew,
         keep_alive: 0,
         client_id: name,
         will: None,
@@ -82,8 +97,15 @@ pub(crate) fn publish(
 }
 
 pub(crate) fn subscribe(id: u16, filter: &str, qos: u8) -> Vec<u8> {
+    subscribe_with(id, filter, qos, &[])
+}
+
+/// The same, with more user properties.
+pub(crate) fn subscribe_with(id: u16, filter: &str, qos: u8, more: &[(&str, &str)]) -> Vec<u8> {
     let mut block = PropertyBlock::new();
-    block.push(&Property::UserProperty("metadata", "on")).expect("fits");
+    for (name, value) in [("metadata", "on")].iter().chain(more) {
+        block.push(&Property::UserProperty(name, value)).expect("fits");
+    }
     let filters = [(filter, SubscribeOptions::qos(level(qos)))];
     let subscribe = Subscribe {
         packet_id: packet_id(id),
@@ -157,6 +179,12 @@ fn delivery(publish: &Publish<'_>) -> Delivery {
     let from_queue = value("queue").map(|queue| {
         (queue, number("offset").expect("an offset"), number("attempt").expect("an attempt") as u32)
     });
+    let from_stream = value("stream").map(|stream| FromStream {
+        stream,
+        offset: number("offset").expect("an offset"),
+        attempt: number("attempt").expect("an attempt") as u32,
+        stored_ms: number("publish-ts").expect("a time"),
+    });
     Delivery {
         qos: publish.qos.as_u8(),
         id: publish.packet_id.map_or(0, PacketId::get),
@@ -164,6 +192,7 @@ fn delivery(publish: &Publish<'_>) -> Delivery {
         topic: publish.topic.to_owned(),
         payload: publish.payload.to_vec(),
         from_queue,
+        from_stream,
         died_at: number("dead-offset"),
     }
 }

@@ -4,6 +4,8 @@
 mod ends;
 mod hearing;
 mod operating;
+mod reading;
+mod sharing;
 mod steps;
 mod stream;
 
@@ -12,7 +14,7 @@ use broker::testing::Socket;
 use mqtt_codec::Limits;
 
 use crate::auditor::Auditor;
-use crate::client::{Client, Role};
+use crate::client::{Client, Role, Source};
 use crate::disk::Machine;
 use crate::node::Node;
 use crate::plan::{Plan, Step};
@@ -36,6 +38,7 @@ pub(crate) struct World {
     sizes: Vec<usize>,
     conns: u32,
     is_slow: bool,
+    is_reading_slowly: bool,
     /// So many messages had been published when the disk failed, in this life of the process.
     failed_at: Option<u32>,
     crashes: u64,
@@ -46,6 +49,7 @@ impl World {
     pub(crate) fn new(plan: &Plan) -> Self {
         let machine = Machine::new(plan.seed, is_traced());
         let mut config = Config { shards: plan.shards, ..Config::default() };
+        config.shared_subscriptions = crate::groups::config(plan.seed);
         config.relocation_look = std::time::Duration::from_millis(5);
         config.queue_defaults.config.max_attempts = 0;
         config.queue_defaults.config.max_inflight = 5;
@@ -62,13 +66,14 @@ impl World {
             config,
             limits,
             clients: Client::all(),
-            auditor: Auditor::new(),
+            auditor: Auditor::new(plan.seed),
             trace: Vec::new(),
             seen: Seen::default(),
             asked: Vec::new(),
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
+            is_reading_slowly: false,
             failed_at: None,
             crashes: 0,
             seed: plan.seed,
@@ -83,11 +88,11 @@ impl World {
             let queue = broker::NewQueue {
                 name: of.name.to_owned(),
                 topic_filter: Some(of.filter.to_owned()),
-                properties: of.properties(&self.config.queue_defaults),
+                properties: of.properties(&self.config.queue_defaults, self.seed),
             };
             self.node.handle.create_queue(queue, Box::new(|made| drop(made.expect("it is new"))));
         }
-        self.create_stream();
+        self.create_streams();
         self.run();
         assert_eq!(self.node.handle.queues().len(), ours.count());
     }
@@ -147,7 +152,9 @@ impl World {
         let client = &mut self.clients[n];
         client.at = Some((shard, conn));
         client.connection += 1;
-        let hello = wire::connect(&client.name, client.version, client.keeps_session());
+        let begins_anew = std::mem::take(&mut client.begins_anew);
+        let how = (client.keeps_session(), begins_anew);
+        let hello = wire::connect(&client.name, client.version, how);
         let socket = Socket { input: [hello].into(), ..Socket::default() };
         self.node.sockets[shard].open.insert(conn.slot, socket);
     }
@@ -169,11 +176,33 @@ impl World {
         let Some((shard, conn)) = self.clients[n].at else { return };
         let at = self.node.moment();
         let (engine, sockets) = (&mut self.node.shards[shard], &mut self.node.sockets[shard]);
+        let is_blocked = sockets.get(conn).is_some_and(|socket| socket.is_blocked);
         engine.begin(at.now, at.unix_ms);
         engine.closed(conn, sockets);
         sockets.open.remove(&conn.slot);
         engine.end(sockets);
+        self.note_lost(n, is_blocked);
+    }
+
+    /// A client's connection is gone; what it had not read of it, too.
+    fn note_lost(&mut self, n: usize, was_blocked: bool) {
+        for (source, message) in std::mem::take(&mut self.clients[n].accepting) {
+            match source {
+                Source::Stream(reader, offset) => self.auditor.may_have_settled(reader, offset),
+                Source::Group(group) => self.auditor.may_have_taken(group, message),
+                Source::Topic | Source::Queue(..) => {}
+            }
+        }
+        self.forget_asking(n);
+        let role = self.clients[n].role;
+        if let Some(reader) = reading::reader_of(role) {
+            self.auditor.reads_on(reader);
+        }
+        if let Some(sharer) = sharing::sharer_of(role).filter(|_| was_blocked) {
+            self.auditor.has_missed(sharer);
+        }
         self.clients[n].lose();
+        self.note_deserted();
     }
 
     /// Sessions that are subscribed to the topic for sure.

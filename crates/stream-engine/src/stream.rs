@@ -94,7 +94,7 @@ impl Stream {
             Input::Seek { reader, to } => self.seek(reader, to)?,
             Input::Forget(name) => self.forget(name, actions)?,
             Input::PutBack { reader, report } => self.put_back(reader, &report),
-            Input::Tick => self.readers.wake(self.now),
+            Input::Tick => {}
             Input::Clock(shows) => self.clock.tell(self.now, shows),
             Input::Purge { scope, max } => self.purge(scope, max, actions),
             Input::Pause => self.config.paused = true,
@@ -102,6 +102,7 @@ impl Stream {
             Input::Reconfigure(config) => self.reconfigure(*config),
         }
         self.enough_at = actions.len() + REMOVALS_MAX;
+        self.readers.wake(self.now);
         self.time_passes(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);

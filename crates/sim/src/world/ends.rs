@@ -4,9 +4,10 @@
 use log_api::{Log, LogState};
 
 use super::World;
+use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
-use crate::plan::{LIVE, PUBLISHERS};
-use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX};
+use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
+use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX, keeps_settled};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
@@ -22,9 +23,9 @@ impl World {
             self.machine.kill();
         }
         self.machine.set_room(None);
+        (0..self.clients.len()).for_each(|n| self.note_lost(n, false));
         self.auditor.crashed(power);
-        self.clients.iter_mut().for_each(super::Client::lose);
-        (self.is_slow, self.failed_at) = (false, None);
+        (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
         }
@@ -34,6 +35,7 @@ impl World {
         }
         self.boot(seed);
         self.check_ledgers();
+        self.check_positions();
     }
 
     /// What happened in the life that ends.
@@ -43,6 +45,8 @@ impl World {
         self.seen.note("checkpoint", stats.checkpoints_total);
         let relocated = self.node.handle.state().counts.relocated_total;
         self.seen.note("message written anew", relocated);
+        let counts = self.node.handle.state().counts;
+        self.seen.note("shared message handed over", counts.shared_handed_over_total);
         self.seen.note("segment trimmed", stats.trimmed_segments_total);
         self.seen.note("damage met in reading", stats.damaged_reads_total);
         self.seen.note("log failed", u64::from(matches!(state, LogState::Failed { .. })));
@@ -113,7 +117,7 @@ impl World {
         let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
         assert!(arrived <= died, "{died} have died, and {arrived} dead letters were stored");
         let (purged, least) = (ledger(OPERATED).purged, self.auditor.purged_at_least());
-        self.check_stream_ledger();
+        self.check_stream_ledgers();
         assert!(purged >= least, "{least} were purged, and {purged} are counted after a crash");
     }
 
@@ -123,25 +127,28 @@ impl World {
             let waiting = self.node.ledger(of.name).map_or(0, |ledger| ledger.waiting());
             assert!(waiting <= RING_MAX, "queue {} has {waiting} messages", of.name);
         }
+        self.check_members();
+        self.check_sharers();
     }
 
     /// All is well again: what waits comes out, and it is all that must.
     pub(crate) fn finish(&mut self) {
         self.trace.push("finish".to_owned());
+        self.check_alive();
         let seed = self.seed / 4 * 4 + 1;
         self.crash(self.seed.is_multiple_of(2), seed);
         self.drain();
-        let mut is_whole = self.read_stream();
+        let mut is_whole = self.look_at_streams();
         self.auditor.has_met_damage |= self.node.log.stats().damaged_reads_total > 0;
         if self.auditor.has_met_damage {
             self.say("damage was met in reading: the files are restored");
             self.machine.heal();
             self.crash(false, seed);
             self.drain();
-            is_whole = self.read_stream();
+            is_whole = self.look_at_streams();
         }
         assert!(is_whole, "a message of the stream cannot be read, though nothing is damaged");
-        self.connect(LIVE + 1);
+        self.connect(CLIENTS);
         self.run();
         self.listen();
         self.run();
@@ -149,54 +156,101 @@ impl World {
         self.auditor.check_complete();
         self.auditor.check_retained();
         self.auditor.check_set_back();
+        self.auditor.check_read();
+        self.auditor.check_shared(CREW);
         for of in QUEUES {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
         }
-        self.delete_stream();
+        self.delete_streams();
         let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
         let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let needed = self.node.retained() + ledger(OPERATED).settled;
+        let kept = if keeps_settled(self.seed) { ledger(OPERATED).settled } else { 0 };
+        let needed = self.node.retained() + kept;
         assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
 
-    /// One consumer takes all that waits in queues, sessions take all that waits for them.
-    fn drain(&mut self) {
-        for n in 0..=LIVE {
+    /// Nothing interferes any more: what waits comes out without a restart, which would hide that it is stuck.
+    fn check_alive(&mut self) {
+        self.machine.cut_in(usize::MAX, true);
+        self.machine.set_room(None);
+        (self.is_slow, self.is_reading_slowly) = (false, false);
+        self.unblock_all();
+        self.answer_until_quiet(SHARER);
+        self.auditor.check_shared(CASUAL);
+        if self.node.log.state() != LogState::Writable || self.machine.was_harmed() {
+            return;
+        }
+        self.drain();
+        if self.machine.has_failed() || self.machine.was_harmed() {
+            return;
+        }
+        for of in QUEUES {
+            let ledger = self.node.ledger(of.name).unwrap_or_default();
+            assert_eq!(ledger.waiting(), 0, "queue {} is stuck: {ledger:?}", of.name);
+        }
+        assert!(self.look_at_streams(), "a message cannot be read, though nothing is damaged");
+        self.auditor.check_read();
+        self.auditor.check_shared(CREW);
+        self.seen.note("all comes out without a restart", 1);
+    }
+
+    fn unblock_all(&mut self) {
+        for n in 0..self.clients.len() {
+            if let Some(socket) = self.socket(n) {
+                socket.is_blocked = false;
+            }
+        }
+    }
+
+    /// One consumer takes all that there is in queues, sessions and readers what there is for them.
+    pub(super) fn take_all(&mut self) {
+        self.is_reading_slowly = false;
+        for n in 0..CLIENTS {
             self.connect(n);
         }
         self.run();
         for queue in 0..QUEUES.len() {
             self.consume_all(queue);
         }
-        for _ in 0..ROUNDS_MAX {
-            for _ in 0..200 {
-                self.run();
-                self.listen();
-                let mut is_over = true;
-                for n in PUBLISHERS..self.clients.len() {
-                    while !self.clients[n].leases.is_empty() {
-                        is_over = false;
-                        self.answer(n, 0, 0);
-                    }
-                }
-                if is_over {
-                    break;
-                }
+        for reader in 0..2 {
+            self.read_from(reader, Start::Next, 1);
+        }
+        self.answer_at_once();
+    }
+
+    /// Clients answer as long as something comes.
+    fn answer_at_once(&mut self) {
+        for _ in 0..200 {
+            self.run();
+            self.listen();
+            if !self.answer_all(PUBLISHERS) {
+                return;
             }
+        }
+    }
+
+    /// The same, with time for what comes later.
+    fn drain(&mut self) {
+        self.take_all();
+        for _ in 0..ROUNDS_MAX {
+            self.answer_at_once();
             self.machine.wait(100);
             self.run();
             let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());
             let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
             match QUEUES.iter().map(waiting).sum::<u64>() {
-                0 if is_answered => return,
+                0 if is_answered => break,
                 0 => {}
                 _ => self.machine.wait(75_000),
             }
         }
+        // What a reader gave back comes after the longest back-off.
+        self.machine.wait(75_000);
+        self.answer_until_quiet(PUBLISHERS);
     }
 
     fn consume_all(&mut self, queue: usize) {

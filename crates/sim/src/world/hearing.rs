@@ -4,13 +4,13 @@ use mqtt_codec::AckKind;
 use mqtt_types::ReasonCode;
 
 use super::World;
-use crate::client::{Lease, Role};
+use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
 use crate::queues::{DEAD, Kind, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
-const STANDING: u16 = 65_000;
+pub(super) const STANDING: u16 = 65_000;
 
 impl World {
     /// Lets every client hear what has come.
@@ -20,14 +20,15 @@ impl World {
             let Some(socket) = self.socket(n) else { continue };
             let mut received = std::mem::take(&mut socket.received);
             let is_read = socket.input.is_empty() && socket.unread.is_empty();
-            let is_over = socket.closed.is_some() && (socket.out.is_empty() || socket.is_blocked);
+            let is_blocked = socket.is_blocked;
+            let is_over = socket.closed.is_some() && (socket.out.is_empty() || is_blocked);
             let version = self.clients[n].version;
             for heard in wire::hear(&mut received, version) {
                 self.hear(n, heard);
             }
             if is_read && !is_over {
-                for (queue, offset) in std::mem::take(&mut self.clients[n].accepting) {
-                    self.auditor.accepted(queue, offset);
+                for (source, message) in std::mem::take(&mut self.clients[n].accepting) {
+                    self.has_accepted(source, message);
                 }
             }
             if is_over {
@@ -36,8 +37,18 @@ impl World {
                 if let Some((shard, conn)) = self.clients[n].at {
                     self.node.sockets[shard].open.remove(&conn.slot);
                 }
-                self.clients[n].lose();
+                self.note_lost(n, is_blocked);
             }
+        }
+    }
+
+    /// The broker has read that a client accepts a message.
+    fn has_accepted(&mut self, source: Source, message: u32) {
+        match source {
+            Source::Queue(queue, offset) => self.auditor.accepted(queue, offset),
+            Source::Stream(reader, offset) => self.auditor.has_settled(reader, offset),
+            Source::Group(group) => self.auditor.has_taken(group, message),
+            Source::Topic => {}
         }
     }
 
@@ -49,6 +60,9 @@ impl World {
                 self.clients[n].is_subscribed = code < 0x80;
                 let name = self.clients[n].name.clone();
                 self.say(format!("{name} suback {code:02x}"));
+                if code < 0x80 {
+                    self.has_begun_to_read(n);
+                }
             }
             Heard::SubAck { .. } | Heard::Other => {}
             Heard::Ack { kind: AckKind::PubRel, id, .. } => {
@@ -67,8 +81,10 @@ impl World {
         if !present {
             client.received.clear();
             client.is_subscribed = false;
-            if client.role == Role::Keeper {
-                self.auditor.lost_keeper();
+            match role {
+                Role::Keeper => self.auditor.lost_keeper(),
+                Role::ReadsOn => self.auditor.lost_reader(),
+                _ => {}
             }
         }
         if self.clients[n].keeps_session() {
@@ -84,7 +100,11 @@ impl World {
             Role::Keeper if !self.clients[n].is_subscribed => {
                 self.send(n, wire::subscribe(STANDING, &QUEUES[ONCE].address(), 2));
             }
+            Role::Member => self.read_on(n),
+            Role::ReadsOn if !self.clients[n].is_subscribed => self.read_on(n),
+            Role::Sharer(sharer) => self.join(sharer),
             Role::Session { .. } | Role::Consumer | Role::Keeper => {}
+            Role::Reads(_) | Role::ReadsOn => {}
             Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
     }
@@ -168,50 +188,62 @@ impl World {
     fn delivered(&mut self, n: usize, delivery: &Delivery) {
         let message = self.auditor.identify(delivery);
         let client = &mut self.clients[n];
-        let connection = client.connection;
-        let Delivery { qos, id, .. } = *delivery;
+        let Delivery { qos, id, is_retained, .. } = *delivery;
         let is_again = qos == 2 && !client.received.insert(id);
-        if matches!(client.role, Role::Session { .. }) {
-            let name = client.name.clone();
-            self.say(format!("{name} gets {message} at QoS {qos} as {id}, again: {is_again}"));
+        let source = match (client.role, &delivery.from_stream) {
+            (Role::Sharer(sharer), None) => {
+                self.has_shared(sharer, qos, message, (is_retained, is_again))
+            }
+            (_, Some(from)) => self.has_read(n, message, from, is_again),
+            _ => self.has_got(n, message, delivery, is_again),
+        };
+        if qos > 0 {
+            let leases = &mut self.clients[n].leases;
+            leases.retain(|lease| lease.id != id);
+            leases.push(Lease { id, qos, message, source });
+        } else {
+            self.has_accepted(source, message);
         }
-        let mut queue = None;
-        match (self.clients[n].role, &delivery.from_queue) {
-            (Role::Session { .. }, None) if delivery.is_retained => {
+    }
+
+    /// A message has come from a queue, or to a client that is subscribed for itself.
+    fn has_got(&mut self, n: usize, message: u32, delivery: &Delivery, is_again: bool) -> Source {
+        let Client { name: client, role, connection, .. } = &self.clients[n];
+        let (client, role, connection) = (client.clone(), *role, *connection);
+        let Delivery { qos, id, is_retained, .. } = *delivery;
+        if matches!(role, Role::Session { .. }) {
+            self.say(format!("{client} gets {message} at QoS {qos} as {id}, again: {is_again}"));
+        }
+        match (role, &delivery.from_queue) {
+            (Role::Session { .. }, None) if is_retained => {
                 self.auditor.retained_of_session(n - PUBLISHERS - CONSUMERS, message);
             }
-            (Role::Live, None) if delivery.is_retained => {}
+            (Role::Live, None) if is_retained => {}
             (Role::Session { qos: granted }, None) if !is_again => {
                 self.auditor.of_session(n - PUBLISHERS - CONSUMERS, granted, message);
             }
-            (Role::Reader, None) => self.auditor.kept(message, delivery.is_retained),
+            (Role::Reader, None) => self.auditor.kept(message, is_retained),
             (Role::Live, None) => self.auditor.live((n, connection), message),
-            (Role::Keeper, Some((_, offset, _))) if is_again => queue = Some((ONCE, *offset)),
+            (Role::Keeper, Some((_, offset, _))) if is_again => {
+                return Source::Queue(ONCE, *offset);
+            }
             (Role::Consumer | Role::Keeper, Some((name, offset, attempt))) => {
-                let number = number_of(name);
-                let of = &self.clients[n].name;
-                let said = format!("{of} gets {message} of {name} at {offset}, attempt {attempt}");
-                self.say(said);
-                if number == DEAD {
+                let queue = number_of(name);
+                self.say(format!(
+                    "{client} gets {message} of {name} at {offset}, attempt {attempt}"
+                ));
+                if queue == DEAD {
                     let died_at = delivery.died_at.expect("a dead letter says where it died");
                     self.auditor.died(message, *offset, died_at);
                     self.seen.note("dead letter comes", 1);
                 }
-                self.auditor.consumed(number, (message, *offset, *attempt), (n, connection));
-                queue = Some((number, *offset));
+                self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
+                return Source::Queue(queue, *offset);
             }
             (Role::Session { .. }, None) => {}
-            other => panic!("{} hears of {message}: {other:?}", self.clients[n].name),
+            other => panic!("{client} hears of {message}: {other:?}"),
         }
-        match (qos, queue) {
-            (0, Some((queue, offset))) => self.auditor.accepted(queue, offset),
-            (0, None) => {}
-            _ => {
-                let leases = &mut self.clients[n].leases;
-                leases.retain(|lease| lease.id != id);
-                leases.push(Lease { id, qos, message, queue });
-            }
-        }
+        Source::Topic
     }
 
     /// A client answers a message.
@@ -219,20 +251,22 @@ impl World {
         if nth >= self.clients[n].leases.len() {
             return;
         }
-        let Lease { id, qos, message, queue } = self.clients[n].leases.remove(nth);
-        // Only a queue's consumer refuses, and only one queue has dead letters.
-        let code = match queue.map(|(queue, _)| QUEUES[queue].kind) {
-            None => 0,
-            Some(Kind::Dying) => code,
-            // A message that it refused would come again.
-            Some(Kind::Once) => 0,
-            Some(_) if code == 0x99 => 0x80,
-            Some(_) => code,
-        };
-        if queue.is_some() {
+        // A session that gets each message once answers them in their order.
+        let nth = if self.clients[n].role == Role::ReadsOn { 0 } else { nth };
+        let Lease { id, qos, message, source } = self.clients[n].leases.remove(nth);
+        let code = self.code_of(n, source, code);
+        if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
         }
-        self.clients[n].accepting.extend(queue.filter(|_| code == 0));
+        match source {
+            // What a reader rejects it does without.
+            Source::Stream(reader, offset) if !matches!(code, 0 | 0x99) => {
+                self.auditor.gave_back(reader, offset, code == 0x97);
+            }
+            Source::Stream(..) => self.clients[n].accepting.push((source, message)),
+            _ if code == 0 => self.clients[n].accepting.push((source, message)),
+            _ => {}
+        }
         if qos == 2 && code >= 0x80 {
             self.clients[n].received.remove(&id);
         }
@@ -241,5 +275,21 @@ impl World {
         let name = self.clients[n].name.clone();
         self.say(format!("{name} answers {message} with {code:02x}"));
         self.send(n, wire::ack(version, kind, id, code));
+    }
+
+    /// Only who takes from a queue or reads a stream refuses, and only one queue has dead letters.
+    fn code_of(&self, n: usize, source: Source, code: u8) -> u8 {
+        match source {
+            Source::Topic | Source::Group(_) => 0,
+            // A message that these refused would come again.
+            Source::Stream(..) if self.clients[n].role == Role::ReadsOn => 0,
+            Source::Stream(..) => code,
+            Source::Queue(queue, _) => match QUEUES[queue].kind {
+                Kind::Dying => code,
+                Kind::Once => 0,
+                _ if code == 0x99 => 0x80,
+                _ => code,
+            },
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use broker::{OperateError, SeekTo};
 
 use super::World;
-use crate::queues::{OPERATED, QUEUES};
+use crate::client::{Lease, Source};
+use crate::queues::{OPERATED, QUEUES, keeps_settled};
 
 /// What was asked for and is not answered.
 pub(crate) struct Asked {
@@ -35,7 +36,12 @@ impl World {
     }
 
     /// Lets the queue go on elsewhere: so many hundredths of the way from its first message to its last.
-    pub(super) fn seek(&mut self, hundredths: u64) {
+    pub(super) fn seek(&mut self, hundredths: u64, is_at_rest: bool) {
+        if is_at_rest {
+            self.accept_all_of(OPERATED);
+            self.run();
+            self.listen();
+        }
         let end = self.node.ledger(QUEUES[OPERATED].name).unwrap_or_default().enqueued;
         let to = end * hundredths / 100;
         let (tell, answer) = channel();
@@ -44,9 +50,22 @@ impl World {
         };
         self.node.handle.seek_queue(QUEUES[OPERATED].name, SeekTo::Offset(to), Box::new(reply));
         self.auditor.may_be_purged();
-        let settled = self.auditor.may_be_set_back(to);
-        self.say(format!("an operator seeks {to}"));
+        let settled = match keeps_settled(self.seed) {
+            true => self.auditor.may_be_set_back(to, is_at_rest && !self.machine.is_off()),
+            false => BTreeSet::new(),
+        };
+        self.say(format!("an operator seeks {to}, at rest: {is_at_rest}"));
         self.asked.push(Asked { answer, end, back_to: Some((to, settled)), is_sweep: false });
+    }
+
+    /// Who has messages of a queue accepts them, so that they are settled and not recorded yet.
+    fn accept_all_of(&mut self, queue: usize) {
+        for n in 0..self.clients.len() {
+            let is_of = |lease: &Lease| matches!(lease.source, Source::Queue(of, _) if of == queue);
+            while let Some(nth) = self.clients[n].leases.iter().position(is_of) {
+                self.answer(n, nth, 0);
+            }
+        }
     }
 
     /// Hears what has been answered.

@@ -4,7 +4,7 @@ use log_api::{Log, LogState};
 use log_disk::Worker;
 
 use super::World;
-use crate::client::{Open, Role};
+use crate::client::{Lease, Open, Role, Source};
 use crate::message;
 use crate::plan::{LIVE, PUBLISHERS, Step, TOPICS};
 use crate::queues::{Kind, QUEUES};
@@ -30,11 +30,11 @@ impl World {
             }
             Step::Lose { client } => self.lose(client),
             Step::Connect { client } => self.connect(client),
-            Step::Block { consumer, is_blocked } => {
-                if let Some(socket) = self.socket(PUBLISHERS + consumer) {
-                    socket.is_blocked = is_blocked;
-                }
-            }
+            Step::Block { client, is_blocked } => self.block(PUBLISHERS + client, is_blocked),
+            Step::Read { reader, start, qos } => self.read_from(reader, start, qos),
+            Step::Join { sharer } => self.join(sharer),
+            Step::Leave { sharer } => self.leave_group(sharer),
+            Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
@@ -47,16 +47,16 @@ impl World {
             Step::Run => self.run(),
             Step::Calm => self.calm(),
             Step::Wait { milliseconds } => self.machine.wait(milliseconds),
-            Step::Idle => {
-                for _ in 0..16 {
-                    self.machine.wait(5);
-                    self.run();
-                }
+            Step::Idle => self.idle(),
+            Step::TakeAll => {
+                self.take_all();
+                self.idle();
             }
             Step::Slow { is_slow } => self.is_slow = is_slow,
+            Step::SlowReads { is_slow } => self.is_reading_slowly = is_slow,
             Step::Checkpoint => self.node.log.request_checkpoint(),
             Step::Purge => self.purge(),
-            Step::Seek { hundredths } => self.seek(hundredths),
+            Step::Seek { hundredths, is_at_rest } => self.seek(hundredths, is_at_rest),
             Step::LiveProbe { publisher, bytes } => self.probe(publisher, bytes),
             Step::Crash { power, seed } => self.crash(power, seed),
             Step::CutIn { operations, power } => self.machine.cut_in(operations, power),
@@ -69,6 +69,18 @@ impl World {
             }
             Step::Flip { seed } => self.machine.flip(seed),
             Step::Misdirect { seed } => self.machine.misdirect_next_sync(seed),
+        }
+    }
+
+    /// A client reads its connection no more, or again; but those who must hear at once always do.
+    fn block(&mut self, n: usize, is_blocked: bool) {
+        let role = self.clients[n].role;
+        let may_block = matches!(
+            role,
+            Role::Consumer | Role::Reads(_) | Role::ReadsOn | Role::Member | Role::Sharer(_)
+        );
+        if let Some(socket) = self.socket(n).filter(|_| may_block) {
+            socket.is_blocked = is_blocked;
         }
     }
 
@@ -87,6 +99,7 @@ impl World {
         }
         let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
+        self.share(message);
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
         let id = client.next_id();
@@ -99,6 +112,13 @@ impl World {
         self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
         self.send(publisher, packet);
         Some(message)
+    }
+
+    fn idle(&mut self) {
+        for _ in 0..16 {
+            self.machine.wait(5);
+            self.run();
+        }
     }
 
     fn consume(&mut self, consumer: usize, queue: usize, qos: u8) {
@@ -129,7 +149,8 @@ impl World {
         self.send(n, wire::unsubscribe(id, &QUEUES[queue].address()));
         self.run();
         self.listen();
-        self.clients[n].leases.retain(|lease| lease.queue.is_none_or(|(of, _)| of != queue));
+        let is_of = |lease: &Lease| matches!(lease.source, Source::Queue(of, _) if of == queue);
+        self.clients[n].leases.retain(|lease| !is_of(lease));
     }
 
     /// Everyone works until nothing is left to do, or the power goes.
@@ -142,7 +163,9 @@ impl World {
                 self.listen();
             }
             for worker in Worker::ALL {
-                if self.is_slow && worker == Worker::Writer {
+                if self.is_slow && worker == Worker::Writer
+                    || self.is_reading_slowly && worker == Worker::Reader
+                {
                     continue;
                 }
                 busy |= self.node.step(worker);
@@ -164,10 +187,10 @@ impl World {
 
     /// Lets pass what settlements need to be recorded.
     pub(super) fn calm(&mut self) {
-        self.is_slow = false;
+        (self.is_slow, self.is_reading_slowly) = (false, false);
         self.run();
         // What comes later has not had its time.
-        let accepted = self.auditor.accepted_by_now();
+        let (accepted, moment) = (self.auditor.accepted_by_now(), self.auditor.moment());
         for _ in 0..3 {
             self.machine.wait(30);
             self.run();
@@ -184,6 +207,8 @@ impl World {
         };
         if self.clients.iter().all(is_heard) {
             self.auditor.recorded(&accepted);
+            self.auditor.reading_recorded(moment);
+            self.auditor.sharing_recorded(moment);
             let (held, counted) = self.node.references();
             assert_eq!(held, counted, "bodies that are needed, and references in the log");
             self.check_ledgers();

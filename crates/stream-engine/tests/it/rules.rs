@@ -149,6 +149,22 @@ fn a_released_message_comes_again_before_what_is_new() {
     );
 }
 
+/// What comes between the end of a back-off and the tick that was asked for.
+#[test]
+fn a_back_off_ends_with_whatever_comes_when_it_is_over() {
+    check(
+        config(),
+        "append 3              ->
+         attach a g:y 2 earliest -> a0 a1 g:y@0/2
+         release a 1           -> a2
+         later 1s              ->
+         accept a 0            -> a1#2 g:y@1/3
+         busy a 2              ->
+         later 1s              ->
+         append 1              -> a2",
+    );
+}
+
 #[test]
 fn a_busy_member_rests_and_no_attempt_counts() {
     check(

@@ -7,6 +7,7 @@
 //! accept a 0            -> x@1/2
 //! release a 1           ->
 //! wait 1s               -> a1#2           the second time; time passes, then a tick
+//! later 1s              ->                time passes, and nobody says so
 //! reject a 1            -> x@2/2!1        one rejected; ?1: one skipped
 //! accept a 3            -> x+3            settled behind something that is not
 //! purge 0 1             -> purged:0
@@ -102,6 +103,10 @@ impl Player {
                 return self.stream.next_deadline().map_or("none".to_owned(), left);
             }
             ["clock"] => Input::Clock(self.wall()),
+            ["later", by] => {
+                self.now = self.now + time(by);
+                return String::new();
+            }
             ["wait", by] => {
                 self.now = self.now + time(by);
                 Input::Tick

@@ -1,0 +1,75 @@
+//! The streams of a simulation and who reads them. It must not know what happens to them.
+
+use broker::{ReaderName, StreamProperties};
+
+/// A stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamOf {
+    pub(crate) name: &'static str,
+    /// Keeps the newest message of each topic.
+    is_last_value: bool,
+}
+
+/// All streams.
+pub(crate) const STREAMS: [StreamOf; 2] = [
+    StreamOf { name: "log", is_last_value: false },
+    StreamOf { name: "newest", is_last_value: true },
+];
+/// The places of both.
+pub(crate) const LOG: usize = 0;
+pub(crate) const NEWEST: usize = 1;
+/// What they take, as the first queue does.
+pub(crate) const FILTER: &str = "t/+";
+/// What the log keeps in every other simulation, so that segments can go.
+pub(crate) const LOG_MESSAGES: u64 = 20;
+
+/// Somebody who has a position in a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReaderOf {
+    pub(crate) name: &'static str,
+    pub(crate) stream: usize,
+    /// Clients share it.
+    pub(crate) is_group: bool,
+}
+
+/// All readers: two clients without a session, one with a durable session at QoS 2, and a group.
+pub(crate) const READERS: [ReaderOf; 4] = [
+    ReaderOf { name: "r0", stream: LOG, is_group: false },
+    ReaderOf { name: "r1", stream: NEWEST, is_group: false },
+    ReaderOf { name: "r2", stream: LOG, is_group: false },
+    ReaderOf { name: "team", stream: LOG, is_group: true },
+];
+/// The reader with a session.
+pub(crate) const READS_ON: usize = 2;
+/// The group.
+pub(crate) const TEAM: usize = 3;
+
+impl StreamOf {
+    /// What a client subscribes to.
+    pub(crate) fn address(self) -> String {
+        format!("$stream/{}", self.name)
+    }
+
+    /// Its properties, in a simulation of that seed.
+    pub(crate) fn properties(self, seed: u64) -> StreamProperties {
+        let mut properties = StreamProperties::default();
+        properties.config.max_inflight = 5;
+        properties.config.last_value = self.is_last_value;
+        if !self.is_last_value {
+            properties.config.max_messages = log_messages_max(seed);
+        }
+        properties
+    }
+}
+
+/// How many messages the log keeps, if not all.
+pub(crate) const fn log_messages_max(seed: u64) -> Option<u64> {
+    if seed.is_multiple_of(2) { None } else { Some(LOG_MESSAGES) }
+}
+
+impl ReaderOf {
+    /// As the broker calls it.
+    pub(crate) fn reader_name(self) -> ReaderName {
+        if self.is_group { ReaderName::group(self.name) } else { ReaderName::client(self.name) }
+    }
+}
