@@ -46,6 +46,8 @@ struct Reader {
     /// The bounds before it was set elsewhere, and when that was; until it is recorded.
     before: Option<(u64, u64, u64)>,
     settled: BTreeMap<u64, Settled>,
+    /// What it had settled where it was before.
+    settled_before: BTreeSet<u64>,
     /// Offsets that it has got since it is where it is, and when it had them first.
     had: BTreeMap<u64, u64>,
     /// Offsets that it gave back at least once without an attempt.
@@ -98,6 +100,26 @@ impl Reader {
         (least.min(before_least), most.max(before_most))
     }
 
+    /// It may be where it was, or where it was set to: what it settled at either place may come again or not.
+    fn settled_perhaps(&mut self) {
+        self.settled.extend(
+            std::mem::take(&mut self.settled_before).into_iter().map(|at| (at, Settled::Perhaps)),
+        );
+        self.settled.values_mut().for_each(|settled| *settled = Settled::Perhaps);
+    }
+
+    /// What was settled and recorded stays so, wherever the position is.
+    fn settled_crashed(&mut self, is_sure: bool, recorded_to: u64) {
+        if !is_sure {
+            return self.settled_perhaps();
+        }
+        let is_recorded =
+            |settled: &Settled| matches!(settled, Settled::At(moment) if *moment <= recorded_to);
+        for settled in self.settled.values_mut().filter(|settled| !is_recorded(settled)) {
+            *settled = Settled::Perhaps;
+        }
+    }
+
     fn forget_connection(&mut self) {
         self.got.clear();
         self.newest = None;
@@ -128,7 +150,7 @@ impl Auditor {
         let (before_least, before_most) = one.bounds(gone, recorded_to);
         one.before = Some((before_least, before_most, self.moment));
         (one.least, one.most) = (least, u64::MAX);
-        one.settled.clear();
+        one.settled_before.extend(std::mem::take(&mut one.settled).into_keys());
         one.had.clear();
         one.was_busy.clear();
         one.released.clear();
@@ -143,6 +165,7 @@ impl Auditor {
         if let Some((least, ..)) = one.before.take() {
             (one.least, one.most) = (one.least.min(least), u64::MAX);
             one.begins_at_ms = None;
+            one.settled_perhaps();
         }
     }
 
@@ -286,6 +309,9 @@ impl Auditor {
         self.reading.recorded_to = moment;
         for one in &mut self.reading.readers {
             one.before = one.before.filter(|(.., since)| *since > moment);
+            if one.before.is_none() {
+                one.settled_before.clear();
+            }
         }
     }
 
@@ -300,7 +326,7 @@ impl Auditor {
             let is_sure = one.before.is_none();
             one.before = None;
             one.begins_at_ms = one.begins_at_ms.filter(|_| is_sure);
-            one.settled.clear();
+            one.settled_crashed(is_sure, recorded_to);
             one.had.retain(|_, since| is_sure && *since <= recorded_to);
             one.released.clear();
             one.forget_connection();
