@@ -109,7 +109,8 @@ fn publishes() {
     let mut passed_on = more.clone();
     let place = KeptCopy { number: SessionNumber(5), at: Position::new(3, 64), copy: 2 };
     passed_on.sessions.iter_mut().for_each(|target| target.in_place_of = Some(place));
-    let place = KeptPlace { sequence: 300, at: Position::new(3, 64).as_u64(), copy: 2 };
+    let place =
+        KeptPlace { sequence: 300, at: Position::new(3, 64).as_u64(), copy: 2, is_shared: false };
     let number = SessionNumber(1 << 40);
     let kept = MoreTargets { relocated: Some(Relocated::Kept(number, place)), ..passed_on.clone() };
     let kept = MoreTargets { moved: None, ..kept };

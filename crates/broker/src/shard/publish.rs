@@ -316,7 +316,8 @@ impl Shard {
         for pick in picks {
             sessions.extend(pick_target(pick, live.head));
         }
-        sessions.sort_unstable_by_key(|target| target.number);
+        // What a session gets by itself comes first: it goes by no copy where its inbox knows the identifiers.
+        sessions.sort_unstable_by_key(|target| (target.number, target.shared.is_some()));
         (!sessions.is_empty()).then(|| MoreTargets { sessions, ..MoreTargets::default() })
     }
 

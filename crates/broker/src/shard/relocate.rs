@@ -44,6 +44,8 @@ const FOUND_MAX: usize = 65_536;
 /// Bodies read in one go, and their bytes.
 const READ_MESSAGES_MAX: usize = 64;
 const READ_BYTES_MAX: u64 = 256 * 1024;
+/// Messages of which it is looked whether they are still there, in one go.
+const READ_LOOKED_MAX: usize = 256;
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Phase {
@@ -215,7 +217,10 @@ impl Shard {
             return SOON; // Publishers go first.
         }
         let mut bytes = 0;
-        while self.relocation.asked.len() < READ_MESSAGES_MAX && bytes < READ_BYTES_MAX {
+        for _ in 0..READ_LOOKED_MAX {
+            if self.relocation.asked.len() >= READ_MESSAGES_MAX || bytes >= READ_BYTES_MAX {
+                break;
+            }
             let Some(body) = self.relocation.found.pop_front() else { break };
             if self.is_at(&body) {
                 bytes += u64::from(body.size);
@@ -223,6 +228,9 @@ impl Shard {
             }
         }
         if self.relocation.asked.is_empty() {
+            if !self.relocation.found.is_empty() {
+                return SOON;
+            }
             if !self.relocation.has_written {
                 return self.rest_long();
             }

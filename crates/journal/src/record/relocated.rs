@@ -13,7 +13,7 @@ use crate::ids::SessionNumber;
 ///
 /// ```text
 /// whose u8 | delayed (1): the one that the record names as such
-///          | a session's (2): session u64 | sequence u64 | position u64 | copy u8
+///          | a session's (2), by a shared subscription (3): session u64 | sequence u64 | position u64 | copy u8
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Relocated {
@@ -32,6 +32,7 @@ pub enum Relocated {
 
 const DELAYED: u8 = 1;
 const KEPT: u8 = 2;
+const KEPT_SHARED: u8 = 3;
 
 impl Relocated {
     /// Whether it is said behind all else.
@@ -43,8 +44,8 @@ impl Relocated {
         match self {
             Self::Hosted { .. } => {}
             Self::Delayed(_) => out.push(DELAYED),
-            Self::Kept(number, KeptPlace { sequence, at, copy }) => {
-                out.push(KEPT);
+            Self::Kept(number, KeptPlace { sequence, at, copy, is_shared }) => {
+                out.push(if *is_shared { KEPT_SHARED } else { KEPT });
                 for number in [number.0, *sequence, *at] {
                     out.extend_from_slice(&number.to_le_bytes());
                 }
@@ -59,10 +60,11 @@ impl Relocated {
     ) -> Result<Self, RecordError> {
         match reader.u8()? {
             DELAYED => delayed.map(Self::Delayed).ok_or_else(|| reader.error("it is not delayed")),
-            KEPT => {
+            whose @ (KEPT | KEPT_SHARED) => {
                 let number = SessionNumber(reader.u64()?);
                 let (sequence, at, copy) = (reader.u64()?, reader.u64()?, reader.u8()?);
-                Ok(Self::Kept(number, KeptPlace { sequence, at, copy }))
+                let is_shared = whose == KEPT_SHARED;
+                Ok(Self::Kept(number, KeptPlace { sequence, at, copy, is_shared }))
             }
             _ => Err(reader.error("whose message lies here is unknown")),
         }

@@ -468,11 +468,13 @@ mod tests {
 
     #[test]
     fn what_lies_here_from_now_on_comes_out_as_it_went_in() {
-        let place = KeptPlace { sequence: 1 << 60, at: u64::MAX, copy: 255 };
+        let place = KeptPlace { sequence: 1 << 60, at: u64::MAX, copy: 255, is_shared: false };
+        let shared = KeptPlace { is_shared: true, ..place };
         for relocated in [
             Relocated::Hosted { sink: SinkId(4), offset: Offset(1 << 60) },
             Relocated::Delayed(Delayed { number: u64::MAX, due_ms: 7 }),
             Relocated::Kept(SessionNumber(1 << 55), place),
+            Relocated::Kept(SessionNumber(1 << 55), shared),
         ] {
             let delayed = match relocated {
                 Relocated::Delayed(delayed) => Some(delayed),

@@ -266,7 +266,7 @@ fn a_body_of_a_session_or_a_delay_lies_elsewhere_if_it_lay_where_the_record_says
     story.recovery.lost();
     let second = story.for_session();
     let mut moves = |sequence, from: Position| {
-        let place = KeptPlace { sequence, at: from.as_u64(), copy: 0 };
+        let place = KeptPlace { sequence, at: from.as_u64(), copy: 0, is_shared: false };
         let relocated = Some(Relocated::Kept(SESSION, place));
         story.publish("t", &[], &MoreTargets { relocated, ..MoreTargets::default() })
     };

@@ -12,6 +12,8 @@ pub struct KeptPlace {
     pub at: u64,
     /// Which of the session's copies it is, see [`Kept::copy`].
     pub copy: u8,
+    /// Whether it came by a shared subscription, see [`Kept::is_shared`].
+    pub is_shared: bool,
 }
 
 impl Inbox {
@@ -20,7 +22,8 @@ impl Inbox {
     #[must_use]
     pub fn bodies(&self, from: u64, count: usize) -> (Vec<(KeptPlace, u32)>, Option<u64>) {
         let of = |(sequence, entry): (u64, &Entry)| {
-            (KeptPlace { sequence, at: entry.at, copy: entry.copy() }, entry.size)
+            let (at, copy, is_shared) = (entry.at, entry.copy(), entry.is_shared());
+            (KeptPlace { sequence, at, copy, is_shared }, entry.size)
         };
         let mut own = self.line.iter_from(from).filter(|(_, entry)| is_own(entry)).map(of);
         let found = own.by_ref().take(count).collect();
@@ -41,10 +44,15 @@ impl Inbox {
     }
 
     fn number_at(&self, place: &KeptPlace) -> Option<u64> {
-        let is_it =
-            |entry: &Entry| is_own(entry) && (entry.at, entry.copy()) == (place.at, place.copy);
+        let is_it = |entry: &Entry| {
+            let here = (entry.at, entry.copy(), entry.is_shared());
+            is_own(entry) && here == (place.at, place.copy, place.is_shared)
+        };
         if self.line.get(place.sequence).is_some_and(is_it) {
             return Some(place.sequence);
+        }
+        if !place.is_shared {
+            return None;
         }
         // One whose session is over may count otherwise than storage does; it has messages of shared subscriptions only.
         let mut shared = self.line.iter().filter(|(_, entry)| entry.is_shared());

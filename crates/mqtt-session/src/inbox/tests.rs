@@ -391,7 +391,8 @@ fn a_body_lies_elsewhere_and_the_message_is_the_same() {
     inbox.push(kept(5, QoS::AtLeastOnce));
     assert_eq!(send_all(&mut inbox, 2), [1, 2]);
     assert!(inbox.lend(2));
-    let place = |sequence, at, copy| KeptPlace { sequence, at, copy };
+    // The shared one is at 3, and wherever that goes.
+    let place = |sequence, at, copy| KeptPlace { sequence, at, copy, is_shared: at % 100 == 3 };
     let (first, next) = inbox.bodies(0, 2);
     assert_eq!(first, [(place(0, 1, 0), 10), (place(1, 2, 0), 10)]);
     assert_eq!(next, Some(2));
@@ -417,4 +418,20 @@ fn a_body_lies_elsewhere_and_the_message_is_the_same() {
     assert!(!inbox.relocate(&place(9, 5, 0), 205), "another is not");
     assert_eq!(inbox.find(203, 0), Some(2));
     assert!(inbox.is_sound());
+}
+
+#[test]
+fn a_message_of_a_shared_group_is_not_moved_for_one_of_the_sessions_own() {
+    let mut inbox = Inbox::default();
+    // A record that has the shared copy before the session's own, of which the inbox knows the identifiers.
+    inbox.push(Kept { is_shared: true, ..kept(1, QoS::AtLeastOnce) });
+    inbox.push_with(Kept { copy: 1, ..kept(1, QoS::AtLeastOnce) }, &[7]);
+    assert_eq!(send_all(&mut inbox, 2), [1, 2]);
+    let (places, _) = inbox.bodies(0, 9);
+    let [(shared, _), (own, _)] = places[..] else { panic!("two messages: {places:?}") };
+    assert_eq!((shared.at, shared.copy), (own.at, own.copy));
+    inbox.puback(id(2)).expect("it is sent");
+    assert!(!inbox.relocate(&own, 101), "it has left");
+    assert_eq!(inbox.at_place(&shared).map(|kept| kept.at), Some(1));
+    assert!(inbox.relocate(&shared, 102));
 }

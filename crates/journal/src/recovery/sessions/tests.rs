@@ -45,7 +45,7 @@ fn kept(steps: &[Step]) -> Vec<u32> {
                 continue;
             }
             Moved(from, sequence) => {
-                let place = KeptPlace { sequence, at: at(from).as_u64(), copy: 0 };
+                let place = KeptPlace { sequence, at: at(from).as_u64(), copy: 0, is_shared: true };
                 let before = sessions.relocated(KNOWN, &place, at(n));
                 released.add(before.unwrap_or(at(n)));
                 references += 1;
