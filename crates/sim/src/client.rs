@@ -48,6 +48,8 @@ pub(crate) struct Client {
     pub(crate) is_greeted: bool,
     /// Whether its standing subscription is granted.
     pub(crate) is_subscribed: bool,
+    /// Whether its SUBACK is due: a member that leaves before it would be in its group again by that answer.
+    pub(crate) is_joining: bool,
     /// Publishes whose acknowledgement is due, in the order of sending.
     pub(crate) open: Vec<Open>,
     /// Messages that it has not answered.
@@ -136,6 +138,7 @@ impl Client {
             connection: 0,
             is_greeted: false,
             is_subscribed: false,
+            is_joining: false,
             open: Vec::new(),
             leases: Vec::new(),
             accepting: Vec::new(),
@@ -168,7 +171,7 @@ impl Client {
 
     /// Its connection is gone.
     pub(crate) fn lose(&mut self) {
-        (self.at, self.is_greeted) = (None, false);
+        (self.at, self.is_greeted, self.is_joining) = (None, false, false);
         self.is_subscribed &= self.keeps_session();
         self.leases.clear();
         // Whether the broker read that, nobody knows: it may come again, or not.

@@ -58,6 +58,7 @@ impl World {
             Heard::Publish(delivery) => self.delivered(n, &delivery),
             Heard::SubAck { id: STANDING, code } => {
                 self.clients[n].is_subscribed = code < 0x80;
+                self.clients[n].is_joining = false;
                 let name = self.clients[n].name.clone();
                 self.say(format!("{name} suback {code:02x}"));
                 if code < 0x80 {

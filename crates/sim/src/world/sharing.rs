@@ -18,7 +18,9 @@ impl World {
     pub(super) fn join(&mut self, sharer: usize) {
         let n = SHARER + sharer;
         self.connect(n);
-        if self.clients[n].is_greeted && !self.clients[n].is_subscribed {
+        let client = &mut self.clients[n];
+        if client.is_greeted && !client.is_subscribed && !client.is_joining {
+            client.is_joining = true;
             let of = SHARERS[sharer];
             self.send(n, wire::subscribe(STANDING, ADDRESSES[of.group], of.qos(self.seed)));
         }
