@@ -42,6 +42,9 @@ pub(super) struct Sessions {
 struct Session {
     /// Whether its beginning has been met.
     has_begun: bool,
+    /// Whether the checkpoint has it anew, after its end, for what came for it by a shared group. Its inbox counts from there
+    /// on: what records say that come before its end is of the one before, and is done.
+    is_nobodys: bool,
     client_id: Box<str>,
     owner: Option<Box<str>>,
     expiry_interval: u32,
@@ -89,7 +92,13 @@ impl Sessions {
                 let rest = ended.and_then(|session| session.ended(place, released));
                 self.sessions.extend(rest.map(|rest| (number, rest)));
             }
-            event => self.of(number).apply(event, released),
+            event => {
+                let session = self.of(number);
+                if session.is_nobodys && !matches!(event, SessionEvent::LeftEnding(_)) {
+                    return;
+                }
+                session.apply(event, released);
+            }
         }
     }
 
@@ -222,6 +231,7 @@ impl Session {
         };
         Self {
             has_begun: true,
+            is_nobodys: image.client_id.is_empty(),
             client_id: image.client_id,
             owner,
             expiry_interval: image.expiry_interval,

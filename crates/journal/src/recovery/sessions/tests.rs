@@ -4,7 +4,7 @@ use mqtt_types::QoS;
 
 use super::*;
 use crate::ids::GroupMark;
-use crate::record::{SessionTarget, SharedTarget};
+use crate::record::{SessionTarget, SharedTarget, ranges};
 
 /// A session that has begun, and one of which nothing is known.
 const KNOWN: SessionNumber = SessionNumber(1 << 16);
@@ -154,4 +154,31 @@ fn one_that_the_checkpoint_had_numbered_and_does_not_have_is_over() {
     let left: Vec<u64> = left.iter().map(|session| session.number.count()).collect();
     let over = numbers.iter().filter(|(_, _, is_over)| *is_over).map(|(count, _, _)| *count);
     assert_eq!(left, over.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_said_of_a_session_is_not_said_of_what_a_checkpoint_keeps_after_its_end() {
+    let (mut sessions, mut released) = (Sessions::default(), Releases::default());
+    let ended = |heard| SessionRecord { number: KNOWN, event: SessionEvent::Ended(Some(heard)) };
+    sessions.apply(ended(at(4)), &mut released);
+    sessions.publish(&message(KNOWN, TWO), at(5), 10, &mut released);
+    let (_, stored) = sessions.finish(&mut released);
+    // The checkpoint is ahead of what is still to be written of the session's end.
+    let disconnected = SessionEvent::Disconnected {
+        at: UnixMillis(1),
+        expiry_interval: 60,
+        keeps_will: false,
+        sent_to: 1,
+        unsure_to: 1,
+    };
+    let left = SessionEvent::Inbox { left: ranges(vec![0]), received: Vec::new(), sent_to: 1 };
+    for event in [disconnected, left] {
+        let (mut sessions, mut released) = (Sessions::default(), Releases::default());
+        sessions.restore(2, stored.clone(), &mut released);
+        sessions.apply(SessionRecord { number: KNOWN, event: event.clone() }, &mut released);
+        sessions.apply(ended(at(4)), &mut released);
+        let (_, rest) = sessions.finish(&mut released);
+        let kept = rest.iter().flat_map(|session| &session.image.inbox.entries);
+        assert_eq!(kept.count(), 1, "{event:?}");
+    }
 }
