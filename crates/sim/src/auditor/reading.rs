@@ -91,13 +91,18 @@ impl Reader {
             _ => false,
         };
         let least = (self.least..).find(|offset| !is_sure(offset)).unwrap_or(self.least);
-        let is_passed = |offset: &u64| *offset < gone || self.settled.contains_key(offset);
-        let most = match self.most {
-            u64::MAX => u64::MAX,
-            most => (most..).find(|offset| !is_passed(offset)).unwrap_or(most),
-        };
+        let most = self.farthest(gone);
         let Some((before_least, before_most, _)) = self.before else { return (least, most) };
         (least.min(before_least), most.max(before_most))
+    }
+
+    /// The first message that has not gone from the log, and is not settled.
+    fn farthest(&self, gone: u64) -> u64 {
+        let is_passed = |offset: &u64| *offset < gone || self.settled.contains_key(offset);
+        match self.most {
+            u64::MAX => u64::MAX,
+            most => (most..).find(|offset| !is_passed(offset)).unwrap_or(most),
+        }
     }
 
     /// It may be where it was, or where it was set to: what it settled at either place may come again or not.
@@ -347,11 +352,12 @@ impl Auditor {
             of.name,
             one.least
         );
+        // More may have gone since the process ended.
+        let most = one.farthest(gone);
         assert!(
-            of.stream == NEWEST || place <= one.most.max(gone),
-            "{} has not settled {}, and goes on at {position:?}",
-            of.name,
-            one.most
+            of.stream == NEWEST || place <= most,
+            "{} has not settled {most}, and goes on at {position:?}",
+            of.name
         );
         one.least = one.least.max(place);
         one.most = one.least;
