@@ -2,17 +2,19 @@
 //! names it.
 
 mod operating;
+mod ordering;
 mod reading;
 mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{SESSIONS, TOPICS, leads_to};
+use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
 use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
 use crate::streams::FILTER;
 use crate::wire::Delivery;
 use operating::Operated;
+use ordering::Ordering;
 pub(crate) use reading::Arrival;
 use reading::Reading;
 use sharing::Sharing;
@@ -39,6 +41,8 @@ struct Message {
     sent: u64,
     answered: Option<u64>,
     answer: Answer,
+    /// It bears an id of its own as a user property.
+    has_id: bool,
     /// Sent more than once.
     is_resent: bool,
     /// How often it was sent.
@@ -85,6 +89,7 @@ pub(crate) struct Auditor {
     live: BTreeSet<u32>,
     reading: Reading,
     sharing: Sharing,
+    ordering: Ordering,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -107,6 +112,7 @@ impl Auditor {
             live: BTreeSet::new(),
             reading: Reading::default(),
             sharing: Sharing::new(seed),
+            ordering: Ordering::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -130,6 +136,7 @@ impl Auditor {
             sent: self.moment,
             answered: None,
             answer: Answer::None,
+            has_id: publisher < PUBLISHERS - 1,
             is_resent: false,
             sent_times: 1,
             has_lost_session: false,
@@ -214,8 +221,12 @@ impl Auditor {
         let is_first = before.is_none();
         known.offsets.entry(number).or_default().insert(offset);
         let copies = known.offsets[&number].len();
+        let may_be_twice = match QUEUES[queue].kind {
+            Kind::Dedup => !message.has_id || self.has_met_damage,
+            _ => message.is_resent && message.qos < 2 || message.has_lost_session,
+        };
         assert!(
-            copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
+            copies == 1 || may_be_twice,
             "message {number} at QoS {} is stored {copies} times in queue {name}",
             message.qos
         );
@@ -342,6 +353,7 @@ impl Auditor {
             queue.accepted.retain(|_, recorded| *recorded);
             queue.newest_of_alone = None;
         }
+        self.ordering.crashed();
         self.readers_crashed();
         self.sharers_crashed();
         if has_power_gone {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::QueueProperties;
-use queue_engine::Overflow;
+use queue_engine::{DispatchStrategy, Overflow};
 
 /// What a queue is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,12 @@ pub(crate) enum Kind {
     Once,
     /// Keeps what was settled, and an operator purges it and sets it back.
     Operated,
+    /// Keeps the order of each topic, whoever consumes, goes, refuses.
+    Keyed,
+    /// One of its consumers gets one message at a time.
+    Sole,
+    /// Takes each message id once.
+    Dedup,
 }
 
 /// A queue.
@@ -37,7 +43,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 8] = [
+pub(crate) const QUEUES: [QueueOf; 11] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -46,6 +52,9 @@ pub(crate) const QUEUES: [QueueOf; 8] = [
     queue("ring", "t/+", Kind::Ring),
     queue("operated", "t/+", Kind::Operated),
     queue("once", "t/+", Kind::Once),
+    queue("keyed", "t/+", Kind::Keyed),
+    queue("sole", "t/+", Kind::Sole),
+    queue("dedup", "t/+", Kind::Dedup),
 ];
 /// The places of some of them.
 pub(crate) const DYING: usize = 3;
@@ -67,6 +76,15 @@ pub(crate) fn number_of(name: &str) -> usize {
 }
 
 impl QueueOf {
+    /// Messages with the same key are settled one after the other, if the queue promises that.
+    pub(crate) fn key_of(self, topic: &'static str) -> Option<&'static str> {
+        match self.kind {
+            Kind::Keyed => Some(topic),
+            Kind::Sole => Some(""),
+            _ => None,
+        }
+    }
+
     /// What a client subscribes to.
     pub(crate) fn address(self) -> String {
         match self.name.strip_prefix("dead:") {
@@ -84,6 +102,12 @@ impl QueueOf {
                 properties.config.max_messages = Some(RING_MAX);
                 properties.config.overflow = Overflow::DropOldest;
             }
+            Kind::Keyed => properties.config.dispatch_strategy = DispatchStrategy::KeyOrdered,
+            Kind::Sole => {
+                properties.config.dispatch_strategy = DispatchStrategy::SingleActive;
+                properties.config.max_inflight = 1;
+            }
+            Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
             Kind::Operated if keeps_settled(seed) => {
                 properties.config.keep_settled = Duration::from_secs(1_000_000);
             }

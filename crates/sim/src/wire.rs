@@ -80,7 +80,7 @@ pub(crate) fn publish(
     (qos, id): (u8, u16),
     (dup, retain): (bool, bool),
     topic: &str,
-    payload: &[u8],
+    (payload, message_id): (&[u8], &str),
 ) -> Vec<u8> {
     let mut bytes = Vec::new();
     let publish = OutgoingPublish {
@@ -89,6 +89,7 @@ pub(crate) fn publish(
         retain,
         topic,
         packet_id: (qos > 0).then(|| packet_id(id)),
+        user_properties: &[("message-id", message_id)],
         payload,
         ..OutgoingPublish::default()
     };

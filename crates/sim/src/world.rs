@@ -190,7 +190,8 @@ impl World {
             match source {
                 Source::Stream(reader, offset) => self.auditor.may_have_settled(reader, offset),
                 Source::Group(group) => self.auditor.may_have_taken(group, message),
-                Source::Topic | Source::Queue(..) => {}
+                Source::Queue(queue, offset) => self.auditor.may_have_accepted(queue, offset),
+                Source::Topic => {}
             }
         }
         self.forget_asking(n);

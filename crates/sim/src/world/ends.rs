@@ -1,9 +1,12 @@
 //! How lives of the process end and begin, and the end of all: everything is well, and everything must come out.
 //! It must not know who breaks what.
 
+use std::collections::BTreeSet;
+
 use log_api::{Log, LogState};
 
 use super::World;
+use crate::client::Source;
 use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
@@ -127,8 +130,27 @@ impl World {
             let waiting = self.node.ledger(of.name).map_or(0, |ledger| ledger.waiting());
             assert!(waiting <= RING_MAX, "queue {} has {waiting} messages", of.name);
         }
+        self.check_keys();
         self.check_members();
         self.check_sharers();
+    }
+
+    /// Of each key that a queue keeps in order one message is with consumers.
+    fn check_keys(&self) {
+        let mut held = BTreeSet::new();
+        for client in &self.clients {
+            for lease in &client.leases {
+                let Source::Queue(queue, offset) = lease.source else { continue };
+                let topic = self.auditor.topic(lease.message);
+                if let Some(key) = QUEUES[queue].key_of(topic)
+                    && client.consumes.contains(&queue)
+                {
+                    let name = QUEUES[queue].name;
+                    let is_first = held.insert((queue, key));
+                    assert!(is_first, "two messages of key '{key}' of {name}, one at {offset}");
+                }
+            }
+        }
     }
 
     /// All is well again: what waits comes out, and it is all that must.

@@ -132,10 +132,17 @@ impl World {
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
             let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
+            let message_id = open.message.to_string();
             self.say(format!("p{n} sends {} again", open.message));
             self.send(
                 n,
-                wire::publish(version, (open.qos, open.id), (true, retain), topic, &payload),
+                wire::publish(
+                    version,
+                    (open.qos, open.id),
+                    (true, retain),
+                    topic,
+                    (&payload, &message_id),
+                ),
             );
         }
     }
@@ -239,6 +246,11 @@ impl World {
                     self.seen.note("dead letter comes", 1);
                 }
                 self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
+                let accepting = self.clients.iter().flat_map(|client| &client.accepting);
+                let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
+                self.auditor.comes_in_order(queue, (message, *offset), |before| {
+                    accepting.contains(&Source::Queue(queue, before))
+                });
                 return Source::Queue(queue, *offset);
             }
             (Role::Session { .. }, None) => {}

@@ -107,8 +107,8 @@ impl World {
             client.open.push(Open { id, message, qos, is_released: false });
         }
         let payload = message::payload(message, TOPICS[topic], bytes);
-        let packet =
-            wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], &payload);
+        let what = (&payload[..], &message.to_string()[..]);
+        let packet = wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], what);
         self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
         self.send(publisher, packet);
         Some(message)
@@ -132,6 +132,8 @@ impl World {
             return;
         }
         self.clients[n].consumes.insert(queue);
+        // What is settled when it is written may be heard after what comes next.
+        let qos = if QUEUES[queue].key_of("").is_some() { qos.max(1) } else { qos };
         let id = self.clients[n].next_id();
         self.send(n, wire::subscribe(id, &QUEUES[queue].address(), qos));
     }
