@@ -5,6 +5,7 @@ mod operating;
 mod ordering;
 mod reading;
 mod sharing;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,8 @@ use ordering::Ordering;
 pub(crate) use reading::Arrival;
 use reading::Reading;
 use sharing::Sharing;
+use timing::Timings;
+pub(crate) use timing::Wall;
 
 /// What became of a message's acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +44,6 @@ struct Message {
     sent: u64,
     answered: Option<u64>,
     answer: Answer,
-    /// It bears an id of its own as a user property.
-    has_id: bool,
     /// Sent more than once.
     is_resent: bool,
     /// How often it was sent.
@@ -50,6 +51,12 @@ struct Message {
     has_lost_session: bool,
     /// The durable sessions that were subscribed when it was sent.
     sessions: Vec<usize>,
+}
+
+impl Message {
+    const fn publisher_is_v5(&self) -> bool {
+        self.publisher < PUBLISHERS - 1
+    }
 }
 
 /// What is known of a queue's messages.
@@ -90,6 +97,7 @@ pub(crate) struct Auditor {
     reading: Reading,
     sharing: Sharing,
     ordering: Ordering,
+    timings: Timings,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -113,6 +121,7 @@ impl Auditor {
             reading: Reading::default(),
             sharing: Sharing::new(seed),
             ordering: Ordering::default(),
+            timings: Timings::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -136,7 +145,6 @@ impl Auditor {
             sent: self.moment,
             answered: None,
             answer: Answer::None,
-            has_id: publisher < PUBLISHERS - 1,
             is_resent: false,
             sent_times: 1,
             has_lost_session: false,
@@ -222,7 +230,9 @@ impl Auditor {
         known.offsets.entry(number).or_default().insert(offset);
         let copies = known.offsets[&number].len();
         let may_be_twice = match QUEUES[queue].kind {
-            Kind::Dedup => !message.has_id || self.has_met_damage,
+            Kind::Dying | Kind::Dead if self.operated.redrives => true,
+            // Only a client of 5.0 says which message it is.
+            Kind::Dedup => !message.publisher_is_v5() || self.has_met_damage,
             _ => message.is_resent && message.qos < 2 || message.has_lost_session,
         };
         assert!(
@@ -237,6 +247,8 @@ impl Auditor {
         match QUEUES[queue].kind {
             // It has what died in the order of dying.
             Kind::Dead => {}
+            // What was sent back comes behind others.
+            Kind::Dying if self.operated.redrives => {}
             _ if !is_first => {}
             Kind::Alone => {
                 self.check_order(queue, number, offset);
@@ -466,7 +478,7 @@ impl Auditor {
                     (format!("session s{session}"), got)
                 }));
             }
-            if message.answer == Answer::Taken && message.qos > 0 {
+            if message.answer == Answer::Taken && message.qos > 0 && !self.may_expire(number) {
                 for (place, came) in &came {
                     assert!(*came, "message {number} was acknowledged and is lost in {place}");
                 }

@@ -27,6 +27,10 @@ pub(crate) enum Kind {
     Sole,
     /// Takes each message id once.
     Dedup,
+    /// Has messages that are held back or expire.
+    Timed,
+    /// Is paused now and then, and dispatches in other ways.
+    Moody,
 }
 
 /// A queue.
@@ -43,7 +47,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 11] = [
+pub(crate) const QUEUES: [QueueOf; 13] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -55,12 +59,15 @@ pub(crate) const QUEUES: [QueueOf; 11] = [
     queue("keyed", "t/+", Kind::Keyed),
     queue("sole", "t/+", Kind::Sole),
     queue("dedup", "t/+", Kind::Dedup),
+    queue("timed", "q/timed", Kind::Timed),
+    queue("moody", "t/+", Kind::Moody),
 ];
 /// The places of some of them.
 pub(crate) const DYING: usize = 3;
 pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
 pub(crate) const ONCE: usize = 7;
+pub(crate) const MOODY: usize = 12;
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
 

@@ -21,7 +21,9 @@ use super::session_log::Waiting;
 use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
+use crate::record::{
+    PublishRecord, SessionEvent, SessionRecord, SessionTarget, SharedTarget, copies, ranges,
+};
 use crate::retained::note;
 use shelf::{Asked, Body, SHELF_MESSAGES_MAX, shelf_bytes_max};
 
@@ -450,6 +452,26 @@ impl Shard {
             note(&mut self.turn.holds, at.segment(), -1);
         } else {
             self.turn.release(at);
+        }
+    }
+
+    /// A record of what left an inbox was not stored: it is to be written again, as far as it still holds.
+    pub(super) fn inbox_refused(&mut self, body: &[u8]) {
+        let Ok(SessionRecord { number, event }) = SessionRecord::decode(body) else { return };
+        let id = self.sessions.durable_id(number);
+        let Some(entry) = self.sessions.get(id) else { return };
+        let unlogged = self.unlogged.entry(number).or_default();
+        match event {
+            SessionEvent::Inbox { left, .. } => unlogged.left.extend(left.into_iter().flatten()),
+            SessionEvent::LeftEnding(places) => unlogged.left_ending.extend(places),
+            SessionEvent::LeasesOver(packet_ids) => {
+                // One that is in use again has a record that says so.
+                let is_over = |packet_id: &PacketId| {
+                    entry.extras.as_ref().is_none_or(|extras| !extras.leases.has(*packet_id))
+                };
+                unlogged.leases_over.extend(packet_ids.into_iter().filter(is_over));
+            }
+            _ => {}
         }
     }
 

@@ -46,6 +46,11 @@ impl Leases {
         self.0.is_empty()
     }
 
+    /// Whether a packet id is in use for one.
+    pub(crate) fn has(&self, packet_id: PacketId) -> bool {
+        self.0.contains_key(&packet_id)
+    }
+
     /// What was stored of them.
     pub(crate) fn restored(stored: &[KeptLease]) -> Self {
         Self(

@@ -201,7 +201,11 @@ impl SessionRecord {
         }
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the body of a record.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
         let version = reader.version(VERSION)?;
         let has_since = version > 3;

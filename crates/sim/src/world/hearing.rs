@@ -5,8 +5,8 @@ use mqtt_types::ReasonCode;
 
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
-use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
-use crate::queues::{DEAD, Kind, ONCE, QUEUES, number_of};
+use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
+use crate::queues::{DEAD, Kind, MOODY, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -16,6 +16,7 @@ impl World {
     /// Lets every client hear what has come.
     pub(super) fn listen(&mut self) {
         self.hear_operator();
+        self.hear_orders();
         for n in 0..self.clients.len() {
             let Some(socket) = self.socket(n) else { continue };
             let mut received = std::mem::take(&mut socket.received);
@@ -132,7 +133,7 @@ impl World {
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
             let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
-            let message_id = open.message.to_string();
+            let said = wire::Said::of(open.message, self.auditor.timing_of(open.message));
             self.say(format!("p{n} sends {} again", open.message));
             self.send(
                 n,
@@ -141,7 +142,7 @@ impl World {
                     (open.qos, open.id),
                     (true, retain),
                     topic,
-                    (&payload, &message_id),
+                    (&payload, &said),
                 ),
             );
         }
@@ -165,7 +166,9 @@ impl World {
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
         self.auditor.answered(message, code);
-        let is_wanted = leads_to(self.auditor.topic(message), "t/+");
+        let at = self.wall();
+        self.auditor.timed_answered(message, at);
+        let is_wanted = is_wanted(self.auditor.topic(message));
         self.check_answer(n, message, code, is_wanted);
         self.seen.note("message for nobody", u64::from(!is_wanted));
         self.seen.note(if code < 0x80 { "acknowledged" } else { "message refused" }, 1);
@@ -248,6 +251,12 @@ impl World {
                 self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
                 let accepting = self.clients.iter().flat_map(|client| &client.accepting);
                 let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
+                let (now, is_prompt) = (self.wall(), !self.clients[n].was_blocked);
+                self.auditor.timed_comes(message, now, is_prompt);
+                assert!(
+                    queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
+                    "message {message} comes from a queue that is paused"
+                );
                 self.auditor.comes_in_order(queue, (message, *offset), |before| {
                     accepting.contains(&Source::Queue(queue, before))
                 });
