@@ -303,16 +303,21 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
             let timing = Timing { delay: dice.one_of(&times), expires: dice.one_of(&times) };
             Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
         }
+        84..90 => operator_step(dice),
         91..96 => Step::Consume { seed: dice.next() },
-        84 | 85 => Step::Redrive,
-        86 => Step::Pause { is_paused: dice.one_in(2) },
-        87 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },
-        88 => Step::SeekReader {
-            reader: dice.one_of(&OPERATED_READERS),
-            hundredths: dice.below(101) as u64,
-        },
-        89 => Step::ForgetReader { reader: dice.one_of(&OPERATED_READERS) },
         _ => Step::LiveProbe { publisher, bytes },
+    }
+}
+
+/// What an operator does to queues that others use, and to readers.
+fn operator_step(dice: &mut Dice) -> Step {
+    let reader = dice.one_of(&OPERATED_READERS);
+    match dice.below(6) {
+        0 | 1 => Step::Redrive,
+        2 => Step::Pause { is_paused: dice.one_in(2) },
+        3 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },
+        4 => Step::SeekReader { reader, hundredths: dice.below(101) as u64 },
+        _ => Step::ForgetReader { reader },
     }
 }
 
