@@ -304,7 +304,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
             Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
         }
         84..90 => operator_step(dice),
-        91..96 => Step::Consume { seed: dice.next() },
+        90..95 => Step::Consume { seed: dice.next() },
         _ => Step::LiveProbe { publisher, bytes },
     }
 }
