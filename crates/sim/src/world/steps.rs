@@ -178,6 +178,9 @@ impl World {
         for _ in 0..dice.below(4) {
             self.run();
             self.listen();
+            if self.machine.is_off() {
+                return;
+            }
             for n in PUBLISHERS..PUBLISHERS + consumers {
                 for _ in 0..self.clients[n].leases.len() {
                     if !dice.one_in(4) {
