@@ -52,16 +52,16 @@ impl Auditor {
         let Some(Timed { timing, sent, answered }) = self.timings.messages.get(&number) else {
             return;
         };
-        if let Some(delay) = timing.delay
-            && sent.was_set == now.was_set
-        {
+        if sent.was_set != now.was_set {
+            return;
+        }
+        if let Some(delay) = timing.delay {
             let due = sent.unix_ms + u64::from(delay) * 1000;
             assert!(now.unix_ms >= due, "message {number} comes {} ms early", due - now.unix_ms);
         }
         // What is sent again lives anew.
         let is_sent_once = !self.messages[number as usize].is_resent;
         if let (Some(expires), Some(answered)) = (timing.expires, answered)
-            && answered.was_set == now.was_set
             && is_prompt
             && is_sent_once
         {
