@@ -308,6 +308,7 @@ impl World {
                 self.clock_set += 1;
                 self.machine.set_clock_latest();
             }
+            self.subscribe_again();
             self.answer_at_once();
             self.machine.wait(100);
             self.run();

@@ -94,6 +94,23 @@ impl World {
         }
         match role {
             Role::Publisher => self.resend(n, present),
+            _ => self.subscribe_standing(n),
+        }
+    }
+
+    /// Who had been refused, when there was no room, asks again.
+    pub(super) fn subscribe_again(&mut self) {
+        for n in 0..self.clients.len() {
+            let client = &self.clients[n];
+            if client.is_greeted && !client.is_subscribed {
+                self.subscribe_standing(n);
+            }
+        }
+    }
+
+    /// A client asks for what it always wants, unless it has it.
+    fn subscribe_standing(&mut self, n: usize) {
+        match self.clients[n].role {
             Role::Session { qos } if !self.clients[n].is_subscribed => {
                 self.auditor.subscribes(n - PUBLISHERS - CONSUMERS);
                 self.send(n, wire::subscribe(STANDING, "t/+", qos));
@@ -105,7 +122,7 @@ impl World {
             Role::Member => self.read_on(n),
             Role::ReadsOn if !self.clients[n].is_subscribed => self.read_on(n),
             Role::Sharer(sharer) => self.join(sharer),
-            Role::Session { .. } | Role::Consumer | Role::Keeper => {}
+            Role::Publisher | Role::Session { .. } | Role::Consumer | Role::Keeper => {}
             Role::Reads(_) | Role::ReadsOn => {}
             Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
