@@ -41,6 +41,8 @@ pub(crate) struct World {
     pauses: bool,
     /// And what had been delivered before has been heard.
     is_paused: bool,
+    /// A reader went back to where it was while its clients read: two members may have the same message.
+    is_put_back: bool,
     /// By reader of a stream, how often it was asked to go on elsewhere.
     sought: [u64; READERS.len()],
     /// How often the wall clock was set.
@@ -84,6 +86,7 @@ impl World {
             orders: Vec::new(),
             pauses: false,
             is_paused: false,
+            is_put_back: false,
             sought: [0; READERS.len()],
             clock_set: 0,
             sizes: Vec::new(),

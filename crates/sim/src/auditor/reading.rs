@@ -174,6 +174,15 @@ impl Auditor {
         }
     }
 
+    /// It went elsewhere, and had to go back: what came meanwhile may come again as if it never had.
+    pub(crate) fn was_put_back(&mut self, reader: usize) {
+        self.may_not_have_moved(reader);
+        let one = &mut self.reading.readers[reader];
+        one.had.clear();
+        one.was_busy.clear();
+        one.forget_connection();
+    }
+
     /// It hears that it does, and not behind that offset.
     pub(crate) fn reads_from(&mut self, reader: usize, most: u64) {
         let one = &mut self.reading.readers[reader];

@@ -30,6 +30,7 @@ impl World {
         self.auditor.crashed(power);
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
         self.orders.clear();
+        self.is_put_back = false;
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
         }
@@ -174,7 +175,9 @@ impl World {
             assert!(waiting <= RING_MAX, "queue {} has {waiting} messages", of.name);
         }
         self.check_keys();
-        self.check_members();
+        if !self.is_put_back {
+            self.check_members();
+        }
         self.check_sharers();
     }
 

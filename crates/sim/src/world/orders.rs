@@ -157,7 +157,9 @@ impl World {
             self.auditor.reads_from(reader, to);
             self.seen.note("operator sets a reader", 1);
         } else {
-            self.auditor.may_not_have_moved(reader);
+            self.auditor.was_put_back(reader);
+            // What its clients have stays with them.
+            self.is_put_back = true;
         }
     }
 }
