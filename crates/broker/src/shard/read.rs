@@ -68,13 +68,14 @@ pub(super) enum Reads {
 
 impl Shard {
     /// Lets a session read a stream, or changes how it does.
-    pub(super) fn read_stream(
+    pub(super) fn read_stream<O: Outbox>(
         &mut self,
         id: SessionId,
         address: &str,
         record: SubscriptionRecord,
         definition: &StreamDefinition,
         (wish, asked): (&StreamWish, (usize, usize)),
+        out: &O,
     ) -> Reads {
         let refused = |reason: String| {
             Reads::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
@@ -106,7 +107,7 @@ impl Shard {
             return Reads::Known(Verdict { seek, ..Verdict::granted(&record) });
         }
         if let Some(consumer) = known {
-            self.detach_consumer(consumer, &[]);
+            self.let_reader_go(id, consumer, out);
         }
         self.set_group(id, address, wish.group.clone());
         self.attach_reader(
@@ -189,14 +190,27 @@ impl Shard {
     }
 
     /// A subscription reads for that group again, or for its client alone.
-    pub(super) fn read_for(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+    pub(super) fn read_for<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        group: Option<Box<str>>,
+        out: &O,
+    ) {
         if self.group_of(id, address) == group {
             return;
         }
         if let Some(consumer) = self.reads_by(id, address) {
-            self.detach_consumer(consumer, &[]);
+            self.let_reader_go(id, consumer, out);
         }
         self.set_group(id, address, group);
+    }
+
+    /// A subscription does not read for whom it did: what its client says of what it has of that one must not settle
+    /// anything for the next.
+    fn let_reader_go<O: Outbox>(&mut self, id: SessionId, consumer: ConsumerId, out: &O) {
+        let conn = self.sessions.get(id).and_then(|entry| entry.conn);
+        self.let_consumer_go(id, consumer, conn.map_or(0, |conn| out.written(conn)));
     }
 
     /// The consumer by which a subscription reads now.
@@ -278,7 +292,7 @@ impl Shard {
             let group = self.group_of(id, address);
             let other = self.before_asking(asked).filter(|before| before.group != group);
             match other.filter(|_| refused != ReadRefused::Deleted) {
-                Some(before) => self.go_back_to(id, address, before),
+                Some(before) => self.go_back_to(id, address, before, out),
                 None => self.forget_reading(id, address),
             }
         }
