@@ -10,6 +10,7 @@ use super::Shard;
 use super::session_log::Waiting;
 use super::subscribe::Verdict;
 use super::unsettled::Stored;
+use crate::control::SinkKind;
 use crate::directory::StreamDefinition;
 use crate::ids::SessionId;
 use crate::mail::{Began, Letter, ReadRefused, Reading};
@@ -156,11 +157,7 @@ impl Shard {
         definition: &StreamDefinition,
         (start, asked): (Start, Option<(usize, usize)>),
     ) {
-        let Some(entry) = self.sessions.get(id) else { return };
-        let reader = match self.group_of(id, address) {
-            Some(group) => ReaderName::group(&group),
-            None => ReaderName::client(entry.session.client_id()),
-        };
+        let Some(reader) = self.reader_name(id, address) else { return };
         let window = self.window_of(id);
         let consumer = self.new_consumer(id, address, record, definition);
         self.update_reader(id, address, record, consumer);
@@ -241,6 +238,15 @@ impl Shard {
         other.map(|(other, _)| other.to_owned())
     }
 
+    /// Whom a subscription reads for.
+    pub(super) fn reader_name(&self, id: SessionId, address: &str) -> Option<ReaderName> {
+        let entry = self.sessions.get(id)?;
+        Some(match self.group_of(id, address) {
+            Some(group) => ReaderName::group(&group),
+            None => ReaderName::client(entry.session.client_id()),
+        })
+    }
+
     /// The group that a subscription reads for.
     pub(super) fn group_of(&self, id: SessionId, address: &str) -> Option<Box<str>> {
         let extras = self.sessions.get(id)?.extras.as_ref()?;
@@ -255,10 +261,16 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let groups = &mut entry.extras.get_or_insert_default().groups;
         groups.retain(|(of, _)| &**of != address);
-        groups.extend(group.clone().map(|group| (address.into(), group)));
-        // Before the record of the subscription.
-        let event = SessionEvent::ReadsFor { address: address.into(), group };
-        self.log_session(id, event, Waiting::Nobody);
+        groups.extend(group.map(|group| (address.into(), group)));
+    }
+
+    /// Logs for whom a subscription reads that is about to be logged: both are there or neither. For the client alone too,
+    /// since the log may know of a group before.
+    pub(super) fn log_group(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+        if matches!(self.sink_of(address), Some((SinkKind::Stream, _))) {
+            let event = SessionEvent::ReadsFor { address: address.into(), group };
+            self.log_session(id, event, Waiting::Nobody);
+        }
     }
 
     /// A stream says whether a consumer reads it.

@@ -152,6 +152,9 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
+            if let Some(now) = &granted.stored {
+                self.log_group(id, &granted.address, now.group.clone());
+            }
             let replay = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.as_ref().map(|now| StoredSubscription {
                 address: granted.address.clone(),

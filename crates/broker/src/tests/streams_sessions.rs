@@ -521,3 +521,34 @@ fn a_reader_is_where_it_was_when_none_of_several_changes_is_stored() {
         assert_eq!(say("readers log"), ["client b at 2 lag=2"], "{first} {second} {after}");
     }
 }
+
+/// Whatever the log refuses on the way: for whom a subscription reads is there with it, or neither is.
+#[test]
+fn a_subscription_that_was_granted_reads_for_whom_it_said_after_a_crash() {
+    for how in ["", " up=stream-group:x"] {
+        let mut world = World::new(Config { shards: 2, ..Config::default() });
+        let mut names = ["a", "b", "c", "d"].into_iter();
+        let name = names.find(|name| owner_of(name, 2).0 == 1).expect("one of them is at shard 1");
+        let mut say = |line: &str| world.command(&line.replace("@ ", &format!("{name} ")));
+        for line in ["stream log t", "@ connect expiry=100"] {
+            say(line);
+        }
+        say("@ subscribe 1 $stream/log,2 up=stream-group:w");
+        for line in ["wait 60", "stall 0", "log refuses"] {
+            say(line);
+        }
+        assert_eq!(say(&format!("@ subscribe 2 $stream/log,2{how}")), [""; 0]);
+        assert_eq!(say("run"), [format!("{name} suback 2 02")]);
+        say("wait 60");
+        say("crash");
+        say("@ connect keep expiry=100");
+        let readers = say("readers log");
+        let reads: Vec<&str> = readers
+            .iter()
+            .filter(|line| line.contains("members=1"))
+            .filter_map(|line| line.split(" at ").next())
+            .collect();
+        let expected = if how.is_empty() { format!("client {name}") } else { "group x".into() };
+        assert_eq!(reads, [expected], "{readers:?}");
+    }
+}
