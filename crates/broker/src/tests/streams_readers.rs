@@ -30,8 +30,11 @@ impl Run {
         let (unanswered, acknowledged) = (BTreeMap::new(), BTreeMap::new());
         let (answers, said) = (Vec::new(), Vec::new());
         let mut run = Self { world, published: 0, unanswered, acknowledged, answers, said };
-        run.command("stream log t retry_delay=1");
-        run.command("p connect");
+        // What is busy makes segments sparse, whose messages of the stream are written anew.
+        for line in ["segments 12", "stream log t retry_delay=1", "create busy busy"] {
+            run.command(line);
+        }
+        run.begin();
         CLIENTS.iter().for_each(|client| run.connect(client, true));
         run
     }
@@ -67,6 +70,12 @@ impl Run {
             }
             "pubrel" => self.answers.push(format!("{client} pubcomp {}", words[2])),
             _ => {}
+        }
+    }
+
+    fn begin(&mut self) {
+        for line in ["p connect", "d connect", "d subscribe 1 $queue/busy,0"] {
+            self.command(line);
         }
     }
 
@@ -116,7 +125,7 @@ impl Run {
 
     fn step(&mut self, dice: &mut Dice) {
         let client = *dice.one_of(&CLIENTS);
-        match dice.below(40) {
+        match dice.below(44) {
             0..6 => {
                 let n = self.published;
                 self.published += 1;
@@ -146,6 +155,13 @@ impl Run {
                 let reader = *dice.one_of(&["c:a", "c:b", "g:w"]);
                 self.command(&format!("forget log {reader}"));
             }
+            39 => (0..8).for_each(|_| self.command("p publish 0 busy x")),
+            40 => {
+                self.command("wait 160000");
+                (0..dice.below(12)).for_each(|_| self.command("wait 1"));
+            }
+            41 => self.command("log slow"),
+            42 => self.command("log reads"),
             _ => {
                 let change = *dice.one_of(&["key=level(1)", "max_inflight=2", "max_inflight=9"]);
                 self.command(&format!("restream log {change}"));
@@ -157,7 +173,7 @@ impl Run {
         self.command("crash");
         self.answers.clear();
         self.unanswered.clear();
-        self.command("p connect");
+        self.begin();
         CLIENTS.iter().for_each(|client| self.connect(client, true));
         self.check();
     }
@@ -179,6 +195,7 @@ impl Run {
     /// All that is there comes to all readers.
     fn drain(&mut self, dice: &mut Dice) {
         self.command("log commit");
+        self.command("log reads");
         self.restart();
         for client in CLIENTS {
             self.command(&format!(
