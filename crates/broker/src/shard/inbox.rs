@@ -271,19 +271,24 @@ impl Shard {
                     extras.shelf.asked.clear();
                     break;
                 }
-                Err(_) if lies_elsewhere(entry.session.inbox(), asked) => {
-                    // It was asked for too late, and is asked for again.
-                    extras.shelf.asked.clear();
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!(
-                        client_id = entry.session.client_id(),
-                        error,
-                        "message lost: it is damaged on the disk"
-                    );
-                    self.give_up_unread(id, asked.sequence);
-                }
+                Err(error) => match lies_at(entry.session.inbox(), asked) {
+                    // It has left since it was asked for, and its body with it.
+                    None => {}
+                    Some(at) if at != asked.at => {
+                        // It was asked for too late, and is asked for again.
+                        extras.shelf.asked.clear();
+                        break;
+                    }
+                    Some(_) => {
+                        let client_id = entry.session.client_id();
+                        tracing::error!(
+                            client_id,
+                            error,
+                            "message lost: it is damaged on the disk"
+                        );
+                        self.give_up_unread(id, asked.sequence);
+                    }
+                },
             }
         }
         self.pump(id, out);
@@ -508,10 +513,10 @@ fn may_go(entry: &SessionEntry, next: &NextKept) -> bool {
     next.kept.qos < QoS::ExactlyOnce || next.dup || entry.told.is_stored()
 }
 
-/// Whether a body was moved since it was asked for.
-fn lies_elsewhere(inbox: Option<&Inbox>, asked: Asked) -> bool {
+/// Where the body of a message lies that was asked for; none when the message does not wait any more.
+fn lies_at(inbox: Option<&Inbox>, asked: Asked) -> Option<u64> {
     let next = inbox.and_then(|inbox| inbox.upcoming(asked.sequence, 1).next());
-    next.is_some_and(|next| next.sequence == asked.sequence && next.kept.at != asked.at)
+    next.filter(|next| next.sequence == asked.sequence).map(|next| next.kept.at)
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.
