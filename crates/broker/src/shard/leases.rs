@@ -55,7 +55,7 @@ impl Leases {
 
     /// Whether a packet id is in use for one.
     pub(crate) fn has(&self, packet_id: PacketId) -> bool {
-        self.0.contains_key(&packet_id)
+        self.open.contains_key(&packet_id)
     }
 
     /// What was stored of them.
