@@ -12,6 +12,7 @@ mod fleet;
 mod full_disk;
 mod half_open;
 mod listeners;
+mod long_work;
 mod openapi;
 mod operator;
 mod overlap;
