@@ -23,6 +23,7 @@ mod queue_operations;
 mod repair;
 mod retained;
 mod sessions;
+mod settling;
 mod shared_subscriptions;
 mod shutdown;
 mod sign_in;
