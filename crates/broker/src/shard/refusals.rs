@@ -66,7 +66,9 @@ impl Shard {
         let conn = publisher.conn;
         let reason = disagreement.reason_code();
         let hears_why = |state: &Conn| state.connection.version().is_v5();
-        if !is_outside(conn) && self.conns.get(conn).is_some_and(hears_why) {
+        if is_outside(conn) {
+            self.refused_outside(conn, disagreement);
+        } else if self.conns.get(conn).is_some_and(hears_why) {
             self.refusals.note(conn, packet_id, disagreement.to_string());
         }
         self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
