@@ -146,6 +146,22 @@ fn a_publish_that_a_queue_refuses_says_why() {
     assert_eq!((nobody.status, &nobody.body["reason_code"]), (200, &json!(0x10)));
 }
 
+/// A client of 3.1.1 cannot be told why; whoever looks into the log at the level of debug is.
+#[test]
+fn the_log_says_why_a_client_of_3_1_1_is_refused_or_held() {
+    let options = Options::new().set("logging.level", "debug").set("mqtt.publisher_hold", "100ms");
+    let weir = Weir::start(options);
+    let consumer = ["-V", "311", "-i", "meter", "-q", "1", "-t", "$queue/none"];
+    let refused = mosquitto(&weir, "mosquitto_sub", &consumer);
+    assert!(words(&refused).contains("denied"), "{}", words(&refused));
+    weir.wait_for_line(&["subscription refused", "meter", "$queue/none", "there is no queue"]);
+    weir.rest().create_queue("full", json!({"max_messages": 1}));
+    let publisher = ["-V", "311", "-i", "pump", "-q", "1", "-t", "full", "-m", "x"];
+    assert!(mosquitto(&weir, "mosquitto_pub", &publisher).status.success());
+    assert!(!mosquitto(&weir, "mosquitto_pub", &publisher).status.success());
+    weir.wait_for_line(&["publisher held", "pump", "queue 'full' is full, its max_messages is 1"]);
+}
+
 #[test]
 fn a_cancelled_message_stays_cancelled_over_kill() {
     let weir = Weir::start(Options::new());
