@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     topic: text,
     filter: text,
     session: { ...text, default: "none" },
+    settle: text,
     username: text,
     password: text,
     scram: { type: "boolean", default: false },
@@ -58,15 +59,32 @@ const all = new Promise((resolve) => {
 
 function hear(topic, payload, packet) {
   const message = { topic, payload: payload.toString(), qos: packet.qos, retain: packet.retain };
+  const attempt = packet.properties?.userProperties?.attempt;
+  if (attempt) message.attempt = Number(attempt);
   if (early) early.push(message);
   else say(message);
   received += 1;
-  if (received === count) resolveAll();
+  if (received === count && !codes) resolveAll();
+}
+
+// With --settle each message is answered with the next of these reason codes, and comes alone.
+const codes = values.settle?.split(",").map(Number);
+const metadata = codes && { properties: { userProperties: { metadata: "on" } } };
+
+function settle(topic, payload, packet, answer) {
+  hear(topic, payload, packet);
+  answer(null, codes.shift() ?? 0);
+}
+
+// The last word about a message; at QoS 2 that is PUBCOMP.
+function said(packet) {
+  const isLast = packet.cmd === "pubrec" ? packet.reasonCode >= 0x80 : ["puback", "pubcomp"].includes(packet.cmd);
+  if (isLast && received === count) resolveAll();
 }
 
 async function subscribe(client) {
   if (values.session !== "resume") {
-    const granted = await client.subscribeAsync(values.filter, { qos });
+    const granted = await client.subscribeAsync(values.filter, { qos, ...metadata });
     say({ ready: true, granted: granted[0].qos });
   }
   if (count === 0) return;
@@ -90,11 +108,13 @@ const client = mqtt.connect({
   reconnectPeriod: 0,
   clean: !keeps,
   ...expiry,
+  ...(codes && { customHandleAcks: settle, properties: { receiveMaximum: 1 } }),
   ...(scram
     ? { properties: { authenticationMethod: Scram.METHOD, authenticationData: scram.first() } }
     : { username: values.username, password: values.password }),
 });
-client.on("message", hear);
+if (codes) client.on("packetsend", said);
+else client.on("message", hear);
 if (scram) {
   client.handleAuth = (packet, send) => {
     const authenticationData = scram.answer(packet.properties.authenticationData);

@@ -74,6 +74,9 @@ pub struct PublishOutcome {
     pub reason_code: u8,
     /// The same in words.
     pub reason: String,
+    /// The field of the message that is wrong, when it is: it would be refused again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 /// What became of several.
@@ -88,11 +91,12 @@ impl PublishOutcome {
     #[must_use]
     pub fn refusal(&self) -> Option<ApiError> {
         const RETRY_AFTER: Duration = Duration::from_secs(5);
-        match self.reason_code {
-            0..0x80 => None,
-            0x90 => Some(ApiError::invalid("topic", "is an address of the broker's own")),
+        match (self.reason_code, &self.field) {
+            (0..0x80, _) => None,
+            (_, Some(field)) => Some(ApiError::invalid(field.clone(), self.reason.clone())),
+            (0x90, None) => Some(ApiError::invalid("topic", "is an address of the broker's own")),
             _ => Some(ApiError::Unavailable {
-                message: format!("message not stored: {}; see `weir alarms ls`", self.reason),
+                message: self.reason.clone(),
                 retry_after: RETRY_AFTER,
             }),
         }

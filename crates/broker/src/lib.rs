@@ -57,7 +57,7 @@ pub use listing::{
     SubscriptionState, WalkCursor,
 };
 pub use mail::{Mail, QueueState, StreamState};
-pub use new_message::{MessageError, NewMessage};
+pub use new_message::{MessageError, NewMessage, Published};
 pub use operate::{
     Look, Looked, OperateError, QueueConsumer, QueueMessage, ReadersPage, SeekTo, Sought,
     StreamLook, StreamMessage, StreamPurge, StreamReader,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use log_api::{LogEvent, ShardId};
 use mqtt_router::{SinkId, SubscriptionOptions};
-use mqtt_types::{Message, ReasonCode};
+use mqtt_types::Message;
 use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
 use stream_engine::{ReaderName, Report, Start};
@@ -14,6 +14,7 @@ use crate::directory::{QueueDefinition, QueueProperties, StreamDefinition, Strea
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List, RemovedStep};
+use crate::new_message::Published;
 use crate::operate::QueueLetter;
 use crate::redrive::{RedriveError, RedrivePage, RedriveRequest};
 use crate::routes::Route;
@@ -104,7 +105,7 @@ pub(crate) enum Letter {
     /// Retained messages that the filter matches are to go, those behind that topic.
     RemoveRetained { filter: String, after: Option<String>, reply: Reply<RemovedStep> },
     /// A message of the operator's.
-    Publish { message: Message, reply: Reply<ReasonCode> },
+    Publish { message: Message, reply: Reply<Published> },
     /// What an operator asks of a queue.
     Queue(QueueLetter),
     /// Ends all connections, flushes settlements, then answers.

@@ -1,6 +1,6 @@
-//! A message of an operator's, checked before it goes anywhere. It must not know sessions.
+//! A message of an operator's, checked before it goes anywhere, and what became of it. It must not know sessions.
 
-use mqtt_types::{Message, MessageHead, QoS, TopicName};
+use mqtt_types::{Message, MessageHead, QoS, ReasonCode, TopicName};
 
 use crate::config::Config;
 
@@ -29,6 +29,23 @@ pub struct MessageError {
     pub field: &'static str,
     /// What is wrong with it.
     pub message: String,
+}
+
+/// What became of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Published {
+    /// What a publisher's acknowledgement would say.
+    pub reason: ReasonCode,
+    /// And its reason string.
+    pub words: Option<String>,
+    /// Whether it is the message that is wrong: it would be refused again.
+    pub is_wrong: bool,
+}
+
+impl From<ReasonCode> for Published {
+    fn from(reason: ReasonCode) -> Self {
+        Self { reason, words: None, is_wrong: false }
+    }
 }
 
 impl NewMessage {

@@ -33,6 +33,8 @@ pub struct Received {
     pub payload: String,
     /// The QoS it came with.
     pub qos: u8,
+    /// The attempt that it says, if it does.
+    pub attempt: Option<u64>,
 }
 
 impl Program {
@@ -78,6 +80,20 @@ impl Program {
             self.spawn(&to.into(), version, qos, count, &["subscribe", "--filter", filter]);
         let ready = run.line().unwrap_or_else(|| panic!("{self:?} cannot subscribe to {filter}"));
         assert_eq!(ready["granted"].as_u64(), Some(qos.into()), "{self:?} at {filter}");
+        run
+    }
+
+    /// Consumes a queue with MQTT.js, one message at a time, and answers each with the next of these reason codes.
+    ///
+    /// # Panics
+    /// SUBACK grants another QoS.
+    #[must_use]
+    pub fn settle(to: impl Into<Reach>, filter: &str, qos: u8, codes: &[u8]) -> Run {
+        let list: Vec<String> = codes.iter().map(ToString::to_string).collect();
+        let verb = ["subscribe", "--filter", filter, "--settle", &list.join(",")];
+        let mut run = Self::MqttJs.spawn(&to.into(), Version::V5, qos, codes.len(), &verb);
+        let ready = run.line().unwrap_or_else(|| panic!("cannot subscribe to {filter}"));
+        assert_eq!(ready["granted"].as_u64(), Some(qos.into()), "at {filter}");
         run
     }
 
@@ -157,7 +173,8 @@ impl Run {
             self.line().unwrap_or_else(|| panic!("{:?} ended before its message", self.program));
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
         let qos = line["qos"].as_u64().and_then(|qos| u8::try_from(qos).ok()).expect("a QoS");
-        Received { topic: text("topic"), payload: text("payload"), qos }
+        let attempt = line["attempt"].as_u64();
+        Received { topic: text("topic"), payload: text("payload"), qos, attempt }
     }
 
     /// Waits for its end, which must be good.

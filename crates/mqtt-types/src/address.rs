@@ -125,18 +125,18 @@ impl<'a> Address<'a> {
             return Ok(Self::Dead(rest));
         }
         if let Some(rest) = text.strip_prefix("$s/") {
-            let (offset, filter) = rest.split_once('/').ok_or(AddressError::StreamOffset)?;
+            // Who leaves out the filter hears of that, and not of an offset that is as it should be.
+            let (offset, filter) = rest.split_once('/').unwrap_or((rest, ""));
             let offset = offset.parse()?;
             return Ok(Self::FilterStream { offset, filter: bound_filter(filter)? });
         }
-        if matches!(text, "$share" | "$q" | "$queue" | "$stream" | "$dead" | "$s") {
-            return Err(if text == "$share" {
-                AddressError::ShareName
-            } else {
-                AddressError::Name
-            });
+        match text {
+            "$share" => Err(AddressError::ShareName),
+            "$queue" | "$stream" => Err(AddressError::Name),
+            "$q" | "$dead" => Err(AddressError::Filter(FilterError::Empty)),
+            "$s" => Err(AddressError::StreamOffset),
+            _ => Ok(Self::Live(TopicFilter::new(text)?)),
         }
-        Ok(Self::Live(TopicFilter::new(text)?))
     }
 
     fn parse_shared(rest: &'a str) -> Result<Self, AddressError> {
@@ -251,7 +251,7 @@ mod tests {
             ("$stream/s/$delayed/5/a", AddressError::BoundToAddress),
             ("$s/next/$dead/a", AddressError::BoundToAddress),
             ("$q/", AddressError::Filter(FilterError::Empty)),
-            ("$q", AddressError::Name),
+            ("$q", AddressError::Filter(FilterError::Empty)),
             ("$queue/", AddressError::Name),
             ("$queue/-a", AddressError::Name),
             ("$queue/+/x", AddressError::Name),
@@ -262,12 +262,15 @@ mod tests {
             ("$s/#", AddressError::StreamOffset),
             ("$s/next/", AddressError::Filter(FilterError::Empty)),
             ("$s/next/a#", AddressError::Filter(FilterError::MultiLevel)),
-            ("$s", AddressError::Name),
+            ("$s", AddressError::StreamOffset),
+            ("$s/", AddressError::StreamOffset),
+            ("$s/earliest", AddressError::Filter(FilterError::Empty)),
+            ("$s/7", AddressError::Filter(FilterError::Empty)),
             ("$stream", AddressError::Name),
             ("$stream/", AddressError::Name),
             ("$stream/a b", AddressError::Name),
             ("$stream/s/", AddressError::Filter(FilterError::Empty)),
-            ("$dead", AddressError::Name),
+            ("$dead", AddressError::Filter(FilterError::Empty)),
             ("$dead/", AddressError::Filter(FilterError::Empty)),
             ("$dead/a+", AddressError::Filter(FilterError::SingleLevel)),
             ("$share/g/$s/5/a", AddressError::SharedQueue),

@@ -9,10 +9,10 @@ use admin_api::{
 };
 use broker::{
     ClientError, ClientState, DelayedError, DelayedId, DelayedMessage, Handle, NewMessage,
-    SubscriptionState, WalkCursor,
+    Published, SubscriptionState, WalkCursor,
 };
 use mqtt_codec::PropertyBlock;
-use mqtt_types::{Property, ProtocolVersion, QoS, ReasonCode, TopicName};
+use mqtt_types::{Property, ProtocolVersion, QoS, TopicName};
 
 use crate::answer::{RETRY_AFTER, answer};
 
@@ -98,8 +98,8 @@ pub(crate) async fn publish(
         .map(|message| {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             // A client that does not wait for the answer drops the receiver.
-            let reply = move |reason| {
-                let _ = sender.send(reason);
+            let reply = move |published| {
+                let _ = sender.send(published);
             };
             handle.publish(message, Box::new(reply));
             receiver
@@ -107,15 +107,24 @@ pub(crate) async fn publish(
         .collect();
     let mut outcomes = Vec::with_capacity(answers.len());
     for answer in answers {
-        let reason =
+        let published =
             answer.await.map_err(|_| unavailable("the broker is shutting down".to_owned()))?;
-        outcomes.push(outcome(reason));
+        outcomes.push(outcome(published));
     }
     Ok(outcomes)
 }
 
-fn outcome(reason: ReasonCode) -> PublishOutcome {
-    PublishOutcome { reason_code: reason.0, reason: reason.to_string() }
+fn outcome(published: Published) -> PublishOutcome {
+    let Published { reason, words, is_wrong } = published;
+    PublishOutcome {
+        reason_code: reason.0,
+        reason: match words {
+            Some(words) => words,
+            None if reason.is_error() => format!("message not stored: {reason}"),
+            None => reason.to_string(),
+        },
+        field: is_wrong.then(|| "properties.user_properties".to_owned()),
+    }
 }
 
 fn unavailable(message: String) -> ApiError {

@@ -296,10 +296,16 @@ impl Backend for FakeBackend {
             }
         }
         let outcome = |message: &MessageSpec| match message.topic.as_str() {
-            "nobody" => PublishOutcome { reason_code: 0x10, reason: "nobody".to_owned() },
-            "full" => PublishOutcome { reason_code: 0x97, reason: "quota exceeded".to_owned() },
-            "$q/a" => PublishOutcome { reason_code: 0x90, reason: "topic".to_owned() },
-            _ => PublishOutcome { reason_code: 0, reason: "success".to_owned() },
+            "nobody" => (0x10, "nobody", None),
+            "full" => (0x97, "it is full", None),
+            "wrong" => (0x83, "it is wrong", Some("properties.user_properties")),
+            "$q/a" => (0x90, "topic", None),
+            _ => (0, "success", None),
+        };
+        let outcome = |message| {
+            let (reason_code, reason, field) = outcome(message);
+            let (reason, field) = (reason.to_owned(), field.map(str::to_owned));
+            PublishOutcome { reason_code, reason, field }
         };
         let outcomes = messages.iter().map(outcome).collect();
         self.published.lock().expect("not poisoned").extend(messages);

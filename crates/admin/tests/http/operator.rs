@@ -136,7 +136,9 @@ fn messages_are_published_one_or_many_and_the_answer_is_the_truth() {
     let full = one(json!({"topic": "full", "qos": 1}));
     assert_eq!(full.outcome(), (503, "unavailable".into(), String::new()));
     assert_eq!(full.header("retry-after"), Some("5"));
+    assert_eq!(full.json()["message"], json!("it is full"));
     for (body, field) in [
+        (json!({"topic": "wrong"}), "properties.user_properties"),
         (json!({"payload": "x"}), "topic"),
         (json!({"topic": "a/+"}), "topic"),
         (json!({"topic": "$q/a"}), "topic"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log_api::ShardId;
-use mqtt_types::{Message, ReasonCode};
+use mqtt_types::Message;
 use parking_lot::Mutex;
 
 use super::Handle;
@@ -16,7 +16,7 @@ use crate::listing::{
     RemovedStep, RetainedStep, Step, SubscriptionState, WalkCursor, Walked,
 };
 use crate::mail::{Letter, Mail};
-use crate::new_message::{MessageError, NewMessage};
+use crate::new_message::{MessageError, NewMessage, Published};
 use crate::shared::Shared;
 
 /// Bytes of bodies that are read for one page of delayed messages, but for the one that always has room.
@@ -151,7 +151,7 @@ impl Handle {
     }
 
     /// Publishes a message. The answer is what a publisher's acknowledgement would say.
-    pub fn publish(&self, message: Message, reply: Reply<ReasonCode>) {
+    pub fn publish(&self, message: Message, reply: Reply<Published>) {
         // Those of a topic go through one shard, so that they keep their order.
         let shard = self.owner(message.topic());
         self.shared.post.send(shard, Mail(Letter::Publish { message, reply }));

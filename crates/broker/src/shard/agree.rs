@@ -38,6 +38,11 @@ pub(super) enum Disagreement {
 }
 
 impl Disagreement {
+    /// Whether it is the message that is wrong: it would be refused again.
+    pub(super) const fn is_wrong(&self) -> bool {
+        matches!(self, Self::Property { .. })
+    }
+
     pub(super) const fn reason_code(&self) -> ReasonCode {
         match self {
             Self::Full(_) => ReasonCode::QUOTA_EXCEEDED,

@@ -6,12 +6,14 @@ use mqtt_types::{Message, MessageHead, PacketId, ReasonCode, TopicName};
 use slab::Slab;
 
 use super::Shard;
+use super::agree::Disagreement;
 use super::delayed;
 use super::live::Live;
 use super::publish::{Publisher, is_reserved};
 use crate::control::Reply;
 use crate::hosting::NO_TOKEN;
 use crate::ids::{ConnId, SessionId};
+use crate::new_message::Published;
 use crate::outbox::Outbox;
 
 /// The slot of connections that do not exist; what is there else is the key of who waits.
@@ -24,9 +26,17 @@ pub(crate) type Outside = Slab<Waits>;
 
 /// One of them.
 pub(crate) struct Waits {
-    reply: Reply<ReasonCode>,
+    reply: Reply<Published>,
     /// What is answered when the message is stored.
     stored: ReasonCode,
+    /// Why queues do not take it, if they do not.
+    refusal: Option<Box<Disagreement>>,
+}
+
+impl Waits {
+    fn new(reply: Reply<Published>) -> Self {
+        Self { reply, stored: ReasonCode::SUCCESS, refusal: None }
+    }
 }
 
 pub(super) const fn is_outside(conn: ConnId) -> bool {
@@ -47,13 +57,13 @@ impl Shard {
     pub(super) fn publish_outside<O: Outbox>(
         &mut self,
         message: &Message,
-        reply: Reply<ReasonCode>,
+        reply: Reply<Published>,
         out: &mut O,
     ) {
         let Ok(topic) = TopicName::new(message.topic()) else {
-            return reply(ReasonCode::TOPIC_NAME_INVALID);
+            return reply(ReasonCode::TOPIC_NAME_INVALID.into());
         };
-        let key = self.outside.insert(Waits { reply, stored: ReasonCode::SUCCESS });
+        let key = self.outside.insert(Waits::new(reply));
         let conn = ConnId { slot: OUTSIDE_SLOT, generation: key as u32 };
         let qos = message.head().qos;
         let session = nobodys_session(self.id);
@@ -73,8 +83,8 @@ impl Shard {
     }
 
     /// The token of a record that somebody outside waits for.
-    pub(super) fn expect_from_outside(&mut self, reply: Reply<ReasonCode>) -> u64 {
-        let key = self.outside.insert(Waits { reply, stored: ReasonCode::SUCCESS });
+    pub(super) fn expect_from_outside(&mut self, reply: Reply<Published>) -> u64 {
+        let key = self.outside.insert(Waits::new(reply));
         OUTSIDE_TOKEN | key as u64
     }
 
@@ -86,9 +96,16 @@ impl Shard {
         OUTSIDE_TOKEN | u64::from(conn.generation)
     }
 
+    /// Queues do not take a message from outside.
+    pub(super) fn refused_outside(&mut self, conn: ConnId, refusal: &Disagreement) {
+        if let Some(waits) = self.outside.get_mut(conn.generation as usize) {
+            waits.refusal = Some(Box::new(refusal.clone()));
+        }
+    }
+
     pub(super) fn answer_outside(&mut self, conn: ConnId, reason: ReasonCode) {
         if let Some(waits) = self.outside.try_remove(conn.generation as usize) {
-            (waits.reply)(reason);
+            self.tell_outside(waits, reason);
         }
     }
 
@@ -96,7 +113,15 @@ impl Shard {
     pub(super) fn outside_committed(&mut self, key: u64, refused: Option<ReasonCode>) {
         let waits = usize::try_from(key).ok().and_then(|key| self.outside.try_remove(key));
         if let Some(waits) = waits {
-            (waits.reply)(refused.unwrap_or(waits.stored));
+            let reason = refused.unwrap_or(waits.stored);
+            self.tell_outside(waits, reason);
         }
+    }
+
+    fn tell_outside(&self, waits: Waits, reason: ReasonCode) {
+        let refusal = waits.refusal.filter(|_| reason.is_error());
+        let is_wrong = refusal.as_ref().is_some_and(|why| why.is_wrong());
+        let words = refusal.map(|why| why.to_string()).or_else(|| self.storage_reason(reason));
+        (waits.reply)(Published { reason, words, is_wrong });
     }
 }

@@ -37,6 +37,18 @@ pub(super) fn is_reserved(topic: &str) -> bool {
     topic.starts_with('$') && RESERVED.contains(&topic.split('/').next().unwrap_or_default())
 }
 
+/// What to say to who publishes there all the same.
+fn why_reserved(topic: &str) -> &'static str {
+    match topic.split('/').next() {
+        Some("$delayed") => {
+            "a delayed message is published to $delayed/<seconds>/<topic>, at most 4294967295 seconds ahead and to no \
+             address of the broker's own"
+        }
+        Some("$SYS") => "only the broker itself publishes under $SYS/",
+        _ => "this is an address to subscribe to; publish to an ordinary topic",
+    }
+}
+
 /// Who waits for the answer to a publish.
 #[derive(Clone, Copy)]
 pub(super) struct Publisher {
@@ -150,6 +162,10 @@ impl Shard {
             true => ReasonCode::TOPIC_NAME_INVALID,
             false => ReasonCode::SUCCESS,
         };
+        if let Some(packet_id) = publisher.packet_id.filter(|_| is_v5) {
+            let words = why_reserved(topic.as_str()).to_owned();
+            self.refusals.note(publisher.conn, packet_id, words);
+        }
         self.refuse(publisher, reason, out);
     }
 

@@ -1,4 +1,5 @@
-//! Why PUBLISH packets were refused whose acknowledgement has others to wait for. It must not know the reasons.
+//! Why PUBLISH packets were refused whose acknowledgement has others to wait for, and what the log says of refusals. It must
+//! not know the reasons.
 
 use hashbrown::HashMap;
 use mqtt_types::{Message, PacketId, ReasonCode};
@@ -9,6 +10,7 @@ use super::live::Live;
 use super::outside::is_outside;
 use super::publish::Publisher;
 use super::state::Conn;
+use super::subscribe::{Verdict, beginning_of};
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 
@@ -66,10 +68,33 @@ impl Shard {
         let conn = publisher.conn;
         let reason = disagreement.reason_code();
         let hears_why = |state: &Conn| state.connection.version().is_v5();
-        if !is_outside(conn) && self.conns.get(conn).is_some_and(hears_why) {
+        if is_outside(conn) {
+            self.refused_outside(conn, disagreement);
+        } else if self.conns.get(conn).is_some_and(hears_why) {
             self.refusals.note(conn, packet_id, disagreement.to_string());
+        } else if let Some(client_id) = self.client_id(conn) {
+            tracing::debug!(client_id, why = %disagreement, "publisher held");
         }
         self.refuse_or_hold(publisher, packet_id, live, (reason, None), out);
+    }
+
+    /// Counts a subscription that was refused, and says why in the log: a client before 5.0 does not hear it.
+    pub(super) fn note_refused_subscription(
+        &mut self,
+        conn: ConnId,
+        address: &str,
+        verdict: &Verdict,
+    ) {
+        match verdict.code {
+            code if !code.is_error() => return,
+            ReasonCode::QUOTA_EXCEEDED => self.counts.subscriptions_over_quota_total += 1,
+            ReasonCode::TOPIC_FILTER_INVALID => self.counts.subscriptions_invalid_total += 1,
+            _ => self.counts.subscriptions_refused_total += 1,
+        }
+        if let Some(client_id) = self.client_id(conn) {
+            let (address, reason) = (beginning_of(address), verdict.code);
+            tracing::debug!(client_id, address, %reason, why = verdict.reason, "subscription refused");
+        }
     }
 
     /// Why a held message cannot be taken yet, when that is for a queue to say.

@@ -13,6 +13,7 @@ use super::live::Live;
 use super::replay::{READ_BYTES_MAX, RETAINED_READ, Reading};
 use crate::control::Reply;
 use crate::listing::{RemovedStep, RetainedStep};
+use crate::new_message::Published;
 use crate::record::{MoreTargets, PublishRecord};
 use crate::retained::{Found, is_status};
 use crate::routes::Route;
@@ -142,8 +143,8 @@ impl Shard {
         let Some(version) = self.retain_unrouted(&mut live) else { return };
         removal.lock().open += 1;
         let removal = Arc::clone(removal);
-        let token = self.expect_from_outside(Box::new(move |reason: ReasonCode| {
-            end_one(&removal, Some(reason));
+        let token = self.expect_from_outside(Box::new(move |published: Published| {
+            end_one(&removal, Some(published.reason));
         }));
         let more = MoreTargets { retained: Some(version), ..MoreTargets::default() };
         self.store(&Route::default(), &live, Some(more), token);

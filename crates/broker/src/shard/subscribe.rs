@@ -105,7 +105,7 @@ impl Shard {
             let outcome = self.subscribe_one(id, address, record, how, out);
             match &outcome {
                 Outcome::Known(verdict) => {
-                    self.count_refused_subscription(verdict.code);
+                    self.note_refused_subscription(conn, address, verdict);
                     suback.codes.push(verdict.code.0);
                     let is_granted = !verdict.code.is_error();
                     suback.reason = suback.reason.or_else(|| verdict.reason.clone());
@@ -197,15 +197,6 @@ impl Shard {
             }
         };
         self.subscribe_queue(id, address, &wanted, record)
-    }
-
-    fn count_refused_subscription(&mut self, code: ReasonCode) {
-        match code {
-            ReasonCode::QUOTA_EXCEEDED => self.counts.subscriptions_over_quota_total += 1,
-            ReasonCode::TOPIC_FILTER_INVALID => self.counts.subscriptions_invalid_total += 1,
-            code if code.is_error() => self.counts.subscriptions_refused_total += 1,
-            _ => {}
-        }
     }
 
     fn subscribe_live(
@@ -457,7 +448,7 @@ impl Shard {
         let Some(at) = pending.open.iter().position(|open| open.place == filter) else { return };
         let OpenFilter { place, address, record, before } = pending.open.swap_remove(at);
         let (id, conn) = (pending.session, pending.suback.conn);
-        self.count_refused_subscription(verdict.code);
+        self.note_refused_subscription(conn, &address, &verdict);
         let is_there = self.conns.get(conn).is_some();
         let is_granted = !verdict.code.is_error() && is_there;
         if is_granted {
@@ -591,7 +582,7 @@ const fn suback_code(error: &ControlError) -> ReasonCode {
 }
 
 /// As much of a text as a reason is to repeat.
-fn beginning_of(text: &str) -> &str {
+pub(super) fn beginning_of(text: &str) -> &str {
     let end = text.char_indices().nth(128).map_or(text.len(), |(end, _)| end);
     text.get(..end).unwrap_or_default()
 }

@@ -96,9 +96,9 @@ create jobs work
 p connect
   p connack 00
 p publish 1 $delayed/soon/work x id=1
-  p puback 1 90
+  p puback 1 90 "a delayed message is published to $delayed/<seconds>/<topic>, at most 4294967295 seconds ahead and to no address of the broker's own"
 p publish 1 $delayed/5/$SYS/x x id=2
-  p puback 2 90
+  p puback 2 90 "a delayed message is published to $delayed/<seconds>/<topic>, at most 4294967295 seconds ahead and to no address of the broker's own"
 p publish 1 $delayed/5/work x id=3
   p puback 3 00
 p publish 1 $delayed/5/work x id=4

@@ -260,13 +260,13 @@ fn clients_cannot_publish_to_addresses_of_the_broker() {
 a connect
   a connack 00
 a publish 1 $SYS/x one id=1
-  a puback 1 90
+  a puback 1 90 "only the broker itself publishes under $SYS/"
 a publish 1 $q/x two id=2
-  a puback 2 90
+  a puback 2 90 "this is an address to subscribe to; publish to an ordinary topic"
 a publish 2 $queue/x three id=3
-  a pubrec 3 90
+  a pubrec 3 90 "this is an address to subscribe to; publish to an ordinary topic"
 a publish 2 $queue/x three id=3
-  a pubrec 3 90
+  a pubrec 3 90 "this is an address to subscribe to; publish to an ordinary topic"
 a publish 1 $mine/x four id=4
   a puback 4 10
 b connect v=3.1.1

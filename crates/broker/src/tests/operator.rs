@@ -87,8 +87,11 @@ impl World {
                     ..NewMessage::default()
                 };
                 let tell = say.clone();
-                let reply = Box::new(move |reason: mqtt_types::ReasonCode| {
-                    tell(vec![format!("put {:02x}", reason.0)]);
+                let reply = Box::new(move |published: crate::Published| {
+                    let crate::Published { reason, words, is_wrong } = published;
+                    let words = words.map(|words| format!(" {words:?}")).unwrap_or_default();
+                    let wrong = if is_wrong { " wrong" } else { "" };
+                    tell(vec![format!("put {:02x}{words}{wrong}", reason.0)]);
                 });
                 match self.handle.check(&message) {
                     Ok(message) => self.handle.publish(message, reply),

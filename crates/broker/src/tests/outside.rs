@@ -43,15 +43,15 @@ ledger jobs
   enqueued=2 ready=2
 log full
 put 1 work six
-  put 97
+  put 97 "message not stored: the broker's disk is full"
 put 0 news seven
   s publish 0 news seven
   put 00
 log fails
 put 0 work eight
-  put 83
+  put 83 "message not stored: the broker's log has failed, see its messages"
 put 1 $delayed/5/work nine
-  put 83
+  put 83 "message not stored: the broker's log has failed, see its messages"
 ends
   0
 "#,

@@ -64,7 +64,7 @@ s subscribe 1 $SYS/#,1
 a connect
   a connack 00
 a publish 1 $SYS/broker/version mine id=1 retain
-  a puback 1 90
+  a puback 1 90 "only the broker itself publishes under $SYS/"
 # A client of 3.x cannot be told; bridges announce themselves so, and must not lose their connection for it.
 b connect v=3.1.1
   b connack 00

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// Properties whose value is a text, whatever it looks like.
 const TEXTS: &[&str] = &["dead_letter", "key_expression", "topic_filter", "name"];
 
+/// Properties that can have no value, which the configuration and the guide call `none`.
+const OPTIONAL: &[&str] = &["max_messages", "max_bytes", "dedup_window", "key_expression"];
+
 /// One property with its value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Assignment {
@@ -24,6 +27,7 @@ impl FromStr for Assignment {
         }
         let literal = match serde_json::from_str(value) {
             Ok(literal @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Some(literal),
+            _ if value == "none" && OPTIONAL.contains(&name) => Some(Value::Null),
             _ => None,
         };
         let value = match literal {
@@ -51,6 +55,11 @@ mod tests {
             ("max_inflight=5", "max_inflight", json!(5)),
             ("paused=true", "paused", json!(true)),
             ("max_messages=null", "max_messages", json!(null)),
+            ("max_messages=none", "max_messages", json!(null)),
+            ("max_bytes=none", "max_bytes", json!(null)),
+            ("dedup_window=none", "dedup_window", json!(null)),
+            ("dead_letter=none", "dead_letter", json!("none")),
+            ("key_expression=none", "key_expression", json!(null)),
             ("ack_timeout=5m", "ack_timeout", json!("5m")),
             ("dead_letter=5", "dead_letter", json!("5")),
             ("topic_filter=null", "topic_filter", json!(null)),

@@ -1,6 +1,8 @@
 //! A request that may take long: on a terminal a bar shows how far it is.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use signal_hook::consts::SIGINT;
 
 use super::define::{Resource, path};
 use crate::progress::draw;
@@ -18,6 +21,16 @@ const STEP: Duration = Duration::from_millis(300);
 /// Characters between the ends of the bar.
 const WIDTH: u64 = 30;
 
+/// How it is shown how far a request is.
+pub struct Watch<R> {
+    /// Whose counts change with it.
+    pub name: String,
+    /// The bar, by the counts before and now.
+    pub bar: fn(&R, &R) -> String,
+    /// What is to be said when somebody does not wait for the end.
+    pub interrupted: String,
+}
+
 /// Asks for something that walks over all messages, and waits as long as it takes.
 pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
     args: &RestArgs,
@@ -25,24 +38,45 @@ pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
     verb: &str,
     body: &impl Serialize,
 ) -> Result<T> {
+    let interrupted = format!("interrupted: the broker goes on with the {verb}");
+    watched(args, (name, verb), body, || {
+        Ok(Watch::<R> { name: name.to_owned(), bar: purged, interrupted })
+    })
+}
+
+/// Asks for that, and shows on a terminal how far it is.
+pub fn watched<R: Resource, T: DeserializeOwned + Send + 'static>(
+    args: &RestArgs,
+    (name, verb): (&str, &str),
+    body: &impl Serialize,
+    watch: impl FnOnce() -> Result<Watch<R>>,
+) -> Result<T> {
     let rest = args.patient_rest()?;
     let request = format!("{}/{verb}", path::<R>(name));
     let body = serde_json::to_value(body)?;
     if !io::stderr().is_terminal() {
         return rest.send("POST", &request, &body);
     }
-    let watch = args.rest()?;
-    let before: R = watch.get(&path::<R>(name))?;
+    let Watch { name, bar, interrupted } = watch()?;
+    let counts = args.rest()?;
+    // That they cannot be had is no reason to fail: the answer says what is wrong.
+    let counted = path::<R>(&name);
+    let before = counts.get::<R>(&counted).ok();
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&is_interrupted))?;
     let (sender, answer) = mpsc::channel();
     thread::spawn(move || drop(sender.send(rest.send("POST", &request, &body))));
     let mut is_drawn = false;
     let outcome = loop {
         match answer.recv_timeout(STEP) {
             Ok(outcome) => break outcome,
+            Err(RecvTimeoutError::Timeout) if is_interrupted.load(Ordering::Relaxed) => {
+                break Err(anyhow!(interrupted));
+            }
             Err(RecvTimeoutError::Timeout) => {
-                // That it cannot be drawn is no reason to fail.
-                if let Ok(now) = watch.get::<R>(&path::<R>(name)) {
-                    draw(&bar(&before, &now));
+                let now = before.as_ref().and_then(|_| counts.get::<R>(&counted).ok());
+                if let (Some(before), Some(now)) = (&before, now) {
+                    draw(&bar(before, &now));
                     is_drawn = true;
                 }
             }
@@ -56,13 +90,17 @@ pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
 }
 
 /// How much of what was there has been dealt with.
-fn bar<R: Resource>(before: &R, now: &R) -> String {
+fn purged<R: Resource>(before: &R, now: &R) -> String {
     let (total, purged, restored) = R::walked(before, now);
-    let done = purged.min(total);
-    let full = done * WIDTH / total.max(1);
-    let bar: String = (0..WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
     let restored = if restored > 0 { format!(", {restored} ready again") } else { String::new() };
-    format!("[{bar}] {purged} of {total} messages purged{restored}")
+    bar(purged, total, &format!("messages purged{restored}"))
+}
+
+/// So many of so many.
+pub fn bar(done: u64, total: u64, what: &str) -> String {
+    let full = done.min(total) * WIDTH / total.max(1);
+    let bar: String = (0..WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
+    format!("[{bar}] {done} of {total} {what}")
 }
 
 #[cfg(test)]
@@ -81,12 +119,18 @@ mod tests {
         };
         let before = view(100, 5, 7);
         let full = "#".repeat(15) + &".".repeat(15);
-        assert_eq!(bar(&before, &view(50, 55, 7)), format!("[{full}] 50 of 100 messages purged"));
+        assert_eq!(
+            purged(&before, &view(50, 55, 7)),
+            format!("[{full}] 50 of 100 messages purged")
+        );
         let none = ".".repeat(30);
         assert_eq!(
-            bar(&before, &view(103, 5, 4)),
+            purged(&before, &view(103, 5, 4)),
             format!("[{none}] 0 of 100 messages purged, 3 ready again")
         );
-        assert_eq!(bar(&view(0, 0, 0), &view(0, 0, 0)), format!("[{none}] 0 of 0 messages purged"));
+        assert_eq!(
+            purged(&view(0, 0, 0), &view(0, 0, 0)),
+            format!("[{none}] 0 of 0 messages purged")
+        );
     }
 }

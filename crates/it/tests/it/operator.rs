@@ -120,6 +120,48 @@ fn an_operator_sees_clients_and_sends_them_away() {
     assert_eq!(rest.get("/clients/meter%2F7").status, 404);
 }
 
+/// An operator hears what an MQTT 5 client would; what would be refused again is no reason to try again.
+#[test]
+fn a_publish_that_a_queue_refuses_says_why() {
+    let weir = Weir::start(Options::new());
+    let rest = weir.rest();
+    rest.create_queue("jobs/#", json!({"max_messages": 1}));
+    let message = json!({"topic": "jobs/1", "payload": "x", "qos": 1});
+    assert_eq!(rest.post("/publish", &message).status, 200);
+    let full = rest.post("/publish", &message);
+    let words = "message not stored: queue 'jobs/#' is full, its max_messages is 1";
+    assert_eq!((full.status, &full.body["message"]), (503, &json!(words)));
+    let each = rest.post("/publish/bulk", &json!({"messages": [message]}));
+    let expected = json!([{"reason_code": 0x97, "reason": words}]);
+    assert_eq!((each.status, &each.body["data"]), (200, &expected));
+
+    let late = json!({"user_properties": [["delay", "soon"]]});
+    let wrong = rest.post("/publish", &json!({"topic": "jobs/1", "properties": late}));
+    let field = &wrong.body["details"]["field"];
+    assert_eq!((wrong.status, field), (400, &json!("properties.user_properties")));
+    let message = wrong.body["message"].as_str().expect("text");
+    assert!(message.contains("user property 'delay' is 'soon'"), "{message}");
+    // It means nothing where no queue takes the message.
+    let nobody = rest.post("/publish", &json!({"topic": "nobody", "properties": late}));
+    assert_eq!((nobody.status, &nobody.body["reason_code"]), (200, &json!(0x10)));
+}
+
+/// A client of 3.1.1 cannot be told why; whoever looks into the log at the level of debug is.
+#[test]
+fn the_log_says_why_a_client_of_3_1_1_is_refused_or_held() {
+    let options = Options::new().set("logging.level", "debug").set("mqtt.publisher_hold", "100ms");
+    let weir = Weir::start(options);
+    let consumer = ["-V", "311", "-i", "meter", "-q", "1", "-t", "$queue/none"];
+    let refused = mosquitto(&weir, "mosquitto_sub", &consumer);
+    assert!(words(&refused).contains("denied"), "{}", words(&refused));
+    weir.wait_for_line(&["subscription refused", "meter", "$queue/none", "there is no queue"]);
+    weir.rest().create_queue("full", json!({"max_messages": 1}));
+    let publisher = ["-V", "311", "-i", "pump", "-q", "1", "-t", "full", "-m", "x"];
+    assert!(mosquitto(&weir, "mosquitto_pub", &publisher).status.success());
+    assert!(!mosquitto(&weir, "mosquitto_pub", &publisher).status.success());
+    weir.wait_for_line(&["publisher held", "pump", "queue 'full' is full, its max_messages is 1"]);
+}
+
 #[test]
 fn a_cancelled_message_stays_cancelled_over_kill() {
     let weir = Weir::start(Options::new());

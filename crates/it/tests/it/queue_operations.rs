@@ -1,7 +1,7 @@
 //! What operators do to queues, over REST and the command line, with the real binary: peek, purge, seek, pause, consumers,
 //! ledger, the stall alarm; over kill -9.
 
-use it::{Connect, Options, Weir, until};
+use it::{Connect, Options, Program, Version, Weir, until};
 use serde_json::{Value, json};
 
 /// A broker with a queue of so many messages, by turns at `work/a` and `work/b`.
@@ -156,4 +156,32 @@ fn a_queue_that_stands_still_raises_an_alarm_and_metrics_say_how_far_it_is_behin
         let alarms = weir.rest().get("/alarms").body["data"].clone();
         alarms.as_array().expect("a list").is_empty().then_some(())
     });
+}
+
+/// Its filter changes under a publisher: each message finds the queue by the old one or by the new one.
+#[test]
+fn a_queue_that_is_bound_anew_loses_nothing_and_keeps_the_order() {
+    const MESSAGES: usize = 500;
+    let weir = Weir::start(Options::new().set("server.shards", "2"));
+    let made = weir.command(&["queue", "create", "jobs", "--filter", "a/+"], "");
+    assert!(made.starts_with("queue 'jobs' created"), "{made}");
+    std::thread::scope(|scope| {
+        let publishing =
+            scope.spawn(|| Program::Paho.publish(weir.mqtt, Version::V5, "a/b", 1, MESSAGES));
+        let filters = ["topic_filter=a/#", "topic_filter=+/b", "topic_filter=a/b"];
+        for filter in filters.into_iter().cycle() {
+            let _ = weir.command(&["queue", "set", "jobs", filter], "");
+            if publishing.is_finished() {
+                break;
+            }
+        }
+    });
+    let ledger = weir.rest().ledger("jobs").expect("it is there");
+    assert_eq!((ledger.enqueued, ledger.ready), (MESSAGES as u64, MESSAGES as u64));
+    let mut consumer =
+        Program::MqttJs.subscribe(weir.mqtt, Version::V311, "$queue/jobs", 1, MESSAGES);
+    for number in 0..MESSAGES {
+        assert_eq!(consumer.message().payload, number.to_string());
+    }
+    consumer.end();
 }

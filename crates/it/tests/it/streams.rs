@@ -73,3 +73,33 @@ fn a_reader_goes_on_where_it_was_after_a_kill() {
         client.ack(id).expect("it is connected");
     }
 }
+
+/// The positions of the user property `stream-offset`, by a client that nobody here wrote.
+#[test]
+fn mosquitto_says_by_a_property_where_it_begins() {
+    let weir = Weir::start(Options::new());
+    let made = weir.command(&["stream", "create", "log", "--filter", "log/#"], "");
+    assert!(made.starts_with("stream 'log' created"), "{made}");
+    let publish = |text: &str| {
+        let arguments = ["-V", "5", "-q", "1", "-t", "log/a", "-m", text];
+        assert!(mosquitto(&weir, "mosquitto_pub", &arguments).status.success());
+    };
+    let read = |id: &str, offset: &str, wanted: &str| {
+        let count = wanted.len().to_string();
+        let whole = ["-V", "5", "-i", id, "-q", "1", "-t", "$stream/log", "-C", &count, "-W", "60"];
+        let place = ["-D", "subscribe", "user-property", "stream-offset", offset, "-F", "%p"];
+        let output = mosquitto(&weir, "mosquitto_sub", &[&whole[..], &place[..]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).replace('\n', "");
+        assert_eq!(text, wanted, "{id} at {offset}: {}", words(&output));
+    };
+    ["a", "b", "c", "d"].into_iter().for_each(publish);
+    read("one", "earliest", "abcd");
+    read("one", "2", "cd");
+    read("one", "@2026-01-01T00:00:00Z", "abcd");
+    read("two", "next", "abcd");
+    let third = weir.rest().get("/streams/log/messages?offset=2&limit=1").body;
+    let time = third["data"][0]["publish_ts"].as_str().expect("a time").to_owned();
+    read("one", &format!("@{time}"), "cd");
+    ["e", "f"].into_iter().for_each(publish);
+    read("two", "next", "ef");
+}

@@ -55,7 +55,7 @@ p connect
   p connack 00
 # [MQTT-4.3.3-9]
 p publish 2 $SYS/x no id=1
-  p pubrec 1 90
+  p pubrec 1 90 "only the broker itself publishes under $SYS/"
 p publish 2 t yes id=1
   p pubrec 1 00
   s publish 0 t yes

@@ -35,7 +35,7 @@ a connect mps=200
   a connack 00
 log fails
 a publish 1 $SYS/x x id=1
-  a puback 1 90
+  a puback 1 90 "only the broker itself publishes under $SYS/"
 a subscribe 1 $queue/none,1
   a suback 1 83 "there is no queue 'none'; subscribe to $queue/none/<filter> to create it"
 a publish 1 r x id=2 retain

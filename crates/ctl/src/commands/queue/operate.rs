@@ -1,8 +1,8 @@
 //! What operators do to a queue: look, purge, seek, pause.
 
 use admin_api::{
-    ConsumerView, LedgerView, PurgeBody, PurgeResult, QueueMessageView, QueueView, RedriveBody,
-    RedriveResult, SeekResult,
+    ConsumerView, DeadLetter, LedgerView, PurgeBody, PurgeResult, QueueMessageView, QueueView,
+    RedriveBody, RedriveResult, SeekResult,
 };
 use anyhow::Result;
 use clap::Subcommand;
@@ -11,8 +11,12 @@ use super::message::State;
 use super::{account, table};
 use crate::commands::define::{Resource as _, path, switch};
 use crate::commands::place::Place;
+use crate::commands::progress::Watch;
 use crate::commands::{messages, progress};
 use crate::rest_args::RestArgs;
+
+/// What the name of a queue's own dead-letter queue begins with.
+const DEAD_LETTERS_PREFIX: &str = "dead:";
 
 /// The verbs for one queue.
 #[derive(Debug, Subcommand)]
@@ -107,8 +111,7 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
         }
         OperateVerb::Redrive { name, to, rate, limit } => {
             let body = RedriveBody { to: to.clone(), rate: *rate, limit: *limit };
-            let result: RedriveResult =
-                progress::walk::<QueueView, _>(args, name, "redrive", &body)?;
+            let result: RedriveResult = redrive(args, name, &body)?;
             let stopped = result.stopped.as_deref();
             let why = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
             args.said(&result, || {
@@ -150,4 +153,32 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
 
 fn messages_path(name: &str) -> String {
     format!("{}/messages", path::<QueueView>(name))
+}
+
+/// Sends dead letters back, and shows how many have left the queue that they are in.
+fn redrive(args: &RestArgs, name: &str, body: &RedriveBody) -> Result<RedriveResult> {
+    progress::watched(args, (name, "redrive"), body, || {
+        // The request ends with its connection.
+        let interrupted = "interrupted: what was sent back stays there, the rest stays where it is";
+        let (name, interrupted) = (grave(args, name)?, interrupted.to_owned());
+        Ok(Watch { name, bar: sent_back, interrupted })
+    })
+}
+
+/// Where a queue's dead letters are.
+fn grave(args: &RestArgs, name: &str) -> Result<String> {
+    if name.starts_with(DEAD_LETTERS_PREFIX) {
+        return Ok(name.to_owned());
+    }
+    let queue: QueueView = args.rest()?.get(&path::<QueueView>(name))?;
+    Ok(match queue.properties.dead_letter {
+        DeadLetter::Queue(other) => other,
+        DeadLetter::Own | DeadLetter::None => format!("{DEAD_LETTERS_PREFIX}{name}"),
+    })
+}
+
+fn sent_back(before: &QueueView, now: &QueueView) -> String {
+    let total = before.stats.ready + before.stats.delayed;
+    let done = now.stats.settled.saturating_sub(before.stats.settled);
+    progress::bar(done, total, "dead letters sent back")
 }
