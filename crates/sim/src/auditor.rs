@@ -1,6 +1,7 @@
 //! What has been promised, and whether it is kept. It sees what clients see and nothing else. A broken promise is a panic that
 //! names it.
 
+mod binding;
 mod operating;
 mod ordering;
 mod reading;
@@ -11,9 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
 use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
+use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES, REBOUND};
 use crate::streams::FILTER;
 use crate::wire::Delivery;
+use binding::Bindings;
 use operating::Operated;
 use ordering::Ordering;
 pub(crate) use reading::Arrival;
@@ -98,6 +100,7 @@ pub(crate) struct Auditor {
     sharing: Sharing,
     ordering: Ordering,
     timings: Timings,
+    bindings: Bindings,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -122,6 +125,7 @@ impl Auditor {
             sharing: Sharing::new(seed),
             ordering: Ordering::default(),
             timings: Timings::default(),
+            bindings: Bindings::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -204,6 +208,11 @@ impl Auditor {
         assert!(
             message.answer != Answer::Refused,
             "message {number} was refused, and comes from queue {name}"
+        );
+        assert!(
+            queue != REBOUND || self.bindings.takes(message) != Some(false),
+            "message {number} comes from queue {name}, which was not bound to {}",
+            TOPICS[message.topic]
         );
         let known = &mut self.queues[queue];
         assert!(
@@ -462,7 +471,7 @@ impl Auditor {
             for (n, of) in QUEUES.iter().enumerate() {
                 // What the ring has dropped does not come, nor does what was purged.
                 let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
-                if is_kept && leads_to(TOPICS[message.topic], of.filter) {
+                if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
@@ -489,10 +498,17 @@ impl Auditor {
         }
     }
 
+    /// Whether a queue takes a message, if that is sure.
+    fn takes(&self, queue: usize, message: &Message) -> Option<bool> {
+        if queue == REBOUND {
+            return self.bindings.takes(message);
+        }
+        Some(leads_to(TOPICS[message.topic], QUEUES[queue].filter))
+    }
+
     /// How many messages were acknowledged, and how many of a queue were accepted for sure.
     pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
-        let filter = QUEUES[queue].filter;
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
+        let is_of = |message: &&Message| self.takes(queue, message) == Some(true);
         let taken = self
             .messages
             .iter()
@@ -503,8 +519,8 @@ impl Auditor {
 
     /// A queue has taken no more messages than were sent.
     pub(crate) fn most(&self, queue: usize) -> u64 {
-        let filter = QUEUES[if queue == DEAD { DYING } else { queue }].filter;
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
+        let queue = if queue == DEAD { DYING } else { queue };
+        let is_of = |message: &&Message| self.takes(queue, message) != Some(false);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
     }
 

@@ -161,6 +161,10 @@ pub(crate) enum Step {
     Pause {
         is_paused: bool,
     },
+    /// An operator binds a queue to more, or back.
+    Rebind {
+        is_wide: bool,
+    },
     /// An operator gives a queue another strategy.
     Reconfigure {
         strategy: usize,
@@ -312,8 +316,9 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
 /// What an operator does to queues that others use, and to readers.
 fn operator_step(dice: &mut Dice) -> Step {
     let reader = dice.one_of(&OPERATED_READERS);
-    match dice.below(6) {
+    match dice.below(7) {
         0 | 1 => Step::Redrive,
+        6 => Step::Rebind { is_wide: dice.one_in(2) },
         2 => Step::Pause { is_paused: dice.one_in(2) },
         3 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },
         4 => Step::SeekReader { reader, hundredths: dice.below(101) as u64 },

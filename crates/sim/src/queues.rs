@@ -62,12 +62,15 @@ pub(crate) const QUEUES: [QueueOf; 13] = [
     queue("timed", "q/timed", Kind::Timed),
     queue("moody", "t/+", Kind::Moody),
 ];
-/// The places of some of them.
+/// The places of some of them. The first is bound anew now and then: to more, and back.
+pub(crate) const REBOUND: usize = 1;
 pub(crate) const DYING: usize = 3;
 pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
 pub(crate) const ONCE: usize = 7;
 pub(crate) const MOODY: usize = 12;
+/// What it is bound to then.
+pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
 

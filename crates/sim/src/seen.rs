@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 36] = [
+    pub const MUST: [&'static str; 37] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
@@ -39,6 +39,7 @@ impl Seen {
         "power cut",
         "power cut in the middle",
         "process killed",
+        "queue is bound anew",
         "queue is changed",
         "queue is paused",
         "segment trimmed",

@@ -167,7 +167,8 @@ impl Auditor {
     /// It does not hear whether it does, and may be where it was.
     pub(crate) fn may_not_have_moved(&mut self, reader: usize) {
         let one = &mut self.reading.readers[reader];
-        if let Some((least, ..)) = one.before.take() {
+        // Where it was is where it is found after a crash, if it moved and that was not stored.
+        if let Some((least, ..)) = one.before {
             (one.least, one.most) = (one.least.min(least), u64::MAX);
             one.begins_at_ms = None;
             one.settled_perhaps();

@@ -13,7 +13,7 @@ use queue_engine::{DispatchStrategy, Offset};
 use super::World;
 use crate::client::Client;
 use crate::plan::{MEMBER, READER, SHARER};
-use crate::queues::{DEAD, MOODY, QUEUES};
+use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, WIDE};
 use crate::streams::{READERS, STREAMS, TEAM};
 
 /// What was asked for and is not answered.
@@ -21,6 +21,8 @@ pub(super) enum Order {
     Redrive(Receiver<Result<RedrivePage, RedriveError>>),
     /// Whether the queue is to be paused, if that is what was asked for.
     Change(Option<bool>, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
+    /// A binding.
+    Bind(usize, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
     /// A reader, how often it had been asked to go elsewhere by then, and where to.
     Reader(usize, u64, u64, Receiver<Result<(), OperateError>>),
 }
@@ -52,6 +54,20 @@ impl World {
         (self.pauses, self.is_paused) = (false, false);
         self.say(format!("an operator pauses: {is_paused}"));
         self.orders.push(Order::Change(Some(is_paused), answer));
+    }
+
+    /// Binds a queue to more, or back to what it was bound to.
+    pub(super) fn rebind(&mut self, is_wide: bool) {
+        let of = QUEUES[REBOUND];
+        let filter = if is_wide { WIDE } else { of.filter };
+        let topic_filter = Some(Some(filter.to_owned()));
+        let change = QueueChange { topic_filter, ..QueueChange::default() };
+        let (tell, answer) = channel();
+        let reply = Box::new(move |changed| drop(tell.send(changed)));
+        self.node.handle.change_queue(of.name.to_owned(), change, reply);
+        self.say(format!("an operator binds {} to {filter}", of.name));
+        let binding = self.auditor.binds(is_wide);
+        self.orders.push(Order::Bind(binding, answer));
     }
 
     /// Lets a living queue dispatch in another way.
@@ -107,6 +123,10 @@ impl World {
                     Ok(changed) => pauses = self.has_changed(is_paused, &changed),
                     Err(_) => self.orders.push(Order::Change(is_paused, answer)),
                 },
+                Order::Bind(binding, answer) => match answer.try_recv() {
+                    Ok(bound) => self.has_bound(binding, &bound),
+                    Err(_) => self.orders.push(Order::Bind(binding, answer)),
+                },
                 Order::Reader(reader, sought, to, answer) => match answer.try_recv() {
                     Ok(done) => self.has_set_reader((reader, sought, to), &done),
                     Err(_) => self.orders.push(Order::Reader(reader, sought, to, answer)),
@@ -126,6 +146,14 @@ impl World {
         if let Ok(page) = page {
             self.auditor.redriven(page.redriven);
             self.seen.note("dead letter is sent back", page.redriven);
+        }
+    }
+
+    fn has_bound(&mut self, binding: usize, bound: &Result<Arc<QueueDefinition>, ControlError>) {
+        self.say(format!("the operator hears that it is bound: {}", bound.is_ok()));
+        if bound.is_ok() {
+            self.auditor.is_bound(binding);
+            self.seen.note("queue is bound anew", 1);
         }
     }
 

@@ -25,6 +25,7 @@ impl World {
                 self.publish(publisher, TIMED_TOPIC, (qos, false), (bytes, timing));
             }
             Step::Redrive => self.redrive(),
+            Step::Rebind { is_wide } => self.rebind(is_wide),
             Step::Pause { is_paused } => self.pause(is_paused),
             Step::Reconfigure { strategy, max_inflight } => {
                 self.reconfigure(strategy, max_inflight)
