@@ -52,6 +52,13 @@ const STREAM_NUMBERS: &[StreamNumber] = &[
     (Metric::StreamReaders, |stats| stats.readers),
     (Metric::StreamMembers, |stats| stats.members),
     (Metric::StreamReaderLag, |stats| stats.lag),
+    (Metric::StreamReaderLagBytes, |stats| stats.lag_bytes),
+];
+
+/// The same for those that are in milliseconds and go out in seconds.
+const STREAM_TIMES: &[StreamNumber] = &[
+    (Metric::StreamOldestAge, |stats| stats.oldest_age_ms),
+    (Metric::StreamReaderLagTime, |stats| stats.lag_ms),
 ];
 
 /// The numbers of the node, in the text format of Prometheus. From this machine no sign-in is needed.
@@ -99,8 +106,11 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     for (metric, number) in STREAM_NUMBERS {
         page.labelled(*metric, streams().map(|(name, stats)| (name, number(stats))));
     }
-    let ages = streams().map(|(name, stats)| (name, stats.oldest_age_ms));
-    page.labelled_seconds(Metric::StreamOldestAge, ages);
+    for (metric, number) in STREAM_TIMES {
+        page.labelled_seconds(*metric, streams().map(|(name, stats)| (name, number(stats))));
+    }
+    let losses = streams().filter_map(|(name, stats)| Some((name, stats.time_to_data_loss_ms?)));
+    page.labelled_seconds(Metric::StreamTimeToDataLoss, losses);
     page.finish()
 }
 
@@ -181,9 +191,11 @@ mod tests {
     fn every_metric_of_the_catalogue_is_on_the_page() {
         let stats = QueueStats { time_to_data_loss_ms: Some(1_500), ..QueueStats::default() };
         let queue = QueueMetrics { name: "billing".to_owned(), stats };
+        let stats = StreamStats { time_to_data_loss_ms: Some(2_500), ..StreamStats::default() };
+        let stream = StreamMetrics { name: "logs".to_owned(), stats };
         let numbers = NodeMetrics {
             queues: vec![queue],
-            streams: vec![StreamMetrics { name: "logs".to_owned(), ..StreamMetrics::default() }],
+            streams: vec![stream],
             connections_refused_total: vec![("connect_rate", 1)],
             alarms: vec![AlarmMetrics { name: "disk_full", ..AlarmMetrics::default() }],
             listener_connections: vec![("mqtts".to_owned(), 1)],
@@ -205,6 +217,8 @@ mod tests {
             assert_eq!(samples.count(), expected, "{}", metric.name());
         }
         let loss = "weir_queue_time_to_data_loss_seconds{queue=\"billing\"} 1.500\n";
+        assert!(page.contains(loss), "{page}");
+        let loss = "weir_stream_time_to_data_loss_seconds{stream=\"logs\"} 2.500\n";
         assert!(page.contains(loss), "{page}");
         assert!(page.contains("weir_build_info{version=\"1.2.3\"} 1\n"), "{page}");
     }

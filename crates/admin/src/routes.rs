@@ -69,6 +69,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(stream_operations::pause))
         .routes(routes!(stream_operations::resume))
         .routes(routes!(stream_operations::readers))
+        .routes(routes!(stream_operations::consumers))
         .routes(routes!(stream_operations::forget))
         .routes(routes!(stream_operations::ledger))
         .routes(routes!(alarms::list))

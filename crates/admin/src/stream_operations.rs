@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use admin_api::{
-    Page, PurgeResult, ReaderKind, ReaderView, StreamLedgerView, StreamMessageView,
+    ConsumerView, Page, PurgeResult, ReaderKind, ReaderView, StreamLedgerView, StreamMessageView,
     StreamPeekQuery, StreamPurgeBody, StreamSeekBody, StreamSeekResult, StreamView,
 };
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -140,6 +140,22 @@ pub async fn readers(
     let ListQuery { limit, cursor } = listing::query(query)?;
     let page = listing::page_request(limit, cursor)?;
     Ok(Json(listing::with_cursor(shared.backend.stream_readers(name, page).await?)))
+}
+
+/// Clients that read it now, in no particular order.
+#[utoipa::path(
+    get, path = "/api/v1/streams/{name}/consumers", tag = "streams", operation_id = "list_stream_consumers",
+    params(("name" = String, Path, description = "The stream's name, percent-encoded."), ListQuery),
+    responses((status = 200, body = Page<ConsumerView>, description = "A page of consumers."), Refused, Wrong, Unknown),
+)]
+pub async fn consumers(
+    State(shared): State<Arc<Shared>>,
+    Name(name): Name,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Page<ConsumerView>>, Failure> {
+    let ListQuery { limit, cursor } = listing::query(query)?;
+    let page = listing::page_request(limit, cursor)?;
+    Ok(Json(listing::with_cursor(shared.backend.stream_consumers(name, page).await?)))
 }
 
 /// Forgets the position of a reader that is away: it begins anew when it comes.

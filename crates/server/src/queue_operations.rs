@@ -56,14 +56,34 @@ pub(crate) async fn consumers(
     name: String,
     page: PageRequest,
 ) -> Result<Page<ConsumerView>, ApiError> {
+    let page = numbered(&page)?;
+    let found = answer(|reply| handle.queue_consumers(&name, page, reply)).await?;
+    Ok(consumers_view(found.map_err(of_operation)?))
+}
+
+/// The same of a stream.
+pub(crate) async fn stream_consumers(
+    handle: &Handle,
+    name: String,
+    page: PageRequest,
+) -> Result<Page<ConsumerView>, ApiError> {
+    let page = numbered(&page)?;
+    let found = answer(|reply| handle.stream_consumers(&name, page, reply)).await?;
+    Ok(consumers_view(found.map_err(of_operation)?))
+}
+
+/// A page of what is in the order of numbers.
+fn numbered(page: &PageRequest) -> Result<(Option<u64>, usize), ApiError> {
     let limit = page.limit()?;
     let after = page.after.as_deref().map(str::parse).transpose();
     let after =
         after.map_err(|_| ApiError::invalid("cursor", "is not the `next` of a page before"))?;
-    let found = answer(|reply| handle.queue_consumers(&name, (after, limit), reply)).await?;
-    let found = found.map_err(of_operation)?;
+    Ok((after, limit))
+}
+
+fn consumers_view(found: broker::Page<QueueConsumer, u64>) -> Page<ConsumerView> {
     let data = found.data.into_iter().map(consumer_view).collect();
-    Ok(Page { data, next: found.next.map(|number| number.to_string()) })
+    Page { data, next: found.next.map(|number| number.to_string()) }
 }
 
 /// A place as the broker has it.

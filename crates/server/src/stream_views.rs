@@ -27,9 +27,8 @@ pub(crate) const fn kind_of(reader: &ReaderName) -> ReaderKind {
 }
 
 fn stats(state: Option<&StreamState>) -> StreamStats {
-    let Some(StreamState { ledger, lag, next_offset, oldest_age_ms }) = state else {
-        return StreamStats::default();
-    };
+    let Some(state) = state else { return StreamStats::default() };
+    let StreamState { ledger, behind, next_offset, oldest_age_ms, lag_ms, data_loss_ms } = state;
     StreamStats {
         appended: ledger.appended,
         kept: ledger.kept,
@@ -44,7 +43,10 @@ fn stats(state: Option<&StreamState>) -> StreamStats {
         oldest_age_ms: *oldest_age_ms,
         readers: ledger.readers,
         members: ledger.members,
-        lag: *lag,
+        lag: behind.messages,
+        lag_bytes: behind.bytes,
+        lag_ms: *lag_ms,
+        time_to_data_loss_ms: *data_loss_ms,
     }
 }
 
@@ -72,6 +74,7 @@ pub(crate) fn reader_view(reader: StreamReader) -> ReaderView {
         name: reader.name.text().to_owned(),
         position: reader.position,
         lag: reader.lag,
+        lag_bytes: reader.lag_bytes,
         lag_ms: reader.lag_ms,
         members: reader.members,
         in_flight: reader.in_flight,

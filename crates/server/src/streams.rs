@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use admin_api::{
-    ApiError, BoxFuture, Page, PageRequest, PurgeResult, ReaderKind, ReaderView, StreamBackend,
-    StreamMessageView, StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek,
+    ApiError, BoxFuture, ConsumerView, Page, PageRequest, PurgeResult, ReaderKind, ReaderView,
+    StreamBackend, StreamMessageView, StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek,
     StreamSeekResult, StreamSpec, StreamView,
 };
 use broker::{
@@ -16,7 +16,7 @@ use crate::answer::answer;
 use crate::backend::BrokerBackend;
 use crate::binding::rebound;
 use crate::errors::{of_control, of_operation};
-use crate::queue_operations::place;
+use crate::queue_operations::{self, place};
 use crate::stream_properties::{of_definition, to_broker};
 use crate::stream_views::{kind_of, message_view, reader_view, view};
 
@@ -129,6 +129,10 @@ impl StreamBackend for BrokerBackend {
             let data = found.data.into_iter().map(reader_view).collect();
             Ok(Page { data, next: found.next.as_ref().map(cursor) })
         })
+    }
+
+    fn stream_consumers(&self, name: String, page: PageRequest) -> Answer<'_, Page<ConsumerView>> {
+        Box::pin(queue_operations::stream_consumers(&self.handle, name, page))
     }
 
     fn forget_reader(&self, name: String, reader: (ReaderKind, String)) -> Answer<'_, ()> {

@@ -62,4 +62,4 @@ pub use message_index::{Key, Offset, StoredAt};
 pub use progress::{Progress, Report};
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
-pub use stream::{Full, Peeked, ReaderState, Stream};
+pub use stream::{Behind, Full, MemberState, Peeked, ReaderState, Stream};

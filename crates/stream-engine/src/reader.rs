@@ -22,7 +22,7 @@ use stdx::Instant;
 
 use crate::busy_keys::BusyKeys;
 use crate::window::Window;
-use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
+use crate::{MemberId, MemberState, Progress, ReaderName, Runs, StreamConfig};
 
 pub(crate) use reporting::News;
 
@@ -177,6 +177,12 @@ impl Reader {
     /// Its members, and what each has in flight.
     pub(crate) fn members(&self) -> impl Iterator<Item = (MemberId, u32)> {
         self.members.iter().map(|member| (member.id, member.in_flight))
+    }
+
+    pub(crate) fn member_state(&self, id: MemberId, config: &StreamConfig) -> Option<MemberState> {
+        let member = self.members.iter().find(|member| member.id == id)?;
+        let (in_flight, max_inflight) = (member.in_flight, member.credit(config));
+        Some(MemberState { in_flight, max_inflight, is_resting: member.rests.is_some() })
     }
 
     /// Unsettled messages that are wanted, in order.

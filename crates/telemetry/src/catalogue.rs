@@ -135,5 +135,8 @@ metrics! {
     StreamReaders = Gauge "weir_stream_readers" STREAM, "Readers whose positions are kept, there or away";
     StreamMembers = Gauge "weir_stream_members" STREAM, "Subscriptions that read";
     StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "Messages that are here from the position on of the reader that is behind the most, of those that are there now";
+    StreamReaderLagBytes = Gauge "weir_stream_reader_lag_bytes" STREAM, "Their bytes, if they are as large as what is kept is on average";
+    StreamReaderLagTime = Gauge "weir_stream_reader_lag_seconds" STREAM, "The age of the oldest of them";
+    StreamTimeToDataLoss = Gauge "weir_stream_time_to_data_loss_seconds" STREAM, "How long until the oldest of them expires by retention; absent when there is none, or it never does";
     StreamOldestAge = Gauge "weir_stream_oldest_age_seconds" STREAM, "Age of the oldest message that is here";
 }

@@ -2,9 +2,9 @@
 
 use super::BoxFuture;
 use crate::{
-    ApiError, Page, PageRequest, PurgeResult, ReaderKind, ReaderView, StreamMessageView,
-    StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek, StreamSeekResult, StreamSpec,
-    StreamView,
+    ApiError, ConsumerView, Page, PageRequest, PurgeResult, ReaderKind, ReaderView,
+    StreamMessageView, StreamPatch, StreamPeekRequest, StreamPurgeBody, StreamSeek,
+    StreamSeekResult, StreamSpec, StreamView,
 };
 
 /// What the operator's side asks of a running broker about streams, as [`crate::Backend`] has it.
@@ -66,6 +66,13 @@ pub trait StreamBackend {
         name: String,
         page: PageRequest,
     ) -> BoxFuture<'_, Result<Page<ReaderView>, ApiError>>;
+
+    /// Clients that read a stream now, in no particular order.
+    fn stream_consumers(
+        &self,
+        name: String,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<ConsumerView>, ApiError>>;
 
     /// Forgets the position of a reader durably.
     ///

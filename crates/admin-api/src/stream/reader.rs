@@ -29,6 +29,9 @@ pub struct ReaderView {
     pub position: u64,
     /// Messages that are here and that it has not settled.
     pub lag: u64,
+    /// Their bytes, if they are as large as what is kept is on average.
+    #[serde(default)]
+    pub lag_bytes: u64,
     /// The age of the oldest of these.
     pub lag_ms: u64,
     /// Subscriptions that read for it now; 0 when it is away.

@@ -50,6 +50,15 @@ pub struct StreamStats {
     pub members: u64,
     /// Messages that are here from the position on of the reader that is behind the most, of those that are there now.
     pub lag: u64,
+    /// Their bytes, if they are as large as what is kept is on average.
+    #[serde(default)]
+    pub lag_bytes: u64,
+    /// The age of the oldest of them.
+    #[serde(default)]
+    pub lag_ms: u64,
+    /// How long until that one expires by `retention`; `null` when that reader has settled all, or it never does.
+    #[serde(default)]
+    pub time_to_data_loss_ms: Option<u64>,
 }
 
 impl StreamStats {

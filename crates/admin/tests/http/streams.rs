@@ -39,6 +39,7 @@ fn a_stream_lives_from_create_to_delete_by_its_encoded_name() {
         ("POST", "/pause", ""),
         ("POST", "/resume", ""),
         ("GET", "/readers", ""),
+        ("GET", "/consumers", ""),
         ("DELETE", "/readers/meter%2F7", ""),
         ("GET", "/ledger", ""),
     ] {
@@ -120,7 +121,8 @@ fn readers_are_listed_set_elsewhere_and_forgotten() {
     assert_eq!(
         first["data"],
         json!([{
-            "kind": "client", "name": "meter/7", "position": 3, "lag": 2, "lag_ms": 1_500,
+            "kind": "client", "name": "meter/7", "position": 3, "lag": 2,
+            "lag_bytes": 128, "lag_ms": 1_500,
             "members": 0, "in_flight": 0, "waiting": 0, "rejected": 1, "skipped": 0,
         }])
     );

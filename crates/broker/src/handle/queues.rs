@@ -83,20 +83,30 @@ impl Handle {
         (after, limit): (Option<u64>, usize),
         reply: Reply<Result<Page<QueueConsumer, u64>, OperateError>>,
     ) {
-        let Some(queue) = self.queue(name) else {
-            return reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned())));
-        };
-        let shared = Arc::clone(&self.shared);
-        let found = Box::new(move |page: Page<Attached, u64>| {
-            let next = page.next;
-            let named = move |mut data: Vec<QueueConsumer>| {
-                data.sort_unstable_by_key(|consumer| consumer.number);
-                reply(Ok(Page { data, next }));
-            };
-            name_all(&shared, page.data, Box::new(named));
-        });
-        operate(&self.shared, &queue, Operation::Consumers { after, limit, reply: found });
+        match self.queue(name) {
+            Some(queue) => consumers(&self.shared, &queue, (after, limit), reply),
+            None => reply(Err(OperateError::NotFound(SinkKind::Queue, name.to_owned()))),
+        }
     }
+}
+
+/// Consumers of a queue, or clients that read a stream, behind that number, in the order of their numbers.
+pub(super) fn consumers<P: Kind>(
+    shared: &Arc<Shared>,
+    of: &Definition<P>,
+    (after, limit): (Option<u64>, usize),
+    reply: Reply<Result<Page<QueueConsumer, u64>, OperateError>>,
+) {
+    let again = Arc::clone(shared);
+    let found = Box::new(move |page: Page<Attached, u64>| {
+        let next = page.next;
+        let named = move |mut data: Vec<QueueConsumer>| {
+            data.sort_unstable_by_key(|consumer| consumer.number);
+            reply(Ok(Page { data, next }));
+        };
+        name_all(&again, page.data, Box::new(named));
+    });
+    operate(shared, of, Operation::Consumers { after, limit, reply: found });
 }
 
 pub(super) fn operate<P: Kind>(shared: &Shared, of: &Definition<P>, operation: Operation) {

@@ -7,7 +7,7 @@ use mqtt_router::SinkId;
 use stream_engine::{Offset, ReaderName};
 
 use super::Handle;
-use super::queues::{PARTS_MAX, look_on, operate};
+use super::queues::{PARTS_MAX, consumers, look_on, operate};
 use crate::control::{
     CONTROL_SHARD, ControlError, ControlRequest, NewStream, Reply, SinkKind, StreamChange,
 };
@@ -15,8 +15,8 @@ use crate::directory::{StreamDefinition, StreamProperties};
 use crate::listing::Page;
 use crate::mail::{Letter, Mail, StreamState};
 use crate::operate::{
-    Look, Looked, Meant, OperateError, Operation, QueueMessage, ReadersPage, SeekTo, StreamLook,
-    StreamMessage, StreamPurge,
+    Look, Looked, Meant, OperateError, Operation, QueueConsumer, QueueMessage, ReadersPage, SeekTo,
+    StreamLook, StreamMessage, StreamPurge,
 };
 use crate::terms::key_of;
 
@@ -128,6 +128,19 @@ impl Handle {
             Some(stream) => {
                 operate(&self.shared, &stream, Operation::Readers { after, limit, reply })
             }
+            None => reply(Err(not_found(name))),
+        }
+    }
+
+    /// Clients that read a stream behind that number, in the order of their numbers.
+    pub fn stream_consumers(
+        &self,
+        name: &str,
+        page: (Option<u64>, usize),
+        reply: Reply<Result<Page<QueueConsumer, u64>, OperateError>>,
+    ) {
+        match self.stream(name) {
+            Some(stream) => consumers(&self.shared, &stream, page, reply),
             None => reply(Err(not_found(name))),
         }
     }

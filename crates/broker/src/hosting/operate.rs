@@ -5,7 +5,7 @@ use std::time::Duration;
 use log_api::{Position, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::Message;
-use queue_engine::{Input, Key, MessageState, Offset, Peeked, Scope};
+use queue_engine::{ConsumerId, Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
 use stream_engine::{ReaderName, Report, Start};
 
@@ -198,20 +198,14 @@ impl Hosting {
         after: Option<u64>,
         limit: usize,
     ) -> (Vec<Attached>, Option<u64>) {
-        let Some(queue) = self.queues.get(&sink) else { return (Vec::new(), None) };
-        let behind = |number: u64| after.is_none_or(|after| number > after);
-        let attached = queue.consumers.iter().filter(|(consumer, _)| behind(consumer.0));
-        let attached = attached.filter_map(|(consumer, at)| {
-            let state = queue.engine.consumer(*consumer)?;
-            Some(Attached {
-                consumer: *consumer,
-                at: *at,
-                in_flight: state.in_flight,
-                max_inflight: state.max_inflight,
-                is_resting: state.rests_until.is_some(),
-            })
-        });
-        let mut attached: Vec<Attached> = attached.collect();
+        let mut attached: Vec<Attached> = if let Some(queue) = self.queues.get(&sink) {
+            queue.attached().collect()
+        } else if let Some(stream) = self.streams.get(&sink) {
+            stream.attached().collect()
+        } else {
+            return (Vec::new(), None);
+        };
+        attached.retain(|one| after.is_none_or(|after| one.consumer.0 > after));
         attached.sort_unstable_by_key(|one| one.consumer);
         let is_cut = attached.len() > limit;
         attached.truncate(limit);
@@ -221,6 +215,19 @@ impl Hosting {
 }
 
 impl HostedQueue {
+    fn attached(&self) -> impl Iterator<Item = Attached> {
+        self.consumers.iter().filter_map(|(consumer, at)| {
+            let state = self.engine.consumer(*consumer)?;
+            Some(Attached {
+                consumer: *consumer,
+                at: *at,
+                in_flight: state.in_flight,
+                max_inflight: state.max_inflight,
+                is_resting: state.rests_until.is_some(),
+            })
+        })
+    }
+
     /// Its numbers at this moment.
     pub(crate) fn state(&self, now: UnixMillis) -> QueueState {
         let ledger = self.engine.ledger();
@@ -243,6 +250,19 @@ impl HostedQueue {
 }
 
 impl HostedStream {
+    fn attached(&self) -> impl Iterator<Item = Attached> {
+        self.members().filter_map(|(member, at)| {
+            let state = self.engine.member(member)?;
+            Some(Attached {
+                consumer: ConsumerId(member.0),
+                at,
+                in_flight: state.in_flight,
+                max_inflight: state.max_inflight,
+                is_resting: state.is_resting,
+            })
+        })
+    }
+
     fn peek(&self, from: Offset) -> impl Iterator<Item = Peeked> {
         self.engine.peek(from).map(|message| Peeked {
             offset: message.offset,
@@ -278,6 +298,7 @@ impl HostedStream {
             name: name.clone(),
             position: state.progress.position.0,
             lag: state.lag,
+            lag_bytes: state.lag_bytes,
             lag_ms: state.lag_ms,
             members: state.members.len() as u64,
             in_flight: in_flight.sum(),

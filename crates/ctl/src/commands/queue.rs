@@ -2,7 +2,7 @@
 
 mod message;
 mod operate;
-mod table;
+pub(super) mod table;
 
 use admin_api::{LedgerView, QueueView};
 use anyhow::Result;

@@ -50,6 +50,7 @@ fn good_lines_are_understood() {
         "weir stream seek logs earliest --group workers",
         "weir stream seek logs @2026-11-24T10:00:00Z -r meter",
         "weir stream readers logs",
+        "weir stream consumers logs",
         "weir stream forget logs -g workers",
         "weir stream pause logs",
         "weir stream ledger logs",

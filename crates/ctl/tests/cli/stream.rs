@@ -132,7 +132,8 @@ fn a_tail_begins_with_the_newest_and_json_is_as_the_broker_gives_it() {
 #[test]
 fn lists_and_the_ledger_are_tables_or_json() {
     let reader = json!({
-        "kind": "group", "name": "workers", "position": 3, "lag": 4, "lag_ms": 61_234,
+        "kind": "group", "name": "workers", "position": 3, "lag": 4,
+        "lag_bytes": 0, "lag_ms": 61_234,
         "members": 2, "in_flight": 2, "waiting": 1, "rejected": 0, "skipped": 0,
     });
     let ledger = json!({

@@ -147,7 +147,33 @@ fn readers_are_set_elsewhere_and_forgotten_for_good() {
     let forget = |path: &str| weir.rest().delete(&format!("{PATH}/readers/{path}")).status;
     assert_eq!(forget("meter"), 409);
     let metrics = weir.rest().metrics();
-    assert!(metrics.contains("weir_stream_reader_lag{stream=\"plant/+\"} 3"), "{metrics}");
+    let found = |metric: &str| {
+        let start = format!("weir_stream_{metric}{{stream=\"plant/+\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {metric} in\n{metrics}")).to_owned()
+    };
+    assert_eq!(found("reader_lag"), "3");
+    let stats = &weir.rest().get(PATH).body["stats"];
+    // All are of one size.
+    assert_eq!(stats["lag_bytes"].as_u64(), stats["bytes"].as_u64().map(|bytes| bytes * 3 / 4));
+    assert_eq!(found("reader_lag_bytes"), stats["lag_bytes"].to_string());
+    let seconds = |metric: &str| found(metric).parse::<f64>().expect("seconds");
+    assert!(seconds("reader_lag_seconds") > 0.0, "{metrics}");
+    let week = 7.0 * 24.0 * 3600.0;
+    let left = seconds("time_to_data_loss_seconds");
+    assert!(left < week && left > week - 3600.0, "{left}");
+    let consumers = weir.rest().get(&format!("{PATH}/consumers")).body;
+    let one = &consumers["data"][0];
+    assert_eq!(
+        [&one["client_id"], &one["address"], &one["qos"], &one["in_flight"], &one["credit"]],
+        [&json!("meter"), &json!("$s/next/plant/+"), &json!(1), &json!(1), &json!(0)]
+    );
+    assert_eq!(
+        (consumers["data"].as_array().map(Vec::len), &consumers["next"]),
+        (Some(1), &json!(null))
+    );
+    let table = weir.command(&["stream", "consumers", "plant/+"], "");
+    assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("meter")), "{table}");
     drop(consumer);
     reader(&weir, "client", "meter", is_away);
     assert_eq!((forget("meter"), forget("meter"), forget("workers")), (204, 404, 404));

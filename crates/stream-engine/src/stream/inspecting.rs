@@ -37,8 +37,32 @@ pub struct ReaderState {
     pub waiting: usize,
     /// Messages that are here and that it has not settled.
     pub lag: u64,
+    /// Their bytes, if they are as large as what is here is on average.
+    pub lag_bytes: u64,
     /// The age of the oldest of these in milliseconds: 0 when there is none, or the time was never told.
     pub lag_ms: u64,
+}
+
+/// How far the reader is behind that is behind the most, of those that have members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Behind {
+    /// Messages that are here from its position on.
+    pub messages: u64,
+    /// Their bytes, if they are as large as what is here is on average.
+    pub bytes: u64,
+    /// When the oldest of them was stored.
+    pub since: Option<UnixMillis>,
+}
+
+/// What a member has, and takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemberState {
+    /// Its unsettled messages.
+    pub in_flight: u32,
+    /// How many it takes at once.
+    pub max_inflight: u32,
+    /// Whether it was too busy and is left alone for a while.
+    pub is_resting: bool,
 }
 
 impl Stream {
@@ -180,12 +204,28 @@ impl Stream {
         self.readers.iter().map(|(_, reader)| self.state(reader))
     }
 
-    /// Messages that are here from the position on of the reader that is behind the most, of those that have members.
+    /// How far the reader is behind that is behind the most.
     #[must_use]
-    pub fn lag(&self) -> u64 {
+    pub fn behind(&self) -> Behind {
         let there = self.readers.iter().filter(|(_, reader)| reader.has_members());
         let position = there.map(|(_, reader)| reader.progress().position).min();
-        position.map_or(0, |position| self.index.len_from(position))
+        let Some(position) = position else { return Behind::default() };
+        let messages = self.index.len_from(position);
+        let oldest = self.index.first_from(position).and_then(|oldest| self.index.get(oldest));
+        let since = oldest.map(|entry| entry.stored);
+        Behind { messages, bytes: self.bytes_of(messages), since }
+    }
+
+    /// What so many messages take on average.
+    fn bytes_of(&self, messages: u64) -> u64 {
+        let all = u128::from(self.index.bytes()) * u128::from(messages);
+        u64::try_from(all / u128::from(self.index.len().max(1))).unwrap_or(u64::MAX)
+    }
+
+    /// What a member has, and takes.
+    #[must_use]
+    pub fn member(&self, member: MemberId) -> Option<MemberState> {
+        self.readers.get(self.reader_of(member)?)?.member_state(member, &self.config)
     }
 
     fn state(&self, reader: &Reader) -> ReaderState {
@@ -204,6 +244,7 @@ impl Stream {
             members: reader.members().collect(),
             waiting: reader.waiting(),
             lag: unsettled + ahead,
+            lag_bytes: self.bytes_of(unsettled + ahead),
             lag_ms: age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         }
     }

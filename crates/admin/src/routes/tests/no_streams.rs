@@ -50,6 +50,10 @@ impl StreamBackend for Numbers {
         refused()
     }
 
+    fn stream_consumers(&self, _: String, _: PageRequest) -> Answer<Page<ConsumerView>> {
+        refused()
+    }
+
     fn forget_reader(&self, _: String, _: (ReaderKind, String)) -> Answer<()> {
         refused()
     }

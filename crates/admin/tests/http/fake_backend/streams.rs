@@ -33,6 +33,7 @@ fn reader(kind: ReaderKind, members: u64) -> ReaderView {
         name: "meter/7".to_owned(),
         position: 3,
         lag: 2,
+        lag_bytes: 128,
         lag_ms: 1_500,
         members,
         in_flight: members,
@@ -145,6 +146,11 @@ impl StreamBackend for FakeBackend {
             let all = vec![reader(ReaderKind::Client, 0), reader(ReaderKind::Group, 2)];
             page.cut(all, |reader| reader.kind.as_str())
         })
+    }
+
+    fn stream_consumers(&self, name: String, page: PageRequest) -> Answer<'_, Page<ConsumerView>> {
+        let all = self.consumers.lock().expect("not poisoned").clone();
+        self.on_stream(name, |_| page.cut(all, |consumer| &consumer.client_id))
     }
 
     fn forget_reader(&self, name: String, reader: (ReaderKind, String)) -> Answer<'_, ()> {

@@ -1,8 +1,8 @@
 //! What operators do to a stream and its readers: look, purge, seek, pause, forget.
 
 use admin_api::{
-    PurgeResult, ReaderKind, ReaderView, StreamLedgerView, StreamMessageView, StreamPurgeBody,
-    StreamSeekBody, StreamSeekResult, StreamView,
+    ConsumerView, PurgeResult, ReaderKind, ReaderView, StreamLedgerView, StreamMessageView,
+    StreamPurgeBody, StreamSeekBody, StreamSeekResult, StreamView,
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::{account, table};
 use crate::commands::define::{Resource as _, path, switch};
 use crate::commands::place::Place;
+use crate::commands::queue::table::consumers as consumers_table;
 use crate::commands::{messages, progress};
 use crate::output;
 use crate::rest::segment;
@@ -65,6 +66,11 @@ pub enum OperateVerb {
     },
     /// List who reads it, or has and may come back: positions, and how far they are behind
     Readers {
+        /// The stream
+        name: String,
+    },
+    /// List the clients that read it now
+    Consumers {
         /// The stream
         name: String,
     },
@@ -151,6 +157,10 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
         OperateVerb::Readers { name } => {
             let readers: Vec<ReaderView> = rest.list(&below(name, "readers"), &[])?;
             args.said(&readers, || table::readers(&readers))
+        }
+        OperateVerb::Consumers { name } => {
+            let consumers: Vec<ConsumerView> = rest.list(&below(name, "consumers"), &[])?;
+            args.said(&consumers, || consumers_table(&consumers))
         }
         OperateVerb::Forget { name, who } => {
             let (kind, who) = who.named();

@@ -92,6 +92,9 @@ mod tests {
                 next_offset: 15,
                 readers: 2,
                 lag: 7,
+                lag_bytes: 900,
+                lag_ms: 1_500,
+                time_to_data_loss_ms: None,
                 oldest_age_ms: 61_234,
                 bytes: 2_048,
                 ..StreamStats::default()
@@ -110,6 +113,7 @@ mod tests {
             name: "meter".to_owned(),
             position: 8,
             lag: 7,
+            lag_bytes: 900,
             lag_ms: 1_999,
             members,
             in_flight: 3,
