@@ -403,7 +403,7 @@ a connect keep expiry=100
 a subscribe 1 $stream/log,1 up=stream-group:w
   a suback 1 01
 a subscribe 2 $stream/log,1
-  a suback 2 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+  a suback 2 97 \"stream 'log' keeps the positions of 1 readers, which is all it may; forget one\"
 readers log
   group w at 0 members=1
 crash
@@ -414,7 +414,7 @@ readers log
 b connect keep expiry=100
   b connack 00
 b subscribe 1 $stream/log,1 up=stream-group:x
-  b suback 1 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+  b suback 1 97 \"stream 'log' keeps the positions of 1 readers, which is all it may; forget one\"
 restream log readers_max=9
 # The group of a subscription that was refused is forgotten with it.
 b subscribe 2 $stream/log,1
