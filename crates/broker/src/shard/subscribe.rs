@@ -189,7 +189,10 @@ impl Shard {
             }
             Address::FilterQueue(filter) => Wanted { name: filter.as_str(), filter: Some(filter) },
             Address::Queue { name, filter } => Wanted { name: name.as_str(), filter },
-            Address::Dead(name) => return self.subscribe_dead(id, address, name, record),
+            Address::Dead(name) => {
+                self.leave_old_dead_letters(id, address, name, out);
+                return self.subscribe_dead(id, address, name, record);
+            }
             Address::Stream { name, filter } => {
                 let wanted = Wanted { name: name.as_str(), filter };
                 return self.subscribe_stream(id, address, &wanted, record, (wish, asked), out);
