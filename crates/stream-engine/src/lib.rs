@@ -60,6 +60,8 @@ pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StoredAt};
 pub use progress::{Progress, Report};
+pub use reader::MemberState;
+
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
-pub use stream::{Behind, Full, MemberState, Peeked, ReaderState, Stream};
+pub use stream::{Behind, Full, Peeked, ReaderState, Stream};

@@ -22,7 +22,7 @@ use stdx::Instant;
 
 use crate::busy_keys::BusyKeys;
 use crate::window::Window;
-use crate::{MemberId, MemberState, Progress, ReaderName, Runs, StreamConfig};
+use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
 
 pub(crate) use reporting::News;
 
@@ -61,6 +61,17 @@ struct Member {
     in_flight: u32,
     /// Until then it gets nothing.
     rests: Option<Instant>,
+}
+
+/// What a member has, and takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemberState {
+    /// Its unsettled messages.
+    pub in_flight: u32,
+    /// How many it takes at once.
+    pub max_inflight: u32,
+    /// Whether it was too busy and is left alone for a while.
+    pub is_resting: bool,
 }
 
 impl Member {

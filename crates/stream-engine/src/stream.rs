@@ -20,7 +20,7 @@ use crate::readers::Readers;
 use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, StreamConfig};
 
 pub use appending::Full;
-pub use inspecting::{Behind, MemberState, Peeked, ReaderState};
+pub use inspecting::{Behind, Peeked, ReaderState};
 
 /// Messages that the stream removes at most with one input, so that millions do not hold up everything else. The
 /// rest goes with the next tick, which is due at once, and may be read until then.

@@ -249,8 +249,8 @@ impl HostedStream {
         let Reading { reader, start, window } = reading;
         let before = self.report(&reader);
         let attach = Input::Attach { member, reader: reader.clone(), start, window };
-        let result =
-            self.feed(attach, turn).map_err(|error| ReadRefused::Engine(error.to_string()));
+        let result = self.feed(attach, turn);
+        let result = result.map_err(|error| ReadRefused::Engine(self.why_not_read(&error)));
         if result.is_ok() {
             self.bodies.attach(member, at);
         }
@@ -265,6 +265,17 @@ impl HostedStream {
         }
         self.perform(Load::default(), turn);
         self.log_beginnings(turn);
+    }
+
+    /// Why somebody does not read it, in words that name it: they may speak for all filters of a SUBSCRIBE.
+    fn why_not_read(&self, error: &InputError) -> String {
+        let name = &self.definition.name;
+        match error {
+            InputError::TooManyReaders { max } => format!(
+                "stream '{name}' keeps the positions of {max} readers, which is all it may; forget one"
+            ),
+            error => format!("stream '{name}': {error}"),
+        }
     }
 
     /// A reader that begins, or goes elsewhere, is logged before anything that follows from it: its subscription, the packet

@@ -86,6 +86,26 @@ impl Shard {
         self.detach_consumer(consumer, &released);
     }
 
+    /// Who subscribes to a queue's dead letters once more consumes no longer where they went before the queue was changed.
+    pub(super) fn leave_old_dead_letters<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        queue: &str,
+        out: &O,
+    ) {
+        let Some(entry) = self.sessions.get(id) else { return };
+        let Some(record) = entry.session.subscription(address) else { return };
+        let consumer = ConsumerId(record.consumer);
+        let (state, target) = (self.consumers.get(consumer), self.dead_letters_of(queue));
+        if let (Some(state), Ok(target)) = (state, target)
+            && *state.name != *target
+        {
+            let written = entry.conn.map_or(0, |conn| out.written(conn));
+            self.let_consumer_go(id, consumer, written);
+        }
+    }
+
     /// A queue's message for one of the consumers here.
     #[inline]
     pub(super) fn lease<O: Outbox>(&mut self, lease: Lease, out: &mut O) {

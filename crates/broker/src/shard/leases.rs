@@ -15,7 +15,6 @@ use stream_engine::ReaderName;
 use super::Shard;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
-use super::state::Extras;
 use crate::control::SinkKind;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
@@ -40,57 +39,74 @@ enum State {
     Received,
 }
 
+/// A delivery.
+#[derive(Clone, Debug)]
+struct Leased {
+    sink: SinkId,
+    offset: Offset,
+    /// For which reader of a stream it is; not known of one that was stored, until its message comes again.
+    reader: Option<ReaderName>,
+    state: State,
+}
+
 /// A session's deliveries by packet id.
 #[derive(Default)]
-pub(crate) struct Leases {
-    open: BTreeMap<PacketId, (SinkId, Offset, State)>,
-    /// For which readers of streams those messages are that the client has and of which that is not stored.
-    received_for: BTreeMap<PacketId, ReaderName>,
-}
+pub(crate) struct Leases(BTreeMap<PacketId, Leased>);
 
 impl Leases {
     pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.0.is_empty()
     }
 
     /// Whether a packet id is in use for one.
     pub(crate) fn has(&self, packet_id: PacketId) -> bool {
-        self.open.contains_key(&packet_id)
+        self.0.contains_key(&packet_id)
     }
 
     /// What was stored of them.
     pub(crate) fn restored(stored: &[KeptLease]) -> Self {
-        let open = stored.iter().map(|one| (one.packet_id, (one.sink, one.offset, State::Sent)));
-        Self { open: open.collect(), received_for: BTreeMap::new() }
+        let lease = |one: &KeptLease| {
+            let KeptLease { packet_id, sink, offset } = *one;
+            (packet_id, Leased { sink, offset, reader: None, state: State::Sent })
+        };
+        Self(stored.iter().map(lease).collect())
     }
 
     /// What is to be stored of them.
     pub(crate) fn kept(&self) -> Vec<KeptLease> {
-        let kept = |(packet_id, (sink, offset, _)): (&PacketId, &(SinkId, Offset, State))| {
-            KeptLease { packet_id: *packet_id, sink: *sink, offset: *offset }
+        let kept = |(packet_id, one): (&PacketId, &Leased)| {
+            let Leased { sink, offset, .. } = *one;
+            KeptLease { packet_id: *packet_id, sink, offset }
         };
-        self.open.iter().map(kept).collect()
+        self.0.iter().map(kept).collect()
     }
 
     fn state(&self, packet_id: PacketId) -> Option<State> {
-        self.open.get(&packet_id).map(|(.., state)| *state)
+        self.0.get(&packet_id).map(|one| one.state)
     }
 
     fn set(&mut self, packet_id: PacketId, to: State) {
-        if let Some((.., state)) = self.open.get_mut(&packet_id) {
-            *state = to;
+        if let Some(one) = self.0.get_mut(&packet_id) {
+            one.state = to;
         }
     }
 
-    fn remove(&mut self, packet_id: PacketId) -> bool {
-        self.received_for.remove(&packet_id);
-        self.open.remove(&packet_id).is_some()
-    }
-
-    /// The packet id under which the client may have the message already.
-    fn find(&self, sink: SinkId, offset: Offset) -> Option<PacketId> {
-        let same = |one: &(SinkId, Offset, State)| *one == (sink, offset, State::Sent);
-        self.open.iter().find(|(_, one)| same(one)).map(|(packet_id, _)| *packet_id)
+    /// The packet id that is held under which the client may have the message already. One client may read a stream for
+    /// itself and for groups, and have a message for each of them.
+    fn find(
+        &self,
+        (sink, offset): (SinkId, Offset),
+        reader: Option<&ReaderName>,
+        is_held: impl Fn(PacketId) -> bool,
+    ) -> Option<PacketId> {
+        let same = |(packet_id, one): &(&PacketId, &Leased)| {
+            (one.sink, one.offset, one.state) == (sink, offset, State::Sent) && is_held(**packet_id)
+        };
+        let for_it = |(_, one): &(&PacketId, &Leased)| one.reader.as_ref() == reader;
+        let unknown = |(_, one): &(&PacketId, &Leased)| one.reader.is_none();
+        let mut held = self.0.iter().filter(same);
+        let found = held.find(for_it).or_else(|| self.0.iter().filter(same).find(unknown));
+        found.map(|(packet_id, _)| *packet_id)
     }
 }
 
@@ -116,13 +132,18 @@ impl Shard {
     pub(super) fn deliver_kept<O: Outbox>(&mut self, mut delivering: Delivering, out: &mut O) {
         let Delivering { session: id, packet_id, consumer, offset, .. } = delivering;
         let Some(sink) = self.consumers.get(consumer).map(|state| state.sink) else { return };
+        let reader = self.reader_by(id, consumer);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let leases = &mut entry.extras.get_or_insert_default().leases;
-        if let Some(known) = leases.find(sink, offset).filter(|known| entry.session.holds(*known)) {
+        let is_held = |packet_id| entry.session.holds(packet_id);
+        if let Some(known) = leases.find((sink, offset), reader.as_ref(), is_held) {
+            if let Some(one) = leases.0.get_mut(&known) {
+                one.reader = reader;
+            }
             delivering.packet_id = known;
             return self.put_kept(&delivering, true, out);
         }
-        leases.open.insert(packet_id, (sink, offset, State::Storing));
+        leases.0.insert(packet_id, Leased { sink, offset, reader, state: State::Storing });
         entry.session.keep(packet_id);
         let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
         // Its last byte is not written before it goes out.
@@ -226,11 +247,6 @@ impl Shard {
                     return false;
                 };
                 extras.leases.set(packet_id, State::Receiving);
-                let reader = self.reader_of_delivery(id, origin);
-                let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-                if let Some((extras, reader)) = extras.zip(reader) {
-                    extras.leases.received_for.insert(packet_id, reader);
-                }
                 self.settle(id, Completed { origin, reason });
                 self.log_lease_received(id, packet_id);
                 true
@@ -245,19 +261,17 @@ impl Shard {
         }
     }
 
-    /// The reader of a stream that a delivery is for.
-    fn reader_of_delivery(&self, id: SessionId, origin: Origin) -> Option<ReaderName> {
-        let Origin::Queue { consumer, .. } = origin else { return None };
-        let consumer = self.consumers.get(ConsumerId(consumer))?;
+    /// Whom a consumer reads a stream for, if it is one that does.
+    fn reader_by(&self, id: SessionId, consumer: ConsumerId) -> Option<ReaderName> {
+        let consumer = self.consumers.get(consumer)?;
         let is_stream = consumer.what == SinkKind::Stream;
         is_stream.then(|| self.reader_name(id, &consumer.address))?
     }
 
     fn log_lease_received(&mut self, id: SessionId, packet_id: PacketId) {
-        let Some(entry) = self.sessions.get(id) else { return };
-        let Some(Extras { leases, .. }) = entry.extras.as_deref() else { return };
-        if let Some((sink, offset, _)) = leases.open.get(&packet_id).copied() {
-            let reader = leases.received_for.get(&packet_id).cloned();
+        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
+        let lease = extras.and_then(|extras| extras.leases.0.get(&packet_id).cloned());
+        if let Some(Leased { sink, offset, reader, .. }) = lease {
             let lease = KeptLease { packet_id, sink, offset };
             let event = SessionEvent::LeaseReceived(lease, reader);
             self.log_session(id, event, Waiting::LeaseReceived { session: id, packet_id });
@@ -274,7 +288,6 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let Some(extras) = entry.extras.as_mut() else { return };
         extras.leases.set(packet_id, State::Received);
-        extras.leases.received_for.remove(&packet_id);
         let Some(conn) = entry.conn else { return };
         if entry.session.end_held(packet_id)
             || entry.session.on_pubrec(packet_id, ReasonCode::SUCCESS).is_ok()
@@ -295,8 +308,7 @@ impl Shard {
     pub(super) fn store_leases_again(&mut self, id: SessionId) {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
         let Some(extras) = extras.filter(|extras| !extras.leases.is_empty()) else { return };
-        let unstored =
-            extras.leases.open.iter().filter(|(_, (.., state))| *state == State::Unstored);
+        let unstored = extras.leases.0.iter().filter(|(_, one)| one.state == State::Unstored);
         let unstored: Vec<PacketId> = unstored.map(|(packet_id, _)| *packet_id).collect();
         for packet_id in unstored {
             if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut())
@@ -310,7 +322,7 @@ impl Shard {
     /// The packet id has come to its end; its record comes within the settle interval.
     pub(super) fn lease_over(&mut self, id: SessionId, packet_id: PacketId) {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        if extras.is_some_and(|extras| extras.leases.remove(packet_id)) {
+        if extras.is_some_and(|extras| extras.leases.0.remove(&packet_id).is_some()) {
             self.note_lease_over(id, packet_id);
         }
     }
@@ -320,14 +332,14 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let session = &entry.session;
         let Some(extras) = entry.extras.as_mut() else { return };
-        let is_gone = |(packet_id, (.., state)): (&PacketId, &(SinkId, Offset, State))| {
-            let is_gone = match state {
+        let is_gone = |(packet_id, one): (&PacketId, &Leased)| {
+            let is_gone = match one.state {
                 State::Received => false,
                 _ => !session.holds(*packet_id),
             };
             is_gone.then_some(*packet_id)
         };
-        let gone: Vec<PacketId> = extras.leases.open.iter().filter_map(is_gone).collect();
+        let gone: Vec<PacketId> = extras.leases.0.iter().filter_map(is_gone).collect();
         gone.into_iter().for_each(|packet_id| self.lease_over(id, packet_id));
     }
 
@@ -344,13 +356,15 @@ impl Shard {
             .subscriptions()
             .filter_map(|(_, record)| {
                 let consumer = ConsumerId(record.consumer);
-                self.consumers.get(consumer).map(|state| (state.sink, state.owner, consumer))
+                let state = self.consumers.get(consumer)?;
+                Some((state.sink, state.owner, consumer, self.reader_by(id, consumer)))
             })
             .collect();
-        for (packet_id, (sink, offset, state)) in &extras.leases.open {
-            let consumer = consuming.iter().find(|(of, ..)| of == sink);
+        for (packet_id, Leased { sink, offset, reader, state }) in &extras.leases.0 {
+            let is_by = |of: &Option<ReaderName>| reader.is_none() || reader == of;
+            let consumer = consuming.iter().find(|(to, _, _, of)| to == sink && is_by(of));
             match (state, consumer) {
-                (State::Sent, Some((sink, owner, consumer))) => {
+                (State::Sent, Some((sink, owner, consumer, _))) => {
                     let asked = asked.entry(*consumer).or_insert((*owner, *sink, Vec::new()));
                     asked.2.push(*offset);
                 }
@@ -375,9 +389,13 @@ impl Shard {
     ) {
         let Some(state) = self.consumers.get(consumer) else { return };
         let (id, sink) = (state.session, state.sink);
+        let reader = self.reader_by(id, consumer);
         for offset in offsets {
-            let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
-            let packet_id = extras.and_then(|extras| extras.leases.find(sink, *offset));
+            let Some(entry) = self.sessions.get(id) else { return };
+            let is_held = |packet_id| entry.session.holds(packet_id);
+            let extras = entry.extras.as_ref();
+            let packet_id = extras
+                .and_then(|extras| extras.leases.find((sink, *offset), reader.as_ref(), is_held));
             if let Some(packet_id) = packet_id {
                 self.end_held(id, packet_id, out);
             }

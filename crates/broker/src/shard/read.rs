@@ -307,6 +307,13 @@ impl Shard {
                 Some(before) => self.go_back_to(id, address, before, out),
                 None => self.forget_reading(id, address),
             }
+        } else if let Some(pending) = self.subscribes.get(asked.0)
+            && let Some(open) = pending.open.iter().find(|open| open.place == asked.1)
+        {
+            let (id, address, before) =
+                (pending.session, open.address.clone(), open.before.clone());
+            let before = before.filter(|_| refused != ReadRefused::Deleted);
+            self.forsake(consumer, (id, &address, before), out);
         }
         let verdict = match refused {
             ReadRefused::Engine(reason) => Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason),
@@ -334,18 +341,30 @@ impl Shard {
         let Some(pending) = self.subscribes.get(asked.0) else { return };
         let Some(open) = pending.open.iter().find(|open| open.place == asked.1) else { return };
         let (id, record, address) = (pending.session, open.record, open.address.clone());
-        if let Some(state) = self.consumers.get_mut(consumer) {
-            state.is_asked = false;
-        } else {
-            // Its client has gone before the subscription was stored. It may have come back, and go on with it.
-            let subscription = self.sessions.get(id).and_then(|entry| {
-                entry.session.subscription(&address).map(|record| ConsumerId(record.consumer))
-            });
-            if subscription == Some(consumer) {
-                self.forget_reading(id, &address);
-            }
+        let before = open.before.clone();
+        match self.consumers.get_mut(consumer) {
+            Some(state) => state.is_asked = false,
+            None => self.forsake(consumer, (id, &address, before), out),
         }
         self.filter_decided(asked, Verdict { began, ..Verdict::granted(&record) }, out);
+    }
+
+    /// The client has gone before its subscription was stored, and was granted nothing: the subscription is what it was. Unless
+    /// the client has come back and subscribed anew.
+    fn forsake<O: Outbox>(
+        &mut self,
+        consumer: ConsumerId,
+        (id, address, before): (SessionId, &str, Stored),
+        out: &O,
+    ) {
+        let entry = self.sessions.get(id);
+        let record = entry.and_then(|entry| entry.session.subscription(address));
+        if record.is_some_and(|record| record.consumer == consumer.0) {
+            match before {
+                Some(before) => self.go_back_to(id, address, before, out),
+                None => self.forget_reading(id, address),
+            }
+        }
     }
 
     /// A subscription is not one.

@@ -1,5 +1,7 @@
 //! SUBSCRIBE and UNSUBSCRIBE. A SUBACK tells the truth (contract §2).
 
+mod reasons;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ use crate::ids::{ConnId, SessionId};
 use crate::mail::{Began, Ensured, Letter};
 use crate::outbox::Outbox;
 use crate::record::SessionEvent;
+pub(super) use reasons::beginning_of;
+use reasons::{suback_code, why_not_made};
 
 /// What a SUBACK says for one filter, with a reason in words if it is a refusal.
 pub(super) struct Verdict {
@@ -186,7 +190,10 @@ impl Shard {
             }
             Address::FilterQueue(filter) => Wanted { name: filter.as_str(), filter: Some(filter) },
             Address::Queue { name, filter } => Wanted { name: name.as_str(), filter },
-            Address::Dead(name) => return self.subscribe_dead(id, address, name, record),
+            Address::Dead(name) => {
+                self.leave_old_dead_letters(id, address, name, out);
+                return self.subscribe_dead(id, address, name, record);
+            }
             Address::Stream { name, filter } => {
                 let wanted = Wanted { name: name.as_str(), filter };
                 return self.subscribe_stream(id, address, &wanted, record, (wish, asked), out);
@@ -432,7 +439,7 @@ impl Shard {
                     Reads::Asked => return,
                 }
             }
-            Err(error) => Verdict::refused(suback_code(&error), error.to_string()),
+            Err(error) => Verdict::refused(suback_code(&error), why_not_made(&address, &error)),
         };
         self.filter_decided((subscribe, filter), verdict, out);
     }
@@ -570,19 +577,4 @@ fn bound_as_wanted<P: Kind>(
     let bound = bound.map_or("nothing".to_owned(), |bound| format!("'{bound}'"));
     let reason = format!("{} '{}' is bound to {bound}", P::WHAT, definition.name);
     Err(Verdict::refused(ReasonCode::TOPIC_FILTER_INVALID, reason))
-}
-
-/// The reason code of a SUBACK for a queue or a stream that could not be created.
-const fn suback_code(error: &ControlError) -> ReasonCode {
-    match error {
-        ControlError::TooMany { .. } => ReasonCode::QUOTA_EXCEEDED,
-        ControlError::BoundElsewhere { .. } => ReasonCode::TOPIC_FILTER_INVALID,
-        _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
-    }
-}
-
-/// As much of a text as a reason is to repeat.
-pub(super) fn beginning_of(text: &str) -> &str {
-    let end = text.char_indices().nth(128).map_or(text.len(), |(end, _)| end);
-    text.get(..end).unwrap_or_default()
 }

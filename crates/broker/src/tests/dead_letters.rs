@@ -608,3 +608,47 @@ ledger jobs
 "#,
     );
 }
+
+#[test]
+fn who_subscribes_again_gets_the_dead_letters_of_where_they_go_now() {
+    check(
+        r#"
+create first -
+create second -
+create work w dead_letter=first
+p connect
+  p connack 00
+d connect
+  d connack 00
+d subscribe 1 $dead/work,1
+  d suback 1 01
+c connect
+  c connack 00
+c subscribe 1 $queue/work,1
+  c suback 1 01
+p publish 1 w one id=1
+  c publish 1 id=1 w one
+  p puback 1 00
+c puback 1 99
+  d publish 1 id=1 w one dead-reason:rejected dead-attempts:1 dead-queue:work dead-offset:0
+change work dead_letter=second
+d subscribe 2 $dead/work,1
+  d suback 2 01
+p publish 1 w two id=2
+  c publish 1 id=2 w two
+  p puback 2 00
+c puback 2 99
+  d publish 1 id=2 w two dead-reason:rejected dead-attempts:1 dead-queue:work dead-offset:1
+d puback 2
+d puback 1
+ledger first
+  enqueued=1 ready=1
+ledger second
+  enqueued=1 settled=1
+d unsubscribe 3 $dead/work
+  d unsuback 3 00
+ends
+  0
+"#,
+    );
+}

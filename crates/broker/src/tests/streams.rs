@@ -94,7 +94,7 @@ a subscribe 7 $stream/none,1
   a suback 7 83 \"there is no stream 'none'; subscribe to $stream/none/<filter> to create it\"
 # Streams are counted apart from queues.
 a subscribe 8 $s/next/b,1 $q/b,1
-  a suback 8 97 01 \"there are 2 streams, as many as queues.auto_create.max_queues allows\"
+  a suback 8 97 01 \"'$s/next/b': there are 2 streams, as many as queues.auto_create.max_queues allows\"
 a subscribe 9 $share/g/$stream/named,1
   a suback 9 8f \"'$share/g/$stream/named': a queue or stream shares by itself; subscribe to it without $share\"
 a subscribe 10 $s/soon/b,1

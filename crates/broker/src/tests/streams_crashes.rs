@@ -213,7 +213,7 @@ a connect
   a connack 00
 log refuses
 a subscribe 1 $s/next/t,1
-  a suback 1 83 \"the definition could not be stored: the log is full: no room on the disk for another segment\"
+  a suback 1 83 \"'$s/next/t': the definition could not be stored: the log is full: no room on the disk for another segment\"
 a subscribe 2 $s/next/t,1
   a suback 2 01
 ",

@@ -257,6 +257,53 @@ a subscribe 1 $stream/log,1 up=stream-offset:next
     );
 }
 
+/// A client that reads for itself and for its group has each message twice, and both come to their end.
+#[test]
+fn who_reads_for_itself_and_for_its_group_completes_both() {
+    for (left, right) in [(32768, 32769), (32769, 32768)] {
+        for end in ["a lost", "crash", "checkpoint\ncrash"] {
+            let mut world = World::new(Config::default());
+            let mut say = |line: &str| world.command(line);
+            for line in ["stream log t", "p connect", "a connect expiry=1000 rm=2"] {
+                say(line);
+            }
+            say("a subscribe 1 $stream/log/t,2 sid=1");
+            say("a subscribe 2 $stream/log,2 sid=2 up=stream-group:w");
+            let mut ids: Vec<String> = ids_of(&say("p publish 1 t 0 id=1"));
+            ids.sort_unstable();
+            assert_eq!(ids, ["32768", "32769"]);
+            end.lines().for_each(|line| drop(say(line)));
+            let mut heard = say("a connect keep expiry=1000 rm=2");
+            let again = ids_of(&heard);
+            assert_eq!(again.len(), 2, "{end}: {heard:?}");
+            if end == "a lost" {
+                assert!(heard.iter().skip(1).all(|line| line.contains(" dup ")), "{heard:?}");
+            }
+            let order = if left < right { [0, 1] } else { [1, 0] };
+            for nth in order {
+                heard.extend(say(&format!("a pubrec {}", again[nth])));
+                heard.extend(say(&format!("a pubcomp {}", again[nth])));
+            }
+            say("wait 60");
+            assert_eq!(
+                say("readers log"),
+                ["client a at 1 members=1", "group w at 1 members=1"],
+                "{end}: {heard:?}"
+            );
+            say("p connect");
+            assert_eq!(ids_of(&say("p publish 1 t 1 id=1")).len(), 2, "both have room again");
+        }
+    }
+}
+
+fn ids_of(heard: &[String]) -> Vec<String> {
+    let publishes = heard.iter().filter(|line| line.starts_with("a publish 2 "));
+    let id = |line: &String| {
+        line.split(' ').find_map(|word| word.strip_prefix("id=")).map(str::to_owned)
+    };
+    publishes.filter_map(id).collect()
+}
+
 /// A subscription is stored with where its reader begins: a crash does not make it read what was there before.
 #[test]
 fn a_reader_that_begins_at_the_end_does_so_however_soon_the_crash() {

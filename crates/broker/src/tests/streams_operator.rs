@@ -234,10 +234,10 @@ b subscribe 1 $stream/log,0
 c connect
   c connack 00
 c subscribe 1 $stream/log,1 t,1
-  c suback 1 97 01 \"the stream keeps the positions of 2 readers, which is all it may; forget one\"
+  c suback 1 97 01 \"stream 'log' keeps the positions of 2 readers, which is all it may; forget one\"
 # Neither of two is one.
 c subscribe 9 $stream/log,1
-  c suback 9 97 \"the stream keeps the positions of 2 readers, which is all it may; forget one\"
+  c suback 9 97 \"stream 'log' keeps the positions of 2 readers, which is all it may; forget one\"
 c unsubscribe 2 $stream/log
   c unsuback 2 11
 a disconnect

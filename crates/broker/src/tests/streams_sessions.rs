@@ -403,7 +403,7 @@ a connect keep expiry=100
 a subscribe 1 $stream/log,1 up=stream-group:w
   a suback 1 01
 a subscribe 2 $stream/log,1
-  a suback 2 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+  a suback 2 97 \"stream 'log' keeps the positions of 1 readers, which is all it may; forget one\"
 readers log
   group w at 0 members=1
 crash
@@ -414,7 +414,7 @@ readers log
 b connect keep expiry=100
   b connack 00
 b subscribe 1 $stream/log,1 up=stream-group:x
-  b suback 1 97 \"the stream keeps the positions of 1 readers, which is all it may; forget one\"
+  b suback 1 97 \"stream 'log' keeps the positions of 1 readers, which is all it may; forget one\"
 restream log readers_max=9
 # The group of a subscription that was refused is forgotten with it.
 b subscribe 2 $stream/log,1
@@ -550,5 +550,47 @@ fn a_subscription_that_was_granted_reads_for_whom_it_said_after_a_crash() {
             .collect();
         let expected = if how.is_empty() { format!("client {name}") } else { "group x".into() };
         assert_eq!(reads, [expected], "{readers:?}");
+    }
+}
+
+/// A client that has gone before its stream answered was granted nothing: it reads for whom it did, before and after a crash.
+#[test]
+fn who_goes_before_the_stream_has_answered_reads_for_whom_it_did() {
+    for crash in ["wait 1", "wait 60\ncrash", "checkpoint\ncrash"] {
+        for (first, second, is_full) in [
+            ("", " up=stream-group:w", false),
+            (" up=stream-group:w", "", false),
+            ("", " up=stream-group:w", true),
+            (" up=stream-group:w", "", true),
+        ] {
+            let mut world = World::new(Config { shards: 2, ..Config::default() });
+            let mut names = ["a", "b", "c", "d"].into_iter();
+            let name =
+                names.find(|name| owner_of(name, 2).0 == 1).expect("one of them is at shard 1");
+            let mut say = |line: &str| world.command(&line.replace("@ ", &format!("{name} ")));
+            for line in ["stream log t", "@ connect expiry=100"] {
+                say(line);
+            }
+            say(&format!("@ subscribe 1 $stream/log,1{first}"));
+            if is_full {
+                say("restream log readers_max=1");
+            }
+            say("wait 60");
+            say("stall 0");
+            assert_eq!(say(&format!("@ subscribe 2 $stream/log,1{second}")), [""; 0]);
+            say("@ lost");
+            say("run");
+            crash.lines().for_each(|line| drop(say(line)));
+            say("@ connect keep expiry=100");
+            let readers = say("readers log");
+            let reads: Vec<&str> = readers
+                .iter()
+                .filter(|line| line.contains("members=1"))
+                .filter_map(|line| line.split(" at ").next())
+                .collect();
+            let own = format!("client {name}");
+            let expected = if first.is_empty() { own.as_str() } else { "group w" };
+            assert_eq!(reads, [expected], "{crash:?}{first}: {readers:?}");
+        }
     }
 }

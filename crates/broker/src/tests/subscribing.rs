@@ -67,7 +67,7 @@ a subscribe 1 $q/t,1
 a connect
   a connack 00
 a subscribe 1 $q/t,1 $q/u,1
-  a suback 1 01 97 "there are 1 queues, as many as queues.auto_create.max_queues allows"
+  a suback 1 01 97 "'$q/u': there are 1 queues, as many as queues.auto_create.max_queues allows"
 a subscribe 2 $q/t,2
   a suback 2 02
 b connect v=3.1.1
@@ -86,7 +86,7 @@ a connect
   a connack 00
 log fails
 a subscribe 1 $q/t,1
-  a suback 1 83 "the definition could not be stored: the log has failed: a test"
+  a suback 1 83 "'$q/t': the definition could not be stored: the log has failed: a test"
 ends
   0
 "#,

@@ -5,7 +5,7 @@ use stdx::UnixMillis;
 
 use super::Stream;
 use crate::reader::Reader;
-use crate::{MemberId, Progress, ReaderId, ReaderName, Report};
+use crate::{MemberId, MemberState, Progress, ReaderId, ReaderName, Report};
 
 /// A message as an operator sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,17 +52,6 @@ pub struct Behind {
     pub bytes: u64,
     /// When the oldest of them was stored.
     pub since: Option<UnixMillis>,
-}
-
-/// What a member has, and takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MemberState {
-    /// Its unsettled messages.
-    pub in_flight: u32,
-    /// How many it takes at once.
-    pub max_inflight: u32,
-    /// Whether it was too busy and is left alone for a while.
-    pub is_resting: bool,
 }
 
 impl Stream {
