@@ -27,7 +27,7 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState, ReadRefused};
-use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
+use crate::record::{Leaving, MoreTargets, Moved, PublishRecord, SettleRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
@@ -365,6 +365,16 @@ impl Hosting {
         }
     }
 
+    /// A record of what left a queue was not stored: it is to be written again.
+    pub(crate) fn settlements_refused(&mut self, body: &[u8]) {
+        let Ok(refused) = SettleRecord::decode(body) else { return };
+        let sink = refused.sink;
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.owe(refused);
+        }
+        self.note(sink);
+    }
+
     /// The soonest moment at which an engine has something to do by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let (at, _) = self.deadlines.first()?;
@@ -372,8 +382,8 @@ impl Hosting {
         Some(if self.told.is_some() { look.min(*at) } else { *at })
     }
 
-    /// Tells the engines the time, if it is not what they think.
-    fn tell_clock(&mut self, turn: &mut Turn) {
+    /// Tells the engines the time, if it is not what they think: before they hear of what came at that time.
+    pub(crate) fn tell_clock(&mut self, turn: &mut Turn) {
         if let Some((told, unix_ms)) = self.told {
             let passed_ms = u64::try_from(turn.now.since(told).as_millis()).unwrap_or(u64::MAX);
             let derived = unix_ms.saturating_add(passed_ms);
@@ -463,7 +473,6 @@ impl Hosting {
 
     /// Lets the engines do what is due.
     pub(crate) fn tick(&mut self, turn: &mut Turn) {
-        self.tell_clock(turn);
         while let Some(&(at, sink)) = self.deadlines.first() {
             if at > turn.now {
                 return;

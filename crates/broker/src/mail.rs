@@ -138,6 +138,13 @@ pub(crate) struct Began {
     pub(crate) before: Option<Report>,
 }
 
+impl Began {
+    /// Whether both are about one reader.
+    pub(crate) fn is_of_same(&self, other: &Self) -> bool {
+        (self.sink, &self.reader) == (other.sink, &other.reader)
+    }
+}
+
 /// Why a stream is not read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ReadRefused {

@@ -135,6 +135,8 @@ pub struct Shard {
     /// No session is accepted any more.
     is_draining: bool,
     settle_timer: bool,
+    /// What consumers have settled is not written before that: the log has refused it, and it grows until there is room.
+    settle_again_at: Instant,
     status: Status,
     /// Sessions that are members of shared groups, or keep messages for some.
     members: HashSet<SessionId>,
@@ -205,6 +207,7 @@ impl Shard {
             throttle_timer: false,
             is_draining: false,
             settle_timer: false,
+            settle_again_at: Instant::ZERO,
             status: Status::default(),
             members: HashSet::new(),
             members_timer: false,
@@ -275,6 +278,7 @@ impl Shard {
         if self.clocks.take_jump() {
             self.watch_all_sessions();
         }
+        self.hosting.tell_clock(&mut self.turn);
     }
 
     /// The process did not run when it should have: what clients sent meanwhile is heard before any counts as silent.
@@ -341,14 +345,16 @@ impl Shard {
             }
             self.move_messages();
         }
-        if self.has_unlogged() && !self.turn.batch.is_empty() {
+        let may_settle = self.turn.now >= self.settle_again_at;
+        if self.has_unlogged() && may_settle && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.
             self.hosting.log_settlements(true, &mut self.turn);
             self.log_inboxes();
         }
         if self.has_unlogged() && !self.settle_timer {
             self.settle_timer = true;
-            self.timers.set(self.turn.now + self.shared.config.settle_interval, Timer::Settlements);
+            let due = self.turn.now + self.shared.config.settle_interval;
+            self.timers.set(due.max(self.settle_again_at), Timer::Settlements);
         }
         self.turn.finish(&*self.shared.log, &self.shared.post);
         self.prune_timers();

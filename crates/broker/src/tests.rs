@@ -55,6 +55,7 @@ mod streams_crashes;
 mod streams_once;
 mod streams_operator;
 mod streams_positions;
+mod streams_readers;
 mod streams_sessions;
 mod streams_twin;
 mod subscribing;

@@ -322,7 +322,7 @@ fn sessions() {
         SessionEvent::Inbox { left: vec![3..5, 9..10], received: vec![6..7, 8..9], sent_to: 12 },
         SessionEvent::Released(PacketId::MIN),
         SessionEvent::Leased(lease),
-        SessionEvent::LeaseReceived(lease),
+        SessionEvent::LeaseReceived(lease, None),
         SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         SessionEvent::ConnectedAndSubscribed(connected.clone(), now),
         SessionEvent::Retained(page),
@@ -345,6 +345,19 @@ fn sessions() {
                 assert_eq!(read.as_ref(), Ok(&then), "{what} of version {version}");
             }
         }
+    }
+}
+
+#[test]
+fn a_record_of_what_a_reader_has() {
+    let lease = KeptLease { packet_id: PacketId::MIN, sink: SinkId(7), offset: Offset(300) };
+    for (what, reader) in [
+        ("session-9-client", ReaderName::client("sensor")),
+        ("session-9-group", ReaderName::group("workers")),
+    ] {
+        let event = SessionEvent::LeaseReceived(lease, Some(reader));
+        let record = SessionRecord { number: SessionNumber(0x7_0001), event };
+        check((what, 5), &record, SessionRecord::encode, SessionRecord::decode);
     }
 }
 

@@ -13,6 +13,7 @@ use mqtt_session::Gone;
 use mqtt_types::Message;
 use queue_engine::{Departure, Offset, Queue, StoredAt};
 use stdx::UnixMillis;
+use stream_engine::ReaderName;
 
 use crate::checkpoint::{StoredPart, StoredQueue, held_in};
 use crate::ids::SessionNumber;
@@ -233,10 +234,10 @@ impl Recovery {
                 {
                     return Ok(());
                 }
-                if let SessionEvent::LeaseReceived(lease) = &record.event
+                if let SessionEvent::LeaseReceived(lease, reader) = &record.event
                     && lease.offset < self.holes.sure(lease.sink)
                 {
-                    self.received(record.number, lease);
+                    self.received(record.number, lease, reader.clone());
                 }
                 self.sessions.apply(record, &mut self.released);
             }
@@ -245,13 +246,13 @@ impl Recovery {
     }
 
     /// A session's client has a message of a queue or a stream at QoS 2: there it is settled.
-    fn received(&mut self, number: SessionNumber, lease: &KeptLease) {
+    fn received(&mut self, number: SessionNumber, lease: &KeptLease, reader: Option<ReaderName>) {
         let KeptLease { sink, offset, .. } = *lease;
         if let Some(queue) = self.queues.get_mut(&sink) {
             let gone = queue.settled(offset);
             gone.iter().for_each(|at| self.released.add(Position::from_u64(at.0)));
         } else if let Some(name) = self.streams.name_of(sink)
-            && let Some(reader) = self.sessions.reader_of(number, name)
+            && let Some(reader) = reader.or_else(|| self.sessions.reader_of(number, name))
         {
             self.streams.received(sink, reader, offset);
         }

@@ -45,8 +45,13 @@ impl Delayed {
         self.when.insert(offset, due);
     }
 
+    /// The one that is due next, and when.
+    pub(crate) fn first(&self) -> Option<(Instant, Offset)> {
+        self.due.first().copied()
+    }
+
     pub(crate) fn first_due(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due)
+        self.first().map(|(due, _)| due)
     }
 
     /// Takes out the next message that is due by `now`.

@@ -1,21 +1,28 @@
 //! What has been promised, and whether it is kept. It sees what clients see and nothing else. A broken promise is a panic that
 //! names it.
 
+mod binding;
 mod operating;
+mod ordering;
 mod reading;
 mod sharing;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
-use crate::plan::{SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES};
+use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
+use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES, REBOUND};
 use crate::streams::FILTER;
 use crate::wire::Delivery;
+use binding::Bindings;
 use operating::Operated;
+use ordering::Ordering;
 pub(crate) use reading::Arrival;
 use reading::Reading;
 use sharing::Sharing;
+use timing::Timings;
+pub(crate) use timing::Wall;
 
 /// What became of a message's acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +53,12 @@ struct Message {
     has_lost_session: bool,
     /// The durable sessions that were subscribed when it was sent.
     sessions: Vec<usize>,
+}
+
+impl Message {
+    const fn publisher_is_v5(&self) -> bool {
+        self.publisher < PUBLISHERS - 1
+    }
 }
 
 /// What is known of a queue's messages.
@@ -85,6 +98,9 @@ pub(crate) struct Auditor {
     live: BTreeSet<u32>,
     reading: Reading,
     sharing: Sharing,
+    ordering: Ordering,
+    timings: Timings,
+    bindings: Bindings,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -107,6 +123,9 @@ impl Auditor {
             live: BTreeSet::new(),
             reading: Reading::default(),
             sharing: Sharing::new(seed),
+            ordering: Ordering::default(),
+            timings: Timings::default(),
+            bindings: Bindings::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -190,6 +209,11 @@ impl Auditor {
             message.answer != Answer::Refused,
             "message {number} was refused, and comes from queue {name}"
         );
+        assert!(
+            queue != REBOUND || self.bindings.takes(message) != Some(false),
+            "message {number} comes from queue {name}, which was not bound to {}",
+            TOPICS[message.topic]
+        );
         let known = &mut self.queues[queue];
         assert!(
             known.accepted.get(&offset) != Some(&true),
@@ -214,8 +238,14 @@ impl Auditor {
         let is_first = before.is_none();
         known.offsets.entry(number).or_default().insert(offset);
         let copies = known.offsets[&number].len();
+        let may_be_twice = match QUEUES[queue].kind {
+            Kind::Dying | Kind::Dead if self.operated.redrives => true,
+            // Only a client of 5.0 says which message it is.
+            Kind::Dedup => !message.publisher_is_v5() || self.has_met_damage,
+            _ => message.is_resent && message.qos < 2 || message.has_lost_session,
+        };
         assert!(
-            copies == 1 || message.is_resent && message.qos < 2 || message.has_lost_session,
+            copies == 1 || may_be_twice,
             "message {number} at QoS {} is stored {copies} times in queue {name}",
             message.qos
         );
@@ -226,6 +256,8 @@ impl Auditor {
         match QUEUES[queue].kind {
             // It has what died in the order of dying.
             Kind::Dead => {}
+            // What was sent back comes behind others.
+            Kind::Dying if self.operated.redrives => {}
             _ if !is_first => {}
             Kind::Alone => {
                 self.check_order(queue, number, offset);
@@ -342,6 +374,7 @@ impl Auditor {
             queue.accepted.retain(|_, recorded| *recorded);
             queue.newest_of_alone = None;
         }
+        self.ordering.crashed();
         self.readers_crashed();
         self.sharers_crashed();
         if has_power_gone {
@@ -438,7 +471,7 @@ impl Auditor {
             for (n, of) in QUEUES.iter().enumerate() {
                 // What the ring has dropped does not come, nor does what was purged.
                 let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
-                if is_kept && leads_to(TOPICS[message.topic], of.filter) {
+                if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
@@ -454,7 +487,7 @@ impl Auditor {
                     (format!("session s{session}"), got)
                 }));
             }
-            if message.answer == Answer::Taken && message.qos > 0 {
+            if message.answer == Answer::Taken && message.qos > 0 && !self.may_expire(number) {
                 for (place, came) in &came {
                     assert!(*came, "message {number} was acknowledged and is lost in {place}");
                 }
@@ -465,10 +498,17 @@ impl Auditor {
         }
     }
 
+    /// Whether a queue takes a message, if that is sure.
+    fn takes(&self, queue: usize, message: &Message) -> Option<bool> {
+        if queue == REBOUND {
+            return self.bindings.takes(message);
+        }
+        Some(leads_to(TOPICS[message.topic], QUEUES[queue].filter))
+    }
+
     /// How many messages were acknowledged, and how many of a queue were accepted for sure.
     pub(crate) fn least(&self, queue: usize) -> (u64, u64) {
-        let filter = QUEUES[queue].filter;
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
+        let is_of = |message: &&Message| self.takes(queue, message) == Some(true);
         let taken = self
             .messages
             .iter()
@@ -479,8 +519,8 @@ impl Auditor {
 
     /// A queue has taken no more messages than were sent.
     pub(crate) fn most(&self, queue: usize) -> u64 {
-        let filter = QUEUES[if queue == DEAD { DYING } else { queue }].filter;
-        let is_of = |message: &&Message| leads_to(TOPICS[message.topic], filter);
+        let queue = if queue == DEAD { DYING } else { queue };
+        let is_of = |message: &&Message| self.takes(queue, message) != Some(false);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) at: Option<(usize, ConnId)>,
     /// Counts its connections.
     pub(crate) connection: u32,
+    /// Whether it has ever been slow to read on this connection: what it hears may have been written long ago.
+    pub(crate) was_blocked: bool,
     /// Whether CONNACK has come.
     pub(crate) is_greeted: bool,
     /// Whether its standing subscription is granted.
@@ -136,6 +138,7 @@ impl Client {
             version: ProtocolVersion::V5,
             at: None,
             connection: 0,
+            was_blocked: false,
             is_greeted: false,
             is_subscribed: false,
             is_joining: false,
@@ -172,6 +175,7 @@ impl Client {
     /// Its connection is gone.
     pub(crate) fn lose(&mut self) {
         (self.at, self.is_greeted, self.is_joining) = (None, false, false);
+        self.was_blocked = false;
         self.is_subscribed &= self.keeps_session();
         self.leases.clear();
         // Whether the broker read that, nobody knows: it may come again, or not.

@@ -113,6 +113,11 @@ impl Machine {
         }
     }
 
+    /// Sets the wall clock as late as it can have been.
+    pub(crate) fn set_clock_latest(&self) {
+        self.inner.lock().set_by_ms = CLOCK_ERROR_MAX_MS;
+    }
+
     pub(crate) fn wait(&self, milliseconds: u64) {
         self.inner.lock().now += Duration::from_millis(milliseconds);
     }

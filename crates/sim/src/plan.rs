@@ -3,7 +3,8 @@
 
 use crate::dice::Dice;
 use crate::groups::SHARERS;
-use crate::queues::QUEUES;
+use crate::queues::{DEAD, DYING, QUEUES};
+use crate::streams::OPERATED_READERS;
 
 /// Clients that publish; the last one speaks 3.1.1.
 pub(crate) const PUBLISHERS: usize = 4;
@@ -16,11 +17,27 @@ pub(crate) const READING: usize = 3;
 /// Clients that read a stream together.
 pub(crate) const TEAM_MEMBERS: usize = 2;
 /// Topics: one leads to all queues, and the last one to nobody.
-pub(crate) const TOPICS: [&str; 4] = ["t/single", "t/both", "t/both", "x/nobody"];
+pub(crate) const TOPICS: [&str; 5] = ["t/single", "t/both", "t/both", "q/timed", "x/nobody"];
+/// The topic of messages that are held back or expire, for a queue of their own.
+pub(crate) const TIMED_TOPIC: usize = 3;
+
+/// Whether somebody takes a message for that topic.
+pub(crate) fn is_wanted(topic: &str) -> bool {
+    leads_to(topic, "t/+") || topic == TOPICS[TIMED_TOPIC]
+}
 
 /// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
     topic == filter || filter == "t/+" && topic.starts_with("t/")
+}
+
+/// What a publisher asks for a message.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Timing {
+    /// Seconds that it is held back.
+    pub(crate) delay: Option<u32>,
+    /// Seconds that it lives.
+    pub(crate) expires: Option<u32>,
 }
 
 /// Where somebody begins to read a stream.
@@ -45,6 +62,13 @@ pub(crate) enum Step {
         bytes: usize,
         retain: bool,
     },
+    /// A message that is held back, or expires, or both.
+    PublishTimed {
+        publisher: usize,
+        qos: u8,
+        bytes: usize,
+        timing: Timing,
+    },
     Subscribe {
         consumer: usize,
         queue: usize,
@@ -63,6 +87,10 @@ pub(crate) enum Step {
     /// A client answers all.
     AnswerAll {
         client: usize,
+    },
+    /// Consumers come to some queues, and answer what they get as they like.
+    Consume {
+        seed: u64,
     },
     /// Everybody comes and takes all that waits, so that what is left is little and lies far apart.
     TakeAll,
@@ -126,6 +154,30 @@ pub(crate) enum Step {
     Seek {
         hundredths: u64,
         is_at_rest: bool,
+    },
+    /// An operator sends dead letters back.
+    Redrive,
+    /// An operator pauses a queue, or lets it go on.
+    Pause {
+        is_paused: bool,
+    },
+    /// An operator binds a queue to more, or back.
+    Rebind {
+        is_wide: bool,
+    },
+    /// An operator gives a queue another strategy.
+    Reconfigure {
+        strategy: usize,
+        max_inflight: u32,
+    },
+    /// An operator lets a reader that is not connected go on elsewhere.
+    SeekReader {
+        reader: usize,
+        hundredths: u64,
+    },
+    /// An operator forgets a reader that is not connected.
+    ForgetReader {
+        reader: usize,
     },
     /// A message must run live while nothing can be stored.
     LiveProbe {
@@ -206,18 +258,23 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let publisher = dice.below(PUBLISHERS);
     let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(82) {
+    match dice.below(96) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
-            let topic = if dice.one_in(12) { nobody } else { dice.below(nobody) };
+            let topic = if dice.one_in(12) { nobody } else { dice.below(TIMED_TOPIC) };
             let qos = dice.one_of(&[0, 1, 1, 1, 2, 2]);
             Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }
-        21..25 => Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 },
+        21..25 => {
+            let queue = dice.one_of(&[queue, queue, DYING, DEAD]);
+            Step::Subscribe { consumer, queue, qos: dice.below(3) as u8 }
+        }
         25 => Step::Unsubscribe { consumer, queue },
         26..33 => {
             let code = dice.one_of(&[0, 0, 0, 0x97, 0x80, 0x99]);
-            Step::Answer { client, nth: dice.below(4), code }
+            // Those who can refuse do so often.
+            let client = if dice.one_in(2) { consumer } else { client };
+            Step::Answer { client, nth: dice.below(12), code }
         }
         33..39 => Step::AnswerAll { client },
         39 | 40 => Step::Lose { client: dice.below(CLIENTS) },
@@ -245,7 +302,27 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         78 => Step::BeginAnew { sharer },
         79 => Step::TakeAll,
         80 => Step::SlowReads { is_slow: dice.one_in(2) },
+        81..84 => {
+            let times = [None, Some(1), Some(30)];
+            let timing = Timing { delay: dice.one_of(&times), expires: dice.one_of(&times) };
+            Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
+        }
+        84..90 => operator_step(dice),
+        90..95 => Step::Consume { seed: dice.next() },
         _ => Step::LiveProbe { publisher, bytes },
+    }
+}
+
+/// What an operator does to queues that others use, and to readers.
+fn operator_step(dice: &mut Dice) -> Step {
+    let reader = dice.one_of(&OPERATED_READERS);
+    match dice.below(7) {
+        0 | 1 => Step::Redrive,
+        6 => Step::Rebind { is_wide: dice.one_in(2) },
+        2 => Step::Pause { is_paused: dice.one_in(2) },
+        3 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },
+        4 => Step::SeekReader { reader, hundredths: dice.below(101) as u64 },
+        _ => Step::ForgetReader { reader },
     }
 }
 

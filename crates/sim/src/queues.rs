@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::QueueProperties;
-use queue_engine::Overflow;
+use queue_engine::{DispatchStrategy, Overflow};
 
 /// What a queue is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,16 @@ pub(crate) enum Kind {
     Once,
     /// Keeps what was settled, and an operator purges it and sets it back.
     Operated,
+    /// Keeps the order of each topic, whoever consumes, goes, refuses.
+    Keyed,
+    /// One of its consumers gets one message at a time.
+    Sole,
+    /// Takes each message id once.
+    Dedup,
+    /// Has messages that are held back or expire.
+    Timed,
+    /// Is paused now and then, and dispatches in other ways.
+    Moody,
 }
 
 /// A queue.
@@ -37,7 +47,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 8] = [
+pub(crate) const QUEUES: [QueueOf; 13] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -46,12 +56,21 @@ pub(crate) const QUEUES: [QueueOf; 8] = [
     queue("ring", "t/+", Kind::Ring),
     queue("operated", "t/+", Kind::Operated),
     queue("once", "t/+", Kind::Once),
+    queue("keyed", "t/+", Kind::Keyed),
+    queue("sole", "t/+", Kind::Sole),
+    queue("dedup", "t/+", Kind::Dedup),
+    queue("timed", "q/timed", Kind::Timed),
+    queue("moody", "t/+", Kind::Moody),
 ];
-/// The places of some of them.
+/// The places of some of them. The first is bound anew now and then: to more, and back.
+pub(crate) const REBOUND: usize = 1;
 pub(crate) const DYING: usize = 3;
 pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
 pub(crate) const ONCE: usize = 7;
+pub(crate) const MOODY: usize = 12;
+/// What it is bound to then.
+pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
 
@@ -67,6 +86,15 @@ pub(crate) fn number_of(name: &str) -> usize {
 }
 
 impl QueueOf {
+    /// Messages with the same key are settled one after the other, if the queue promises that.
+    pub(crate) fn key_of(self, topic: &'static str) -> Option<&'static str> {
+        match self.kind {
+            Kind::Keyed => Some(topic),
+            Kind::Sole => Some(""),
+            _ => None,
+        }
+    }
+
     /// What a client subscribes to.
     pub(crate) fn address(self) -> String {
         match self.name.strip_prefix("dead:") {
@@ -84,6 +112,12 @@ impl QueueOf {
                 properties.config.max_messages = Some(RING_MAX);
                 properties.config.overflow = Overflow::DropOldest;
             }
+            Kind::Keyed => properties.config.dispatch_strategy = DispatchStrategy::KeyOrdered,
+            Kind::Sole => {
+                properties.config.dispatch_strategy = DispatchStrategy::SingleActive;
+                properties.config.max_inflight = 1;
+            }
+            Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
             Kind::Operated if keeps_settled(seed) => {
                 properties.config.keep_settled = Duration::from_secs(1_000_000);
             }

@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 31] = [
+    pub const MUST: [&'static str; 37] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
@@ -18,12 +18,14 @@ impl Seen {
         "consumer refuses",
         "damage met in reading",
         "dead letter comes",
+        "dead letter is sent back",
         "log failed",
         "log full",
         "member begins anew",
         "message comes to a group of readers",
         "message comes to a reader",
         "message comes to a reader again",
+        "message expires",
         "message for nobody",
         "message written anew",
         "message in the stream",
@@ -32,10 +34,14 @@ impl Seen {
         "message resent",
         "message runs live while nothing is stored",
         "operator purges",
+        "operator sets a reader",
         "operator sets back",
         "power cut",
         "power cut in the middle",
         "process killed",
+        "queue is bound anew",
+        "queue is changed",
+        "queue is paused",
         "segment trimmed",
         "shared message comes",
         "shared message handed over",

@@ -7,6 +7,8 @@ use mqtt_codec::{
 };
 use mqtt_types::{PacketId, Property, ProtocolVersion, QoS, ReasonCode};
 
+use crate::plan::Timing;
+
 /// What a client hears.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Heard {
@@ -41,6 +43,22 @@ pub(crate) struct FromStream {
     pub(crate) offset: u64,
     pub(crate) attempt: u32,
     pub(crate) stored_ms: u64,
+}
+
+/// What a client of 5.0 says with a message.
+#[derive(Debug)]
+pub(crate) struct Said {
+    user_properties: Vec<(&'static str, String)>,
+    expires: Option<u32>,
+}
+
+impl Said {
+    /// Its number as its id, and its times.
+    pub(crate) fn of(number: u32, timing: Timing) -> Self {
+        let mut user_properties = vec![("message-id", number.to_string())];
+        user_properties.extend(timing.delay.map(|seconds| ("delay", format!("{seconds}s"))));
+        Self { user_properties, expires: timing.expires }
+    }
 }
 
 fn packet_id(id: u16) -> PacketId {
@@ -80,15 +98,21 @@ pub(crate) fn publish(
     (qos, id): (u8, u16),
     (dup, retain): (bool, bool),
     topic: &str,
-    payload: &[u8],
+    (payload, said): (&[u8], &Said),
 ) -> Vec<u8> {
     let mut bytes = Vec::new();
+    let Said { user_properties, expires } = said;
+    let said: Vec<(&str, &str)> =
+        user_properties.iter().map(|(name, value)| (*name, &value[..])).collect();
+    let expires = expires.filter(|_| version.is_v5());
     let publish = OutgoingPublish {
         dup,
         qos: level(qos),
         retain,
         topic,
         packet_id: (qos > 0).then(|| packet_id(id)),
+        user_properties: &said,
+        message_expiry_interval: expires,
         payload,
         ..OutgoingPublish::default()
     };

@@ -4,6 +4,7 @@
 mod ends;
 mod hearing;
 mod operating;
+mod orders;
 mod reading;
 mod sharing;
 mod steps;
@@ -20,6 +21,7 @@ use crate::node::Node;
 use crate::plan::{Plan, Step};
 use crate::queues::{Kind, QUEUES};
 use crate::seen::Seen;
+use crate::streams::READERS;
 use crate::wire;
 
 /// The world of one simulation.
@@ -34,6 +36,17 @@ pub(crate) struct World {
     pub(crate) seen: Seen,
     /// What an operator waits for.
     asked: Vec<operating::Asked>,
+    orders: Vec<orders::Order>,
+    /// An operator has heard that a queue is paused.
+    pauses: bool,
+    /// And what had been delivered before has been heard.
+    is_paused: bool,
+    /// A reader went back to where it was while its clients read: two members may have the same message.
+    is_put_back: bool,
+    /// By reader of a stream, how often it was asked to go on elsewhere.
+    sought: [u64; READERS.len()],
+    /// How often the wall clock was set.
+    clock_set: u64,
     /// Lengths of the messages that were published.
     sizes: Vec<usize>,
     conns: u32,
@@ -70,6 +83,12 @@ impl World {
             trace: Vec::new(),
             seen: Seen::default(),
             asked: Vec::new(),
+            orders: Vec::new(),
+            pauses: false,
+            is_paused: false,
+            is_put_back: false,
+            sought: [0; READERS.len()],
+            clock_set: 0,
             sizes: Vec::new(),
             conns: 0,
             is_slow: false,
@@ -190,7 +209,8 @@ impl World {
             match source {
                 Source::Stream(reader, offset) => self.auditor.may_have_settled(reader, offset),
                 Source::Group(group) => self.auditor.may_have_taken(group, message),
-                Source::Topic | Source::Queue(..) => {}
+                Source::Queue(queue, offset) => self.auditor.may_have_accepted(queue, offset),
+                Source::Topic => {}
             }
         }
         self.forget_asking(n);

@@ -14,8 +14,8 @@ use super::ReadAhead;
 use crate::mail::{Lease, Letter};
 use crate::turn::Turn;
 
-/// Messages read ahead for one reader.
-const AHEAD_MAX: usize = 256;
+/// Messages read ahead for one reader at once. When it comes to the first of them, as many again are read.
+const AHEAD_MAX: usize = 128;
 
 /// A delivery that the engine has granted.
 struct Granted {
@@ -31,6 +31,10 @@ struct Member {
     waiting: VecDeque<Granted>,
     /// Whether it is among those that were given something.
     is_noted: bool,
+    /// Up to there it was read ahead.
+    ahead_to: Option<Offset>,
+    /// There more is to be read ahead.
+    short_at: Option<Offset>,
 }
 
 /// What is at hand, and what is on its way. Members wait for bodies each on its own: one that reads what is long past does
@@ -80,7 +84,9 @@ impl Bodies {
     }
 
     pub(super) fn attach(&mut self, id: MemberId, at: ShardId) {
-        self.members.insert(id, Member { at, waiting: VecDeque::new(), is_noted: false });
+        let waiting = VecDeque::new();
+        let member = Member { at, waiting, is_noted: false, ahead_to: None, short_at: None };
+        self.members.insert(id, member);
     }
 
     pub(super) fn detach(&mut self, id: MemberId) {
@@ -182,7 +188,11 @@ impl Bodies {
     }
 
     /// A body is to be read, for a member if one waits for it.
-    pub(super) fn want(&mut self, offset: Offset, at: StoredAt, size: u32, by: Option<MemberId>) {
+    pub(super) fn want(
+        &mut self,
+        (offset, at, size): (Offset, StoredAt, u32),
+        by: Option<MemberId>,
+    ) {
         let is_new = !self.wanted.contains_key(&offset);
         if is_new && by.is_none() && self.at_hand.contains_key(&offset) {
             return;
@@ -193,10 +203,45 @@ impl Bodies {
         }
     }
 
-    /// How many messages, and bytes, may be read ahead for one reader.
-    pub(super) fn ahead(&self) -> (usize, usize) {
-        let share = self.ahead.messages / 2 / self.members.len().max(1);
-        (share.clamp(1, AHEAD_MAX), self.ahead.bytes() / 2)
+    /// Whether more is to be read ahead for a member, which was just granted a message that is at hand or is not.
+    pub(super) fn is_short(&mut self, id: MemberId, offset: Offset, is_there: bool) -> bool {
+        let Some(member) = self.members.get_mut(&id) else { return false };
+        if !is_there && !self.wanted.contains_key(&offset) {
+            // It went elsewhere, or begins, or what was read ahead for it had to go.
+            member.ahead_to = None;
+            return true;
+        }
+        member.short_at.take_if(|at| *at <= offset).is_some()
+    }
+
+    /// After which message, and how many, may be read ahead for a member.
+    pub(super) fn ahead_of(&self, id: MemberId) -> (Option<Offset>, usize) {
+        let share = self.ahead.messages / 4 / self.members.len().max(1);
+        (self.members.get(&id).and_then(|member| member.ahead_to), share.clamp(1, AHEAD_MAX))
+    }
+
+    /// What comes next for a member is to be read.
+    pub(super) fn read_ahead(&mut self, id: MemberId, upcoming: &[(Offset, StoredAt, u32)]) {
+        let bytes_max = self.ahead.bytes() / 4;
+        let mut bytes = 0;
+        let mut ahead_to = None;
+        for one in upcoming {
+            self.want(*one, None);
+            ahead_to = Some(one.0);
+            bytes += one.2 as usize;
+            if bytes > bytes_max {
+                break;
+            }
+        }
+        if let (Some(member), Some(to)) = (self.members.get_mut(&id), ahead_to) {
+            member.ahead_to = Some(to);
+            member.short_at = upcoming.first().map(|(first, ..)| *first);
+        }
+    }
+
+    /// Whether something is to be asked of the log.
+    pub(super) fn has_to_ask(&self) -> bool {
+        !self.to_ask.is_empty()
     }
 
     /// Asks the log for what is wanted, for one at least and no more than may be kept.

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use log_api::{Position, RecordKind, ShardId, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{
-    Action, ConsumerId, Dedup, Input, Key, NewMessage, Offset, Queue, QueueConfig, StoredAt,
+    Action, ConsumerId, Dedup, Input, Key, MessageState, NewMessage, Offset, Queue, QueueConfig,
+    StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -310,6 +311,30 @@ impl HostedQueue {
             attempts: std::mem::take(&mut self.attempts),
         };
         turn.batch.push(RecordKind::Settle, 0, 0, notify, token, |out| record.encode(out));
+    }
+
+    /// What a record says that the log has refused is for the next one, as far as it still holds: a message that was set back
+    /// meanwhile is here again.
+    pub(super) fn owe(&mut self, refused: SettleRecord) {
+        for (how, ranges) in refused.left {
+            let state = |offset: &u64| self.engine.state(Offset(*offset));
+            let still_holds = |offset: &u64| match state(offset) {
+                None => true,
+                Some(state) => how == Left::Kept && state == MessageState::Settled,
+            };
+            let owed: Vec<u64> = ranges.into_iter().flatten().filter(still_holds).collect();
+            if let Some(offsets) = self.left.get_mut(how as usize - 1) {
+                offsets.extend(owed);
+            }
+        }
+        let said: HashSet<Offset> = self.attempts.iter().map(|(offset, _)| *offset).collect();
+        let is_here = |offset: &Offset| self.engine.message(*offset).is_some();
+        let owed = refused.attempts.into_iter().map(|(offset, _)| offset);
+        let owed = owed.filter(|offset| is_here(offset) && !said.contains(offset));
+        let owed = owed.map(|offset| (offset, self.engine.attempts(offset)));
+        self.attempts.extend(owed.collect::<Vec<_>>());
+        // As if it had never been said.
+        self.logged_dispatched_to = Offset(0);
     }
 
     /// Notes for the next settle record that a message is not here any more.

@@ -115,7 +115,8 @@ impl Reports {
             known.is_changed = false;
             let settled = known.settled.replace(Vec::new());
             let Some(report) = engine.report(reader, settled.as_deref()) else { continue };
-            if !std::mem::replace(&mut known.is_named, true) {
+            // One that begins is named again: a checkpoint may have it later than records that this one is behind.
+            if !std::mem::replace(&mut known.is_named, true) || report.begins {
                 named.extend(engine.reader_name(reader).map(|name| (known.number, name.clone())));
             }
             match reports.last_mut() {
@@ -236,6 +237,32 @@ mod tests {
             self.bytes[0] += size(&by_number);
             self.bytes[1] += size(&by_name);
         }
+    }
+
+    /// What is said of a reader by its name, such as that it has a message, must not hold for where it goes then, though a
+    /// checkpoint may know it there already and no record since has its number.
+    #[test]
+    fn a_reader_that_begins_is_named_again() {
+        let mut read = Read::by(3);
+        read.append(2);
+        let seek = |n| Input::Seek {
+            reader: ReaderName::client(&format!("sensor-{n:06}")),
+            to: Start::Latest,
+        };
+        let said = |read: &mut Read| {
+            let (named, reports) = read.reports.take(&read.engine);
+            let numbers = named.into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+            (numbers, reports.into_iter().flat_map(|(numbers, _)| numbers).collect::<Vec<_>>())
+        };
+        read.reports.name_anew();
+        read.handle(seek(1));
+        assert_eq!(said(&mut read), (vec![1], vec![1]));
+        read.handle(seek(1));
+        assert_eq!(said(&mut read), (vec![1], vec![1]), "it begins again");
+        read.append(1);
+        let (member, offset) = (MemberId(1), Offset(2));
+        read.handle(Input::Settle { member, offset, outcome: Outcome::Accept });
+        assert_eq!(said(&mut read), (vec![], vec![1]), "it has come on");
     }
 
     /// Twice as many messages come as a reader takes that settles half of what it has.

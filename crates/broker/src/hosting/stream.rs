@@ -37,9 +37,9 @@ pub(crate) struct HostedStream {
     /// What the room was told of the engine.
     counted: Load,
     actions: Vec<Action>,
-    /// Members that are to get what is not at hand.
-    missing: Vec<MemberId>,
-    upcoming: Vec<(Offset, stream_engine::StoredAt)>,
+    /// Members for whom more is to be read ahead.
+    short: Vec<MemberId>,
+    upcoming: Vec<(Offset, stream_engine::StoredAt, u32)>,
 }
 
 impl HostedStream {
@@ -62,7 +62,7 @@ impl HostedStream {
             room,
             counted,
             actions: Vec::new(),
-            missing: Vec::new(),
+            short: Vec::new(),
             upcoming: Vec::new(),
         }
     }
@@ -98,7 +98,7 @@ impl HostedStream {
         }
         self.actions = actions;
         self.room.count(&mut self.counted, reserved, load_of(&self.engine));
-        if !self.missing.is_empty() {
+        if self.bodies.has_to_ask() || !self.short.is_empty() {
             self.read_ahead();
             self.bodies.ask(self.definition.sink, turn);
         }
@@ -107,11 +107,15 @@ impl HostedStream {
     fn perform_one(&mut self, action: Action, turn: &mut Turn) {
         match action {
             Action::Deliver { member, offset, at, attempt } => {
-                if !self.bodies.grant(member, offset, attempt, turn) {
-                    self.want(offset, at, Some(member));
-                    if self.missing.last() != Some(&member) {
-                        self.missing.push(member);
-                    }
+                let is_there = self.bodies.grant(member, offset, attempt, turn);
+                if self.bodies.is_short(member, offset, is_there)
+                    && self.short.last() != Some(&member)
+                {
+                    self.short.push(member);
+                }
+                if !is_there {
+                    let size = self.engine.message(offset).map_or(0, |message| message.size);
+                    self.bodies.want((offset, at, size), Some(member));
                 }
             }
             Action::Position { reader, begins, .. } => self.reports.position(reader, begins),
@@ -138,27 +142,15 @@ impl HostedStream {
         lost.iter().for_each(|offset| self.logs(Departure::Dropped, *offset));
     }
 
-    fn want(&mut self, offset: Offset, at: stream_engine::StoredAt, by: Option<MemberId>) -> u32 {
-        let size = self.engine.message(offset).map_or(0, |message| message.size);
-        self.bodies.want(offset, at, size, by);
-        size
-    }
-
-    /// Wants what comes next for those that are to get what is not at hand, so that not each message is read on its own.
+    /// Wants what comes next for those that are about to run out of it, so that not each message is read on its own.
     fn read_ahead(&mut self) {
-        let (messages, bytes_max) = self.bodies.ahead();
         let mut upcoming = std::mem::take(&mut self.upcoming);
-        for member in std::mem::take(&mut self.missing) {
+        for member in std::mem::take(&mut self.short) {
             let Some(reader) = self.engine.reader_of(member) else { continue };
+            let (after, messages) = self.bodies.ahead_of(member);
             upcoming.clear();
-            self.engine.upcoming(reader, None, messages, &mut upcoming);
-            let mut bytes = 0;
-            for (offset, at) in upcoming.iter().copied() {
-                bytes += self.want(offset, at, None) as usize;
-                if bytes > bytes_max {
-                    break;
-                }
-            }
+            self.engine.upcoming(reader, after, messages, &mut upcoming);
+            self.bodies.read_ahead(member, &upcoming);
         }
         self.upcoming = upcoming;
     }
@@ -173,7 +165,7 @@ impl HostedStream {
         debug_assert!(appended.is_ok(), "an append is always taken");
         self.perform(Load::of_one(new.size), turn);
         let is_caught_up = self.engine.is_caught_up();
-        self.bodies.end_fresh(!is_caught_up && self.engine.message(offset).is_some());
+        self.bodies.end_fresh(!is_caught_up && self.engine.is_here(offset));
         if is_caught_up {
             self.bodies.clear();
         }
@@ -326,7 +318,7 @@ impl HostedStream {
     pub(super) fn check(&self) -> Result<(), String> {
         stream_engine::invariants::check(&self.engine).map_err(|broken| broken.to_string())?;
         let name = &self.definition.name;
-        let checked = self.bodies.check(|offset| self.engine.message(offset).is_some());
+        let checked = self.bodies.check(|offset| self.engine.is_here(offset));
         checked.map_err(|broken| format!("stream {name} {broken}"))
     }
 }
@@ -382,7 +374,7 @@ impl Hosted for HostedStream {
     fn read(&mut self, message: Message, turn: &mut Turn) {
         let Some((offset, _)) = self.bodies.answered() else { return };
         self.bodies.came(offset, &message, turn);
-        if self.engine.message(offset).is_none() {
+        if !self.engine.is_here(offset) {
             self.bodies.forget(offset);
         }
     }

@@ -130,6 +130,7 @@ impl HostedQueue {
             }
             Stall::Resting { .. }
             | Stall::KeysBlocked { .. }
+            | Stall::AwaitingRetry { .. }
             | Stall::HandingOver { .. }
             | Stall::Barred { .. } => true,
         };

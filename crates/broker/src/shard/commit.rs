@@ -1,6 +1,7 @@
 //! What the log did: commits turn into answers and into new messages of queues, failures into refusals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use log_api::{
@@ -32,6 +33,9 @@ use crate::ids::SessionNumber;
 use crate::outbox::Outbox;
 use crate::record::{Lying, MoreTargets, PublishRecord, StoredSession};
 use crate::retained::RetainedPart;
+
+/// How long what the log has refused waits before it is written again, unless there is room before.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Shard {
     pub(super) fn log_event<O: Outbox>(&mut self, event: LogEvent, out: &mut O) {
@@ -191,8 +195,19 @@ impl Shard {
             if record.kind == RecordKind::StreamChanged {
                 self.hosting.stream_not_stored(&record.body);
             }
+            if record.kind == RecordKind::Settle && *error == AppendError::Full {
+                self.hosting.settlements_refused(&record.body);
+                self.settle_again_at = self.turn.now + SETTLE_AGAIN;
+            }
+            if token == SETTLE_TOKEN
+                && record.kind == RecordKind::Session
+                && *error == AppendError::Full
+            {
+                self.inbox_refused(&record.body);
+                self.settle_again_at = self.turn.now + SETTLE_AGAIN;
+            }
             if token == SETTLE_TOKEN {
-                // The next checkpoint makes up for it; a crash before that delivers again.
+                // It is written again, or the next checkpoint makes up for it; a crash before that delivers again.
             } else if token == RELOCATE_TOKEN {
                 self.not_relocated(&record);
             } else if token == MOVE_TOKEN {
@@ -274,6 +289,7 @@ impl Shard {
         if self.log_state != LogState::Writable {
             return;
         }
+        self.settle_again_at = self.turn.now;
         self.shared.log.request_checkpoint();
         let durable: Vec<_> = self.sessions.durable().map(|(_, entry)| entry.id).collect();
         for id in durable {

@@ -76,6 +76,16 @@ impl Shard {
         self.turn.mail(state.owner, Letter::Detach { sink: state.sink, consumer, written });
     }
 
+    /// A session consumes no more by that consumer: what it has of it goes back, and what its client still says of that means
+    /// nothing. `written` is how far its connection's output got into the socket.
+    pub(super) fn let_consumer_go(&mut self, id: SessionId, consumer: ConsumerId, written: u64) {
+        let mut released = Vec::new();
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.session.release_consumer(consumer.0, written, &mut released);
+        }
+        self.detach_consumer(consumer, &released);
+    }
+
     /// A queue's message for one of the consumers here.
     #[inline]
     pub(super) fn lease<O: Outbox>(&mut self, lease: Lease, out: &mut O) {

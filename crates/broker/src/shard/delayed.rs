@@ -83,6 +83,8 @@ pub(crate) struct DelayedMessages {
     waiting: BTreeMap<(u64, u64), Lying>,
     /// Those that are being published or cancelled: read, or that not yet stored.
     leaving: HashMap<u64, Leaving>,
+    /// When those are due that were put off, which the log does not know.
+    put_off: HashMap<u64, u64>,
     /// The bytes of all of them.
     bytes: u64,
     /// Who cancelled those that are.
@@ -118,12 +120,23 @@ impl DelayedMessages {
     fn put_off(&mut self, number: u64, due_ms: u64) {
         if let Some(Leaving { lying, .. }) = self.leaving.remove(&number) {
             self.waiting.insert((due_ms, number), lying);
+            self.put_off.insert(number, due_ms);
         }
+    }
+
+    /// One that was leaving waits as before. False when there is none.
+    fn stays(&mut self, number: u64) -> bool {
+        let Some(Leaving { due_ms, lying, .. }) = self.leaving.remove(&number) else {
+            return false;
+        };
+        self.waiting.insert((due_ms, number), lying);
+        true
     }
 
     /// One has left for good.
     fn left(&mut self, number: u64) -> Option<Lying> {
         let Leaving { lying, .. } = self.leaving.remove(&number)?;
+        self.put_off.remove(&number);
         self.bytes -= u64::from(lying.size);
         Some(lying)
     }
@@ -131,15 +144,10 @@ impl DelayedMessages {
     /// The body of one lies there from now on, if it has not left. Gives where it was.
     pub(crate) fn relocate(&mut self, delayed: Delayed, to: Position) -> Option<Position> {
         let Delayed { number, due_ms } = delayed;
-        let lying = match self.waiting.contains_key(&(due_ms, number)) {
-            true => self.waiting.get_mut(&(due_ms, number)),
-            false => self.leaving.get_mut(&number).map(|leaving| &mut leaving.lying),
-        };
-        let lying = match lying {
-            // It may have been put off while that was on its way.
-            None => self.waiting.iter_mut().find(|((_, of), _)| *of == number).map(|(_, at)| at),
-            found => found,
-        };
+        // It may have been put off while that was on its way.
+        let due_ms = self.put_off.get(&number).copied().unwrap_or(due_ms);
+        let leaving = self.leaving.get_mut(&number).map(|leaving| &mut leaving.lying);
+        let lying = leaving.or_else(|| self.waiting.get_mut(&(due_ms, number)));
         lying.map(|lying| std::mem::replace(&mut lying.at, to))
     }
 
@@ -418,8 +426,7 @@ impl Shard {
     /// cancelled waits as before.
     pub(super) fn delayed_not_done(&mut self, token: u64, error: &AppendError) {
         let number = token & !DELAYED_TOKEN;
-        if let Some(Leaving { due_ms, lying, .. }) = self.delayed.leaving.remove(&number) {
-            self.delayed.waiting.insert((due_ms, number), lying);
+        if self.delayed.stays(number) {
             self.timers.set(self.turn.now + RETRY, Timer::Delayed);
         }
         if let Some(reply) = self.delayed.cancelled.remove(&number) {
@@ -442,6 +449,36 @@ fn published_now(message: &Message, unix_ms: u64) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever becomes of it while the record is on its way that its body lies elsewhere.
+    #[test]
+    fn one_is_found_where_it_lies_however_often_it_was_put_off() {
+        let delayed = Delayed { number: 64, due_ms: 100 };
+        let at = |segment| Position::new(segment, 0);
+        let mut messages = DelayedMessages::default();
+        messages.insert(delayed, Lying { at: at(1), size: 7 });
+        messages.insert(Delayed { number: 128, due_ms: 100 }, Lying { at: at(9), size: 7 });
+        assert_eq!(messages.relocate(delayed, at(2)), Some(at(1)), "it waits");
+        assert!(messages.leave(100, 64).is_some());
+        assert_eq!(messages.relocate(delayed, at(3)), Some(at(2)), "it leaves");
+        assert_eq!(messages.ask_again(64), Some(at(3)));
+        assert_eq!(messages.ask_again(64), None, "it lies there");
+        messages.put_off(64, 1100);
+        assert_eq!(messages.relocate(delayed, at(4)), Some(at(3)), "it was put off");
+        assert!(messages.leave(1100, 64).is_some());
+        assert_eq!(messages.relocate(delayed, at(5)), Some(at(4)));
+        messages.put_off(64, 2100);
+        let put_off = Delayed { number: 64, due_ms: 1100 };
+        assert_eq!(messages.relocate(put_off, at(6)), Some(at(5)), "the log knew it put off");
+        assert!(messages.leave(2100, 64).is_some());
+        // What it led to is not stored.
+        messages.stays(64);
+        assert_eq!(messages.relocate(put_off, at(7)), Some(at(6)));
+        assert!(messages.leave(2100, 64).is_some());
+        assert_eq!(messages.left(64).map(|lying| lying.at), Some(at(7)));
+        assert_eq!(messages.relocate(delayed, at(8)), None, "it has left");
+        assert_eq!((messages.len(), messages.bytes(), messages.put_off.len()), (1, 7, 0));
+    }
 
     #[test]
     fn an_address_is_a_delay_and_a_topic() {

@@ -21,7 +21,9 @@ use super::session_log::Waiting;
 use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
-use crate::record::{PublishRecord, SessionEvent, SessionTarget, SharedTarget, copies, ranges};
+use crate::record::{
+    PublishRecord, SessionEvent, SessionRecord, SessionTarget, SharedTarget, copies, ranges,
+};
 use crate::retained::note;
 use shelf::{Asked, Body, SHELF_MESSAGES_MAX, shelf_bytes_max};
 
@@ -269,19 +271,24 @@ impl Shard {
                     extras.shelf.asked.clear();
                     break;
                 }
-                Err(_) if lies_elsewhere(entry.session.inbox(), asked) => {
-                    // It was asked for too late, and is asked for again.
-                    extras.shelf.asked.clear();
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!(
-                        client_id = entry.session.client_id(),
-                        error,
-                        "message lost: it is damaged on the disk"
-                    );
-                    self.give_up_unread(id, asked.sequence);
-                }
+                Err(error) => match lies_at(entry.session.inbox(), asked) {
+                    // It has left since it was asked for, and its body with it.
+                    None => {}
+                    Some(at) if at != asked.at => {
+                        // It was asked for too late, and is asked for again.
+                        extras.shelf.asked.clear();
+                        break;
+                    }
+                    Some(_) => {
+                        let client_id = entry.session.client_id();
+                        tracing::error!(
+                            client_id,
+                            error,
+                            "message lost: it is damaged on the disk"
+                        );
+                        self.give_up_unread(id, asked.sequence);
+                    }
+                },
             }
         }
         self.pump(id, out);
@@ -453,6 +460,26 @@ impl Shard {
         }
     }
 
+    /// A record of what left an inbox was not stored: it is to be written again, as far as it still holds.
+    pub(super) fn inbox_refused(&mut self, body: &[u8]) {
+        let Ok(SessionRecord { number, event }) = SessionRecord::decode(body) else { return };
+        let id = self.sessions.durable_id(number);
+        let Some(entry) = self.sessions.get(id) else { return };
+        let unlogged = self.unlogged.entry(number).or_default();
+        match event {
+            SessionEvent::Inbox { left, .. } => unlogged.left.extend(left.into_iter().flatten()),
+            SessionEvent::LeftEnding(places) => unlogged.left_ending.extend(places),
+            SessionEvent::LeasesOver(packet_ids) => {
+                // One that is in use again has a record that says so.
+                let is_over = |packet_id: &PacketId| {
+                    entry.extras.as_ref().is_none_or(|extras| !extras.leases.has(*packet_id))
+                };
+                unlogged.leases_over.extend(packet_ids.into_iter().filter(is_over));
+            }
+            _ => {}
+        }
+    }
+
     /// Writes what has happened to inboxes since the last time.
     pub(super) fn log_inboxes(&mut self) {
         for (number, unlogged) in std::mem::take(&mut self.unlogged) {
@@ -486,10 +513,10 @@ fn may_go(entry: &SessionEntry, next: &NextKept) -> bool {
     next.kept.qos < QoS::ExactlyOnce || next.dup || entry.told.is_stored()
 }
 
-/// Whether a body was moved since it was asked for.
-fn lies_elsewhere(inbox: Option<&Inbox>, asked: Asked) -> bool {
+/// Where the body of a message lies that was asked for; none when the message does not wait any more.
+fn lies_at(inbox: Option<&Inbox>, asked: Asked) -> Option<u64> {
     let next = inbox.and_then(|inbox| inbox.upcoming(asked.sequence, 1).next());
-    next.is_some_and(|next| next.sequence == asked.sequence && next.kept.at != asked.at)
+    next.filter(|next| next.sequence == asked.sequence).map(|next| next.kept.at)
 }
 
 /// Tells reads for inboxes from those for queues, whose tokens have 32 bits.

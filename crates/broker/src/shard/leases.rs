@@ -10,10 +10,13 @@ use mqtt_session::{Completed, Origin};
 use mqtt_types::{Message, PacketId, QoS, ReasonCode};
 use queue_engine::{ConsumerId, Offset, Outcome};
 use smallvec::SmallVec;
+use stream_engine::ReaderName;
 
 use super::Shard;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
+use super::state::Extras;
+use crate::control::SinkKind;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
 use crate::outbox::Outbox;
@@ -39,18 +42,26 @@ enum State {
 
 /// A session's deliveries by packet id.
 #[derive(Default)]
-pub(crate) struct Leases(BTreeMap<PacketId, (SinkId, Offset, State)>);
+pub(crate) struct Leases {
+    open: BTreeMap<PacketId, (SinkId, Offset, State)>,
+    /// For which readers of streams those messages are that the client has and of which that is not stored.
+    received_for: BTreeMap<PacketId, ReaderName>,
+}
 
 impl Leases {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.open.is_empty()
+    }
+
+    /// Whether a packet id is in use for one.
+    pub(crate) fn has(&self, packet_id: PacketId) -> bool {
+        self.open.contains_key(&packet_id)
     }
 
     /// What was stored of them.
     pub(crate) fn restored(stored: &[KeptLease]) -> Self {
-        Self(
-            stored.iter().map(|one| (one.packet_id, (one.sink, one.offset, State::Sent))).collect(),
-        )
+        let open = stored.iter().map(|one| (one.packet_id, (one.sink, one.offset, State::Sent)));
+        Self { open: open.collect(), received_for: BTreeMap::new() }
     }
 
     /// What is to be stored of them.
@@ -58,23 +69,28 @@ impl Leases {
         let kept = |(packet_id, (sink, offset, _)): (&PacketId, &(SinkId, Offset, State))| {
             KeptLease { packet_id: *packet_id, sink: *sink, offset: *offset }
         };
-        self.0.iter().map(kept).collect()
+        self.open.iter().map(kept).collect()
     }
 
     fn state(&self, packet_id: PacketId) -> Option<State> {
-        self.0.get(&packet_id).map(|(.., state)| *state)
+        self.open.get(&packet_id).map(|(.., state)| *state)
     }
 
     fn set(&mut self, packet_id: PacketId, to: State) {
-        if let Some((.., state)) = self.0.get_mut(&packet_id) {
+        if let Some((.., state)) = self.open.get_mut(&packet_id) {
             *state = to;
         }
+    }
+
+    fn remove(&mut self, packet_id: PacketId) -> bool {
+        self.received_for.remove(&packet_id);
+        self.open.remove(&packet_id).is_some()
     }
 
     /// The packet id under which the client may have the message already.
     fn find(&self, sink: SinkId, offset: Offset) -> Option<PacketId> {
         let same = |one: &(SinkId, Offset, State)| *one == (sink, offset, State::Sent);
-        self.0.iter().find(|(_, one)| same(one)).map(|(packet_id, _)| *packet_id)
+        self.open.iter().find(|(_, one)| same(one)).map(|(packet_id, _)| *packet_id)
     }
 }
 
@@ -106,7 +122,7 @@ impl Shard {
             delivering.packet_id = known;
             return self.put_kept(&delivering, true, out);
         }
-        leases.0.insert(packet_id, (sink, offset, State::Storing));
+        leases.open.insert(packet_id, (sink, offset, State::Storing));
         entry.session.keep(packet_id);
         let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
         // Its last byte is not written before it goes out.
@@ -210,6 +226,11 @@ impl Shard {
                     return false;
                 };
                 extras.leases.set(packet_id, State::Receiving);
+                let reader = self.reader_of_delivery(id, origin);
+                let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
+                if let Some((extras, reader)) = extras.zip(reader) {
+                    extras.leases.received_for.insert(packet_id, reader);
+                }
                 self.settle(id, Completed { origin, reason });
                 self.log_lease_received(id, packet_id);
                 true
@@ -224,11 +245,21 @@ impl Shard {
         }
     }
 
+    /// The reader of a stream that a delivery is for.
+    fn reader_of_delivery(&self, id: SessionId, origin: Origin) -> Option<ReaderName> {
+        let Origin::Queue { consumer, .. } = origin else { return None };
+        let consumer = self.consumers.get(ConsumerId(consumer))?;
+        let is_stream = consumer.what == SinkKind::Stream;
+        is_stream.then(|| self.reader_name(id, &consumer.address))?
+    }
+
     fn log_lease_received(&mut self, id: SessionId, packet_id: PacketId) {
-        let extras = self.sessions.get(id).and_then(|entry| entry.extras.as_ref());
-        let lease = extras.and_then(|extras| extras.leases.0.get(&packet_id).copied());
-        if let Some((sink, offset, _)) = lease {
-            let event = SessionEvent::LeaseReceived(KeptLease { packet_id, sink, offset });
+        let Some(entry) = self.sessions.get(id) else { return };
+        let Some(Extras { leases, .. }) = entry.extras.as_deref() else { return };
+        if let Some((sink, offset, _)) = leases.open.get(&packet_id).copied() {
+            let reader = leases.received_for.get(&packet_id).cloned();
+            let lease = KeptLease { packet_id, sink, offset };
+            let event = SessionEvent::LeaseReceived(lease, reader);
             self.log_session(id, event, Waiting::LeaseReceived { session: id, packet_id });
         }
     }
@@ -243,6 +274,7 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let Some(extras) = entry.extras.as_mut() else { return };
         extras.leases.set(packet_id, State::Received);
+        extras.leases.received_for.remove(&packet_id);
         let Some(conn) = entry.conn else { return };
         if entry.session.end_held(packet_id)
             || entry.session.on_pubrec(packet_id, ReasonCode::SUCCESS).is_ok()
@@ -263,7 +295,8 @@ impl Shard {
     pub(super) fn store_leases_again(&mut self, id: SessionId) {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
         let Some(extras) = extras.filter(|extras| !extras.leases.is_empty()) else { return };
-        let unstored = extras.leases.0.iter().filter(|(_, (.., state))| *state == State::Unstored);
+        let unstored =
+            extras.leases.open.iter().filter(|(_, (.., state))| *state == State::Unstored);
         let unstored: Vec<PacketId> = unstored.map(|(packet_id, _)| *packet_id).collect();
         for packet_id in unstored {
             if let Some(extras) = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut())
@@ -277,7 +310,7 @@ impl Shard {
     /// The packet id has come to its end; its record comes within the settle interval.
     pub(super) fn lease_over(&mut self, id: SessionId, packet_id: PacketId) {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        if extras.is_some_and(|extras| extras.leases.0.remove(&packet_id).is_some()) {
+        if extras.is_some_and(|extras| extras.leases.remove(packet_id)) {
             self.note_lease_over(id, packet_id);
         }
     }
@@ -294,7 +327,7 @@ impl Shard {
             };
             is_gone.then_some(*packet_id)
         };
-        let gone: Vec<PacketId> = extras.leases.0.iter().filter_map(is_gone).collect();
+        let gone: Vec<PacketId> = extras.leases.open.iter().filter_map(is_gone).collect();
         gone.into_iter().for_each(|packet_id| self.lease_over(id, packet_id));
     }
 
@@ -314,7 +347,7 @@ impl Shard {
                 self.consumers.get(consumer).map(|state| (state.sink, state.owner, consumer))
             })
             .collect();
-        for (packet_id, (sink, offset, state)) in &extras.leases.0 {
+        for (packet_id, (sink, offset, state)) in &extras.leases.open {
             let consumer = consuming.iter().find(|(of, ..)| of == sink);
             match (state, consumer) {
                 (State::Sent, Some((sink, owner, consumer))) => {

@@ -59,6 +59,8 @@ pub(super) const fn peek_of(read_token: u64) -> Option<usize> {
 #[derive(Default)]
 pub(crate) struct Operations {
     jobs: Slab<Job>,
+    /// How many changes of readers were begun.
+    changes: u64,
     peeks: Slab<Peek>,
 }
 
@@ -81,6 +83,8 @@ struct Job {
 
 /// A change of a reader that may have to be taken back.
 struct Undo {
+    /// Which of all changes it was.
+    number: u64,
     reader: ReaderName,
     before: Report,
     was_forgotten: bool,
@@ -335,9 +339,11 @@ impl Shard {
         let before = self.hosting.report(sink, &reader);
         let change = (reader.clone(), to);
         let is_logged = self.hosting.operate_reader(sink, change, token, &mut self.turn);
+        self.operations.changes += 1;
+        let number = self.operations.changes;
         if let Some(job) = self.operations.jobs.get_mut(key) {
             let (reader, was_forgotten) = (reader.clone(), to.is_none());
-            job.undo = before.map(|before| Undo { reader, before, was_forgotten });
+            job.undo = before.map(|before| Undo { number, reader, before, was_forgotten });
         }
         let now = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
         if let (Some(job), Some(now)) = (self.operations.jobs.get_mut(key), now) {
@@ -411,16 +417,17 @@ impl Shard {
         self.end_job(key, Some(error));
     }
 
-    /// Takes a change of a reader back. If a later one waits for its record, that has to go back so far.
+    /// Takes a change of a reader back. If later ones wait for their records, the first of them has to go back so far.
     fn undo(&mut self, sink: SinkId, undo: Undo) {
         let same = |later: &&mut Undo| later.reader == undo.reader;
         let jobs = self.operations.jobs.iter_mut().filter(|(_, job)| job.sink == sink);
-        let later = jobs.filter_map(|(_, job)| job.undo.as_mut()).find(same);
+        let later = jobs.filter_map(|(_, job)| job.undo.as_mut()).filter(same);
+        let later = later.min_by_key(|later| later.number);
         if let Some(later) = later {
             later.before = undo.before;
             return;
         }
-        let Undo { reader, before, was_forgotten } = undo;
+        let Undo { reader, before, was_forgotten, .. } = undo;
         self.hosting.put_reader_back(sink, (reader, before), was_forgotten, &mut self.turn);
     }
 

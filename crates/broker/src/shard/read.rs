@@ -10,6 +10,7 @@ use super::Shard;
 use super::session_log::Waiting;
 use super::subscribe::Verdict;
 use super::unsettled::Stored;
+use crate::control::SinkKind;
 use crate::directory::StreamDefinition;
 use crate::ids::SessionId;
 use crate::mail::{Began, Letter, ReadRefused, Reading};
@@ -68,13 +69,14 @@ pub(super) enum Reads {
 
 impl Shard {
     /// Lets a session read a stream, or changes how it does.
-    pub(super) fn read_stream(
+    pub(super) fn read_stream<O: Outbox>(
         &mut self,
         id: SessionId,
         address: &str,
         record: SubscriptionRecord,
         definition: &StreamDefinition,
         (wish, asked): (&StreamWish, (usize, usize)),
+        out: &O,
     ) -> Reads {
         let refused = |reason: String| {
             Reads::Known(Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason))
@@ -106,7 +108,7 @@ impl Shard {
             return Reads::Known(Verdict { seek, ..Verdict::granted(&record) });
         }
         if let Some(consumer) = known {
-            self.detach_consumer(consumer, &[]);
+            self.let_reader_go(id, consumer, out);
         }
         self.set_group(id, address, wish.group.clone());
         self.attach_reader(
@@ -155,11 +157,7 @@ impl Shard {
         definition: &StreamDefinition,
         (start, asked): (Start, Option<(usize, usize)>),
     ) {
-        let Some(entry) = self.sessions.get(id) else { return };
-        let reader = match self.group_of(id, address) {
-            Some(group) => ReaderName::group(&group),
-            None => ReaderName::client(entry.session.client_id()),
-        };
+        let Some(reader) = self.reader_name(id, address) else { return };
         let window = self.window_of(id);
         let consumer = self.new_consumer(id, address, record, definition);
         self.update_reader(id, address, record, consumer);
@@ -189,14 +187,27 @@ impl Shard {
     }
 
     /// A subscription reads for that group again, or for its client alone.
-    pub(super) fn read_for(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+    pub(super) fn read_for<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        group: Option<Box<str>>,
+        out: &O,
+    ) {
         if self.group_of(id, address) == group {
             return;
         }
         if let Some(consumer) = self.reads_by(id, address) {
-            self.detach_consumer(consumer, &[]);
+            self.let_reader_go(id, consumer, out);
         }
         self.set_group(id, address, group);
+    }
+
+    /// A subscription does not read for whom it did: what its client says of what it has of that one must not settle
+    /// anything for the next.
+    fn let_reader_go<O: Outbox>(&mut self, id: SessionId, consumer: ConsumerId, out: &O) {
+        let conn = self.sessions.get(id).and_then(|entry| entry.conn);
+        self.let_consumer_go(id, consumer, conn.map_or(0, |conn| out.written(conn)));
     }
 
     /// The consumer by which a subscription reads now.
@@ -227,6 +238,15 @@ impl Shard {
         other.map(|(other, _)| other.to_owned())
     }
 
+    /// Whom a subscription reads for.
+    pub(super) fn reader_name(&self, id: SessionId, address: &str) -> Option<ReaderName> {
+        let entry = self.sessions.get(id)?;
+        Some(match self.group_of(id, address) {
+            Some(group) => ReaderName::group(&group),
+            None => ReaderName::client(entry.session.client_id()),
+        })
+    }
+
     /// The group that a subscription reads for.
     pub(super) fn group_of(&self, id: SessionId, address: &str) -> Option<Box<str>> {
         let extras = self.sessions.get(id)?.extras.as_ref()?;
@@ -241,10 +261,16 @@ impl Shard {
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let groups = &mut entry.extras.get_or_insert_default().groups;
         groups.retain(|(of, _)| &**of != address);
-        groups.extend(group.clone().map(|group| (address.into(), group)));
-        // Before the record of the subscription.
-        let event = SessionEvent::ReadsFor { address: address.into(), group };
-        self.log_session(id, event, Waiting::Nobody);
+        groups.extend(group.map(|group| (address.into(), group)));
+    }
+
+    /// Logs for whom a subscription reads that is about to be logged: both are there or neither. For the client alone too,
+    /// since the log may know of a group before.
+    pub(super) fn log_group(&mut self, id: SessionId, address: &str, group: Option<Box<str>>) {
+        if matches!(self.sink_of(address), Some((SinkKind::Stream, _))) {
+            let event = SessionEvent::ReadsFor { address: address.into(), group };
+            self.log_session(id, event, Waiting::Nobody);
+        }
     }
 
     /// A stream says whether a consumer reads it.
@@ -278,7 +304,7 @@ impl Shard {
             let group = self.group_of(id, address);
             let other = self.before_asking(asked).filter(|before| before.group != group);
             match other.filter(|_| refused != ReadRefused::Deleted) {
-                Some(before) => self.go_back_to(id, address, before),
+                Some(before) => self.go_back_to(id, address, before, out),
                 None => self.forget_reading(id, address),
             }
         }

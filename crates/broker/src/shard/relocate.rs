@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hashbrown::HashSet;
 use log_api::{FailedRecord, Position, ReadError, RecordKind, SegmentUse, ShardSet};
-use mqtt_session::KeptPlace;
+use mqtt_session::{Inbox, KeptPlace};
 use mqtt_types::Message;
 
 use super::Shard;
@@ -27,7 +27,7 @@ use crate::ids::SessionNumber;
 use crate::needed::{Needed, Tally};
 use crate::record::{MoreTargets, PublishRecord, Relocated, Targets, encode_publish};
 use crate::timers::Timer;
-use bodies::{Body, Holder};
+use bodies::{Body, Holder, Part};
 
 /// So many times the usual rest is the longest one, after looks that found nothing to do.
 const REST_MAX: u32 = 16;
@@ -37,6 +37,8 @@ const WASTE_IN: u64 = 4;
 const SOON: Duration = Duration::from_millis(1);
 /// Messages looked at in one go.
 const STEP_MESSAGES: usize = 8_192;
+/// Places for sessions that are looked at in one go.
+const SESSIONS_MAX: usize = 1_024;
 /// Segments that are emptied in one pass, the emptiest first.
 const SEGMENTS_MAX: usize = 16;
 /// Messages of one pass.
@@ -62,6 +64,8 @@ pub(crate) struct Relocation {
     phase: Phase,
     /// How long the next rest is.
     rest: Duration,
+    /// What inboxes have that were counted before the next look, and the place of the session to go on with.
+    counted: (Needed, usize),
     /// Who is still to be looked at.
     holders: VecDeque<Holder>,
     tally: Tally,
@@ -114,9 +118,13 @@ impl Shard {
     }
 
     fn look_for_waste(&mut self) -> Duration {
+        if !self.count_inboxes() {
+            return SOON;
+        }
+        let (inboxes, _) = std::mem::take(&mut self.relocation.counted);
         let here = usize::from(self.id.0);
         let told = &self.shared.needed;
-        told[here].lock().all = self.live_bodies();
+        told[here].lock().all = [self.live_beside_inboxes(), inboxes].into_iter().sum();
         let all: Needed = told.iter().map(|told| told.lock().all).sum();
         let mean = all.bytes / all.messages.max(1);
         let is_sparse = |of: &&SegmentUse| {
@@ -131,6 +139,20 @@ impl Shard {
         self.begin_walk(Phase::Tallying)
     }
 
+    /// Counts what the inboxes of some sessions have. Says whether those were the last.
+    fn count_inboxes(&mut self) -> bool {
+        if self.sessions.durable_len() == 0 {
+            return true;
+        }
+        let (counted, from) = self.relocation.counted;
+        let inboxes = self.sessions.slots(from, SESSIONS_MAX).filter_map(|(_, entry)| entry);
+        let inboxes = inboxes.filter_map(|entry| entry.session.inbox());
+        let of = |inbox: &Inbox| Needed { messages: inbox.messages() as u64, bytes: inbox.bytes() };
+        let counted = inboxes.map(of).chain([counted]).sum();
+        self.relocation.counted = (counted, from + SESSIONS_MAX);
+        from + SESSIONS_MAX >= self.sessions.slot_count()
+    }
+
     fn begin_walk(&mut self, phase: Phase) -> Duration {
         self.relocation.phase = phase;
         self.relocation.holders = self.holders().into();
@@ -142,8 +164,8 @@ impl Shard {
         let mut looked = 0;
         while looked < STEP_MESSAGES {
             let Some(holder) = self.relocation.holders.pop_front() else { return true };
-            let (bodies, rest) = self.bodies(holder);
-            looked += bodies.len() + 1;
+            let Part { bodies, passed, rest } = self.bodies(holder);
+            looked += bodies.len() + passed;
             bodies.into_iter().for_each(|body| visit(&mut self.relocation, body));
             if let Some(rest) = rest {
                 self.relocation.holders.push_front(rest);

@@ -152,6 +152,9 @@ impl Shard {
         for granted in &mut suback.granted {
             // As it is now: while a queue was made it may have been changed or ended, and that record is there already.
             granted.stored = self.subscription_of(id, &granted.address);
+            if let Some(now) = &granted.stored {
+                self.log_group(id, &granted.address, now.group.clone());
+            }
             let replay = self.begins_kept_replay(id, granted);
             stored.extend(granted.stored.as_ref().map(|now| StoredSubscription {
                 address: granted.address.clone(),
@@ -205,18 +208,19 @@ impl Shard {
         }
         match self.take_answer(token) {
             None | Some(Waiting::Nobody) => {}
-            Some(Waiting::SubAck { session, suback }) => {
+            Some(Waiting::SubAck { session, mut suback }) => {
                 self.suback_told(session, &suback, true, out);
-                for granted in &suback.granted {
-                    let stored = granted.stored.clone();
-                    self.change_ends(session, &granted.address, Some(stored), out);
+                for granted in &mut suback.granted {
+                    let began = granted.began.take().map(|began| *began);
+                    let end = (Some(granted.stored.clone()), began);
+                    self.change_ends(session, &granted.address, end, out);
                 }
                 self.send_granted(session, &suback, out);
             }
             Some(Waiting::Ended(reply)) => reply(Ok(())),
             Some(Waiting::UnsubAck { conn, session, packet_id, codes, addresses }) => {
                 for address in &addresses {
-                    self.change_ends(session, address, Some(None), out);
+                    self.change_ends(session, address, (Some(None), None), out);
                 }
                 self.send_unsuback(conn, packet_id, &codes, out);
             }
@@ -276,7 +280,8 @@ impl Shard {
                 let conns = self.conns.get(conn);
                 let can_tell = conns.is_some_and(|state| state.connection.version().is_v5());
                 for address in &addresses {
-                    self.change_ends(session, address, (!can_tell).then_some(None), out);
+                    let end = ((!can_tell).then_some(None), None);
+                    self.change_ends(session, address, end, out);
                 }
                 let failed = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR.0;
                 self.send_unsuback(conn, packet_id, &vec![failed; codes.len()], out);
@@ -308,11 +313,8 @@ impl Shard {
     ) {
         for granted in suback.granted.drain(..) {
             self.pause_replay(id, &granted.address, false);
-            self.change_ends(id, &granted.address, None, out);
-            if let Some(began) = granted.began.filter(|_| !self.is_unsettled(id, &granted.address))
-            {
-                self.put_reader_back(*began);
-            }
+            let end = (None, granted.began.map(|began| *began));
+            self.change_ends(id, &granted.address, end, out);
         }
         for granted in suback.codes.iter_mut().filter(|granted| !ReasonCode(**granted).is_error()) {
             *granted = code.0;

@@ -101,7 +101,8 @@ impl Shard {
             record.qos = record.qos.min(self.shared.config.limits.maximum_qos);
             let before = self.subscription_of(id, address);
             let is_new = before.is_none();
-            let outcome = self.subscribe_one(id, address, record, (is_new, &wish, (key, n)));
+            let how = (is_new, &wish, (key, n));
+            let outcome = self.subscribe_one(id, address, record, how, out);
             match &outcome {
                 Outcome::Known(verdict) => {
                     self.note_refused_subscription(conn, address, verdict);
@@ -119,8 +120,7 @@ impl Shard {
                 Outcome::Create(_) | Outcome::CreateStream(_) | Outcome::Asked => {
                     self.set_metadata(id, address, wants_metadata);
                     suback.codes.push(ReasonCode::UNSPECIFIED_ERROR.0);
-                    let address = address.to_owned();
-                    open.push(OpenFilter { place: n, address, record, before });
+                    open.push(OpenFilter { place: n, address: address.to_owned(), record, before });
                 }
             }
             let asker = Asker::Subscription { shard: self.id, subscribe: key, filter: n };
@@ -144,12 +144,13 @@ impl Shard {
         self.subscribes.insert(PendingSubscribe { session: id, suback, wish, open });
     }
 
-    fn subscribe_one(
+    fn subscribe_one<O: Outbox>(
         &mut self,
         id: SessionId,
         address: &str,
         record: SubscriptionRecord,
         (is_new, wish, asked): (bool, &StreamWish, (usize, usize)),
+        out: &O,
     ) -> Outcome {
         let config = &self.shared.config;
         let invalid = |reason: &str| {
@@ -188,11 +189,11 @@ impl Shard {
             Address::Dead(name) => return self.subscribe_dead(id, address, name, record),
             Address::Stream { name, filter } => {
                 let wanted = Wanted { name: name.as_str(), filter };
-                return self.subscribe_stream(id, address, &wanted, record, (wish, asked));
+                return self.subscribe_stream(id, address, &wanted, record, (wish, asked), out);
             }
             Address::FilterStream { filter, .. } => {
                 let wanted = Wanted { name: filter.as_str(), filter: Some(filter) };
-                return self.subscribe_stream(id, address, &wanted, record, (wish, asked));
+                return self.subscribe_stream(id, address, &wanted, record, (wish, asked), out);
             }
         };
         self.subscribe_queue(id, address, &wanted, record)
@@ -251,21 +252,22 @@ impl Shard {
         }
     }
 
-    fn subscribe_stream(
+    fn subscribe_stream<O: Outbox>(
         &mut self,
         id: SessionId,
         address: &str,
         wanted: &Wanted<'_>,
         record: SubscriptionRecord,
         (wish, asked): (&StreamWish, (usize, usize)),
+        out: &O,
     ) -> Outcome {
         if let Some(definition) = self.shared.streams.get(wanted.name) {
-            return match bound_as_wanted(wanted, &definition) {
-                Ok(()) => match self.read_stream(id, address, record, &definition, (wish, asked)) {
-                    Reads::Known(verdict) => Outcome::Known(verdict),
-                    Reads::Asked => Outcome::Asked,
-                },
-                Err(verdict) => Outcome::Known(verdict),
+            if let Err(verdict) = bound_as_wanted(wanted, &definition) {
+                return Outcome::Known(verdict);
+            }
+            return match self.read_stream(id, address, record, &definition, (wish, asked), out) {
+                Reads::Known(verdict) => Outcome::Known(verdict),
+                Reads::Asked => Outcome::Asked,
             };
         }
         match self.filter_to_create(wanted, SinkKind::Stream) {
@@ -423,7 +425,7 @@ impl Shard {
             }
             Ok(Ensured::Stream(definition)) => {
                 let asked = (&wish, (subscribe, filter));
-                let reads = self.read_stream(id, &address, record, &definition, asked);
+                let reads = self.read_stream(id, &address, record, &definition, asked, out);
                 self.set_metadata(id, &address, wants_metadata);
                 match reads {
                     Reads::Known(verdict) => verdict,
@@ -519,11 +521,7 @@ impl Shard {
             extras.groups.retain(|(of, _)| &**of != address);
         }
         if record.consumer != 0 {
-            let mut released = Vec::new();
-            if let Some(entry) = self.sessions.get_mut(id) {
-                entry.session.release_consumer(record.consumer, written, &mut released);
-            }
-            self.detach_consumer(ConsumerId(record.consumer), &released);
+            self.let_consumer_go(id, ConsumerId(record.consumer), written);
             return;
         }
         match Address::parse(address) {

@@ -9,6 +9,7 @@ use super::Shard;
 use super::restore::options_of;
 use crate::control::SinkKind;
 use crate::ids::SessionId;
+use crate::mail::Began;
 use crate::outbox::Outbox;
 
 /// A subscription as it is stored; `None` when there is none.
@@ -30,6 +31,17 @@ struct Change {
     stored: Stored,
     /// How many changes wait.
     waiting: usize,
+    /// What changes that were not stored have made of readers of streams.
+    began: Vec<Began>,
+}
+
+/// What is to be done when a change has come to an end.
+#[derive(Default, PartialEq, Debug)]
+struct Ended {
+    /// What the subscription is again, if it was not stored and no later one waits.
+    back_to: Option<Stored>,
+    /// What of readers is to be taken back.
+    put_back: Vec<Began>,
 }
 
 /// Those of one session.
@@ -51,25 +63,47 @@ impl Unsettled {
         match self.0.get_mut(address) {
             Some(change) => change.waiting += 1,
             None => {
-                self.0.insert(address.into(), Change { stored: before, waiting: 1 });
+                let change = Change { stored: before, waiting: 1, began: Vec::new() };
+                self.0.insert(address.into(), change);
             }
         }
     }
 
-    /// The oldest change has come to an end: it is stored as this, or not at all. Gives what to go back to when it is not
-    /// and no later one waits.
-    fn end(&mut self, address: &str, stored: Option<Stored>) -> Option<Stored> {
-        let change = self.0.get_mut(address)?;
-        change.waiting -= 1;
-        let is_last = change.waiting == 0;
+    /// The oldest change has come to an end: it is stored as this, or not at all. `began` is what it has made of its reader,
+    /// of which the oldest that is not stored says how that was; readers are seen to when no later change waits, which may
+    /// have moved them again.
+    fn end(&mut self, address: &str, stored: Option<Stored>, began: Option<Began>) -> Ended {
         let failed = stored.is_none();
-        if let Some(stored) = stored {
-            change.stored = stored;
+        let Some(change) = self.0.get_mut(address) else {
+            let put_back = began.into_iter().filter(|_| failed).collect();
+            return Ended { back_to: None, put_back };
+        };
+        change.waiting -= 1;
+        match stored {
+            None => change.took(began),
+            Some(stored) => {
+                change.stored = stored;
+                change.began.retain(|old| !began.as_ref().is_some_and(|now| old.is_of_same(now)));
+            }
         }
-        if !is_last {
-            return None;
+        if change.waiting > 0 {
+            return Ended::default();
         }
-        self.0.remove(address).map(|change| change.stored).filter(|_| failed)
+        let ended = self.0.remove(address).map(|change| Ended {
+            back_to: failed.then_some(change.stored),
+            put_back: change.began,
+        });
+        ended.unwrap_or_default()
+    }
+}
+
+impl Change {
+    /// One was not stored that has made this of its reader.
+    fn took(&mut self, began: Option<Began>) {
+        let is_known = |now: &Began| self.began.iter().any(|old| old.is_of_same(now));
+        if let Some(began) = began.filter(|now| !is_known(now)) {
+            self.began.push(began);
+        }
     }
 }
 
@@ -92,20 +126,25 @@ impl Shard {
     }
 
     /// The change is stored as this, or could not be stored: then the session goes back to what is, unless a later change
-    /// waits.
+    /// waits, and so does the reader of which it has made something.
     pub(super) fn change_ends<O: Outbox>(
         &mut self,
         id: SessionId,
         address: &str,
-        stored: Option<Stored>,
+        (stored, began): (Option<Stored>, Option<Began>),
         out: &mut O,
     ) {
         let extras = self.sessions.get_mut(id).and_then(|entry| entry.extras.as_mut());
-        match extras.and_then(|extras| extras.unsettled.end(address, stored)) {
+        let Ended { back_to, put_back } = match extras {
+            Some(extras) => extras.unsettled.end(address, stored, began),
+            None => Unsettled::default().end(address, stored, began),
+        };
+        match back_to {
             None => {}
-            Some(Some(stored)) => self.go_back_to(id, address, stored),
+            Some(Some(stored)) => self.go_back_to(id, address, stored, out),
             Some(None) => self.go_back_to_none(id, address, out),
         }
+        put_back.into_iter().for_each(|began| self.put_reader_back(began));
         if self.subscription_of(id, address).is_none() && !self.is_unsettled(id, address) {
             self.end_replay(id, address);
         }
@@ -127,7 +166,13 @@ impl Shard {
     }
 
     /// The session's subscription is again what it was.
-    pub(super) fn go_back_to(&mut self, id: SessionId, address: &str, stored: AsStored) {
+    pub(super) fn go_back_to<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        stored: AsStored,
+        out: &O,
+    ) {
         let record = stored.record;
         let options = options_of(&record);
         match Address::parse(address) {
@@ -138,12 +183,18 @@ impl Shard {
             Ok(Address::Shared { group, filter }) => {
                 self.join_group(id, group, filter, options);
             }
-            _ => return self.consume_again(id, address, stored),
+            _ => return self.consume_again(id, address, stored, out),
         }
         self.add_subscription(id, address, record);
     }
 
-    fn consume_again(&mut self, id: SessionId, address: &str, stored: AsStored) {
+    fn consume_again<O: Outbox>(
+        &mut self,
+        id: SessionId,
+        address: &str,
+        stored: AsStored,
+        out: &O,
+    ) {
         let AsStored { record, has_metadata, group } = stored;
         let is_there = self.sink_of(address).is_some_and(|(what, name)| match what {
             SinkKind::Queue => self.shared.directory.get(&name).is_some(),
@@ -151,7 +202,7 @@ impl Shard {
         });
         let Some(entry) = self.sessions.get(id).filter(|_| is_there) else { return };
         let is_connected = entry.conn.is_some();
-        self.read_for(id, address, group);
+        self.read_for(id, address, group, out);
         if is_connected {
             self.consume_as_before(id, address, record);
         } else {
@@ -165,7 +216,10 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use log_api::ShardId;
+    use mqtt_router::SinkId;
     use mqtt_types::QoS;
+    use stream_engine::{Offset, Progress, ReaderName, Report};
 
     use super::*;
 
@@ -177,20 +231,59 @@ mod tests {
         };
         let (one, two) = (of(QoS::AtLeastOnce), of(QoS::ExactlyOnce));
         let mut unsettled = Unsettled::default();
+        let end = |unsettled: &mut Unsettled, stored| unsettled.end("t", stored, None).back_to;
         unsettled.begin("t", None);
         unsettled.begin("t", one.clone());
         unsettled.begin("t", None);
-        assert_eq!(unsettled.end("t", Some(one.clone())), None, "later ones wait");
-        assert_eq!(unsettled.end("t", Some(None)), None);
-        assert_eq!(unsettled.end("t", None), Some(None), "what the second one made of it");
+        assert_eq!(end(&mut unsettled, Some(one.clone())), None, "later ones wait");
+        assert_eq!(end(&mut unsettled, Some(None)), None);
+        assert_eq!(end(&mut unsettled, None), Some(None), "what the second one made of it");
         assert!(unsettled.is_empty());
         unsettled.begin("t", one.clone());
         unsettled.begin("t", two);
-        assert_eq!(unsettled.end("t", None), None);
-        assert_eq!(unsettled.end("t", Some(None)), None, "a change that is stored stays");
+        assert_eq!(end(&mut unsettled, None), None);
+        assert_eq!(end(&mut unsettled, Some(None)), None, "a change that is stored stays");
         assert!(unsettled.is_empty());
         unsettled.begin("t", one.clone());
-        assert_eq!(unsettled.end("t", None), Some(one));
-        assert_eq!(unsettled.end("t", None), None, "there is none");
+        assert_eq!(end(&mut unsettled, None), Some(one));
+        assert_eq!(end(&mut unsettled, None), None, "there is none");
+    }
+
+    #[test]
+    fn a_reader_is_what_it_was_before_the_first_change_that_is_not_stored() {
+        let of = |name: &str, from: u64| Began {
+            owner: ShardId(0),
+            sink: SinkId(1),
+            reader: ReaderName::client(name),
+            before: Some(Report {
+                progress: Progress { position: Offset(from), ..Progress::default() },
+                ..Report::default()
+            }),
+        };
+        let stored = || Some(None);
+        // What each change has made of readers, whether it is stored; and what is put back after the last one.
+        let cases = [
+            (vec![(Some(of("a", 1)), false)], vec![of("a", 1)]),
+            (vec![(Some(of("a", 1)), true)], vec![]),
+            (vec![(Some(of("a", 1)), false), (Some(of("a", 2)), false)], vec![of("a", 1)]),
+            (vec![(Some(of("a", 1)), false), (None, false)], vec![of("a", 1)]),
+            (vec![(Some(of("a", 1)), false), (None, true)], vec![of("a", 1)]),
+            (vec![(Some(of("a", 1)), false), (Some(of("a", 2)), true)], vec![]),
+            (vec![(Some(of("a", 1)), false), (Some(of("b", 2)), true)], vec![of("a", 1)]),
+            (
+                vec![(Some(of("a", 1)), true), (Some(of("a", 2)), false), (None, true)],
+                vec![of("a", 2)],
+            ),
+        ];
+        for (changes, expected) in cases {
+            let mut unsettled = Unsettled::default();
+            changes.iter().for_each(|_| unsettled.begin("t", None));
+            let ends = changes.iter().map(|(began, is_stored)| {
+                unsettled.end("t", stored().filter(|_| *is_stored), began.clone()).put_back
+            });
+            let ends: Vec<Vec<Began>> = ends.collect();
+            assert_eq!(ends.concat(), expected, "{changes:?}");
+            assert_eq!(ends.last(), Some(&expected), "not before the last: {changes:?}");
+        }
     }
 }

@@ -445,3 +445,37 @@ s connect keep expiry=1000
 "#,
     );
 }
+
+#[test]
+fn what_a_client_has_acknowledged_is_recorded_later_when_the_log_refuses_it() {
+    check(
+        r#"
+p connect
+  p connack 00
+s connect expiry=1000
+  s connack 00
+s subscribe 1 t,2
+  s suback 1 02
+p publish 1 t one id=1
+  p puback 1 00
+  s publish 1 id=1 t one
+p publish 2 t two id=2
+  p pubrec 2 00
+  s publish 2 id=2 t two
+p publish 1 t three id=3
+  p puback 3 00
+  s publish 1 id=3 t three
+s pubrec 2 00
+  s pubrel 2 00
+log refuses
+s puback 1
+s pubcomp 2
+wait 20
+wait 1100
+crash
+s connect keep expiry=1000
+  s connack 00 present
+  s publish 1 id=3 dup t three
+"#,
+    );
+}

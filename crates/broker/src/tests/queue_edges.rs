@@ -116,6 +116,23 @@ fn a_dead_letter_that_never_fits_does_not_keep_others_back() {
     assert_eq!(kept_back, ["enqueued=1 ready=1"]);
 }
 
+/// A queue that went by the time of before would deliver the first message at once, and take the second for expired.
+#[test]
+fn a_wall_clock_that_is_set_back_counts_from_the_next_message_on() {
+    let mut world = World::new(Config { shards: 1, ..Config::default() });
+    for line in ["create jobs work", "p connect", "wait 100"] {
+        world.command(line);
+    }
+    world.set_clock_by(-3_600_000);
+    world.command("p publish 1 work later id=1 up=delay:30s");
+    world.command("p publish 1 work short id=2 expiry=60");
+    assert_eq!(world.command("ledger jobs"), ["enqueued=2 ready=1 delayed=1"]);
+    world.command("wait 30000");
+    assert_eq!(world.command("ledger jobs"), ["enqueued=2 ready=2"]);
+    world.command("wait 30000");
+    assert_eq!(world.command("ledger jobs"), ["enqueued=2 ready=1 expired=1"]);
+}
+
 #[test]
 fn a_wall_clock_that_is_set_little_by_little_is_heard_of() {
     let mut world = World::new(Config { shards: 1, ..Config::default() });

@@ -1,6 +1,9 @@
 //! Messages that need no room in a full queue: what replaces another, what is known already.
 
-use super::check;
+use stdx::testing::{Dice, runs};
+
+use super::{World, check};
+use crate::config::Config;
 
 #[test]
 fn a_full_queue_takes_the_newer_message_of_a_key() {
@@ -226,4 +229,154 @@ p publish 1 work one id=7 up=message-id:7
   p puback 7 97 "message not stored: queue 'jobs' is full, its max_messages is 1"
 "#,
     );
+}
+
+/// Publishers and consumers of two queues that have some messages in common, whose properties change meanwhile.
+struct Run {
+    world: World,
+    published: usize,
+    unanswered: Vec<String>,
+    said: Vec<String>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.said.join("\n"));
+        }
+    }
+}
+
+impl Run {
+    fn new(shards: u16) -> Self {
+        let world = World::new(Config { shards, ..Config::default() });
+        let mut run = Self { world, published: 0, unanswered: Vec::new(), said: Vec::new() };
+        run.command("create one s/# max_messages=4 last_value=yes dead_letter=own");
+        run.command("create two s/+/# max_bytes=600 dedup_window=1000 key=level(2)");
+        run.connect();
+        run
+    }
+
+    fn connect(&mut self) {
+        self.unanswered.clear();
+        for line in
+            ["p connect", "q connect", "h connect v=3.1.1", "a connect rm=2", "b connect rm=2"]
+        {
+            self.command(line);
+        }
+        self.command("a subscribe 1 $queue/one,1 $queue/two,1");
+        self.command("b subscribe 1 $queue/one,1");
+    }
+
+    /// The world checks after each command that what is taken of rooms is what is there.
+    fn command(&mut self, line: &str) {
+        self.said.push(line.to_owned());
+        for heard in self.world.command(line) {
+            let words: Vec<&str> = heard.split(' ').collect();
+            let id = words.iter().find_map(|word| word.strip_prefix("id="));
+            if let ["a" | "b", "publish", "1", ..] = words[..]
+                && let Some(id) = id
+            {
+                self.unanswered.push(format!("{} puback {id}", words[0]));
+            }
+            self.said.push(format!("  {heard}"));
+        }
+    }
+
+    fn publish(&mut self, dice: &mut Dice) {
+        self.published += 1;
+        let n = 1 + self.published % 60_000;
+        let who = *dice.one_of(&["p", "p", "q", "h"]);
+        if !self.world.is_open(who) {
+            self.command("h connect v=3.1.1");
+        }
+        let topic = *dice.one_of(&["s/a", "s/b", "s/a/x", "s/b/x", "s/c"]);
+        let payload = "x".repeat(1 + dice.below(3) * 60);
+        let known = match dice.below(3) {
+            0 if who != "h" => format!(" up=message-id:{}", dice.below(4)),
+            1 if who != "h" && dice.below(3) == 0 => " up=delay:1s".to_owned(),
+            _ => String::new(),
+        };
+        self.command(&format!("{who} publish 1 {topic} {payload} id={n}{known}"));
+    }
+
+    fn step(&mut self, dice: &mut Dice) {
+        match dice.below(30) {
+            0..12 => self.publish(dice),
+            12..16 if !self.unanswered.is_empty() => {
+                let nth = dice.below(self.unanswered.len());
+                let answer = self.unanswered.swap_remove(nth);
+                let code = *dice.one_of(&["", "", " 80", " 97", " 99"]);
+                self.command(&format!("{answer}{code}"));
+            }
+            16..19 => {
+                let queue = *dice.one_of(&["one", "two"]);
+                let change = *dice.one_of(&[
+                    "last_value=yes",
+                    "last_value=no",
+                    "max_messages=2",
+                    "max_messages=5",
+                    "max_bytes=300",
+                    "max_bytes=5000",
+                    "overflow=drop",
+                    "overflow=reject",
+                    "dedup_window=1000",
+                    "dedup_window=0",
+                    "key=topic",
+                    "key=payload.a",
+                    "dead_unkeyed=yes",
+                    "dead_unkeyed=no",
+                    "strategy=4",
+                    "strategy=1",
+                    "paused=yes",
+                    "paused=no",
+                ]);
+                self.command(&format!("change {queue} {change}"));
+            }
+            19 => {
+                self.unanswered.retain(|answer| !answer.starts_with("a "));
+                self.command("a lost");
+                self.command("a connect rm=2");
+                self.command("a subscribe 1 $queue/one,1 $queue/two,1");
+            }
+            20 => {
+                self.command("crash");
+                self.connect();
+            }
+            21 => self.command("checkpoint"),
+            22..24 => {
+                let wait = *dice.one_of(&["wait 1", "wait 60", "wait 1500", "wait 40000"]);
+                self.command(wait);
+            }
+            24..26 => self.command("log hold"),
+            26..28 => self.command("log commit"),
+            28 => self.command("log refuses"),
+            _ => {
+                let what = *dice.one_of(&["purge one", "seek one latest", "purge two"]);
+                self.command(what);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_of_rooms_is_what_is_there_whatever_happens() {
+    runs(100, |_, dice| {
+        let mut run = Run::new(*dice.one_of(&[1, 3]));
+        for _ in 0..150 {
+            run.step(dice);
+        }
+        run.command("log commit");
+        run.command("log well");
+        for line in ["change one paused=no", "change two paused=no", "purge one", "purge two"] {
+            run.command(line);
+        }
+        for change in ["max_messages=1000", "max_bytes=100000"] {
+            run.command(&format!("change one {change}"));
+            run.command(&format!("change two {change}"));
+        }
+        run.command("q publish 1 s/z last id=1");
+        let answer = run.said.iter().any(|line| line == "  q puback 1 00");
+        assert!(answer, "there is room");
+    });
 }

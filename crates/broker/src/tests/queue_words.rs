@@ -112,8 +112,11 @@ fn apply(properties: &mut QueueProperties, words: &Words<'_>) {
     if let Some(number) = number("strategy") {
         config.dispatch_strategy = DispatchStrategy::from_number(number as u8).expect("a strategy");
     }
-    if words.value("overflow") == Some("drop") {
-        config.overflow = Overflow::DropOldest;
+    match words.value("overflow") {
+        None => {}
+        Some("drop") => config.overflow = Overflow::DropOldest,
+        Some("reject") => config.overflow = Overflow::RejectPublish,
+        Some(other) => panic!("unknown overflow {other}"),
     }
     if let Some(key) = words.value("key") {
         properties.key_expression = KeyExpression::parse(key).expect("a key expression");

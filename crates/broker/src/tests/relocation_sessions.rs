@@ -209,6 +209,124 @@ fn a_delayed_message_that_is_cancelled_or_due_while_it_is_written_anew_comes_nev
     }
 }
 
+/// What does not fit beside newer messages goes, and so does what has expired.
+#[test]
+fn what_leaves_an_inbox_while_it_is_written_anew_is_gone_and_the_rest_comes() {
+    for steps in 0..20 {
+        for why in ["overflow", "expired"] {
+            for crash in ["", "early", "late"] {
+                let mut config = Config::default();
+                config.limits.max_pending_messages = MESSAGES;
+                let mut world = World::new(config);
+                busy(&mut world);
+                say(&mut world, &["y connect expiry=900000", "y subscribe 1 slow/+,2", "y lost"]);
+                publish(&mut world);
+                on_the_way(&mut world, steps);
+                if why == "overflow" {
+                    // On its way to the log with what it pushes out.
+                    for n in 6..9 {
+                        world.command(&format!("p publish 1 slow/{n} m{n} id={}", n + 100));
+                    }
+                } else {
+                    world.command("wait 50000000");
+                    let heard = world.command("y connect keep expiry=900000");
+                    assert_eq!(messages(heard), [""; 0], "all have expired");
+                    world.command("y lost");
+                }
+                world.command("log commit");
+                if crash == "early" {
+                    world.command("crash");
+                }
+                if steps % 2 == 0 {
+                    world.command("checkpoint");
+                }
+                look(&mut world);
+                if crash == "late" {
+                    world.command("crash");
+                }
+                let heard = messages(world.command("y connect keep expiry=900000"));
+                let payloads: Vec<&str> =
+                    heard.iter().filter_map(|line| line.split(' ').nth(5)).collect();
+                let expected: &[&str] = match why {
+                    "overflow" => &["m3", "m4", "m5", "m6", "m7", "m8"],
+                    _ => &[],
+                };
+                assert_eq!(payloads, expected, "{why} {crash} {steps}");
+            }
+        }
+    }
+}
+
+/// Bodies are asked for, lie elsewhere, and their segments go before they are read.
+#[test]
+fn reads_that_come_too_late_are_asked_for_again() {
+    let mut late = 0;
+    for steps in 0..12 {
+        let mut world = sleepers_beside_busy(1);
+        let listed = world.command("delayed");
+        assert_eq!(listed.len(), MESSAGES);
+        let relocated = |world: &World| world.handle.state().counts.relocated_total;
+        on_the_way(&mut world, steps);
+        let written = relocated(&world);
+        world.command("log slow");
+        assert_eq!(world.command("delayed"), [""; 0]);
+        say(&mut world, &["y connect keep expiry=900000", "z connect keep expiry=900000"]);
+        world.command("log commit");
+        let before = world.command("segments_left");
+        segments(&mut world);
+        let is_late = written == 3 * MESSAGES as u64 && world.command("segments_left") != before;
+        late += usize::from(is_late);
+        let heard = world.command("log reads");
+        let of_look: Vec<String> =
+            heard.iter().filter(|line| !line.contains(" publish ")).cloned().collect();
+        assert_eq!(of_look, listed, "{steps}");
+        assert_eq!(messages(heard), expected(), "{steps}");
+        assert_eq!(world.handle.state().counts.live_dropped_total, 0);
+    }
+    assert!(late > 0, "some came too late");
+}
+
+/// What left an inbox while it was read, and its segment with it, is not taken for damaged.
+#[test]
+fn what_left_before_it_was_read_is_passed_by() {
+    let mut config = Config::default();
+    config.limits.max_pending_messages = 2;
+    let mut world = World::new(config);
+    say(&mut world, &["segments 2", "p connect", "y connect expiry=900000 rm=2"]);
+    say(&mut world, &["y subscribe 1 t,1", "y lost"]);
+    (0..2).for_each(|n| drop(world.command(&format!("p publish 1 t m{n} id={}", n + 1))));
+    say(&mut world, &["wait 60", "log slow", "y connect keep expiry=900000 rm=2"]);
+    (2..6).for_each(|n| drop(world.command(&format!("p publish 1 t m{n} id={}", n + 1))));
+    let asked = world.command("segments_left");
+    world.command("wait 60");
+    assert_eq!(segments(&mut world), 2);
+    assert_ne!(world.command("segments_left"), asked);
+    let heard = messages(world.command("log reads"));
+    let payloads: Vec<&str> = heard.iter().filter_map(|line| line.split(' ').nth(5)).collect();
+    assert_eq!(payloads, ["m4", "m5"], "{heard:?}");
+    assert_eq!(world.handle.state().counts.live_dropped_total, 0);
+}
+
+/// More sessions than are looked at in one go, most of them with nothing, and one that ends while they are looked at.
+#[test]
+fn many_sessions_are_looked_at_in_steps() {
+    let mut world = World::new(Config::default());
+    busy(&mut world);
+    for n in 0..2_500 {
+        world.command(&format!("s{n} connect expiry=900000"));
+        if n == 1_100 {
+            say(&mut world, &["y connect expiry=900000", "y subscribe 1 slow/+,1 sid=7", "y lost"]);
+        }
+    }
+    say(&mut world, &["z connect expiry=900000", "z subscribe 1 slow/+,2,rap", "z lost"]);
+    publish(&mut world);
+    let before = segments(&mut world);
+    (0..3).for_each(|_| look(&mut world));
+    let after = segments(&mut world);
+    assert!(before >= 7 && after <= 5, "{before} segments before, {after} now");
+    assert_eq!(wake(&mut world), expected());
+}
+
 /// A group of two durable sessions that are away. The first has all messages, and ends.
 #[test]
 fn what_a_session_that_ends_keeps_for_others_comes_once_while_it_is_written_anew() {

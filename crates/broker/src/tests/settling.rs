@@ -169,3 +169,67 @@ ledger jobs
 "#,
     );
 }
+
+#[test]
+fn what_was_settled_is_recorded_later_when_the_log_refuses_it() {
+    check(
+        r#"
+create jobs work
+create kept work keep_settled=1000000
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+p publish 1 work two id=2
+  p puback 2 00
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 $queue/kept,1
+  a suback 1 01 01
+  a publish 1 id=1 work one
+  a publish 1 id=2 work two
+  a publish 1 id=3 work one
+  a publish 1 id=4 work two
+log refuses
+a puback 1 00
+a puback 3 00
+wait 20
+wait 1100
+crash
+ledger jobs
+  enqueued=2 settled=1 ready=1
+ledger kept
+  enqueued=2 settled=1 ready=1
+"#,
+    );
+}
+
+/// What was refused is not said later of a message that an operator has set back since.
+#[test]
+fn what_was_set_back_is_not_settled_by_what_the_log_refused_before() {
+    check(
+        r#"
+create kept work keep_settled=1000000
+p connect
+  p connack 00
+p publish 1 work one id=1
+  p puback 1 00
+a connect
+  a connack 00
+a subscribe 1 $queue/kept,1
+  a suback 1 01
+  a publish 1 id=1 work one
+log refuses
+a puback 1 00
+wait 20
+a unsubscribe 2 $queue/kept
+  a unsuback 2 00
+seek kept earliest
+  at 0 purged=0 restored=1
+wait 1100
+crash
+ledger kept
+  enqueued=1 ready=1
+"#,
+    );
+}

@@ -1,6 +1,7 @@
 //! What an operator does to streams: looks at messages, removes some, sets readers elsewhere, forgets them.
 
-use super::check;
+use super::{World, check};
+use crate::config::Config;
 
 #[test]
 fn an_operator_looks_at_messages_and_removes_some() {
@@ -189,6 +190,32 @@ log commit
 readers log
 ",
     );
+}
+
+/// Whatever place a request has among those under way.
+#[test]
+fn a_reader_is_as_it_was_before_several_requests_that_are_refused() {
+    let mut world = World::new(Config::default());
+    let mut say = |line: &str| world.command(line);
+    for line in ["stream log t", "stream other u", "p connect", "p publish 1 u x id=1"] {
+        say(line);
+    }
+    (0..4).for_each(|n| drop(say(&format!("p publish 1 t {n} id={}", n + 2))));
+    for line in ["a connect", "a subscribe 1 $stream/log,1 up=stream-offset:1 rm=1", "a lost"] {
+        say(line);
+    }
+    say("wait 60");
+    // This one is done before the others, and its place is free again.
+    for line in ["log slow", "cut other filter=v", "log hold", "set log c:a 2", "set log c:a 3"] {
+        assert_eq!(say(line), [""; 0], "{line}");
+    }
+    assert_eq!(say("log reads"), ["purged 0"]);
+    for line in ["set log c:a 0", "log fails"] {
+        assert_eq!(say(line), [""; 0], "{line}");
+    }
+    assert_eq!(say("log commit").len(), 3);
+    say("log well");
+    assert_eq!(say("readers log"), ["client a at 1 lag=3"]);
 }
 
 #[test]

@@ -428,3 +428,127 @@ readers log
 ",
     );
 }
+
+/// What a client has for one reader at QoS 2 is not settled for another by which the subscription reads since.
+#[test]
+fn what_a_client_completes_of_a_reader_that_it_left_is_not_settled_for_the_next_one() {
+    for (before, after, reader) in
+        [("", " up=stream-group:w", "group w"), (" up=stream-group:w", "", "client a")]
+    {
+        for crash in ["crash", "checkpoint\ncrash", "wait 60\ncrash"] {
+            let mut world = World::new(Config::default());
+            let mut say = |line: &str| world.command(line);
+            for line in ["stream log t", "p connect", "a connect expiry=100 rm=1"] {
+                say(line);
+            }
+            say(&format!("a subscribe 1 $stream/log,2{before}"));
+            assert_eq!(say("p publish 1 t 0 id=1")[0], "a publish 2 id=32768 t 0");
+            let how = format!("up=stream-offset:earliest{after}");
+            assert_eq!(say(&format!("a subscribe 2 $stream/log,2 {how}")), ["a suback 2 02"]);
+            assert_eq!(say("a pubrec 32768"), ["a pubrel 32768 00"]);
+            crash.lines().for_each(|line| drop(say(line)));
+            let heard = say("a connect keep expiry=100 rm=1");
+            assert!(heard.iter().any(|line| line.starts_with("a publish 2 ")), "{heard:?}");
+            let expected = format!("{reader} at 0 lag=1 members=1 in_flight=1");
+            let readers = say("readers log");
+            assert!(readers.contains(&expected), "{before} {after} {crash:?}: {readers:?}");
+        }
+    }
+}
+
+/// A message that waits in the session for room goes back with the reader, and an attempt counts for one that was written.
+#[test]
+fn a_subscription_that_reads_for_another_gives_back_what_it_has() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+b connect
+  b connack 00
+a connect rm=1
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-group:w metadata
+  a suback 1 01
+p publish 1 t 0 id=1
+  a publish 1 id=1 t 0 stream:log offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+p publish 1 t 1 id=2
+  p puback 2 00
+a subscribe 2 $stream/log,1 metadata up=stream-offset:latest
+  a suback 2 01
+a puback 1
+b subscribe 1 $stream/log,1 up=stream-group:w metadata
+  b suback 1 01
+  b publish 1 id=1 t 0 stream:log offset:0 attempt:2 publish-ts:1700000000000
+  b publish 1 id=2 t 1 stream:log offset:1 attempt:1 publish-ts:1700000000000
+",
+    );
+}
+
+/// Several changes of a reader that wait for their records, none of which is stored: it is as it was before the first.
+#[test]
+fn a_reader_is_where_it_was_when_none_of_several_changes_is_stored() {
+    for (first, second, after) in [
+        ("earliest", "next", ""),
+        ("earliest", "earliest", ""),
+        ("latest", "next", ""),
+        ("latest", "next", "b unsubscribe 6 $stream/log"),
+    ] {
+        let mut world = World::new(Config::default());
+        let mut say = |line: &str| world.command(line);
+        for line in ["stream log t", "p connect", "b connect expiry=100"] {
+            say(line);
+        }
+        (0..4).for_each(|n| drop(say(&format!("p publish 1 t {n} id={}", n + 1))));
+        say("b subscribe 1 $stream/log,1 up=stream-offset:1 rm=1");
+        for line in ["b puback 32768", "b unsubscribe 2 $stream/log", "wait 60"] {
+            say(line);
+        }
+        assert_eq!(say("readers log"), ["client b at 2 lag=2 waiting=2"]);
+        say("log hold");
+        say(&format!("b subscribe 4 $stream/log,1 up=stream-offset:{first}"));
+        say(&format!("b subscribe 5 $stream/log,1 up=stream-offset:{second}"));
+        if !after.is_empty() {
+            say(after);
+        }
+        say("log fails");
+        say("log commit");
+        say("log well");
+        assert_eq!(say("readers log"), ["client b at 2 lag=2"], "{first} {second} {after}");
+        say("wait 60");
+        say("crash");
+        assert_eq!(say("readers log"), ["client b at 2 lag=2"], "{first} {second} {after}");
+    }
+}
+
+/// Whatever the log refuses on the way: for whom a subscription reads is there with it, or neither is.
+#[test]
+fn a_subscription_that_was_granted_reads_for_whom_it_said_after_a_crash() {
+    for how in ["", " up=stream-group:x"] {
+        let mut world = World::new(Config { shards: 2, ..Config::default() });
+        let mut names = ["a", "b", "c", "d"].into_iter();
+        let name = names.find(|name| owner_of(name, 2).0 == 1).expect("one of them is at shard 1");
+        let mut say = |line: &str| world.command(&line.replace("@ ", &format!("{name} ")));
+        for line in ["stream log t", "@ connect expiry=100"] {
+            say(line);
+        }
+        say("@ subscribe 1 $stream/log,2 up=stream-group:w");
+        for line in ["wait 60", "stall 0", "log refuses"] {
+            say(line);
+        }
+        assert_eq!(say(&format!("@ subscribe 2 $stream/log,2{how}")), [""; 0]);
+        assert_eq!(say("run"), [format!("{name} suback 2 02")]);
+        say("wait 60");
+        say("crash");
+        say("@ connect keep expiry=100");
+        let readers = say("readers log");
+        let reads: Vec<&str> = readers
+            .iter()
+            .filter(|line| line.contains("members=1"))
+            .filter_map(|line| line.split(" at ").next())
+            .collect();
+        let expected = if how.is_empty() { format!("client {name}") } else { "group x".into() };
+        assert_eq!(reads, [expected], "{readers:?}");
+    }
+}

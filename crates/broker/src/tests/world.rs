@@ -131,6 +131,9 @@ impl World {
                 "hold" => self.log.hold(),
                 "commit" => self.log.commit(),
                 "refuses" => self.log.refuse_next(),
+                // What is read is read late: as it is when reads are answered.
+                "slow" => self.log.hold_reads(),
+                "reads" => self.log.answer_reads(),
                 "full" => self.log.set_state(LogState::Full),
                 "well" => self.log.set_state(LogState::Writable),
                 "fails" => self.log.set_state(LogState::Failed { reason: "a test".to_owned() }),

@@ -6,17 +6,21 @@ use log_api::Position;
 use mqtt_session::Will;
 use mqtt_types::PacketId;
 use stdx::UnixMillis;
+use stream_engine::ReaderName;
 
 use super::codec::{Reader, RecordError, put_ranges, put_text, put_varint};
 use super::session_parts::{
     KeptLease, RetainedPage, StoredSubscription, put_owner, put_subscriptions, put_will,
     subscriptions, take_owner, take_will,
 };
+use super::stream::{put_reader, take_reader};
 use crate::ids::SessionNumber;
 
 /// Version 1 had no replays and no pages of retained messages, version 2 did not say what an end
-/// knew of, nor what was sent on a connection, version 3 not since when a replay's subscription is there.
-const VERSION: u8 = 4;
+/// knew of, nor what was sent on a connection, version 3 not since when a replay's subscription is there, version 4 not
+/// for whom a message of a stream is received. That one is written where there is nothing of the kind to be said.
+const VERSION: u8 = 5;
+const BEFORE_READERS: u8 = 4;
 /// In the place of no position.
 const NOWHERE: Position = Position::from_u64(u64::MAX);
 
@@ -110,8 +114,8 @@ pub enum SessionEvent {
     Released(PacketId),
     /// A queue's message goes to the client at QoS 2.
     Leased(KeptLease),
-    /// The client has it: in its queue it is settled.
-    LeaseReceived(KeptLease),
+    /// The client has it: in its queue it is settled, or in its stream for that reader. Older records do not name the reader.
+    LeaseReceived(KeptLease, Option<ReaderName>),
     /// Packet ids of such deliveries have come to their end.
     LeasesOver(Vec<PacketId>),
     /// Retained messages that a subscription asked for enter the inbox. Their bodies lie in the log already.
@@ -129,9 +133,17 @@ pub enum SessionEvent {
 }
 
 impl SessionRecord {
+    /// The first version that says all of it.
+    const fn version(&self) -> u8 {
+        match &self.event {
+            SessionEvent::LeaseReceived(_, Some(_)) => VERSION,
+            _ => BEFORE_READERS,
+        }
+    }
+
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
+        out.push(self.version());
         out.extend_from_slice(&self.number.0.to_le_bytes());
         match &self.event {
             SessionEvent::Connected(connected) => {
@@ -155,8 +167,7 @@ impl SessionRecord {
             }
             SessionEvent::Unsubscribed(addresses) => {
                 out.push(5);
-                put_varint(out, addresses.len() as u64);
-                addresses.iter().for_each(|address| put_text(out, address));
+                put_texts(out, addresses);
             }
             SessionEvent::Inbox { left, received, sent_to } => {
                 out.push(6);
@@ -172,9 +183,10 @@ impl SessionRecord {
                 out.push(8);
                 lease.encode(out);
             }
-            SessionEvent::LeaseReceived(lease) => {
+            SessionEvent::LeaseReceived(lease, reader) => {
                 out.push(9);
                 lease.encode(out);
+                reader.iter().for_each(|reader| put_reader(out, reader));
             }
             SessionEvent::LeasesOver(packet_ids) => {
                 out.push(10);
@@ -201,7 +213,11 @@ impl SessionRecord {
         }
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the body of a record.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "session", rest: body };
         let version = reader.version(VERSION)?;
         let has_since = version > 3;
@@ -236,7 +252,14 @@ impl SessionRecord {
             },
             7 => SessionEvent::Released(reader.packet_id()?),
             8 => SessionEvent::Leased(KeptLease::decode(&mut reader)?),
-            9 => SessionEvent::LeaseReceived(KeptLease::decode(&mut reader)?),
+            9 => {
+                let lease = KeptLease::decode(&mut reader)?;
+                let is_for = version > BEFORE_READERS;
+                SessionEvent::LeaseReceived(
+                    lease,
+                    is_for.then(|| take_reader(&mut reader)).transpose()?,
+                )
+            }
             10 => SessionEvent::LeasesOver(packet_ids(&mut reader)?),
             11 => {
                 let connected = ConnectedAs::decode(&mut reader)?;
@@ -254,6 +277,11 @@ impl SessionRecord {
         };
         Ok(Self { number, event })
     }
+}
+
+fn put_texts(out: &mut Vec<u8>, texts: &[Box<str>]) {
+    put_varint(out, texts.len() as u64);
+    texts.iter().for_each(|text| put_text(out, text));
 }
 
 fn put_position(out: &mut Vec<u8>, at: Position) {
@@ -372,7 +400,9 @@ mod tests {
             },
             SessionEvent::Released(PacketId::MIN),
             SessionEvent::Leased(lease),
-            SessionEvent::LeaseReceived(lease),
+            SessionEvent::LeaseReceived(lease, None),
+            SessionEvent::LeaseReceived(lease, Some(ReaderName::client("a"))),
+            SessionEvent::LeaseReceived(lease, Some(ReaderName::group("workers"))),
             SessionEvent::LeasesOver(vec![PacketId::MIN, PacketId::MIN.next()]),
         ];
         for event in events {

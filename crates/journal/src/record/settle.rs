@@ -124,7 +124,11 @@ impl SettleRecord {
         }
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the body of a record.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "settle", rest: body };
         let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);

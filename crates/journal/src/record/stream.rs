@@ -229,12 +229,13 @@ fn add(reader: &Reader<'_>, one: u64, other: u64) -> Result<u64, RecordError> {
     one.checked_add(other).ok_or_else(|| reader.error("a number is too large"))
 }
 
-fn put_reader(out: &mut Vec<u8>, reader: &ReaderName) {
+/// `kind u8 (client 1, group 2) | name`
+pub(super) fn put_reader(out: &mut Vec<u8>, reader: &ReaderName) {
     out.push(if reader.is_group() { GROUP } else { CLIENT });
     put_text(out, reader.text());
 }
 
-fn take_reader(reader: &mut Reader<'_>) -> Result<ReaderName, RecordError> {
+pub(super) fn take_reader(reader: &mut Reader<'_>) -> Result<ReaderName, RecordError> {
     let kind = reader.u8()?;
     let name = reader.text()?;
     match kind {

@@ -131,7 +131,7 @@ impl Sessions {
         }
     }
 
-    /// Whom a session reads a stream for, if that is one reader only.
+    /// Whom a session reads a stream for, if that is one reader only. Older records do not say it.
     pub(super) fn reader_of(&self, number: SessionNumber, stream: &str) -> Option<ReaderName> {
         let session = self.sessions.get(&number)?;
         let addresses = session.subscriptions.keys().filter(|address| names(address, stream));
@@ -336,7 +336,7 @@ impl Session {
                 let left = self.inbox.replay_left_from(&places);
                 left.into_iter().for_each(|gone| released.add_gone(gone));
             }
-            SessionEvent::Ended(_) | SessionEvent::LeaseReceived(_) => {}
+            SessionEvent::Ended(_) | SessionEvent::LeaseReceived(..) => {}
         }
     }
 

@@ -339,7 +339,7 @@ fn what_a_move_or_a_lease_says_behind_a_hole_is_not_believed() {
     let packet_id = PacketId::MIN;
     story.session(SessionEvent::Leased(KeptLease { packet_id, sink: QUEUE, offset: Offset(1) }));
     let lease = KeptLease { packet_id, sink: QUEUE, offset: Offset(1) };
-    story.session(SessionEvent::LeaseReceived(lease));
+    story.session(SessionEvent::LeaseReceived(lease, None));
     let recovered = story.recovery.finish();
     let ledger = ledger(&recovered, QUEUE);
     assert_eq!((ledger.dead_lettered, ledger.ready, ledger.settled), (1, 1, 0));

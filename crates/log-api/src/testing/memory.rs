@@ -161,6 +161,8 @@ struct Turn {
     is_held: bool,
     refuses_next: bool,
     waiting: Vec<(ShardId, AppendBatch)>,
+    /// What was asked for and is not answered, while a test holds reads.
+    reads: Option<Vec<HeldRead>>,
     state: LogState,
     shut_down: bool,
     checkpoints: u64,
@@ -170,6 +172,13 @@ struct Turn {
     held: Counts,
     read_bytes: u64,
     stats: LogStats,
+}
+
+struct HeldRead {
+    shard: ShardId,
+    token: u64,
+    positions: Vec<Position>,
+    heads_alone: bool,
 }
 
 struct Making {
@@ -193,6 +202,17 @@ impl MemoryLog {
         for (from, batch) in std::mem::take(&mut turn.waiting) {
             self.store_batch(turn, from, batch);
         }
+    }
+
+    /// Reads nothing until [`Self::answer_reads`].
+    pub fn hold_reads(&self) {
+        self.turn.lock().reads.get_or_insert_default();
+    }
+
+    /// Reads what was asked for meanwhile, as it is now, and from now on at once again.
+    pub fn answer_reads(&self) {
+        let held = self.turn.lock().reads.take();
+        held.into_iter().flatten().for_each(|read| self.answer(read));
     }
 
     /// Refuses the next batch whole, as a full disk refuses what does not fit into what is left, and takes what comes then.
@@ -297,15 +317,20 @@ impl MemoryLog {
         }
     }
 
-    fn answer(
-        &self,
-        shard: ShardId,
-        token: u64,
-        positions: Vec<Position>,
-        part: impl Fn(&Stored) -> Result<Bytes, ReadError>,
-    ) {
+    fn answer(&self, read: HeldRead) {
         let turn = &mut *self.turn.lock();
+        if let Some(held) = &mut turn.reads {
+            held.push(read);
+            return;
+        }
+        let HeldRead { shard, token, positions, heads_alone } = read;
         let kept = self.store.kept.lock();
+        let part = |stored: &Stored| match stored.head_bytes {
+            bytes if heads_alone && bytes > 0 => {
+                stored.body.as_ref().map(|body| body.slice(..bytes)).map_err(Clone::clone)
+            }
+            _ => stored.body.clone(),
+        };
         let read = |position| match kept.records.get(&position) {
             _ if turn.shut_down => Err(ReadError::ShutDown),
             Some(stored) => part(stored),
@@ -351,15 +376,12 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, shard: ShardId, token: u64, positions: Vec<Position>) {
-        self.answer(shard, token, positions, |stored| stored.body.clone());
+        self.answer(HeldRead { shard, token, positions, heads_alone: false });
     }
 
     fn read_heads(&self, shard: ShardId, token: u64, heads: Vec<(Position, u32)>) {
         let positions = heads.into_iter().map(|(position, _)| position).collect();
-        self.answer(shard, token, positions, |stored| match stored.head_bytes {
-            0 => stored.body.clone(),
-            bytes => stored.body.as_ref().map(|body| body.slice(..bytes)).map_err(Clone::clone),
-        });
+        self.answer(HeldRead { shard, token, positions, heads_alone: true });
     }
 
     fn release(&self, shard: ShardId, released: &[(u32, u32)]) {

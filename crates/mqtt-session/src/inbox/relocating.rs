@@ -16,6 +16,13 @@ pub struct KeptPlace {
     pub is_shared: bool,
 }
 
+impl KeptPlace {
+    fn is_of(&self, entry: &Entry) -> bool {
+        let here = (entry.at, entry.copy(), entry.is_shared());
+        is_own(entry) && here == (self.at, self.copy, self.is_shared)
+    }
+}
+
 impl Inbox {
     /// Messages from that number on, as many as `count`, with their sizes; and the first one behind them. Those are left out that
     /// storage has for something else.
@@ -37,6 +44,12 @@ impl Inbox {
         self.line.get(sequence).map(|entry| self.kept(sequence, entry))
     }
 
+    /// Whether the message of that number is of that place, and its body is still needed.
+    #[must_use]
+    pub fn is_at(&self, place: &KeptPlace) -> bool {
+        self.line.get(place.sequence).is_some_and(|entry| place.is_of(entry))
+    }
+
     /// The body of a message lies there from now on, as the first copy. False when the message has left.
     pub fn relocate(&mut self, place: &KeptPlace, to: u64) -> bool {
         let entry = self.number_at(place).and_then(|sequence| self.entry_mut(sequence));
@@ -44,11 +57,7 @@ impl Inbox {
     }
 
     fn number_at(&self, place: &KeptPlace) -> Option<u64> {
-        let is_it = |entry: &Entry| {
-            let here = (entry.at, entry.copy(), entry.is_shared());
-            is_own(entry) && here == (place.at, place.copy, place.is_shared)
-        };
-        if self.line.get(place.sequence).is_some_and(is_it) {
+        if self.is_at(place) {
             return Some(place.sequence);
         }
         if !place.is_shared {
@@ -56,7 +65,7 @@ impl Inbox {
         }
         // One whose session is over may count otherwise than storage does; it has messages of shared subscriptions only.
         let mut shared = self.line.iter().filter(|(_, entry)| entry.is_shared());
-        shared.find(|(_, entry)| is_it(entry)).map(|(sequence, _)| sequence)
+        shared.find(|(_, entry)| place.is_of(entry)).map(|(sequence, _)| sequence)
     }
 }
 

@@ -185,7 +185,8 @@ impl Queue {
         if self.is_single() {
             let waits = self.next_and_active().filter(|(_, slot)| {
                 let in_flight = self.consumers.get(*slot).in_flight as usize;
-                idle.contains(slot) && in_flight == self.leases.len()
+                let is_alone = in_flight == self.leases.len();
+                idle.contains(slot) && is_alone && self.awaited_retry().is_none()
             });
             return ensure(waits.is_none(), || format!("{waits:?} waits for whose turn it is"));
         }

@@ -2,6 +2,10 @@
 //!
 //! Two never have messages at the same time: whoever takes over gets its first message when the other has none left. A
 //! message that is too large for the first in line goes to the first one that takes it, by the same rule.
+//!
+//! With one message in flight at most, the queue's order is kept: while one waits for its next try, nothing overtakes it.
+
+use stdx::Instant;
 
 use super::Queue;
 use crate::consumers::ConsumerSlot;
@@ -13,7 +17,9 @@ impl Queue {
     pub(super) fn dispatch_single(&mut self, actions: &mut Vec<Action>) {
         self.entered.clear();
         self.unplaced.clear();
-        while let Some((offset, is_fresh)) = self.next_for_single() {
+        while self.awaited_retry().is_none()
+            && let Some((offset, is_fresh)) = self.next_for_single()
+        {
             let Some(slot) = self.whose_turn(offset) else { return };
             let consumer = self.consumers.get(slot);
             if !consumer.is_available || consumer.in_flight as usize != self.leases.len() {
@@ -26,6 +32,12 @@ impl Queue {
             }
             self.deliver(offset, slot, !is_fresh, actions);
         }
+    }
+
+    /// The message that nothing may overtake, and when it is tried again.
+    pub(super) fn awaited_retry(&self) -> Option<(Instant, Offset)> {
+        let keeps_order = self.is_single() && self.config.max_inflight <= 1;
+        self.delayed.first().filter(|_| keeps_order)
     }
 
     /// The next message in order, and whether it is fresh.

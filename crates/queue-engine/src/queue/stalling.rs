@@ -5,6 +5,7 @@ use std::fmt;
 use stdx::Instant;
 
 use super::Queue;
+use crate::Offset;
 
 /// Why a queue with messages that wait delivers none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +36,13 @@ pub enum Stall {
         /// Whether as many were passed over as may be: nothing behind them was looked at.
         at_the_limit: bool,
     },
+    /// Nothing overtakes a message that was released, and it waits for its next try.
+    AwaitingRetry {
+        /// Where it is.
+        offset: Offset,
+        /// Until when.
+        until: Instant,
+    },
     /// Whose turn it is waits until another consumer has settled what it has.
     HandingOver {
         /// How much that is.
@@ -63,6 +71,10 @@ impl fmt::Display for Stall {
             Self::KeysBlocked { passed_over, at_the_limit: true } => write!(
                 f,
                 "{passed_over} messages of blocked keys were passed over, which is the most: those behind wait"
+            ),
+            Self::AwaitingRetry { offset, .. } => write!(
+                f,
+                "the order of the queue is kept: the message at offset {offset} waits for its next try"
             ),
             Self::HandingOver { in_flight } => write!(
                 f,
@@ -94,6 +106,9 @@ impl Queue {
             let held_back = self.held_back.first().and_then(|(due, _)| self.clock.when(*due));
             let until = [self.delayed.first_due(), held_back].into_iter().flatten().min();
             return Some(Stall::Delayed { until });
+        }
+        if let Some((until, offset)) = self.awaited_retry() {
+            return Some(Stall::AwaitingRetry { offset, until });
         }
         let in_flight = ledger.in_flight;
         let messages = self.barred.ready().len() as u64;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Auditor;
-use crate::queues::OPERATED;
+use crate::queues::{DEAD, OPERATED};
 
 /// What an operator was told.
 #[derive(Default, Debug)]
@@ -12,6 +12,10 @@ pub(super) struct Operated {
     pub(super) purged: u64,
     /// Offsets that were purged and never come.
     pub(super) swept: BTreeSet<u64>,
+    /// Dead letters may have been sent back.
+    pub(super) redrives: bool,
+    /// So many were for sure.
+    pub(super) redriven: u64,
     /// Offsets that were set back and have not been accepted since.
     pub(super) awaited: BTreeSet<u64>,
 }
@@ -51,6 +55,25 @@ impl Auditor {
         // Those that have been accepted anew meanwhile wait no more.
         let open = settled.into_iter().filter(|offset| !known.accepted.contains_key(offset));
         self.operated.awaited.extend(open);
+    }
+
+    /// An operator sends dead letters back.
+    pub(crate) const fn redrives(&mut self) {
+        self.operated.redrives = true;
+    }
+
+    /// So many have been sent back, durably.
+    pub(crate) const fn redriven(&mut self, count: u64) {
+        self.operated.redriven += count;
+    }
+
+    /// How many dead letters were sent back for sure, and how many of those that came consumers may have settled: at least,
+    /// and at most.
+    pub(crate) fn sent_back(&self) -> (u64, std::ops::RangeInclusive<u64>) {
+        let dead = &self.queues[DEAD];
+        let sure = dead.accepted.len() as u64;
+        let unsure = dead.forgotten.iter().filter(|offset| !dead.accepted.contains_key(offset));
+        (self.operated.redriven, sure..=sure + unsure.count() as u64)
     }
 
     /// What must be counted as purged.

@@ -91,13 +91,18 @@ impl Reader {
             _ => false,
         };
         let least = (self.least..).find(|offset| !is_sure(offset)).unwrap_or(self.least);
-        let is_passed = |offset: &u64| *offset < gone || self.settled.contains_key(offset);
-        let most = match self.most {
-            u64::MAX => u64::MAX,
-            most => (most..).find(|offset| !is_passed(offset)).unwrap_or(most),
-        };
+        let most = self.farthest(gone);
         let Some((before_least, before_most, _)) = self.before else { return (least, most) };
         (least.min(before_least), most.max(before_most))
+    }
+
+    /// The first message that has not gone from the log, and is not settled.
+    fn farthest(&self, gone: u64) -> u64 {
+        let is_passed = |offset: &u64| *offset < gone || self.settled.contains_key(offset);
+        match self.most {
+            u64::MAX => u64::MAX,
+            most => (most..).find(|offset| !is_passed(offset)).unwrap_or(most),
+        }
     }
 
     /// It may be where it was, or where it was set to: what it settled at either place may come again or not.
@@ -162,11 +167,21 @@ impl Auditor {
     /// It does not hear whether it does, and may be where it was.
     pub(crate) fn may_not_have_moved(&mut self, reader: usize) {
         let one = &mut self.reading.readers[reader];
-        if let Some((least, ..)) = one.before.take() {
+        // Where it was is where it is found after a crash, if it moved and that was not stored.
+        if let Some((least, ..)) = one.before {
             (one.least, one.most) = (one.least.min(least), u64::MAX);
             one.begins_at_ms = None;
             one.settled_perhaps();
         }
+    }
+
+    /// It went elsewhere, and had to go back: what came meanwhile may come again as if it never had.
+    pub(crate) fn was_put_back(&mut self, reader: usize) {
+        self.may_not_have_moved(reader);
+        let one = &mut self.reading.readers[reader];
+        one.had.clear();
+        one.was_busy.clear();
+        one.forget_connection();
     }
 
     /// It hears that it does, and not behind that offset.
@@ -347,11 +362,12 @@ impl Auditor {
             of.name,
             one.least
         );
+        // More may have gone since the process ended.
+        let most = one.farthest(gone);
         assert!(
-            of.stream == NEWEST || place <= one.most.max(gone),
-            "{} has not settled {}, and goes on at {position:?}",
-            of.name,
-            one.most
+            of.stream == NEWEST || place <= most,
+            "{} has not settled {most}, and goes on at {position:?}",
+            of.name
         );
         one.least = one.least.max(place);
         one.most = one.least;

@@ -1,9 +1,12 @@
 //! How lives of the process end and begin, and the end of all: everything is well, and everything must come out.
 //! It must not know who breaks what.
 
+use std::collections::BTreeSet;
+
 use log_api::{Log, LogState};
 
 use super::World;
+use crate::client::Source;
 use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
@@ -26,6 +29,8 @@ impl World {
         (0..self.clients.len()).for_each(|n| self.note_lost(n, false));
         self.auditor.crashed(power);
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
+        self.orders.clear();
+        self.is_put_back = false;
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
         }
@@ -96,13 +101,18 @@ impl World {
                 continue;
             };
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
-            let nowhere = ledger.expired + ledger.replaced;
+            let expired = if *kind == Kind::Timed { self.auditor.expired_at_most() } else { 0 };
+            let nowhere = ledger.expired.saturating_sub(expired) + ledger.replaced;
+            self.seen.note("message expires", ledger.expired);
+            // What was sent back has come twice.
+            let back = if *kind == Kind::Dying { self.ledger(DEAD).settled } else { 0 };
             let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
             let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
             self.seen.note("the oldest is dropped", ledger.dropped);
             assert!(
-                nowhere + purged + dropped + died == 0 && ledger.enqueued <= self.auditor.most(n),
+                nowhere + purged + dropped + died == 0
+                    && ledger.enqueued <= self.auditor.most(n) + back,
                 "queue {name} counts what never happened: {ledger:?}"
             );
             let (taken, settled) = self.auditor.least(n);
@@ -113,12 +123,49 @@ impl World {
                 "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
             );
         }
-        let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
-        let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
+        let (died, arrived) = (self.ledger(DYING).dead_lettered, self.ledger(DEAD).enqueued);
         assert!(arrived <= died, "{died} have died, and {arrived} dead letters were stored");
-        let (purged, least) = (ledger(OPERATED).purged, self.auditor.purged_at_least());
+        let (purged, least) = (self.ledger(OPERATED).purged, self.auditor.purged_at_least());
         self.check_stream_ledgers();
         assert!(purged >= least, "{least} were purged, and {purged} are counted after a crash");
+        self.check_all_or_none();
+    }
+
+    fn ledger(&self, queue: usize) -> queue_engine::Ledger {
+        self.node.ledger(QUEUES[queue].name).unwrap_or_default()
+    }
+
+    /// Queues with the same filter have taken the same messages; what was sent back came on top.
+    fn check_all_or_none(&self) {
+        let taken = self.ledger(0).enqueued;
+        for (n, of) in QUEUES.iter().enumerate() {
+            let enqueued = self.ledger(n).enqueued;
+            match of.kind {
+                _ if of.filter != QUEUES[0].filter => {}
+                Kind::Dying => {
+                    let (back, (least, _)) = (enqueued - taken, self.auditor.sent_back());
+                    let settled = self.ledger(DEAD).settled;
+                    assert!(
+                        (least..=settled).contains(&back),
+                        "{least} dead letters were sent back, {settled} are settled, {back} came"
+                    );
+                }
+                // It takes no more than others.
+                Kind::Dedup => assert!(enqueued <= taken, "{enqueued} are in {}", of.name),
+                _ => assert_eq!(enqueued, taken, "queue {}, and queue {}", of.name, QUEUES[0].name),
+            }
+        }
+    }
+
+    /// Dead letters that were neither sent back nor settled by a consumer are none.
+    fn check_sent_back(&self) {
+        let back = self.ledger(DYING).enqueued - self.ledger(0).enqueued;
+        let (_, by_consumers) = self.auditor.sent_back();
+        let settled = self.ledger(DEAD).settled;
+        assert!(
+            by_consumers.contains(&(settled - back)),
+            "{settled} dead letters are settled, {back} were sent back, consumers took {by_consumers:?}"
+        );
     }
 
     /// What must hold of queues whenever nothing is under way.
@@ -127,8 +174,29 @@ impl World {
             let waiting = self.node.ledger(of.name).map_or(0, |ledger| ledger.waiting());
             assert!(waiting <= RING_MAX, "queue {} has {waiting} messages", of.name);
         }
-        self.check_members();
+        self.check_keys();
+        if !self.is_put_back {
+            self.check_members();
+        }
         self.check_sharers();
+    }
+
+    /// Of each key that a queue keeps in order one message is with consumers.
+    fn check_keys(&self) {
+        let mut held = BTreeSet::new();
+        for client in &self.clients {
+            for lease in &client.leases {
+                let Source::Queue(queue, offset) = lease.source else { continue };
+                let topic = self.auditor.topic(lease.message);
+                if let Some(key) = QUEUES[queue].key_of(topic)
+                    && client.consumes.contains(&queue)
+                {
+                    let name = QUEUES[queue].name;
+                    let is_first = held.insert((queue, key));
+                    assert!(is_first, "two messages of key '{key}' of {name}, one at {offset}");
+                }
+            }
+        }
     }
 
     /// All is well again: what waits comes out, and it is all that must.
@@ -162,13 +230,13 @@ impl World {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
         }
+        self.check_sent_back();
         self.delete_streams();
-        let ledger = |n: usize| self.node.ledger(QUEUES[n].name).unwrap_or_default();
-        let (died, arrived) = (ledger(DYING).dead_lettered, ledger(DEAD).enqueued);
+        let (died, arrived) = (self.ledger(DYING).dead_lettered, self.ledger(DEAD).enqueued);
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let kept = if keeps_settled(self.seed) { ledger(OPERATED).settled } else { 0 };
+        let kept = if keeps_settled(self.seed) { self.ledger(OPERATED).settled } else { 0 };
         let needed = self.node.retained() + kept;
         assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
@@ -209,6 +277,7 @@ impl World {
     /// One consumer takes all that there is in queues, sessions and readers what there is for them.
     pub(super) fn take_all(&mut self) {
         self.is_reading_slowly = false;
+        self.pause(false);
         for n in 0..CLIENTS {
             self.connect(n);
         }
@@ -236,7 +305,13 @@ impl World {
     /// The same, with time for what comes later.
     fn drain(&mut self) {
         self.take_all();
-        for _ in 0..ROUNDS_MAX {
+        for round in 0..ROUNDS_MAX {
+            if round == 5 {
+                // What is held back was sent when the clock stood somewhere else.
+                self.clock_set += 1;
+                self.machine.set_clock_latest();
+            }
+            self.subscribe_again();
             self.answer_at_once();
             self.machine.wait(100);
             self.run();

@@ -5,8 +5,8 @@ use mqtt_types::ReasonCode;
 
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
-use crate::plan::{CONSUMERS, PUBLISHERS, leads_to};
-use crate::queues::{DEAD, Kind, ONCE, QUEUES, number_of};
+use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
+use crate::queues::{DEAD, Kind, MOODY, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -16,6 +16,7 @@ impl World {
     /// Lets every client hear what has come.
     pub(super) fn listen(&mut self) {
         self.hear_operator();
+        self.hear_orders();
         for n in 0..self.clients.len() {
             let Some(socket) = self.socket(n) else { continue };
             let mut received = std::mem::take(&mut socket.received);
@@ -93,6 +94,23 @@ impl World {
         }
         match role {
             Role::Publisher => self.resend(n, present),
+            _ => self.subscribe_standing(n),
+        }
+    }
+
+    /// Who had been refused, when there was no room, asks again.
+    pub(super) fn subscribe_again(&mut self) {
+        for n in 0..self.clients.len() {
+            let client = &self.clients[n];
+            if client.is_greeted && !client.is_subscribed {
+                self.subscribe_standing(n);
+            }
+        }
+    }
+
+    /// A client asks for what it always wants, unless it has it.
+    fn subscribe_standing(&mut self, n: usize) {
+        match self.clients[n].role {
             Role::Session { qos } if !self.clients[n].is_subscribed => {
                 self.auditor.subscribes(n - PUBLISHERS - CONSUMERS);
                 self.send(n, wire::subscribe(STANDING, "t/+", qos));
@@ -104,7 +122,7 @@ impl World {
             Role::Member => self.read_on(n),
             Role::ReadsOn if !self.clients[n].is_subscribed => self.read_on(n),
             Role::Sharer(sharer) => self.join(sharer),
-            Role::Session { .. } | Role::Consumer | Role::Keeper => {}
+            Role::Publisher | Role::Session { .. } | Role::Consumer | Role::Keeper => {}
             Role::Reads(_) | Role::ReadsOn => {}
             Role::Reader => self.send(n, wire::subscribe(STANDING, "t/+", 1)),
         }
@@ -132,10 +150,17 @@ impl World {
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
             let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
+            let said = wire::Said::of(open.message, self.auditor.timing_of(open.message));
             self.say(format!("p{n} sends {} again", open.message));
             self.send(
                 n,
-                wire::publish(version, (open.qos, open.id), (true, retain), topic, &payload),
+                wire::publish(
+                    version,
+                    (open.qos, open.id),
+                    (true, retain),
+                    topic,
+                    (&payload, &said),
+                ),
             );
         }
     }
@@ -158,7 +183,9 @@ impl World {
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
         self.auditor.answered(message, code);
-        let is_wanted = leads_to(self.auditor.topic(message), "t/+");
+        let at = self.wall();
+        self.auditor.timed_answered(message, at);
+        let is_wanted = is_wanted(self.auditor.topic(message));
         self.check_answer(n, message, code, is_wanted);
         self.seen.note("message for nobody", u64::from(!is_wanted));
         self.seen.note(if code < 0x80 { "acknowledged" } else { "message refused" }, 1);
@@ -239,6 +266,17 @@ impl World {
                     self.seen.note("dead letter comes", 1);
                 }
                 self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
+                let accepting = self.clients.iter().flat_map(|client| &client.accepting);
+                let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
+                let (now, is_prompt) = (self.wall(), !self.clients[n].was_blocked);
+                self.auditor.timed_comes(message, now, is_prompt);
+                assert!(
+                    queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
+                    "message {message} comes from a queue that is paused"
+                );
+                self.auditor.comes_in_order(queue, (message, *offset), |before| {
+                    accepting.contains(&Source::Queue(queue, before))
+                });
                 return Source::Queue(queue, *offset);
             }
             (Role::Session { .. }, None) => {}

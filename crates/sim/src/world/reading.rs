@@ -91,6 +91,7 @@ impl World {
                 (format!("@{ms}"), 0, Some(ms), Asked::Time(ms))
             }
         };
+        self.sought[reader] += 1;
         self.auditor.is_to_read_from(reader, least, at_ms);
         self.clients[n].is_asking = Some(asked);
         text
@@ -189,7 +190,7 @@ impl World {
         self.auditor.note_dropped(dropped);
     }
 
-    fn appended(&self, stream: usize) -> u64 {
+    pub(super) fn appended(&self, stream: usize) -> u64 {
         self.node.stream_ledger(STREAMS[stream].name).map_or(0, |ledger| ledger.appended)
     }
 }

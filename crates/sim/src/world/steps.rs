@@ -4,9 +4,11 @@ use log_api::{Log, LogState};
 use log_disk::Worker;
 
 use super::World;
+use crate::auditor::Wall;
 use crate::client::{Lease, Open, Role, Source};
+use crate::dice::Dice;
 use crate::message;
-use crate::plan::{LIVE, PUBLISHERS, Step, TOPICS};
+use crate::plan::{CONSUMERS, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
 use crate::queues::{Kind, QUEUES};
 use crate::wire;
 
@@ -17,11 +19,23 @@ impl World {
     pub(super) fn act(&mut self, step: Step) {
         match step {
             Step::Publish { publisher, topic, qos, bytes, retain } => {
-                self.publish(publisher, topic, (qos, retain), bytes);
+                self.publish(publisher, topic, (qos, retain), (bytes, Timing::default()));
             }
+            Step::PublishTimed { publisher, qos, bytes, timing } => {
+                self.publish(publisher, TIMED_TOPIC, (qos, false), (bytes, timing));
+            }
+            Step::Redrive => self.redrive(),
+            Step::Rebind { is_wide } => self.rebind(is_wide),
+            Step::Pause { is_paused } => self.pause(is_paused),
+            Step::Reconfigure { strategy, max_inflight } => {
+                self.reconfigure(strategy, max_inflight)
+            }
+            Step::SeekReader { reader, hundredths } => self.seek_reader(reader, Some(hundredths)),
+            Step::ForgetReader { reader } => self.seek_reader(reader, None),
             Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
             Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
             Step::Answer { client, nth, code } => self.answer(PUBLISHERS + client, nth, code),
+            Step::Consume { seed } => self.consume_some(&mut Dice::new(seed)),
             Step::AnswerAll { client } => {
                 let n = PUBLISHERS + client;
                 while !self.clients[n].leases.is_empty() {
@@ -64,6 +78,7 @@ impl World {
             Step::FailSync => self.machine.fail_next_sync(),
             Step::FailWrite => self.machine.fail_next_write(),
             Step::Clock { seconds } => {
+                self.clock_set += 1;
                 self.machine.set_clock(seconds);
                 self.seen.note("clock set", 1);
             }
@@ -81,6 +96,7 @@ impl World {
         );
         if let Some(socket) = self.socket(n).filter(|_| may_block) {
             socket.is_blocked = is_blocked;
+            self.clients[n].was_blocked |= is_blocked;
         }
     }
 
@@ -90,7 +106,7 @@ impl World {
         publisher: usize,
         topic: usize,
         (qos, retain): (u8, bool),
-        bytes: usize,
+        (bytes, timing): (usize, Timing),
     ) -> Option<u32> {
         self.connect(publisher);
         let client = &self.clients[publisher];
@@ -100,6 +116,12 @@ impl World {
         let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.share(message);
+        let client = &self.clients[publisher];
+        let timing = if client.version.is_v5() { timing } else { Timing::default() };
+        if timing != Timing::default() {
+            let now = self.wall();
+            self.auditor.is_timed(message, timing, now);
+        }
         self.sizes.push(bytes);
         let client = &mut self.clients[publisher];
         let id = client.next_id();
@@ -107,11 +129,16 @@ impl World {
             client.open.push(Open { id, message, qos, is_released: false });
         }
         let payload = message::payload(message, TOPICS[topic], bytes);
-        let packet =
-            wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], &payload);
+        let what = (&payload[..], &wire::Said::of(message, timing));
+        let packet = wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], what);
         self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
         self.send(publisher, packet);
         Some(message)
+    }
+
+    /// What the wall clock says.
+    pub(super) fn wall(&self) -> Wall {
+        Wall { unix_ms: self.machine.unix_ms(), was_set: self.clock_set }
     }
 
     fn idle(&mut self) {
@@ -132,8 +159,41 @@ impl World {
             return;
         }
         self.clients[n].consumes.insert(queue);
+        // What is settled when it is written may be heard after what comes next.
+        let qos = if QUEUES[queue].key_of("").is_some() { qos.max(1) } else { qos };
         let id = self.clients[n].next_id();
         self.send(n, wire::subscribe(id, &QUEUES[queue].address(), qos));
+    }
+
+    /// Consumers come to some queues, and accept, refuse or keep what they get.
+    fn consume_some(&mut self, dice: &mut Dice) {
+        let consumers = 1 + dice.below(CONSUMERS);
+        (0..consumers).for_each(|consumer| self.connect(PUBLISHERS + consumer));
+        self.run();
+        let queues: Vec<usize> = (0..4).map(|_| dice.below(QUEUES.len())).collect();
+        for consumer in 0..consumers {
+            for queue in &queues {
+                self.consume(consumer, *queue, dice.one_of(&[1, 1, 2]));
+            }
+        }
+        for _ in 0..dice.below(4) {
+            self.run();
+            self.listen();
+            if self.machine.is_off() {
+                return;
+            }
+            for n in PUBLISHERS..PUBLISHERS + consumers {
+                for _ in 0..self.clients[n].leases.len() {
+                    if !dice.one_in(4) {
+                        let code = dice.one_of(&[0, 0, 0, 0x97, 0x80, 0x99]);
+                        self.answer(n, dice.below(2), code);
+                    }
+                }
+            }
+            if dice.one_in(2) {
+                self.machine.wait(dice.one_of(&[1, 20, 1500]));
+            }
+        }
     }
 
     /// Ends a subscription. What is on its way then is heard, and is the queue's again: the client is lost to it at once.
@@ -174,6 +234,7 @@ impl World {
                 }
             }
             if !busy {
+                self.is_paused |= self.pauses && !self.is_slow && !self.is_reading_slowly;
                 self.check_bounds();
                 return self.note_state();
             }
@@ -229,7 +290,8 @@ impl World {
             self.seen.note("message refused or held by a full log", 1);
         } else if is_read
             && self.clients[live].is_subscribed
-            && let Some(message) = self.publish(publisher, 1, (0, false), bytes)
+            && let Some(message) =
+                self.publish(publisher, 1, (0, false), (bytes, Timing::default()))
         {
             assert_eq!(self.clients[live].role, Role::Live);
             self.run();
@@ -248,7 +310,10 @@ impl World {
         if !self.clients[publisher].open.is_empty() {
             return false;
         }
-        let Some(message) = self.publish(publisher, 1, (1, false), bytes) else { return false };
+        let Some(message) = self.publish(publisher, 1, (1, false), (bytes, Timing::default()))
+        else {
+            return false;
+        };
         self.run();
         self.listen();
         if self.machine.is_off() {

@@ -71,6 +71,12 @@ impl Stream {
         self.peek(offset).next().filter(|found| found.offset == offset)
     }
 
+    /// Whether a message is still here.
+    #[must_use]
+    pub fn is_here(&self, offset: Offset) -> bool {
+        self.index.contains(offset)
+    }
+
     /// The oldest message that is here; where the next one will be when there is none.
     #[must_use]
     pub fn earliest(&self) -> Offset {
@@ -91,20 +97,21 @@ impl Stream {
         self.index.iter_from(Offset(0)).map(|(offset, entry)| (offset, entry.at))
     }
 
-    /// Appends the next messages that a reader was never given, in order, at most `max` of those after `after`: what a caller
-    /// may read ahead.
+    /// Appends the next messages that a reader was never given, where their bodies are and their sizes, in order, at most `max`
+    /// of those after `after`: what a caller may read ahead.
     pub fn upcoming(
         &self,
         reader: ReaderId,
         after: Option<Offset>,
         max: usize,
-        out: &mut Vec<(Offset, StoredAt)>,
+        out: &mut Vec<(Offset, StoredAt, u32)>,
     ) {
         let Some(reader) = self.readers.get(reader) else { return };
         let cursor = reader.cursor();
         let from = after.map_or(cursor, |after| cursor.max(after.next()));
-        let messages = self.index.iter_from(from).map(|(offset, entry)| (offset, entry.at));
-        out.extend(messages.filter(|(offset, _)| !reader.is_done(*offset)).take(max));
+        let messages = self.index.iter_from(from);
+        let messages = messages.map(|(offset, entry)| (offset, entry.at, entry.size));
+        out.extend(messages.filter(|(offset, ..)| !reader.is_done(*offset)).take(max));
     }
 
     /// The name of a reader that is known.

@@ -8,6 +8,7 @@ use queue_engine::{Offset, StoredAt};
 use smallvec::SmallVec;
 
 use super::super::Shard;
+use super::SESSIONS_MAX;
 use crate::ids::SessionNumber;
 use crate::listing::DelayedId;
 use crate::needed::Needed;
@@ -29,37 +30,40 @@ pub(crate) struct Body {
 pub(super) enum Holder {
     /// A queue or a stream.
     Hosted(SinkId, Offset),
-    Inbox(SessionNumber, u64),
+    /// The sessions from a place on; of the first one, if it is that, the messages from a number on.
+    Inboxes(usize, Option<(SessionNumber, u64)>),
     /// The messages that are to be published later.
     Delayed(Option<DelayedId>),
 }
 
+/// A part of what is to be looked at.
+pub(super) struct Part {
+    pub(super) bodies: Vec<Body>,
+    /// How much was passed by beside them.
+    pub(super) passed: usize,
+    /// What is still to be looked at then.
+    pub(super) rest: Option<Holder>,
+}
+
 impl Shard {
-    /// All that wait here, and their bytes; each counts for everybody who has it.
-    pub(super) fn live_bodies(&self) -> Needed {
+    /// All that wait here but for those in inboxes, and their bytes; each counts for everybody who has it.
+    pub(super) fn live_beside_inboxes(&self) -> Needed {
         let (messages, bytes) = self.hosting.live();
         let hosted = Needed { messages, bytes };
-        let inboxes = self.sessions.durable().filter_map(|(_, entry)| entry.session.inbox());
-        let of = |inbox: &Inbox| Needed { messages: inbox.messages() as u64, bytes: inbox.bytes() };
         let delayed = &self.delayed;
         let delayed = Needed { messages: delayed.len() as u64, bytes: delayed.bytes() };
-        inboxes.map(of).chain([hosted, delayed]).sum()
+        [hosted, delayed].into_iter().sum()
     }
 
     pub(super) fn holders(&self) -> Vec<Holder> {
-        let has_some = |inbox: &Inbox| inbox.messages() > 0;
-        let sessions = self.sessions.durable();
-        let sessions = sessions.filter(|(_, entry)| entry.session.inbox().is_some_and(has_some));
-        let mut inboxes: Vec<_> = sessions.map(|(number, _)| number).collect();
-        inboxes.sort_unstable();
         let hosted = self.hosting.sinks().into_iter();
         let hosted = hosted.map(|sink| Holder::Hosted(sink, Offset(0)));
-        let inboxes = inboxes.into_iter().map(|number| Holder::Inbox(number, 0));
-        hosted.chain(inboxes).chain([Holder::Delayed(None)]).collect()
+        hosted.chain([Holder::Inboxes(0, None), Holder::Delayed(None)]).collect()
     }
 
     /// A part of what somebody has, and what is still to be looked at then.
-    pub(super) fn bodies(&self, holder: Holder) -> (Vec<Body>, Option<Holder>) {
+    pub(super) fn bodies(&self, holder: Holder) -> Part {
+        let passed = 1;
         match holder {
             Holder::Hosted(sink, from) => {
                 let (found, next) = self.hosting.bodies(sink, from);
@@ -67,31 +71,53 @@ impl Shard {
                     let of = Relocated::Hosted { sink, offset };
                     Body { of, at: Position::from_u64(at.0), size }
                 };
-                let next = next.map(|next| Holder::Hosted(sink, next));
-                (found.into_iter().map(body).collect(), next)
+                let rest = next.map(|next| Holder::Hosted(sink, next));
+                Part { bodies: found.into_iter().map(body).collect(), passed, rest }
             }
-            Holder::Inbox(number, from) => {
-                let Some(inbox) = self.inbox(number) else { return (Vec::new(), None) };
-                let (found, next) = inbox.bodies(from, PART);
-                let body = |(place, size): (KeptPlace, u32)| {
-                    let of = Relocated::Kept(number, place);
-                    Body { of, at: Position::from_u64(place.at), size }
-                };
-                let next = next.map(|next| Holder::Inbox(number, next));
-                (found.into_iter().map(body).collect(), next)
-            }
+            Holder::Inboxes(place, within) => self.bodies_of_inboxes(place, within),
             Holder::Delayed(after) => {
                 let found: Vec<_> = self.delayed.after(after).take(PART).collect();
                 let last = found.last().filter(|_| found.len() == PART);
-                let next = last.map(|(id, _)| Holder::Delayed(Some(*id)));
+                let rest = last.map(|(id, _)| Holder::Delayed(Some(*id)));
                 let body = |(id, lying): (DelayedId, Lying)| {
                     let DelayedId { due_ms, number } = id;
                     let of = Relocated::Delayed(Delayed { number, due_ms });
                     Body { of, at: lying.at, size: lying.size }
                 };
-                (found.into_iter().map(body).collect(), next)
+                Part { bodies: found.into_iter().map(body).collect(), passed, rest }
             }
         }
+    }
+
+    /// Messages of the first inbox from a place on that has some, if it is not too far.
+    fn bodies_of_inboxes(&self, place: usize, within: Option<(SessionNumber, u64)>) -> Part {
+        let mut passed = 0;
+        for (slot, entry) in self.sessions.slots(place, SESSIONS_MAX) {
+            passed += 1;
+            let Some(entry) = entry else { continue };
+            let Some((number, inbox)) = entry.id.number().zip(entry.session.inbox()) else {
+                continue;
+            };
+            if inbox.messages() == 0 {
+                continue;
+            }
+            // Another session may have come to the place since.
+            let from = within.filter(|(of, _)| *of == number).map_or(0, |(_, from)| from);
+            let (found, next) = inbox.bodies(from, PART);
+            let body = |(place, size): (KeptPlace, u32)| {
+                let of = Relocated::Kept(number, place);
+                Body { of, at: Position::from_u64(place.at), size }
+            };
+            let rest = match next {
+                Some(next) => Holder::Inboxes(slot as usize, Some((number, next))),
+                None => Holder::Inboxes(slot as usize + 1, None),
+            };
+            let bodies = found.into_iter().map(body).collect();
+            return Part { bodies, passed, rest: Some(rest) };
+        }
+        let is_end = place + SESSIONS_MAX >= self.sessions.slot_count();
+        let rest = Holder::Inboxes(place + SESSIONS_MAX, None);
+        Part { bodies: Vec::new(), passed, rest: Some(rest).filter(|_| !is_end) }
     }
 
     /// Whether the message is here, and its body lies there still.
@@ -106,7 +132,7 @@ impl Shard {
                 lying.is_some_and(|lying| lying.at == body.at)
             }
             Relocated::Kept(number, place) => {
-                self.inbox(number).is_some_and(|inbox| inbox.at_place(&place).is_some())
+                self.inbox(number).is_some_and(|inbox| inbox.is_at(&place))
             }
         }
     }

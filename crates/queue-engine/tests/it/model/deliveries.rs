@@ -67,6 +67,7 @@ impl Model {
         if self.is_single() {
             assert_eq!(self.next_for_single(), Some((offset, Some(consumer))), "{delivery:?}");
             assert!(self.is_alone(consumer), "{delivery:?} while another has messages");
+            assert_eq!(self.awaited_retry(), None, "{delivery:?} overtakes");
         } else {
             assert!(plain || !plain_before, "{delivery:?} after one without bars");
             if self.is_keyed() {
@@ -160,6 +161,15 @@ impl Model {
         Some((next, self.line.iter().copied().find(|id| !message.is_barred_from(*id))))
     }
 
+    /// A message that nothing may overtake.
+    fn awaited_retry(&self) -> Option<Offset> {
+        let is_delayed = |offset: &Offset| {
+            matches!(self.messages[offset.0 as usize].state, State::Delayed { .. })
+        };
+        let keeps_order = self.is_single() && self.config.max_inflight <= 1;
+        self.offsets().find(|offset| keeps_order && is_delayed(offset))
+    }
+
     /// Whether nobody else has messages.
     fn is_alone(&self, consumer: ConsumerId) -> bool {
         self.leases().iter().all(|(at, _)| *at == consumer)
@@ -197,7 +207,8 @@ impl Model {
                 !message.is_barred_from(consumer.id)
                     && match self.config.dispatch_strategy {
                         DispatchStrategy::SingleActive => {
-                            next == Some((**offset, Some(consumer.id)))
+                            self.awaited_retry().is_none()
+                                && next == Some((**offset, Some(consumer.id)))
                                 && self.is_alone(consumer.id)
                         }
                         DispatchStrategy::KeyOrdered => {
@@ -245,6 +256,7 @@ impl Model {
             }
             Some(Stall::NoCredit { .. }) => !has_credit || self.is_single(),
             Some(Stall::KeysBlocked { .. }) => self.is_keyed() && has_credit,
+            Some(Stall::AwaitingRetry { .. }) => self.awaited_retry().is_some() && ready > 0,
             Some(Stall::HandingOver { in_flight }) => self.is_single() && in_flight > 0,
             Some(Stall::Barred { messages }) => messages == ready as u64 && has_credit,
         };

@@ -148,7 +148,36 @@ fn a_single_active_consumer_with_one_in_flight_keeps_the_order_under_retries() {
     );
 }
 
-/// The back-off of a message is time in which others go: there it is the order of keys that keeps the order.
+#[test]
+fn nothing_overtakes_a_message_in_back_off_where_one_is_in_flight_at_most() {
+    check(
+        QueueConfig { max_inflight: 1, ..config(SINGLE_ACTIVE) },
+        "attach a 9      ->
+         enqueue 3       -> a0
+         release a 0     -> tried:0=1
+         stall           -> the order of the queue is kept: the message at offset 0 waits for its next try
+         attach b 9      ->
+         enqueue 1       ->
+         detach a        ->
+         wait 2s         -> b0#2
+         accept b 0      -> settled:0 b1
+         release b 1     -> tried:1=1
+         purge 0 9       -> purged:1 purged:2 purged:3
+         enqueue 1       -> b4",
+    );
+}
+
+/// With more in flight order is not kept anyway: the back-off of a message is time in which others go.
+#[test]
+fn others_go_while_one_waits_for_its_next_try_where_several_are_in_flight() {
+    check(
+        QueueConfig { max_inflight: 2, ..config(SINGLE_ACTIVE) },
+        "attach a 1      ->
+         enqueue 2       -> a0
+         release a 0     -> tried:0=1 a1",
+    );
+}
+
 #[test]
 fn whoever_takes_over_waits_until_the_other_has_nothing_left() {
     check(

@@ -1,0 +1,88 @@
+//! Messages that are held back, or expire, on their way through one queue. It must not know who consumes.
+//!
+//! Where the clock was set between, nothing is known of how long it took.
+
+use std::collections::BTreeMap;
+
+use super::{Answer, Auditor};
+use crate::plan::Timing;
+
+/// When something happens by the wall clock, and how often that had been set by then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wall {
+    pub(crate) unix_ms: u64,
+    pub(crate) was_set: u64,
+}
+
+#[derive(Debug)]
+struct Timed {
+    timing: Timing,
+    sent: Wall,
+    /// When the publisher heard that it was stored.
+    answered: Option<Wall>,
+}
+
+/// All of them, by number.
+#[derive(Default, Debug)]
+pub(super) struct Timings {
+    messages: BTreeMap<u32, Timed>,
+}
+
+impl Auditor {
+    /// A message is sent that is held back or expires.
+    pub(crate) fn is_timed(&mut self, number: u32, timing: Timing, sent: Wall) {
+        let timed = Timed { timing, sent, answered: None };
+        self.timings.messages.insert(number, timed);
+    }
+
+    /// What its publisher asked for, to be said again.
+    pub(crate) fn timing_of(&self, number: u32) -> Timing {
+        self.timings.messages.get(&number).map_or_else(Timing::default, |timed| timed.timing)
+    }
+
+    /// A message was answered.
+    pub(crate) fn timed_answered(&mut self, number: u32, at: Wall) {
+        if let Some(timed) = self.timings.messages.get_mut(&number) {
+            timed.answered = Some(at);
+        }
+    }
+
+    /// A message comes from its queue. `is_prompt` says whether it is heard when it is written.
+    pub(crate) fn timed_comes(&self, number: u32, now: Wall, is_prompt: bool) {
+        let Some(Timed { timing, sent, answered }) = self.timings.messages.get(&number) else {
+            return;
+        };
+        if sent.was_set != now.was_set {
+            return;
+        }
+        if let Some(delay) = timing.delay {
+            let due = sent.unix_ms + u64::from(delay) * 1000;
+            assert!(now.unix_ms >= due, "message {number} comes {} ms early", due - now.unix_ms);
+        }
+        // What is sent again lives anew.
+        let is_sent_once = !self.messages[number as usize].is_resent;
+        if let (Some(expires), Some(answered)) = (timing.expires, answered)
+            && is_prompt
+            && is_sent_once
+        {
+            let over = answered.unix_ms + u64::from(expires) * 1000;
+            assert!(
+                now.unix_ms < over,
+                "message {number} comes {} ms after it expired",
+                now.unix_ms - over
+            );
+        }
+    }
+
+    /// Whether a message may be gone because its time was over.
+    pub(super) fn may_expire(&self, number: u32) -> bool {
+        self.timing_of(number).expires.is_some()
+    }
+
+    /// Messages that may have expired, each as often as it was sent.
+    pub(crate) fn expired_at_most(&self) -> u64 {
+        let may = self.messages.iter().enumerate().filter(|(n, _)| self.may_expire(*n as u32));
+        let stored = may.filter(|(_, message)| message.answer != Answer::Refused);
+        stored.map(|(_, message)| message.sent_times).sum()
+    }
+}

@@ -1,0 +1,193 @@
+//! What an operator does to other queues and to readers of streams, and what must come of it. It must not know how it is done.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use broker::{
+    ControlError, OperateError, QueueChange, QueueDefinition, RedriveError, RedrivePage,
+    RedriveRequest, SeekTo,
+};
+
+use queue_engine::{DispatchStrategy, Offset};
+
+use super::World;
+use crate::client::Client;
+use crate::plan::{MEMBER, READER, SHARER};
+use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, WIDE};
+use crate::streams::{READERS, STREAMS, TEAM};
+
+/// What was asked for and is not answered.
+pub(super) enum Order {
+    Redrive(Receiver<Result<RedrivePage, RedriveError>>),
+    /// Whether the queue is to be paused, if that is what was asked for.
+    Change(Option<bool>, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
+    /// A binding.
+    Bind(usize, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
+    /// A reader, how often it had been asked to go elsewhere by then, and where to.
+    Reader(usize, u64, u64, Receiver<Result<(), OperateError>>),
+}
+
+impl World {
+    /// Sends dead letters back to the queue that gave them up.
+    pub(super) fn redrive(&mut self) {
+        let Some(from) = self.node.handle.queue(QUEUES[DEAD].name) else { return };
+        let request = RedriveRequest {
+            from: from.sink,
+            offset: Offset(0),
+            until: None,
+            max: 3,
+            only: None,
+            to: None,
+        };
+        let (tell, answer) = channel();
+        self.node.handle.redrive(request, Box::new(move |page| drop(tell.send(page))));
+        self.auditor.redrives();
+        self.say("an operator sends dead letters back");
+        self.orders.push(Order::Redrive(answer));
+    }
+
+    /// Lets a queue deliver nothing any more, or deliver again.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        let (tell, answer) = channel();
+        let reply = Box::new(move |changed| drop(tell.send(changed)));
+        self.node.handle.set_queue_paused(QUEUES[MOODY].name, is_paused, reply);
+        (self.pauses, self.is_paused) = (false, false);
+        self.say(format!("an operator pauses: {is_paused}"));
+        self.orders.push(Order::Change(Some(is_paused), answer));
+    }
+
+    /// Binds a queue to more, or back to what it was bound to.
+    pub(super) fn rebind(&mut self, is_wide: bool) {
+        let of = QUEUES[REBOUND];
+        let filter = if is_wide { WIDE } else { of.filter };
+        let topic_filter = Some(Some(filter.to_owned()));
+        let change = QueueChange { topic_filter, ..QueueChange::default() };
+        let (tell, answer) = channel();
+        let reply = Box::new(move |changed| drop(tell.send(changed)));
+        self.node.handle.change_queue(of.name.to_owned(), change, reply);
+        self.say(format!("an operator binds {} to {filter}", of.name));
+        let binding = self.auditor.binds(is_wide);
+        self.orders.push(Order::Bind(binding, answer));
+    }
+
+    /// Lets a living queue dispatch in another way.
+    pub(super) fn reconfigure(&mut self, strategy: usize, max_inflight: u32) {
+        let Some(queue) = self.node.handle.queue(QUEUES[MOODY].name) else { return };
+        let mut properties = queue.properties.clone();
+        properties.config.dispatch_strategy = DispatchStrategy::ALL[strategy];
+        properties.config.max_inflight = max_inflight;
+        let change = QueueChange { properties: Some(properties), ..QueueChange::default() };
+        let (tell, answer) = channel();
+        let reply = Box::new(move |changed| drop(tell.send(changed)));
+        self.node.handle.change_queue(QUEUES[MOODY].name.to_owned(), change, reply);
+        self.say(format!("an operator asks for strategy {strategy}, {max_inflight} in flight"));
+        (self.pauses, self.is_paused) = (false, false);
+        self.orders.push(Order::Change(None, answer));
+    }
+
+    /// Lets a reader that nobody reads for go on elsewhere, or forgets it.
+    pub(super) fn seek_reader(&mut self, reader: usize, hundredths: Option<u64>) {
+        let of = READERS[reader];
+        let clients =
+            if reader == TEAM { MEMBER..SHARER } else { READER + reader..READER + reader + 1 };
+        if self.clients[clients].iter().any(|client: &Client| client.at.is_some()) {
+            return;
+        }
+        let (tell, answer) = channel();
+        let to = hundredths.map_or(0, |hundredths| self.appended(of.stream) * hundredths / 100);
+        let stream = STREAMS[of.stream].name;
+        if hundredths.is_some() {
+            let reply = move |done: Result<u64, _>| drop(tell.send(done.map(drop)));
+            let to = SeekTo::Offset(to);
+            self.node.handle.seek_stream(stream, of.reader_name(), to, Box::new(reply));
+        } else {
+            let reply = move |done| drop(tell.send(done));
+            self.node.handle.forget_reader(stream, of.reader_name(), Box::new(reply));
+        }
+        self.sought[reader] += 1;
+        self.auditor.is_to_read_from(reader, to, None);
+        self.say(format!("an operator sets {} to {to}: {hundredths:?}", of.name));
+        self.orders.push(Order::Reader(reader, self.sought[reader], to, answer));
+    }
+
+    /// Hears what has been answered.
+    pub(super) fn hear_orders(&mut self) {
+        let mut pauses = None;
+        for order in std::mem::take(&mut self.orders) {
+            match order {
+                Order::Redrive(answer) => match answer.try_recv() {
+                    Ok(page) => self.has_redriven(page),
+                    Err(_) => self.orders.push(Order::Redrive(answer)),
+                },
+                Order::Change(is_paused, answer) => match answer.try_recv() {
+                    Ok(changed) => pauses = self.has_changed(is_paused, &changed),
+                    Err(_) => self.orders.push(Order::Change(is_paused, answer)),
+                },
+                Order::Bind(binding, answer) => match answer.try_recv() {
+                    Ok(bound) => self.has_bound(binding, &bound),
+                    Err(_) => self.orders.push(Order::Bind(binding, answer)),
+                },
+                Order::Reader(reader, sought, to, answer) => match answer.try_recv() {
+                    Ok(done) => self.has_set_reader((reader, sought, to), &done),
+                    Err(_) => self.orders.push(Order::Reader(reader, sought, to, answer)),
+                },
+            }
+        }
+        // Another change that is under way may undo it.
+        if let Some(pauses) = pauses
+            && !self.orders.iter().any(|order| matches!(order, Order::Change(..)))
+        {
+            self.pauses = pauses;
+        }
+    }
+
+    fn has_redriven(&mut self, page: Result<RedrivePage, RedriveError>) {
+        self.say(format!("the operator hears {page:?}"));
+        if let Ok(page) = page {
+            self.auditor.redriven(page.redriven);
+            self.seen.note("dead letter is sent back", page.redriven);
+        }
+    }
+
+    fn has_bound(&mut self, binding: usize, bound: &Result<Arc<QueueDefinition>, ControlError>) {
+        self.say(format!("the operator hears that it is bound: {}", bound.is_ok()));
+        if bound.is_ok() {
+            self.auditor.is_bound(binding);
+            self.seen.note("queue is bound anew", 1);
+        }
+    }
+
+    /// Gives whether the queue is paused now, if it was changed.
+    fn has_changed(
+        &mut self,
+        is_paused: Option<bool>,
+        changed: &Result<Arc<QueueDefinition>, ControlError>,
+    ) -> Option<bool> {
+        let is_done = changed.is_ok();
+        self.say(format!("the operator hears that it is changed: {is_done}"));
+        self.seen.note("queue is changed", u64::from(is_done));
+        let pauses = changed.as_ref().ok()?.properties.config.paused;
+        assert!(is_paused.is_none_or(|asked| asked == pauses), "paused: {pauses}");
+        self.seen.note("queue is paused", u64::from(pauses));
+        Some(pauses)
+    }
+
+    fn has_set_reader(
+        &mut self,
+        (reader, sought, to): (usize, u64, u64),
+        done: &Result<(), OperateError>,
+    ) {
+        self.say(format!("the operator hears {done:?} of {}", READERS[reader].name));
+        if self.sought[reader] != sought {
+            return;
+        }
+        if done.is_ok() {
+            self.auditor.reads_from(reader, to);
+            self.seen.note("operator sets a reader", 1);
+        } else {
+            self.auditor.was_put_back(reader);
+            // What its clients have stays with them.
+            self.is_put_back = true;
+        }
+    }
+}
