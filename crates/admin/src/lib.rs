@@ -14,6 +14,7 @@ mod health;
 mod json_body;
 mod listing;
 mod login;
+mod long_request;
 mod metrics_page;
 mod openapi;
 mod publish;

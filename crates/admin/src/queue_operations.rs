@@ -13,6 +13,7 @@ use axum::{Extension, Json};
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
 use crate::listing::{self, ListQuery, Name};
+use crate::long_request::LongRequest;
 use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
@@ -33,7 +34,10 @@ pub async fn purge(
 ) -> Result<Json<PurgeResult>, Failure> {
     body.check()?;
     let (filter, key) = (body.filter.clone(), body.key.clone());
-    let result = shared.backend.purge_queue(name.clone(), body).await?;
+    let request = LongRequest::new("queue purge, which goes on", &name, &by);
+    let result = shared.backend.purge_queue(name.clone(), body).await;
+    request.answered();
+    let result = result?;
     tracing::info!(queue = %name, filter, key, purged = result.purged, %by, "queue purged");
     Ok(Json(result))
 }
@@ -54,7 +58,10 @@ pub async fn redrive(
 ) -> Result<Json<RedriveResult>, Failure> {
     body.check()?;
     let to = body.to.clone();
-    let result = shared.backend.redrive_queue(name.clone(), body).await?;
+    let request = LongRequest::new("redrive, which ends", &name, &by);
+    let result = shared.backend.redrive_queue(name.clone(), body).await;
+    request.answered();
+    let result = result?;
     let RedriveResult { redriven, stopped } = &result;
     tracing::info!(queue = %name, to, redriven, stopped, %by, "dead letters sent back");
     Ok(Json(result))
@@ -89,7 +96,11 @@ pub async fn seek(
     Name(name): Name,
     JsonBody(body): JsonBody<SeekBody>,
 ) -> Result<Json<SeekResult>, Failure> {
-    let result = shared.backend.seek_queue(name.clone(), body.seek()?).await?;
+    let seek = body.seek()?;
+    let request = LongRequest::new("queue seek, which goes on", &name, &by);
+    let result = shared.backend.seek_queue(name.clone(), seek).await;
+    request.answered();
+    let result = result?;
     let SeekResult { offset, purged, restored } = result;
     tracing::info!(queue = %name, offset, purged, restored, %by, "queue set elsewhere");
     Ok(Json(result))

@@ -42,6 +42,7 @@ fn a_redrive_that_is_interrupted_says_that_it_has_stopped() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(1), "{shown}");
     assert!(shown.contains("weir: interrupted: what was sent back stays there"), "{shown:?}");
+    weir.wait_for_line(&["its client has gone", "redrive", "work/#", "admin"]);
     let ledger = weir.rest().ledger("dead:work/#").expect("it is there");
     assert!(ledger.ready > 0 && ledger.settled > 0, "{ledger:?}");
 }

@@ -49,3 +49,20 @@ fn puback_of_mqtt_js() {
 fn pubrec_of_mqtt_js() {
     check(2);
 }
+
+/// Nothing overtakes a message that waits for its next try, where the contract promises the order of the whole queue.
+#[test]
+fn a_single_active_consumer_gets_all_in_order_under_retries() {
+    let weir = Weir::start(Options::new());
+    let order =
+        json!({ "dispatch_strategy": "single_active", "max_inflight": 1, "retry_delay": "50ms" });
+    weir.rest().create_queue("work/+", order);
+    Program::Paho.publish(weir.mqtt, Version::V5, "work/{}", 1, 3);
+    let codes = [0x83, 0x83, 0, 0x83, 0, 0];
+    let mut consumer = Program::settle(weir.mqtt, "$q/work/+", 1, &codes);
+    for (payload, attempt) in [("0", 1), ("0", 2), ("0", 3), ("1", 1), ("1", 2), ("2", 1)] {
+        let message = consumer.message();
+        assert_eq!((message.payload.as_str(), message.attempt), (payload, Some(attempt)));
+    }
+    consumer.end();
+}
