@@ -45,6 +45,8 @@ pub(crate) struct World {
     is_put_back: bool,
     /// By reader of a stream, how often it was asked to go on elsewhere.
     sought: [u64; READERS.len()],
+    /// When a shard had its first turn since all was at rest: what was written then may be heard later.
+    turned_ms: Option<u64>,
     /// How often the wall clock was set.
     clock_set: u64,
     /// Lengths of the messages that were published.
@@ -88,6 +90,7 @@ impl World {
             is_paused: false,
             is_put_back: false,
             sought: [0; READERS.len()],
+            turned_ms: None,
             clock_set: 0,
             sizes: Vec::new(),
             conns: 0,

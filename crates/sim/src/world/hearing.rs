@@ -268,8 +268,10 @@ impl World {
                 self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
                 let accepting = self.clients.iter().flat_map(|client| &client.accepting);
                 let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
-                let (now, is_prompt) = (self.wall(), !self.clients[n].was_blocked);
-                self.auditor.timed_comes(message, now, is_prompt);
+                let now = self.wall();
+                let written = self.turned_ms.unwrap_or(now.unix_ms);
+                let written = Some(written).filter(|_| !self.clients[n].was_blocked);
+                self.auditor.timed_comes(message, now, written);
                 assert!(
                     queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
                     "message {message} comes from a queue that is paused"

@@ -50,6 +50,7 @@ impl World {
             Step::Leave { sharer } => self.leave_group(sharer),
             Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
+                self.turned_ms.get_or_insert(self.machine.unix_ms());
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
             Step::Work { worker } => {
@@ -235,6 +236,7 @@ impl World {
             }
             if !busy {
                 self.is_paused |= self.pauses && !self.is_slow && !self.is_reading_slowly;
+                self.turned_ms = None;
                 self.check_bounds();
                 return self.note_state();
             }
