@@ -12,7 +12,7 @@ use queue_engine::{DispatchStrategy, Offset};
 
 use super::World;
 use crate::client::Client;
-use crate::plan::{MEMBER, READER, SHARER};
+use crate::plan::{MEMBER, READER, SHARER, Step};
 use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, WIDE};
 use crate::streams::{READERS, STREAMS, TEAM};
 
@@ -28,8 +28,23 @@ pub(super) enum Order {
 }
 
 impl World {
+    /// Does what an operator asks for.
+    pub(super) fn order(&mut self, step: Step) {
+        match step {
+            Step::Redrive => self.redrive(),
+            Step::Rebind { is_wide } => self.rebind(is_wide),
+            Step::Pause { is_paused } => self.pause(is_paused),
+            Step::Reconfigure { strategy, max_inflight } => {
+                self.reconfigure(strategy, max_inflight);
+            }
+            Step::SeekReader { reader, hundredths } => self.seek_reader(reader, Some(hundredths)),
+            Step::ForgetReader { reader } => self.seek_reader(reader, None),
+            other => panic!("{other:?} is nothing that an operator asks for"),
+        }
+    }
+
     /// Sends dead letters back to the queue that gave them up.
-    pub(super) fn redrive(&mut self) {
+    fn redrive(&mut self) {
         let Some(from) = self.node.handle.queue(QUEUES[DEAD].name) else { return };
         let request = RedriveRequest {
             from: from.sink,
@@ -57,7 +72,7 @@ impl World {
     }
 
     /// Binds a queue to more, or back to what it was bound to.
-    pub(super) fn rebind(&mut self, is_wide: bool) {
+    fn rebind(&mut self, is_wide: bool) {
         let of = QUEUES[REBOUND];
         let filter = if is_wide { WIDE } else { of.filter };
         let topic_filter = Some(Some(filter.to_owned()));
@@ -71,7 +86,7 @@ impl World {
     }
 
     /// Lets a living queue dispatch in another way.
-    pub(super) fn reconfigure(&mut self, strategy: usize, max_inflight: u32) {
+    fn reconfigure(&mut self, strategy: usize, max_inflight: u32) {
         let Some(queue) = self.node.handle.queue(QUEUES[MOODY].name) else { return };
         let mut properties = queue.properties.clone();
         properties.config.dispatch_strategy = DispatchStrategy::ALL[strategy];
@@ -86,7 +101,7 @@ impl World {
     }
 
     /// Lets a reader that nobody reads for go on elsewhere, or forgets it.
-    pub(super) fn seek_reader(&mut self, reader: usize, hundredths: Option<u64>) {
+    fn seek_reader(&mut self, reader: usize, hundredths: Option<u64>) {
         let of = READERS[reader];
         let clients =
             if reader == TEAM { MEMBER..SHARER } else { READER + reader..READER + reader + 1 };

@@ -24,14 +24,6 @@ impl World {
             Step::PublishTimed { publisher, qos, bytes, timing } => {
                 self.publish(publisher, TIMED_TOPIC, (qos, false), (bytes, timing));
             }
-            Step::Redrive => self.redrive(),
-            Step::Rebind { is_wide } => self.rebind(is_wide),
-            Step::Pause { is_paused } => self.pause(is_paused),
-            Step::Reconfigure { strategy, max_inflight } => {
-                self.reconfigure(strategy, max_inflight)
-            }
-            Step::SeekReader { reader, hundredths } => self.seek_reader(reader, Some(hundredths)),
-            Step::ForgetReader { reader } => self.seek_reader(reader, None),
             Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
             Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
             Step::Answer { client, nth, code } => self.answer(PUBLISHERS + client, nth, code),
@@ -85,6 +77,7 @@ impl World {
             }
             Step::Flip { seed } => self.machine.flip(seed),
             Step::Misdirect { seed } => self.machine.misdirect_next_sync(seed),
+            order => self.order(order),
         }
     }
 
