@@ -269,7 +269,8 @@ impl World {
                 let accepting = self.clients.iter().flat_map(|client| &client.accepting);
                 let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
                 let now = self.wall();
-                let written = self.turned_ms.unwrap_or(now.unix_ms);
+                let since = self.turned_ms.map_or(0, |turned| self.machine.now_ms() - turned);
+                let written = now.unix_ms - since;
                 let written = Some(written).filter(|_| !self.clients[n].was_blocked);
                 self.auditor.timed_comes(message, now, written);
                 assert!(

@@ -42,7 +42,7 @@ impl World {
             Step::Leave { sharer } => self.leave_group(sharer),
             Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
-                self.turned_ms.get_or_insert(self.machine.unix_ms());
+                self.turned_ms.get_or_insert(self.machine.now_ms());
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
             Step::Work { worker } => {
