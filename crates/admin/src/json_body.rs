@@ -58,7 +58,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             // The field says where it is; the line and column would be those of a body that was made by a program.
             Some(field) if error.inner().is_data() => {
                 let words = message.split(" at line ").next().unwrap_or(&message);
-                Failure::field(&field, words)
+                Failure::field(&field, &in_words(words))
             }
             // Of a word that is no text, such as null, serde_json says that the syntax is wrong.
             Some(field) if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
@@ -69,6 +69,22 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     })?;
     deserializer.end().map_err(|error| malformed(&error.to_string()))?;
     Ok(value)
+}
+
+/// The names of Rust's numbers are those of nobody else.
+fn in_words(message: &str) -> String {
+    let numbers = [
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u64", "a whole number from 0 on"),
+        ("i64", "a whole number"),
+        ("f64", "a number"),
+    ];
+    let known = numbers.into_iter().find_map(|(name, words)| {
+        let before = message.strip_suffix(name)?.strip_suffix("expected ")?;
+        Some(format!("{before}expected {words}"))
+    });
+    known.unwrap_or_else(|| message.to_owned())
 }
 
 /// The path where it went wrong, or the field that serde names between backquotes when it is missing.
@@ -88,4 +104,28 @@ fn malformed(message: &str) -> Failure {
         "malformed_json",
         format!("request body is not the JSON expected: {message}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_called_what_they_are() {
+        for (message, words) in [
+            (
+                "invalid value: integer `-1`, expected u32",
+                "expected a whole number from 0 to 4294967295",
+            ),
+            ("invalid type: string \"many\", expected u64", "expected a whole number from 0 on"),
+            (
+                "invalid value: integer `70000`, expected u16",
+                "expected a whole number from 0 to 65535",
+            ),
+            ("invalid type: null, expected a duration", "expected a duration"),
+        ] {
+            let said = in_words(message);
+            assert!(said.ends_with(words) && said.starts_with("invalid "), "{said}");
+        }
+    }
 }

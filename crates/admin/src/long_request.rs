@@ -3,15 +3,16 @@
 /// Says in the log that nobody waits for the answer any more, when it is dropped before.
 pub struct LongRequest<'a> {
     what: &'static str,
-    queue: &'a str,
+    /// The queue or the stream.
+    name: &'a str,
     by: &'a str,
     is_answered: bool,
 }
 
 impl<'a> LongRequest<'a> {
     /// Begins one; `what` is what the log calls it.
-    pub fn new(what: &'static str, queue: &'a str, by: &'a str) -> Self {
-        Self { what, queue, by, is_answered: false }
+    pub fn new(what: &'static str, name: &'a str, by: &'a str) -> Self {
+        Self { what, name, by, is_answered: false }
     }
 
     /// The answer is there.
@@ -23,8 +24,8 @@ impl<'a> LongRequest<'a> {
 impl Drop for LongRequest<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            let Self { what, queue, by, .. } = self;
-            tracing::info!(what, queue, by, "a request is not answered: its client has gone");
+            let Self { what, name, by, .. } = self;
+            tracing::info!(what, name, by, "a request is not answered: its client has gone");
         }
     }
 }

@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use crate::failure::Failure;
 use crate::json_body::JsonBody;
 use crate::listing::{self, ListQuery, Name};
+use crate::long_request::LongRequest;
 use crate::openapi::{Refused, Taken, Unknown, Wrong};
 use crate::shared::Shared;
 use crate::sign_in::Identity;
@@ -45,7 +46,10 @@ pub async fn purge(
     JsonBody(body): JsonBody<StreamPurgeBody>,
 ) -> Result<Json<PurgeResult>, Failure> {
     body.check()?;
-    let result = shared.backend.purge_stream(name.clone(), body.clone()).await?;
+    let request = LongRequest::new("stream purge, which goes on", &name, &by);
+    let result = shared.backend.purge_stream(name.clone(), body.clone()).await;
+    request.answered();
+    let result = result?;
     let StreamPurgeBody { before, filter, key } = body;
     tracing::info!(stream = %name, before, filter, key, purged = result.purged, %by, "stream purged");
     Ok(Json(result))

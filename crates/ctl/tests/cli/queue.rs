@@ -154,3 +154,16 @@ fn what_is_missing_is_said_with_a_next_step() {
         assert!(ended.stderr.contains(words), "{arguments:?}: {ended:?}");
     }
 }
+
+/// A script has to notice that not all have gone back.
+#[test]
+fn a_redrive_that_stops_has_failed() {
+    let answer = json!({"redriven": 3, "stopped": "queue 'jobs' is full"});
+    let (ended, _) = against(vec![(200, answer)], &["redrive", "dead:jobs"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.stdout, "queue 'dead:jobs': 3 dead letters sent back\n");
+    assert!(
+        ended.stderr.contains("redrive of queue 'dead:jobs' stopped: queue 'jobs' is full"),
+        "{ended:?}"
+    );
+}

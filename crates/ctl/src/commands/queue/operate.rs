@@ -4,7 +4,7 @@ use admin_api::{
     ConsumerView, DeadLetter, LedgerView, PurgeBody, PurgeResult, QueueMessageView, QueueView,
     RedriveBody, RedriveResult, SeekResult,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use super::message::State;
@@ -112,11 +112,13 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
         OperateVerb::Redrive { name, to, rate, limit } => {
             let body = RedriveBody { to: to.clone(), rate: *rate, limit: *limit };
             let result: RedriveResult = redrive(args, name, &body)?;
-            let stopped = result.stopped.as_deref();
-            let why = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
             args.said(&result, || {
-                format!("queue '{name}': {} dead letters sent back{why}", result.redriven)
-            })
+                format!("queue '{name}': {} dead letters sent back", result.redriven)
+            })?;
+            match &result.stopped {
+                Some(why) => bail!("redrive of queue '{name}' stopped: {why}"),
+                None => Ok(()),
+            }
         }
         OperateVerb::Peek { name, offset, limit, state } => {
             let path = messages_path(name);
