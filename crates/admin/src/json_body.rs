@@ -58,7 +58,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             // The field says where it is; the line and column would be those of a body that was made by a program.
             Some(field) if error.inner().is_data() => {
                 let words = message.split(" at line ").next().unwrap_or(&message);
-                Failure::field(&field, &in_words(words))
+                Failure::field(&field, in_words(words))
             }
             // Of a word that is no text, such as null, serde_json says that the syntax is wrong.
             Some(field) if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
