@@ -104,8 +104,9 @@ impl World {
             let expired = if *kind == Kind::Timed { self.auditor.expired_at_most() } else { 0 };
             let nowhere = ledger.expired.saturating_sub(expired) + ledger.replaced;
             self.seen.note("message expires", ledger.expired);
-            // What was sent back has come twice.
-            let back = if *kind == Kind::Dying { self.ledger(DEAD).settled } else { 0 };
+            // What was sent back has come twice, and may have died twice.
+            let comes_back = matches!(kind, Kind::Dying | Kind::Dead);
+            let back = if comes_back { self.ledger(DEAD).settled } else { 0 };
             let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
             let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
