@@ -61,7 +61,6 @@ pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StoredAt};
 pub use progress::{Progress, Report};
 pub use reader::MemberState;
-
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use stream::{Behind, Full, Peeked, ReaderState, Stream};
