@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use mqtt_codec::{
     AckKind, Disconnect, OutgoingPublish, Packet, PropertyBlock, Subscribe, SubscribeFilters,
     SubscribeOptions, Unsubscribe, UnsubscribeFilters, encode, encode_ack, encode_publish,
@@ -40,6 +40,9 @@ pub struct Client {
     messages: Receiver<Delivery>,
     writer: Mutex<Option<JoinHandle<CloseReason>>>,
     reader_alive: Receiver<()>,
+    /// Nothing is ever sent on it; that the sender is gone interrupts.
+    interrupted: Receiver<()>,
+    interrupter: Mutex<Option<Sender<()>>>,
     timeout: Duration,
 }
 
@@ -58,6 +61,7 @@ impl Client {
         let outbox = Arc::new(Outbox::new(options.max_outbox_bytes, ping_after));
         let (to_messages, messages) = bounded(options.max_waiting_messages);
         let (alive, reader_alive) = bounded(0);
+        let (interrupter, interrupted) = bounded(0);
         let reader = Reader {
             version: options.version,
             limits,
@@ -88,6 +92,8 @@ impl Client {
             messages,
             writer: Mutex::new(Some(writer)),
             reader_alive,
+            interrupted,
+            interrupter: Mutex::new(Some(interrupter)),
             timeout: options.write_timeout,
         })
     }
@@ -178,20 +184,28 @@ impl Client {
     /// The next message, `None` when none came in time. What came before the connection ended is still handed out.
     ///
     /// # Errors
-    /// The connection has ended.
+    /// The connection has ended, or [`Client::interrupt`] was called.
     pub fn next(&self, timeout: Duration) -> Result<Option<Delivery>, Error> {
-        match self.messages.recv_timeout(timeout) {
-            Ok(delivery) => {
-                if self.acknowledge == Acknowledge::Automatically {
-                    self.settle(&delivery, ReasonCode::SUCCESS, None)?;
-                }
-                Ok(Some(delivery))
-            }
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(self.in_flight.closed().unwrap_or(CloseReason::Eof).into())
-            }
+        let received = select_biased! {
+            recv(self.interrupted) -> _ => return Err(Error::Interrupted),
+            recv(self.messages) -> received => received,
+            default(timeout) => return Ok(None),
+        };
+        let Ok(delivery) = received else {
+            return Err(self.in_flight.closed().unwrap_or(CloseReason::Eof).into());
+        };
+        if self.acknowledge == Acknowledge::Automatically {
+            self.settle(&delivery, ReasonCode::SUCCESS, None)?;
         }
+        Ok(Some(delivery))
+    }
+
+    /// Ends what waits for the server, now and from now on: [`Client::next`], [`Client::subscribe`] and
+    /// [`Client::unsubscribe`] fail with [`Error::Interrupted`]. The connection stays, so that what was handed out can
+    /// be settled before [`Client::disconnect`]. May be called from any thread, several times.
+    pub fn interrupt(&self) {
+        self.interrupter.lock().take();
+        self.in_flight.interrupt();
     }
 
     /// Answers a message with PUBACK or PUBREC and that reason code; a queue takes it as accept (below 0x80), busy

@@ -74,6 +74,9 @@ pub enum Error {
     /// The connection has ended.
     #[error(transparent)]
     Closed(#[from] CloseReason),
+    /// [`Client::interrupt`](crate::Client::interrupt) was called.
+    #[error("interrupted")]
+    Interrupted,
     /// What was to be sent is no packet.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -22,6 +22,7 @@ struct State {
     publishes: HashMap<PacketId, Publishing>,
     filters: HashMap<PacketId, Sender<Result<FilterOutcomes, CloseReason>>>,
     closed: Option<CloseReason>,
+    is_interrupted: bool,
 }
 
 /// A PUBLISH of ours.
@@ -45,6 +46,7 @@ impl InFlight {
             publishes: HashMap::new(),
             filters: HashMap::new(),
             closed: None,
+            is_interrupted: false,
         };
         Self {
             state: Mutex::new(state),
@@ -79,6 +81,9 @@ impl InFlight {
         packet: &'static str,
     ) -> Result<(PacketId, Ticket<FilterOutcomes>), Error> {
         let mut state = self.state.lock();
+        if state.is_interrupted {
+            return Err(Error::Interrupted);
+        }
         let packet_id = state.free_packet_id()?;
         let (tell, outcome) = bounded(1);
         state.filters.insert(packet_id, tell);
@@ -138,6 +143,14 @@ impl InFlight {
         drop(state);
         self.changed.notify_all();
         reason
+    }
+
+    /// Nobody waits for SUBACK or UNSUBACK any longer, and nobody will.
+    pub fn interrupt(&self) {
+        let mut state = self.state.lock();
+        state.is_interrupted = true;
+        // An answer that still comes would answer nothing of ours, so the identifiers stay taken.
+        state.filters.values_mut().for_each(|tell| *tell = bounded(1).0);
     }
 
     /// Why the connection has ended, if it has.

@@ -36,14 +36,14 @@ impl<T> Ticket<T> {
     /// Waits for the end of the request.
     ///
     /// # Errors
-    /// No answer came in time, or the connection ended before.
+    /// No answer came in time, the connection ended before, or the wait was interrupted.
     pub fn wait(&self, timeout: Duration) -> Result<T, Error> {
         match self.outcome.recv_timeout(timeout) {
             Ok(outcome) => Ok(outcome?),
             Err(RecvTimeoutError::Timeout) => {
                 Err(Error::Timeout { packet: self.packet, waited: timeout })
             }
-            Err(RecvTimeoutError::Disconnected) => Err(CloseReason::Ours.into()),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Interrupted),
         }
     }
 

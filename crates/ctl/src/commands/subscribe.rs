@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
-use mqtt_client::{
-    Client, CloseReason, Delivery, Error, PropertyBlock, RetainHandling, SubscribeOptions,
-};
+use mqtt_client::{Client, Delivery, Error, PropertyBlock, RetainHandling, SubscribeOptions};
 use mqtt_types::{Property, QoS, ReasonCode, StreamOffset};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use crate::connection_args::{ConnectionArgs, parse_qos, parse_wait};
 use crate::failure::{Said, Usage};
@@ -138,14 +137,20 @@ fn parse_stream_offset(text: &str) -> Result<StreamOffset, String> {
     })
 }
 
-/// Has SIGINT and SIGTERM end the subscription in order.
+/// Has SIGINT and SIGTERM end the subscription in order: nothing more is printed, and what was printed is settled. A
+/// second one ends the process at once, for an output that nobody reads.
 fn end_on_signal(client: &Arc<Client>) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let client = Arc::clone(client);
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            // That the connection was lost before is said by who reads from it.
-            let _ = client.disconnect(ReasonCode::SUCCESS);
+        let mut is_first = true;
+        for signal in signals.forever() {
+            if is_first {
+                client.interrupt();
+            } else if let Err(error) = emulate_default_handler(signal) {
+                eprintln!("weir: cannot end at once: {error}");
+            }
+            is_first = false;
         }
     });
     Ok(())
@@ -226,7 +231,7 @@ fn settle(
 enum Next {
     Message(Delivery),
     None,
-    /// We have ended the connection ourselves.
+    /// Someone has ended it.
     End,
 }
 
@@ -234,7 +239,7 @@ fn next(client: &Client, wait: Duration) -> Result<Next> {
     match client.next(wait) {
         Ok(Some(delivery)) => Ok(Next::Message(delivery)),
         Ok(None) => Ok(Next::None),
-        Err(Error::Closed(CloseReason::Ours)) => Ok(Next::End),
+        Err(Error::Interrupted) => Ok(Next::End),
         Err(error) => Err(error.into()),
     }
 }

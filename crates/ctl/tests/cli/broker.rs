@@ -10,6 +10,9 @@ use mqtt_codec::{
 };
 use mqtt_types::{PacketId, ProtocolVersion, QoS, ReasonCode};
 
+/// How long a script waits for the client.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 pub struct Peer {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -85,6 +88,15 @@ impl Peer {
         let _ = self.stream.read_to_end(rest);
     }
 
+    /// Nothing comes for that long.
+    pub fn expect_silence(&mut self, wait: Duration) {
+        self.stream.set_read_timeout(Some(wait)).expect("a timeout");
+        let read = self.stream.read(&mut [0]);
+        self.stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
+        let error = read.expect_err("nothing comes");
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}");
+    }
+
     pub fn expect_disconnect(&mut self) {
         self.expect(|packet| {
             assert!(matches!(packet, Packet::Disconnect(_)), "{packet:?} is no DISCONNECT")
@@ -98,7 +110,7 @@ pub fn serve(script: impl FnOnce(&mut Peer) + Send + 'static) -> (String, JoinHa
     let port = listener.local_addr().expect("bound").port().to_string();
     let server = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
         let mut peer = Peer { stream, buffer: Vec::new() };
         peer.expect(|packet| {
             assert!(matches!(packet, Packet::Connect(_)), "{packet:?} is no CONNECT")

@@ -1,4 +1,7 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use mqtt_codec::{Properties, PropertyBlock};
 use mqtt_types::{Property, ReasonCode};
@@ -120,14 +123,68 @@ fn an_interrupt_ends_it_in_order() {
         .read_line(&mut line)
         .expect("a message");
     assert_eq!(line, "x\n");
-    let process = child.id().to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &process])
-        .status()
-        .expect("kill is there");
-    assert!(killed.success());
+    interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     server.join().expect("the script holds");
+}
+
+#[test]
+fn an_interrupt_settles_what_was_printed_before_it_ends() {
+    // More than a pipe holds, so that it is in the middle of printing.
+    let payload = vec![b'x'; 1 << 20];
+    let (interrupted, is_interrupted) = std::sync::mpsc::channel();
+    let (quiet, is_quiet) = std::sync::mpsc::channel();
+    let (port, server) = serve(move |peer| {
+        peer.grant("a", ReasonCode::GRANTED_QOS_1, Properties::EMPTY);
+        peer.deliver(1, &payload, Properties::EMPTY);
+        is_interrupted.recv().expect("the test interrupts it");
+        peer.expect_silence(Duration::from_millis(300));
+        quiet.send(()).expect("the test waits");
+        peer.expect_puback(1, ReasonCode::SUCCESS);
+        peer.expect_disconnect();
+    });
+    let mut child = start(&["sub", "-p", &port, "-t", "a", "-q", "1"]);
+    let mut stdout = child.stdout.take().expect("it is piped");
+    stdout.read_exact(&mut [0]).expect("it begins to print");
+    interrupt(&child);
+    interrupted.send(()).expect("the script waits");
+    is_quiet.recv().expect("it neither settles nor ends while it prints");
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).expect("all of it");
+    assert_eq!(rest.len(), 1 << 20);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    server.join().expect("the script holds");
+}
+
+#[test]
+fn a_second_interrupt_ends_it_although_nobody_reads_what_it_prints() {
+    let payload = vec![b'x'; 1 << 20];
+    let (port, server) = serve(move |peer| {
+        peer.grant("a", ReasonCode::GRANTED_QOS_1, Properties::EMPTY);
+        peer.deliver(1, &payload, Properties::EMPTY);
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest);
+        assert!(rest.is_empty(), "what is not out is not settled: {rest:?}");
+    });
+    let mut child = start(&["sub", "-p", &port, "-t", "a", "-q", "1"]);
+    let mut stdout = child.stdout.take().expect("it is piped");
+    stdout.read_exact(&mut [0]).expect("it begins to print");
+    // Two that come at the same time may be taken for one.
+    let ended = loop {
+        interrupt(&child);
+        std::thread::sleep(Duration::from_millis(10));
+        if let Some(ended) = child.try_wait().expect("it can be asked") {
+            break ended;
+        }
+    };
+    assert_eq!(ended.signal(), Some(2));
+    server.join().expect("the script holds");
+}
+
+fn interrupt(child: &Child) {
+    let process = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &process]).status().expect("kill is there");
+    assert!(killed.success());
 }
 
 #[test]
