@@ -13,7 +13,7 @@ use message_index::SharedChunk;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     pub(crate) next: Offset,
-    /// Messages below count as delivered once, but for those in `attempts`.
+    /// Messages below count as delivered once, but for those in `attempts`; also those that come after this.
     pub(crate) dispatched_to: Offset,
     pub(crate) counts: Counts,
     /// Deliveries that counted, by ascending offset.
@@ -39,8 +39,9 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-/// What is written. Version 1 is read as well.
-const VERSION: u8 = 2;
+/// What is written. Versions 1 and 2 are read as well.
+const VERSION: u8 = 3;
+const VERSION_2: u8 = 2;
 const VERSION_1: u8 = 1;
 
 impl Snapshot {

@@ -19,6 +19,8 @@ pub enum Stall {
         /// Until when.
         until: Option<Instant>,
     },
+    /// The log has not taken yet what is to be delivered.
+    AwaitingLog,
     /// Each consumer that has credit was too busy and rests; the first until then.
     Resting {
         /// Until when.
@@ -61,6 +63,7 @@ impl fmt::Display for Stall {
             Self::Paused => f.write_str("the queue is paused"),
             Self::NoConsumers => f.write_str("no consumer is attached"),
             Self::Delayed { .. } => f.write_str("all waiting messages are delayed"),
+            Self::AwaitingLog => f.write_str("the log has not taken what is to be delivered"),
             Self::Resting { .. } => f.write_str("all consumers with credit were too busy and rest"),
             Self::NoCredit { in_flight } => {
                 write!(f, "no consumer has credit: {in_flight} messages are unsettled")
@@ -101,6 +104,9 @@ impl Queue {
         }
         if self.consumers.len() == 0 {
             return Some(Stall::NoConsumers);
+        }
+        if self.awaits_permit() {
+            return Some(Stall::AwaitingLog);
         }
         if ledger.ready == 0 {
             let held_back = self.held_back.first().and_then(|(due, _)| self.clock.when(*due));

@@ -15,7 +15,7 @@ impl Snapshot {
     /// | ids:      n u64 | n × { id u128 | stored u64 }, in the order they came
     /// | chunks, see [`SharedChunk::encode_all`]
     /// ```
-    /// Version 1 has no `replaced`, no `ids`, and chunks of the first layout.
+    /// Up to version 2 `dispatched_to` is not above `next`. Version 1 has no `replaced`, no `ids`, and chunks of the first layout.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());

@@ -1,0 +1,49 @@
+//! What may be delivered for the first time, as far as the log knows of it. It must not know who delivers.
+
+use std::collections::BTreeSet;
+
+use stdx::UnixMillis;
+
+use crate::Offset;
+
+/// Up to where deliveries are permitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Permitted {
+    /// Nothing is delivered: the log says of all that is here how often it was tried.
+    Nothing,
+    /// First deliveries are below; what has a place of its own may go again as it is.
+    To(Offset),
+}
+
+/// What a crash must not make a first delivery of.
+///
+/// A delivery is a fact at once, and in the log later. So that after a crash attempt 1 means that there was none before, the
+/// log says *beforehand* of a range of messages that they may have been delivered.
+#[derive(Debug)]
+pub(crate) struct Permits {
+    pub(crate) permitted: Permitted,
+    /// Messages whose time has come and of which the log says still that they were not tried.
+    pub(crate) announced: BTreeSet<(UnixMillis, Offset)>,
+}
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self { permitted: Permitted::To(Offset(u64::MAX)), announced: BTreeSet::new() }
+    }
+}
+
+impl Permits {
+    /// Whether a message may be delivered that was never dispatched.
+    pub(crate) fn is_permitted(&self, fresh: Offset) -> bool {
+        matches!(self.permitted, Permitted::To(to) if fresh < to)
+    }
+
+    pub(crate) const fn is_withheld(&self) -> bool {
+        matches!(self.permitted, Permitted::Nothing)
+    }
+
+    /// Whether somebody logs deliveries before they are made.
+    pub(crate) const fn are_asked_for(&self) -> bool {
+        matches!(self.permitted, Permitted::To(to) if to.0 != u64::MAX)
+    }
+}
