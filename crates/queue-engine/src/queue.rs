@@ -271,6 +271,12 @@ impl Queue {
         }
     }
 
+    /// Whether anybody is attached.
+    #[must_use]
+    pub fn has_consumers(&self) -> bool {
+        self.consumers.len() > 0
+    }
+
     /// How many messages are ready, in flight and delayed, and their bytes.
     #[must_use]
     pub const fn waiting(&self) -> (u64, u64) {

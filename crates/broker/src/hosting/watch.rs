@@ -131,6 +131,7 @@ impl HostedQueue {
             Stall::Resting { .. }
             | Stall::KeysBlocked { .. }
             | Stall::AwaitingRetry { .. }
+            | Stall::AwaitingLog
             | Stall::HandingOver { .. }
             | Stall::Barred { .. } => true,
         };

@@ -22,16 +22,22 @@ impl Queue {
             self.permits.permitted = Permitted::To(to);
         }
         let is_all = !self.permits.are_asked_for();
+        let mut tried = tried.to_vec();
+        tried.sort_unstable();
         let announced = self.permits.announced.iter().copied();
         let known: Vec<_> =
-            announced.filter(|(_, offset)| is_all || tried.contains(offset)).collect();
+            announced.filter(|(_, offset)| is_all || tried.binary_search(offset).is_ok()).collect();
         for (due, offset) in known {
             self.permits.announced.remove(&(due, offset));
             self.make_ready((due_turn(due.0), offset), actions);
         }
     }
 
-    pub(super) fn withhold(&mut self) -> Result<(), InputError> {
+    /// Delivers nothing until there is a permit, as [`Input::Withhold`](crate::Input::Withhold) has it.
+    ///
+    /// # Errors
+    /// The queue has consumers.
+    pub fn withhold(&mut self) -> Result<(), InputError> {
         if self.consumers.len() > 0 {
             return Err(InputError::HasConsumers);
         }
@@ -79,7 +85,7 @@ impl Queue {
         untried
     }
 
-    /// Whether something would be delivered if the log knew of it.
+    /// Whether something would be delivered if the log knew of it, beside what [`Queue::has_announced`].
     #[must_use]
     pub fn awaits_permit(&self) -> bool {
         let may_go = || {
@@ -90,7 +96,7 @@ impl Queue {
             Permitted::Nothing => self.index.len() > self.leases.len() as u64 && may_go(),
             Permitted::To(to) => {
                 let is_at_the_end = self.fresh >= to && self.fresh < self.index.next();
-                self.has_announced() || (is_at_the_end && may_go())
+                is_at_the_end && may_go()
             }
         }
     }

@@ -105,7 +105,7 @@ impl Queue {
         if self.consumers.len() == 0 {
             return Some(Stall::NoConsumers);
         }
-        if self.awaits_permit() {
+        if self.awaits_permit() || self.has_announced() {
             return Some(Stall::AwaitingLog);
         }
         if ledger.ready == 0 {
