@@ -11,6 +11,8 @@ use crate::Offset;
 pub(crate) enum Permitted {
     /// Nothing is delivered: the log says of all that is here how often it was tried.
     Nothing,
+    /// Nothing is delivered yet, and the log may say already that what is ready was.
+    Soon,
     /// First deliveries are below; what has a place of its own may go again as it is.
     To(Offset),
 }
@@ -24,11 +26,17 @@ pub(crate) struct Permits {
     pub(crate) permitted: Permitted,
     /// Messages whose time has come and of which the log says still that they were not tried.
     pub(crate) announced: BTreeSet<(UnixMillis, Offset)>,
+    /// Whether a replayed log says more than was ever made use of.
+    pub(crate) is_overstated: bool,
 }
 
 impl Default for Permits {
     fn default() -> Self {
-        Self { permitted: Permitted::To(Offset(u64::MAX)), announced: BTreeSet::new() }
+        Self {
+            permitted: Permitted::To(Offset(u64::MAX)),
+            announced: BTreeSet::new(),
+            is_overstated: false,
+        }
     }
 }
 
@@ -39,11 +47,11 @@ impl Permits {
     }
 
     pub(crate) const fn is_withheld(&self) -> bool {
-        matches!(self.permitted, Permitted::Nothing)
+        matches!(self.permitted, Permitted::Nothing | Permitted::Soon)
     }
 
     /// Whether somebody logs deliveries before they are made.
     pub(crate) const fn are_asked_for(&self) -> bool {
-        matches!(self.permitted, Permitted::To(to) if to.0 != u64::MAX)
+        !matches!(self.permitted, Permitted::To(Offset(u64::MAX)))
     }
 }

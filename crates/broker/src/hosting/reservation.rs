@@ -59,6 +59,8 @@ pub(super) struct Reservation {
     said: Offset,
     /// Whether that is more than the last one that is known to be stored says.
     is_asked: bool,
+    /// Whether an earlier process said more.
+    is_overstated: bool,
     /// Whether the queue was told to deliver nothing.
     is_closed: bool,
     /// Whether the log takes nothing, and deliveries go on without it.
@@ -75,11 +77,17 @@ impl Reservation {
         Self {
             said: dispatched_to,
             is_asked: false,
+            is_overstated: false,
             is_closed: true,
             is_lifted: false,
             window: 0,
             counted: (Instant::ZERO, dispatched_to),
         }
+    }
+
+    /// The same, but that the log says more of what is still to come.
+    pub(super) const fn overstated(dispatched_to: Offset) -> Self {
+        Self { is_overstated: true, ..Self::closed(dispatched_to) }
     }
 
     /// The same while somebody consumes, who gets only what was dispatched before.
@@ -97,7 +105,7 @@ impl Reservation {
             return false;
         }
         if self.is_closed || !look.has_consumers {
-            return self.is_closed == look.has_consumers;
+            return self.is_closed == look.has_consumers || self.is_overstated;
         }
         let ahead = self.ahead(look);
         let is_exact =
@@ -120,7 +128,8 @@ impl Reservation {
             return Plan::Same;
         }
         if !look.has_consumers {
-            let plan = if self.is_closed { Plan::Same } else { Plan::Close };
+            let is_said = self.is_closed && !self.is_overstated;
+            let plan = if is_said { Plan::Same } else { Plan::Close };
             *self = Self::closed(look.dispatched_to);
             return plan;
         }
@@ -138,7 +147,7 @@ impl Reservation {
         if self.is_closed || self.is_lifted || ahead < wanted / 2 || look.awaits {
             let plan = if self.is_closed { Plan::Open } else { Plan::Raise };
             self.said = self.said.max(Offset(look.dispatched_to.0.saturating_add(wanted)));
-            self.is_asked = true;
+            (self.is_asked, self.is_overstated) = (true, false);
             return plan;
         }
         if look.has_backlog && is_over && ahead > wanted {

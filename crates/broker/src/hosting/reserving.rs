@@ -31,7 +31,11 @@ impl HostedQueue {
     /// A queue begins: nobody consumes it.
     pub(super) fn reserve(&mut self) {
         if self.outlives_the_process() && self.engine.withhold().is_ok() {
-            self.reservation = Some(Reservation::closed(self.engine.dispatched_to()));
+            let dispatched_to = self.engine.dispatched_to();
+            self.reservation = Some(match self.engine.is_overstated() {
+                true => Reservation::overstated(dispatched_to),
+                false => Reservation::closed(dispatched_to),
+            });
         }
     }
 
@@ -82,7 +86,10 @@ impl HostedQueue {
         match plan {
             Plan::Same | Plan::Raise => {}
             Plan::Lower => self.handle(Input::Permit { to: Some(to), tried: Vec::new() }, turn),
-            Plan::Open => self.say_untried(1),
+            Plan::Open => {
+                self.say_untried(1);
+                self.engine.begin_to_permit();
+            }
             Plan::Close => {
                 self.handle(Input::Withhold, turn);
                 self.say_untried(0);

@@ -158,6 +158,33 @@ wait 8000
 }
 
 #[test]
+fn what_falls_due_while_the_first_consumer_waits_for_the_log_comes_again_as_delivered_before() {
+    check(
+        r#"
+create jobs work
+p connect
+  p connack 00
+p publish 1 work 1 id=1 up=delay:1s
+  p puback 1 00
+log hold
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+wait 1000
+log commit
+  a publish 1 id=1 work 1 delay:1s queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+crash
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+  a publish 1 id=1 work 1 delay:1s queue:jobs offset:0 attempt:2 publish-ts:1700000000000
+"#,
+    );
+}
+
+#[test]
 fn a_full_disk_does_not_keep_consumers_from_what_is_there() {
     check(
         r#"

@@ -45,9 +45,18 @@ impl Queue {
         Ok(())
     }
 
+    /// The log is about to be told that what is [`Queue::untried`] may be delivered: so it is told of what falls due from
+    /// now on, too.
+    pub fn begin_to_permit(&mut self) {
+        if self.permits.is_withheld() {
+            self.permits.permitted = Permitted::Soon;
+        }
+    }
+
     /// A message that was held back falls due. The log says that it was not tried, until it says otherwise.
     pub(super) fn fall_due(&mut self, due: UnixMillis, offset: Offset, actions: &mut Vec<Action>) {
-        if self.attempts.get(offset) > 0 || self.permits.is_withheld() {
+        let is_told_later = self.permits.permitted == Permitted::Nothing;
+        if self.attempts.get(offset) > 0 || is_told_later {
             return self.make_ready((due_turn(due.0), offset), actions);
         }
         actions.push(Action::Attempted { offset, attempts: 1 });
@@ -62,7 +71,8 @@ impl Queue {
     pub(super) fn is_untried(&self, offset: Offset) -> bool {
         let is_held_back =
             |entry: message_index::Entry| self.held_back.contains(&(entry.not_before, offset));
-        self.permits.is_withheld() || self.index.get(offset).is_some_and(is_held_back)
+        self.permits.permitted == Permitted::Nothing
+            || self.index.get(offset).is_some_and(is_held_back)
     }
 
     /// Messages that nobody can have had though they come before [`Queue::dispatched_to`], but for those that are held
@@ -93,7 +103,9 @@ impl Queue {
             !self.config.paused && self.consumers.slots().any(is_free)
         };
         match self.permits.permitted {
-            Permitted::Nothing => self.index.len() > self.leases.len() as u64 && may_go(),
+            Permitted::Nothing | Permitted::Soon => {
+                self.index.len() > self.leases.len() as u64 && may_go()
+            }
             Permitted::To(to) => {
                 let is_at_the_end = self.fresh >= to && self.fresh < self.index.next();
                 is_at_the_end && may_go()

@@ -154,9 +154,18 @@ impl Queue {
         }
     }
 
-    /// All of the log was replayed: what comes from now on was never delivered.
+    /// All of the log was replayed: what comes from now on was never delivered, whatever the log says.
     pub fn end_replay(&mut self) {
-        self.replay_dispatched(self.attempts.floor().min(self.index.next()));
+        let end = self.index.next();
+        self.permits.is_overstated = self.attempts.floor() > end;
+        self.replay_dispatched(self.attempts.floor().min(end));
+    }
+
+    /// Whether the log says of messages that are still to come that they may have been delivered, and is to be told
+    /// [`Queue::dispatched_to`] soon.
+    #[must_use]
+    pub const fn is_overstated(&self) -> bool {
+        self.permits.is_overstated
     }
 
     /// Other properties, which the log says it got.
