@@ -2,6 +2,7 @@
 //! names it.
 
 mod binding;
+mod durability;
 mod operating;
 mod ordering;
 mod reading;
@@ -13,9 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::message;
 use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
 use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES, REBOUND};
-use crate::streams::FILTER;
+use crate::streams::{LOG, STREAMS, WRITTEN};
 use crate::wire::Delivery;
 use binding::Bindings;
+use durability::Durability;
+pub(crate) use durability::Ends;
 use operating::Operated;
 use ordering::Ordering;
 pub(crate) use reading::Arrival;
@@ -72,6 +75,8 @@ struct Queue {
     accepted: BTreeMap<u64, bool>,
     /// Accepted shortly before a crash: may come again, or not.
     forgotten: BTreeSet<u64>,
+    /// Consumers may have accepted these, now or ever.
+    answered: BTreeSet<u64>,
     /// The highest offset that the present consumer, alone, has got first.
     newest_of_alone: Option<(usize, u32, u64)>,
 }
@@ -101,6 +106,7 @@ pub(crate) struct Auditor {
     ordering: Ordering,
     timings: Timings,
     bindings: Bindings,
+    durability: Durability,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -126,6 +132,7 @@ impl Auditor {
             ordering: Ordering::default(),
             timings: Timings::default(),
             bindings: Bindings::default(),
+            durability: Durability::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -172,7 +179,7 @@ impl Auditor {
     }
 
     /// The publisher of a message has been answered.
-    pub(crate) fn answered(&mut self, message: u32, code: u8) {
+    pub(crate) fn is_answered(&mut self, message: u32, code: u8) {
         self.moment += 1;
         let message = &mut self.messages[message as usize];
         message.answered = Some(self.moment);
@@ -214,6 +221,7 @@ impl Auditor {
             "message {number} comes from queue {name}, which was not bound to {}",
             TOPICS[message.topic]
         );
+        self.check_memory(queue, offset);
         let known = &mut self.queues[queue];
         assert!(
             known.accepted.get(&offset) != Some(&true),
@@ -341,8 +349,19 @@ impl Auditor {
         *newest = Some((consumer.0, consumer.1, offset));
     }
 
-    /// A consumer has accepted a message.
+    /// A consumer accepts a message.
+    pub(crate) fn accepts(&mut self, queue: usize, offset: u64) {
+        self.queues[queue].answered.insert(offset);
+    }
+
+    /// So many messages can have been accepted at most.
+    pub(crate) fn answered(&self, queue: usize) -> u64 {
+        self.queues[queue].answered.len() as u64
+    }
+
+    /// And the broker has read that.
     pub(crate) fn accepted(&mut self, queue: usize, offset: u64) {
+        self.accepts(queue, offset);
         self.queues[queue].accepted.entry(offset).or_insert(false);
         if queue == OPERATED {
             self.operated.awaited.remove(&offset);
@@ -469,16 +488,19 @@ impl Auditor {
             let has_come = |n: usize| self.queues[n].offsets.contains_key(&number);
             let mut came: Vec<(String, bool)> = Vec::new();
             for (n, of) in QUEUES.iter().enumerate() {
-                // What the ring has dropped does not come, nor does what was purged.
-                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
+                // What the ring has dropped does not come, nor does what was purged, or in memory.
+                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated | Kind::Memory);
                 if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
             }
-            if leads_to(TOPICS[message.topic], FILTER) {
-                let known = self.is_in_stream(number);
-                came.extend(known.map(|is_there| ("the stream".to_owned(), is_there)));
+            for stream in [LOG, WRITTEN] {
+                if leads_to(TOPICS[message.topic], STREAMS[stream].filter) {
+                    let known = self.is_in_stream(stream, number);
+                    let name = format!("stream {}", STREAMS[stream].name);
+                    came.extend(known.map(|is_there| (name, is_there)));
+                }
             }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {

@@ -16,19 +16,24 @@ pub(crate) const SESSIONS: usize = 2;
 pub(crate) const READING: usize = 3;
 /// Clients that read a stream together.
 pub(crate) const TEAM_MEMBERS: usize = 2;
-/// Topics: one leads to all queues, and the last one to nobody.
-pub(crate) const TOPICS: [&str; 5] = ["t/single", "t/both", "t/both", "q/timed", "x/nobody"];
+/// Topics: some lead to all queues but those with topics of their own, and the last one to nobody.
+pub(crate) const TOPICS: [&str; 6] =
+    ["t/single", "t/both", "t/both", "q/timed", "o/both", "x/nobody"];
 /// The topic of messages that are held back or expire, for a queue of their own.
 pub(crate) const TIMED_TOPIC: usize = 3;
+/// The topic of messages that nobody takes who syncs before he acknowledges.
+pub(crate) const RELAXED_TOPIC: usize = 4;
 
 /// Whether somebody takes a message for that topic.
 pub(crate) fn is_wanted(topic: &str) -> bool {
-    leads_to(topic, "t/+") || topic == TOPICS[TIMED_TOPIC]
+    topic != TOPICS[TOPICS.len() - 1]
 }
 
 /// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
-    topic == filter || filter == "t/+" && topic.starts_with("t/")
+    let same = |topic: &str, level: &str| level == "+" || level == topic;
+    let levels = topic.split('/').zip(filter.split('/'));
+    !filter.is_empty() && levels.into_iter().all(|(topic, level)| same(topic, level))
 }
 
 /// What a publisher asks for a message.
@@ -261,7 +266,8 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     match dice.below(96) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
-            let topic = if dice.one_in(12) { nobody } else { dice.below(TIMED_TOPIC) };
+            let relaxed = if dice.one_in(6) { RELAXED_TOPIC } else { dice.below(TIMED_TOPIC) };
+            let topic = if dice.one_in(12) { nobody } else { relaxed };
             let qos = dice.one_of(&[0, 1, 1, 1, 2, 2]);
             Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::QueueProperties;
+use broker::{Durability, QueueProperties};
 use queue_engine::{DispatchStrategy, Overflow};
 
 /// What a queue is there for.
@@ -31,6 +31,10 @@ pub(crate) enum Kind {
     Timed,
     /// Is paused now and then, and dispatches in other ways.
     Moody,
+    /// Acknowledges what is written, and synced soon.
+    Os,
+    /// Keeps what it has as long as the process lives.
+    Memory,
 }
 
 /// A queue.
@@ -47,7 +51,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 13] = [
+pub(crate) const QUEUES: [QueueOf; 15] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -61,6 +65,8 @@ pub(crate) const QUEUES: [QueueOf; 13] = [
     queue("dedup", "t/+", Kind::Dedup),
     queue("timed", "q/timed", Kind::Timed),
     queue("moody", "t/+", Kind::Moody),
+    queue("os", "+/both", Kind::Os),
+    queue("memory", "+/both", Kind::Memory),
 ];
 /// The places of some of them. The first is bound anew now and then: to more, and back.
 pub(crate) const REBOUND: usize = 1;
@@ -69,6 +75,8 @@ pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
 pub(crate) const ONCE: usize = 7;
 pub(crate) const MOODY: usize = 12;
+pub(crate) const OS: usize = 13;
+pub(crate) const MEMORY: usize = 14;
 /// What it is bound to then.
 pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.
@@ -117,6 +125,8 @@ impl QueueOf {
                 properties.config.dispatch_strategy = DispatchStrategy::SingleActive;
                 properties.config.max_inflight = 1;
             }
+            Kind::Os => properties.durability = Durability::Os,
+            Kind::Memory => properties.durability = Durability::Memory,
             Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
             Kind::Operated if keeps_settled(seed) => {
                 properties.config.keep_settled = Duration::from_secs(1_000_000);

@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 37] = [
+    pub const MUST: [&'static str; 38] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
@@ -28,6 +28,7 @@ impl Seen {
         "message expires",
         "message for nobody",
         "message written anew",
+        "message in memory is lost",
         "message in the stream",
         "message refused",
         "message refused or held by a full log",

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Auditor};
 use crate::plan::{TOPICS, leads_to};
-use crate::streams::{FILTER, LOG, NEWEST, READERS, STREAMS};
+use crate::streams::{FLEETING, LOG, NEWEST, READERS, STREAMS, WRITTEN};
 
 /// A message comes to a reader.
 #[derive(Clone, Copy, Debug)]
@@ -256,7 +256,7 @@ impl Auditor {
         let name = STREAMS[stream].name;
         let message = &self.messages[number as usize];
         assert!(
-            leads_to(TOPICS[message.topic], FILTER),
+            leads_to(TOPICS[message.topic], STREAMS[stream].filter),
             "message {number} is in stream {name} with topic {}",
             TOPICS[message.topic]
         );
@@ -398,7 +398,15 @@ impl Auditor {
             );
             return;
         }
-        for topic in TOPICS.into_iter().filter(|topic| leads_to(topic, FILTER)) {
+        if matches!(stream, WRITTEN | FLEETING) {
+            let from = if stream == WRITTEN { 0 } else { self.durability.begun_at.fleeting };
+            assert!(
+                kept.iter().copied().eq(from..appended),
+                "stream {name} has had {appended} messages, and keeps {kept:?} from {from} on"
+            );
+            return;
+        }
+        for topic in TOPICS.into_iter().filter(|topic| leads_to(topic, STREAMS[stream].filter)) {
             let by_offset = &self.reading.streams[stream].by_offset;
             let of = |offset: &&u64| TOPICS[self.messages[by_offset[*offset] as usize].topic];
             let count = kept.iter().filter(|offset| of(offset) == topic).count();
@@ -426,9 +434,24 @@ impl Auditor {
         }
     }
 
-    /// Whether the message is in the log, if all must be.
-    pub(super) fn is_in_stream(&self, number: u32) -> Option<bool> {
-        self.reading.keeps_all.then(|| self.reading.streams[LOG].offsets.contains_key(&number))
+    /// Whether the message is in a stream, if all must be.
+    pub(super) fn is_in_stream(&self, stream: usize, number: u32) -> Option<bool> {
+        let keeps_all = stream != LOG || self.reading.keeps_all;
+        keeps_all.then(|| self.reading.streams[stream].offsets.contains_key(&number))
+    }
+
+    /// What was in a stream from that offset on is lost, and others may come there. Gives it.
+    pub(super) fn stream_forgets_from(&mut self, stream: usize, end: u64) -> BTreeMap<u64, u32> {
+        let known = &mut self.reading.streams[stream];
+        let lost = known.by_offset.split_off(&end);
+        for (offset, number) in &lost {
+            if let Some(offsets) = known.offsets.get_mut(number) {
+                offsets.remove(offset);
+            }
+        }
+        known.offsets.retain(|_, offsets| !offsets.is_empty());
+        known.stored_ms.split_off(&end);
+        lost
     }
 
     /// All readers have been there, and accepted what came: all that is kept has come to each.

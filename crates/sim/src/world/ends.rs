@@ -6,11 +6,15 @@ use std::collections::BTreeSet;
 use log_api::{Log, LogState};
 
 use super::World;
+use crate::auditor::Ends;
 use crate::client::Source;
 use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
-use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX, keeps_settled};
+use crate::queues::{
+    DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled,
+};
+use crate::streams::{FLEETING, WRITTEN};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
@@ -22,6 +26,7 @@ impl World {
         self.note_life(power);
         if power {
             self.machine.lose_power(seed);
+            self.auditor.power_lost();
         } else {
             self.machine.kill();
         }
@@ -39,8 +44,19 @@ impl World {
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
         }
         self.boot(seed);
+        self.note_begun();
         self.check_ledgers();
         self.check_positions();
+    }
+
+    /// How far it had come, and what lay in memory is gone, and counted.
+    fn note_begun(&mut self) {
+        let memory = self.ledger(MEMORY);
+        assert_eq!(memory.waiting(), 0, "messages were in memory, and wait still: {memory:?}");
+        self.seen.note("message in memory is lost", memory.dropped);
+        let written = self.appended(WRITTEN);
+        let (os, fleeting) = (self.ledger(OS).enqueued, self.appended(FLEETING));
+        self.auditor.begins(Ends { os, memory: memory.enqueued, written, fleeting });
     }
 
     /// What happened in the life that ends.
@@ -65,6 +81,7 @@ impl World {
                 self.say("it ends while the log is opened");
                 if self.machine.has_lost_power() {
                     self.machine.lose_power(seed / 3);
+                    self.auditor.power_lost();
                 } else {
                     self.machine.kill();
                 }
@@ -108,13 +125,21 @@ impl World {
             let comes_back = matches!(kind, Kind::Dying | Kind::Dead);
             let back = if comes_back { self.ledger(DEAD).settled } else { 0 };
             let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
-            let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
+            let may_drop = matches!(kind, Kind::Ring | Kind::Memory);
+            let dropped = if may_drop { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
             self.seen.note("the oldest is dropped", ledger.dropped);
             assert!(
                 nowhere + purged + dropped + died == 0
                     && ledger.enqueued <= self.auditor.most(n) + back,
                 "queue {name} counts what never happened: {ledger:?}"
+            );
+            // An operator settles dead letters too.
+            assert!(
+                *kind == Kind::Dead || ledger.settled <= self.auditor.answered(n),
+                "queue {name} counts {} settled, and {} were accepted",
+                ledger.settled,
+                self.auditor.answered(n)
             );
             let (taken, settled) = self.auditor.least(n);
             // What was dropped on its way to a consumer is not settled by it.
@@ -139,6 +164,10 @@ impl World {
     /// Queues with the same filter have taken the same messages; what was sent back came on top.
     fn check_all_or_none(&self) {
         let taken = self.ledger(0).enqueued;
+        let relaxed = [self.ledger(OS).enqueued, self.ledger(MEMORY).enqueued];
+        let in_streams = [self.appended(WRITTEN), self.appended(FLEETING)];
+        assert_eq!(relaxed, in_streams, "queues and streams that do not sync have taken the same");
+        assert_eq!(relaxed[0], relaxed[1], "what is written, and what is in memory");
         for (n, of) in QUEUES.iter().enumerate() {
             let enqueued = self.ledger(n).enqueued;
             match of.kind {
@@ -264,6 +293,7 @@ impl World {
         assert!(self.look_at_streams(), "a message cannot be read, though nothing is damaged");
         self.auditor.check_read();
         self.auditor.check_shared(CREW);
+        self.auditor.check_memory_complete();
         self.seen.note("all comes out without a restart", 1);
     }
 

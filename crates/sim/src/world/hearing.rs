@@ -182,7 +182,8 @@ impl World {
             return;
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
-        self.auditor.answered(message, code);
+        self.auditor.is_answered(message, code);
+        self.auditor.may_be_at_risk(message, self.machine.now_ms());
         let at = self.wall();
         self.auditor.timed_answered(message, at);
         let is_wanted = is_wanted(self.auditor.topic(message));
@@ -299,6 +300,9 @@ impl World {
         let code = self.code_of(n, source, code);
         if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
+        }
+        if let (Source::Queue(queue, offset), 0) = (source, code) {
+            self.auditor.accepts(queue, offset);
         }
         match source {
             // What a reader rejects it does without.

@@ -230,9 +230,17 @@ impl World {
             if !busy {
                 self.is_paused |= self.pauses && !self.is_slow && !self.is_reading_slowly;
                 self.turned_ms = None;
+                self.note_synced();
                 self.check_bounds();
                 return self.note_state();
             }
+        }
+    }
+
+    /// What was written a while ago is synced, if the log works.
+    fn note_synced(&mut self) {
+        if !self.is_slow && self.node.log.state() == LogState::Writable {
+            self.auditor.is_synced_by(self.machine.now_ms());
         }
     }
 
