@@ -3,11 +3,14 @@
 
 mod binding;
 mod durability;
+mod leasing;
 mod operating;
 mod ordering;
 mod reading;
+mod retaining;
 mod sharing;
 mod timing;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +22,7 @@ use crate::wire::Delivery;
 use binding::Bindings;
 use durability::Durability;
 pub(crate) use durability::Ends;
+use leasing::Leasing;
 use operating::Operated;
 use ordering::Ordering;
 pub(crate) use reading::Arrival;
@@ -26,6 +30,7 @@ use reading::Reading;
 use sharing::Sharing;
 use timing::Timings;
 pub(crate) use timing::Wall;
+use waiting::Waiting;
 
 /// What became of a message's acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +112,8 @@ pub(crate) struct Auditor {
     timings: Timings,
     bindings: Bindings,
     durability: Durability,
+    waiting: Waiting,
+    leasing: Leasing,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -133,6 +140,8 @@ impl Auditor {
             timings: Timings::default(),
             bindings: Bindings::default(),
             durability: Durability::default(),
+            waiting: Waiting::default(),
+            leasing: Leasing::default(),
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -203,12 +212,12 @@ impl Auditor {
         number
     }
 
-    /// A queue's message has come to a consumer. `alone` says whether it has been the only one for some time.
+    /// A queue's message has come to a consumer. `is_prompt` says whether it was written just now.
     pub(crate) fn consumed(
         &mut self,
         queue: usize,
         (number, offset, attempt): (u32, u64, u32),
-        consumer: (usize, u32),
+        (consumer, is_prompt): ((usize, u32), bool),
     ) {
         let name = QUEUES[queue].name;
         let message = &self.messages[number as usize];
@@ -222,6 +231,9 @@ impl Auditor {
             TOPICS[message.topic]
         );
         self.check_memory(queue, offset);
+        self.newest_comes(queue, (number, offset), is_prompt);
+        self.is_leased(queue, (offset, attempt), consumer, is_prompt);
+        let message = &self.messages[number as usize];
         let known = &mut self.queues[queue];
         assert!(
             known.accepted.get(&offset) != Some(&true),
@@ -394,6 +406,8 @@ impl Auditor {
             queue.newest_of_alone = None;
         }
         self.ordering.crashed();
+        self.waiting.crashed();
+        self.leasing.crashed();
         self.readers_crashed();
         self.sharers_crashed();
         if has_power_gone {
@@ -457,6 +471,10 @@ impl Auditor {
         self.messages[message as usize].answer == Answer::Refused
     }
 
+    pub(crate) fn is_of_v5(&self, message: u32) -> bool {
+        self.messages[message as usize].publisher_is_v5()
+    }
+
     pub(crate) fn is_taken(&self, message: u32) -> bool {
         self.messages[message as usize].answer == Answer::Taken
     }
@@ -489,7 +507,7 @@ impl Auditor {
             let mut came: Vec<(String, bool)> = Vec::new();
             for (n, of) in QUEUES.iter().enumerate() {
                 // What the ring has dropped does not come, nor does what was purged, or in memory.
-                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated | Kind::Memory);
+                let is_kept = !of.kind.may_lose();
                 if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
@@ -544,48 +562,5 @@ impl Auditor {
         let queue = if queue == DEAD { DYING } else { queue };
         let is_of = |message: &&Message| self.takes(queue, message) != Some(false);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
-    }
-
-    pub(crate) fn is_retained(&self, message: u32) -> bool {
-        self.messages[message as usize].is_retained
-    }
-
-    /// A message is retained at the end.
-    pub(crate) fn kept(&mut self, number: u32, is_marked: bool) {
-        let message = &self.messages[number as usize];
-        assert!(
-            is_marked && message.is_retained && message.answer != Answer::Refused,
-            "message {number} is retained, and should not be: {message:?}"
-        );
-        let before = self.kept.insert(TOPICS[message.topic], number);
-        assert!(
-            before.is_none_or(|before| before == number),
-            "retained twice: {before:?} and {number}"
-        );
-    }
-
-    /// Of each topic the newest retained message that was acknowledged is there, or one that may be newer.
-    pub(crate) fn check_retained(&self) {
-        // A retained message that is damaged is not shown.
-        if self.has_met_damage {
-            return;
-        }
-        for (number, message) in self.messages.iter().enumerate() {
-            let is_read = leads_to(TOPICS[message.topic], "t/+");
-            if !is_read
-                || !message.is_retained
-                || message.answer != Answer::Taken
-                || message.qos == 0
-            {
-                continue;
-            }
-            let kept = self.kept.get(TOPICS[message.topic]);
-            let kept = kept.unwrap_or_else(|| panic!("retained message {number} is lost"));
-            let other = &self.messages[*kept as usize];
-            assert!(
-                other.is_resent || other.answered.is_none_or(|answered| answered > message.sent),
-                "message {kept} is retained, and {number} came after it"
-            );
-        }
     }
 }

@@ -107,6 +107,9 @@ pub(crate) struct Lease {
     pub(crate) qos: u8,
     pub(crate) message: u32,
     pub(crate) source: Source,
+    /// A consumer had it then at the earliest, if that is known, and at the latest.
+    pub(crate) granted_ms: u64,
+    pub(crate) heard_ms: u64,
 }
 
 impl Client {

@@ -35,6 +35,14 @@ pub(crate) enum Kind {
     Os,
     /// Keeps what it has as long as the process lives.
     Memory,
+    /// Keeps the newest, as many as so many bytes are.
+    Vat,
+    /// Keeps the newest of each topic.
+    Latest,
+    /// Takes back what is unsettled for too long.
+    Hasty,
+    /// Lets messages expire that are too old.
+    Brief,
 }
 
 /// A queue.
@@ -51,7 +59,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 15] = [
+pub(crate) const QUEUES: [QueueOf; 19] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -67,6 +75,10 @@ pub(crate) const QUEUES: [QueueOf; 15] = [
     queue("moody", "t/+", Kind::Moody),
     queue("os", "+/both", Kind::Os),
     queue("memory", "+/both", Kind::Memory),
+    queue("vat", "t/single", Kind::Vat),
+    queue("latest", "t/+", Kind::Latest),
+    queue("hasty", "t/single", Kind::Hasty),
+    queue("brief", "t/single", Kind::Brief),
 ];
 /// The places of some of them. The first is bound anew now and then: to more, and back.
 pub(crate) const REBOUND: usize = 1;
@@ -77,10 +89,20 @@ pub(crate) const ONCE: usize = 7;
 pub(crate) const MOODY: usize = 12;
 pub(crate) const OS: usize = 13;
 pub(crate) const MEMORY: usize = 14;
+pub(crate) const VAT: usize = 15;
+pub(crate) const LATEST: usize = 16;
+pub(crate) const HASTY: usize = 17;
+pub(crate) const BRIEF: usize = 18;
 /// What it is bound to then.
 pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.
 pub(crate) const RING_MAX: u64 = 4;
+/// The bytes that the vat has at most: more than the largest message.
+pub(crate) const VAT_BYTES: u64 = 5000;
+/// How long consumers may leave a message of the hasty queue unsettled.
+pub(crate) const HASTE_MS: u64 = 2000;
+/// How old a message of the brief queue gets.
+pub(crate) const BRIEF_MS: u64 = 20_000;
 
 /// Whether the operated queue keeps what was settled, in a simulation of that seed. What it keeps fills segments, which are
 /// never sparse then.
@@ -91,6 +113,14 @@ pub(crate) const fn keeps_settled(seed: u64) -> bool {
 /// The queue of that name.
 pub(crate) fn number_of(name: &str) -> usize {
     QUEUES.iter().position(|of| of.name == name).expect("a queue of ours")
+}
+
+impl Kind {
+    /// Whether messages may leave it that no consumer has taken.
+    pub(crate) const fn may_lose(self) -> bool {
+        let drops = matches!(self, Self::Ring | Self::Vat | Self::Memory);
+        drops || matches!(self, Self::Operated | Self::Latest | Self::Brief)
+    }
 }
 
 impl QueueOf {
@@ -127,6 +157,13 @@ impl QueueOf {
             }
             Kind::Os => properties.durability = Durability::Os,
             Kind::Memory => properties.durability = Durability::Memory,
+            Kind::Vat => {
+                properties.config.max_bytes = Some(VAT_BYTES);
+                properties.config.overflow = Overflow::DropOldest;
+            }
+            Kind::Latest => properties.config.last_value = true,
+            Kind::Hasty => properties.config.ack_timeout = Duration::from_millis(HASTE_MS),
+            Kind::Brief => properties.config.retention = Duration::from_millis(BRIEF_MS),
             Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
             Kind::Operated if keeps_settled(seed) => {
                 properties.config.keep_settled = Duration::from_secs(1_000_000);

@@ -417,7 +417,7 @@ impl Auditor {
     }
 
     /// No message of the topic was sent after the one that is kept had been acknowledged, and is acknowledged too.
-    fn check_newest(&self, topic: &str, kept: Option<u32>) {
+    pub(super) fn check_newest(&self, topic: &str, kept: Option<u32>) {
         for (number, message) in self.messages.iter().enumerate() {
             let is_meant = TOPICS[message.topic] == topic
                 && message.answer == Answer::Taken

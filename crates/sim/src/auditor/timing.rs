@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, Auditor};
-use crate::plan::Timing;
+use crate::plan::{TOPICS, Timing, leads_to};
+use crate::queues::{BRIEF, BRIEF_MS, QUEUES};
 
 /// When something happens by the wall clock, and how often that had been set by then.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +27,16 @@ struct Timed {
 #[derive(Default, Debug)]
 pub(super) struct Timings {
     messages: BTreeMap<u32, Timed>,
+    /// When each message was sent, and when that was answered.
+    walls: Vec<(Wall, Option<Wall>)>,
 }
 
 impl Auditor {
+    /// The next message is sent.
+    pub(crate) fn is_sent(&mut self, at: Wall) {
+        self.timings.walls.push((at, None));
+    }
+
     /// A message is sent that is held back or expires.
     pub(crate) fn is_timed(&mut self, number: u32, timing: Timing, sent: Wall) {
         let timed = Timed { timing, sent, answered: None };
@@ -42,6 +50,7 @@ impl Auditor {
 
     /// A message was answered.
     pub(crate) fn timed_answered(&mut self, number: u32, at: Wall) {
+        self.timings.walls[number as usize].1 = Some(at);
         if let Some(timed) = self.timings.messages.get_mut(&number) {
             timed.answered = Some(at);
         }
@@ -72,6 +81,43 @@ impl Auditor {
                 written - over
             );
         }
+    }
+
+    /// A message comes from the queue that keeps none for long, and was written then.
+    pub(crate) fn brief_comes(&self, number: u32, now: Wall, written: Option<u64>) {
+        let (sent, answered) = self.timings.walls[number as usize];
+        let is_sure = sent.was_set == now.was_set && !self.messages[number as usize].is_resent;
+        if let (Some(answered), Some(written), true) = (answered, written, is_sure) {
+            let over = answered.unix_ms + BRIEF_MS;
+            assert!(
+                written < over,
+                "message {number} comes {} ms after it was too old",
+                written - over
+            );
+        }
+    }
+
+    /// So many messages may have been too old for that queue by then, each as often as it was sent.
+    pub(crate) fn too_old_at_most(&self, now: Wall) -> u64 {
+        let all = self.messages.iter().zip(&self.timings.walls);
+        let of_queue = all.filter(|(one, _)| leads_to(TOPICS[one.topic], QUEUES[BRIEF].filter));
+        let may = of_queue.filter(|(_, (sent, _))| {
+            sent.was_set != now.was_set || sent.unix_ms + BRIEF_MS <= now.unix_ms
+        });
+        may.map(|(message, _)| message.sent_times).sum()
+    }
+
+    /// All has been taken: what never came was too old, and is counted.
+    pub(crate) fn check_brief(&self, expired: u64) {
+        let missing = self.messages.iter().enumerate().filter(|(number, message)| {
+            let is_due = message.answer == Answer::Taken && message.qos > 0;
+            let came = &self.queues[BRIEF].offsets;
+            is_due
+                && leads_to(TOPICS[message.topic], QUEUES[BRIEF].filter)
+                && !came.contains_key(&(*number as u32))
+        });
+        let missing = missing.count() as u64;
+        assert!(missing <= expired, "{missing} never came, and {expired} have expired");
     }
 
     /// Whether a message may be gone because its time was over.

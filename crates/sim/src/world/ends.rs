@@ -12,7 +12,7 @@ use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
 use crate::queues::{
-    DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled,
+    BRIEF, DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled,
 };
 use crate::streams::{FLEETING, WRITTEN};
 
@@ -35,6 +35,8 @@ impl World {
         self.auditor.crashed(power);
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
         self.orders.clear();
+        self.deadlines.clear();
+        self.unrested_ms = None;
         self.is_put_back = false;
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
@@ -118,14 +120,20 @@ impl World {
                 continue;
             };
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
-            let expired = if *kind == Kind::Timed { self.auditor.expired_at_most() } else { 0 };
-            let nowhere = ledger.expired.saturating_sub(expired) + ledger.replaced;
+            let expired = match kind {
+                Kind::Timed => self.auditor.expired_at_most(),
+                Kind::Brief => self.auditor.too_old_at_most(self.wall()),
+                _ => 0,
+            };
+            let replaced = if *kind == Kind::Latest { 0 } else { ledger.replaced };
+            let nowhere = ledger.expired.saturating_sub(expired) + replaced;
             self.seen.note("message expires", ledger.expired);
+            self.seen.note("message is replaced", ledger.replaced);
             // What was sent back has come twice, and may have died twice.
             let comes_back = matches!(kind, Kind::Dying | Kind::Dead);
             let back = if comes_back { self.ledger(DEAD).settled } else { 0 };
             let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
-            let may_drop = matches!(kind, Kind::Ring | Kind::Memory);
+            let may_drop = matches!(kind, Kind::Ring | Kind::Vat | Kind::Memory);
             let dropped = if may_drop { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
             self.seen.note("the oldest is dropped", ledger.dropped);
@@ -143,7 +151,7 @@ impl World {
             );
             let (taken, settled) = self.auditor.least(n);
             // What was dropped on its way to a consumer is not settled by it.
-            let gone = if *kind == Kind::Ring { ledger.dropped } else { 0 };
+            let gone = if may_drop { ledger.dropped } else { 0 };
             assert!(
                 ledger.enqueued >= taken && ledger.settled + gone >= settled,
                 "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
@@ -256,6 +264,8 @@ impl World {
         self.auditor.check_set_back();
         self.auditor.check_read();
         self.auditor.check_shared(CREW);
+        self.auditor.check_newest_came();
+        self.auditor.check_brief(self.ledger(BRIEF).expired);
         for of in QUEUES {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);

@@ -9,7 +9,7 @@ use crate::client::{Lease, Open, Role, Source};
 use crate::dice::Dice;
 use crate::message;
 use crate::plan::{CONSUMERS, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
-use crate::queues::{Kind, QUEUES};
+use crate::queues::{HASTY, Kind, QUEUES};
 use crate::wire;
 
 /// A publisher has no more open than that.
@@ -43,6 +43,7 @@ impl World {
             Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
                 self.turned_ms.get_or_insert(self.machine.now_ms());
+                self.note_unrest();
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
             Step::Work { worker } => {
@@ -110,6 +111,7 @@ impl World {
         let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.share(message);
+        self.auditor.is_sent(self.wall());
         let client = &self.clients[publisher];
         let timing = if client.version.is_v5() { timing } else { Timing::default() };
         if timing != Timing::default() {
@@ -196,6 +198,9 @@ impl World {
         if !self.clients[n].consumes.remove(&queue) {
             return;
         }
+        if queue == HASTY {
+            self.auditor.consumer_goes(n);
+        }
         if let Some(socket) = self.socket(n) {
             socket.is_blocked = false;
         }
@@ -209,6 +214,7 @@ impl World {
 
     /// Everyone works until nothing is left to do, or the power goes.
     pub(super) fn run(&mut self) {
+        self.note_unrest();
         for round in 0.. {
             assert!(round < 10_000, "the broker never comes to rest");
             let mut busy = false;
@@ -231,6 +237,7 @@ impl World {
                 self.is_paused |= self.pauses && !self.is_slow && !self.is_reading_slowly;
                 self.turned_ms = None;
                 self.note_synced();
+                self.note_rest();
                 self.check_bounds();
                 return self.note_state();
             }
