@@ -2,6 +2,7 @@
 //! names it.
 
 mod binding;
+mod delaying;
 mod durability;
 mod leasing;
 mod operating;
@@ -16,10 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
 use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES, REBOUND};
+use crate::queues::{DEAD, DYING, Kind, LATER, ONCE, OPERATED, QUEUES, REBOUND};
 use crate::streams::{LOG, STREAMS, WRITTEN};
 use crate::wire::Delivery;
 use binding::Bindings;
+use delaying::Delaying;
 use durability::Durability;
 pub(crate) use durability::Ends;
 use leasing::Leasing;
@@ -114,6 +116,9 @@ pub(crate) struct Auditor {
     durability: Durability,
     waiting: Waiting,
     leasing: Leasing,
+    delaying: Delaying,
+    /// When this life of the process began.
+    begun_at_moment: u64,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -137,11 +142,13 @@ impl Auditor {
             reading: Reading::default(),
             sharing: Sharing::new(seed),
             ordering: Ordering::default(),
-            timings: Timings::default(),
+            timings: Timings::new(seed),
             bindings: Bindings::default(),
             durability: Durability::default(),
             waiting: Waiting::default(),
             leasing: Leasing::default(),
+            delaying: Delaying::default(),
+            begun_at_moment: 0,
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -233,6 +240,7 @@ impl Auditor {
         self.check_memory(queue, offset);
         self.newest_comes(queue, (number, offset), is_prompt);
         self.is_leased(queue, (offset, attempt), consumer, is_prompt);
+        let may_come_again = queue == LATER && self.may_come_again(number);
         let message = &self.messages[number as usize];
         let known = &mut self.queues[queue];
         assert!(
@@ -260,6 +268,7 @@ impl Auditor {
         let copies = known.offsets[&number].len();
         let may_be_twice = match QUEUES[queue].kind {
             Kind::Dying | Kind::Dead if self.operated.redrives => true,
+            Kind::Later if may_come_again => true,
             // Only a client of 5.0 says which message it is.
             Kind::Dedup => !message.publisher_is_v5() || self.has_met_damage,
             _ => message.is_resent && message.qos < 2 || message.has_lost_session,
@@ -274,8 +283,8 @@ impl Auditor {
             "message {number} at {offset} was given up, and comes again (attempt {attempt})"
         );
         match QUEUES[queue].kind {
-            // It has what died in the order of dying.
-            Kind::Dead => {}
+            // It has what died in the order of dying, or what was due in its order.
+            Kind::Dead | Kind::Later => {}
             // What was sent back comes behind others.
             Kind::Dying if self.operated.redrives => {}
             _ if !is_first => {}
@@ -507,7 +516,7 @@ impl Auditor {
             let mut came: Vec<(String, bool)> = Vec::new();
             for (n, of) in QUEUES.iter().enumerate() {
                 // What the ring has dropped does not come, nor does what was purged, or in memory.
-                let is_kept = !of.kind.may_lose();
+                let is_kept = !of.kind.may_lose() && n != LATER;
                 if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
@@ -553,8 +562,10 @@ impl Auditor {
             .messages
             .iter()
             .filter(|message| message.answer == Answer::Taken && message.qos > 0 && is_of(message));
+        // What is published later may not be there yet.
+        let taken = if queue == LATER { 0 } else { taken.count() as u64 };
         let recorded = self.queues[queue].accepted.values().filter(|recorded| **recorded);
-        (taken.count() as u64, recorded.count() as u64)
+        (taken, recorded.count() as u64)
     }
 
     /// A queue has taken no more messages than were sent.

@@ -17,12 +17,14 @@ pub(crate) const READING: usize = 3;
 /// Clients that read a stream together.
 pub(crate) const TEAM_MEMBERS: usize = 2;
 /// Topics: some lead to all queues but those with topics of their own, and the last one to nobody.
-pub(crate) const TOPICS: [&str; 6] =
-    ["t/single", "t/both", "t/both", "q/timed", "o/both", "x/nobody"];
+pub(crate) const TOPICS: [&str; 7] =
+    ["t/single", "t/both", "t/both", "q/timed", "o/both", "d/later", "x/nobody"];
 /// The topic of messages that are held back or expire, for a queue of their own.
 pub(crate) const TIMED_TOPIC: usize = 3;
 /// The topic of messages that nobody takes who syncs before he acknowledges.
 pub(crate) const RELAXED_TOPIC: usize = 4;
+/// The topic of messages that are published later.
+pub(crate) const LATER_TOPIC: usize = 5;
 
 /// Whether somebody takes a message for that topic.
 pub(crate) fn is_wanted(topic: &str) -> bool {
@@ -43,6 +45,15 @@ pub(crate) struct Timing {
     pub(crate) delay: Option<u32>,
     /// Seconds that it lives.
     pub(crate) expires: Option<u32>,
+    /// Seconds until it is published.
+    pub(crate) later: Option<u32>,
+}
+
+impl Timing {
+    /// Where a message for that topic is published.
+    pub(crate) fn address(self, topic: &str) -> String {
+        self.later.map_or_else(|| topic.to_owned(), |seconds| format!("$delayed/{seconds}/{topic}"))
+    }
 }
 
 /// Where somebody begins to read a stream.
@@ -73,6 +84,17 @@ pub(crate) enum Step {
         qos: u8,
         bytes: usize,
         timing: Timing,
+    },
+    /// A message that is published later.
+    PublishLater {
+        publisher: usize,
+        qos: u8,
+        bytes: usize,
+        seconds: u32,
+    },
+    /// An operator cancels one of those that wait to be published.
+    Cancel {
+        nth: usize,
     },
     Subscribe {
         consumer: usize,
@@ -263,7 +285,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let publisher = dice.below(PUBLISHERS);
     let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(96) {
+    match dice.below(98) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
             let relaxed = if dice.one_in(6) { RELAXED_TOPIC } else { dice.below(TIMED_TOPIC) };
@@ -310,11 +332,16 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         80 => Step::SlowReads { is_slow: dice.one_in(2) },
         81..84 => {
             let times = [None, Some(1), Some(30)];
-            let timing = Timing { delay: dice.one_of(&times), expires: dice.one_of(&times) };
+            let (delay, expires) = (dice.one_of(&times), dice.one_of(&times));
+            let timing = Timing { delay, expires, later: None };
             Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
         }
         84..90 => operator_step(dice),
         90..95 => Step::Consume { seed: dice.next() },
+        95 | 96 => {
+            let seconds = dice.one_of(&[0, 1, 2, 30]);
+            Step::PublishLater { publisher, qos: dice.below(3) as u8, bytes, seconds }
+        }
         _ => Step::LiveProbe { publisher, bytes },
     }
 }
@@ -322,7 +349,8 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
 /// What an operator does to queues that others use, and to readers.
 fn operator_step(dice: &mut Dice) -> Step {
     let reader = dice.one_of(&OPERATED_READERS);
-    match dice.below(7) {
+    match dice.below(8) {
+        7 => Step::Cancel { nth: dice.below(12) },
         0 | 1 => Step::Redrive,
         6 => Step::Rebind { is_wide: dice.one_in(2) },
         2 => Step::Pause { is_paused: dice.one_in(2) },

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     Hasty,
     /// Lets messages expire that are too old.
     Brief,
+    /// Takes what is published later.
+    Later,
 }
 
 /// A queue.
@@ -59,7 +61,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 19] = [
+pub(crate) const QUEUES: [QueueOf; 20] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -79,6 +81,7 @@ pub(crate) const QUEUES: [QueueOf; 19] = [
     queue("latest", "t/+", Kind::Latest),
     queue("hasty", "t/single", Kind::Hasty),
     queue("brief", "t/single", Kind::Brief),
+    queue("later", "d/later", Kind::Later),
 ];
 /// The places of some of them. The first is bound anew now and then: to more, and back.
 pub(crate) const REBOUND: usize = 1;
@@ -93,6 +96,7 @@ pub(crate) const VAT: usize = 15;
 pub(crate) const LATEST: usize = 16;
 pub(crate) const HASTY: usize = 17;
 pub(crate) const BRIEF: usize = 18;
+pub(crate) const LATER: usize = 19;
 /// What it is bound to then.
 pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.
@@ -101,8 +105,11 @@ pub(crate) const RING_MAX: u64 = 4;
 pub(crate) const VAT_BYTES: u64 = 5000;
 /// How long consumers may leave a message of the hasty queue unsettled.
 pub(crate) const HASTE_MS: u64 = 2000;
-/// How old a message of the brief queue gets.
-pub(crate) const BRIEF_MS: u64 = 20_000;
+
+/// How old a message of the brief queue gets, in a simulation of that seed.
+pub(crate) const fn brief_ms(seed: u64) -> u64 {
+    if seed.is_multiple_of(2) { 1000 } else { 20_000 }
+}
 
 /// Whether the operated queue keeps what was settled, in a simulation of that seed. What it keeps fills segments, which are
 /// never sparse then.
@@ -163,7 +170,7 @@ impl QueueOf {
             }
             Kind::Latest => properties.config.last_value = true,
             Kind::Hasty => properties.config.ack_timeout = Duration::from_millis(HASTE_MS),
-            Kind::Brief => properties.config.retention = Duration::from_millis(BRIEF_MS),
+            Kind::Brief => properties.config.retention = Duration::from_millis(brief_ms(seed)),
             Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
             Kind::Operated if keeps_settled(seed) => {
                 properties.config.keep_settled = Duration::from_secs(1_000_000);

@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 40] = [
+    pub const MUST: [&'static str; 42] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
@@ -20,6 +20,8 @@ impl Seen {
         "damage met in reading",
         "dead letter comes",
         "dead letter is sent back",
+        "delayed message comes",
+        "delayed message is cancelled",
         "log failed",
         "log full",
         "member begins anew",

@@ -54,6 +54,8 @@ pub(crate) struct World {
     unrested_ms: Option<u64>,
     /// By client and offset of the hasty queue, until when the broker takes what the client has accepted.
     deadlines: BTreeMap<(usize, u64), u64>,
+    /// So many messages of the brief queue had expired when all was at rest.
+    expired: u64,
     /// How often the wall clock was set.
     clock_set: u64,
     /// Lengths of the messages that were published.
@@ -99,6 +101,7 @@ impl World {
             sought: [0; READERS.len()],
             turned_ms: None,
             unrested_ms: None,
+            expired: 0,
             deadlines: BTreeMap::new(),
             clock_set: 0,
             sizes: Vec::new(),

@@ -86,6 +86,8 @@ impl Auditor {
         let has_lost_power = std::mem::take(&mut self.durability.has_lost_power);
         self.durability.at_risk.clear();
         self.durability.begun = self.published();
+        self.moment += 1;
+        self.begun_at_moment = self.moment;
         self.durability.begun_at = ends;
         for (queue, end) in [(OS, ends.os), (MEMORY, ends.memory)] {
             let lost = self.queues[queue].forget_from(end);

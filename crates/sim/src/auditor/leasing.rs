@@ -21,6 +21,8 @@ struct Last {
 #[derive(Default, Debug)]
 pub(super) struct Leasing {
     last: BTreeMap<u64, Last>,
+    /// Offsets that somebody has answered too late: when the same client has been given one anew, nobody knows which is meant.
+    late: BTreeSet<u64>,
     /// What is known to have run out: clients and their connections, offsets, since when they had them.
     run_out: BTreeSet<(usize, u32, u64, u64)>,
     /// Who has consumed since all was at rest last: clients and their connections.
@@ -46,7 +48,12 @@ impl Auditor {
             return;
         }
         let last = Last { attempt, holder, is_back: false, was_busy: false };
-        let Some(before) = self.leasing.last.insert(offset, last).filter(|_| is_prompt) else {
+        let Some(before) = self
+            .leasing
+            .last
+            .insert(offset, last)
+            .filter(|_| is_prompt && !self.leasing.late.contains(&offset))
+        else {
             return;
         };
         assert!(
@@ -59,6 +66,11 @@ impl Auditor {
             other, None,
             "offset {offset} comes to who let it run out, and another is there"
         );
+    }
+
+    /// A client answers a message of that queue, and may no longer have it.
+    pub(crate) fn is_answered_late(&mut self, offset: u64) {
+        self.leasing.late.insert(offset);
     }
 
     /// A client has given a message back, if it is the one who has it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Answer, Auditor};
 use crate::plan::{TOPICS, Timing, leads_to};
-use crate::queues::{BRIEF, BRIEF_MS, QUEUES};
+use crate::queues::{BRIEF, QUEUES, brief_ms};
 
 /// When something happens by the wall clock, and how often that had been set by then.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +24,19 @@ struct Timed {
 }
 
 /// All of them, by number.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Timings {
+    /// How old a message of the brief queue gets.
+    brief_ms: u64,
     messages: BTreeMap<u32, Timed>,
     /// When each message was sent, and when that was answered.
     walls: Vec<(Wall, Option<Wall>)>,
+}
+
+impl Timings {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { brief_ms: brief_ms(seed), messages: BTreeMap::new(), walls: Vec::new() }
+    }
 }
 
 impl Auditor {
@@ -48,6 +56,11 @@ impl Auditor {
         self.timings.messages.get(&number).map_or_else(Timing::default, |timed| timed.timing)
     }
 
+    /// When it was sent first.
+    pub(super) fn sent_at(&self, number: u32) -> Wall {
+        self.timings.walls[number as usize].0
+    }
+
     /// A message was answered.
     pub(crate) fn timed_answered(&mut self, number: u32, at: Wall) {
         self.timings.walls[number as usize].1 = Some(at);
@@ -64,7 +77,7 @@ impl Auditor {
         if sent.was_set != now.was_set {
             return;
         }
-        if let Some(delay) = timing.delay {
+        if let Some(delay) = timing.delay.or(timing.later) {
             let due = sent.unix_ms + u64::from(delay) * 1000;
             assert!(now.unix_ms >= due, "message {number} comes {} ms early", due - now.unix_ms);
         }
@@ -83,28 +96,34 @@ impl Auditor {
         }
     }
 
-    /// A message comes from the queue that keeps none for long, and was written then.
-    pub(crate) fn brief_comes(&self, number: u32, now: Wall, written: Option<u64>) {
+    /// A message comes from the queue that keeps none for long, to a consumer that has had it since then at the earliest.
+    pub(crate) fn brief_comes(&self, number: u32, now: Wall, since: u64) {
         let (sent, answered) = self.timings.walls[number as usize];
         let is_sure = sent.was_set == now.was_set && !self.messages[number as usize].is_resent;
-        if let (Some(answered), Some(written), true) = (answered, written, is_sure) {
-            let over = answered.unix_ms + BRIEF_MS;
+        if let Some(answered) = answered.filter(|_| is_sure) {
+            let over = answered.unix_ms + self.timings.brief_ms;
             assert!(
-                written < over,
+                since < over,
                 "message {number} comes {} ms after it was too old",
-                written - over
+                since - over
             );
         }
     }
 
-    /// So many messages may have been too old for that queue by then, each as often as it was sent.
+    /// So many messages may have been too old for that queue by then, and were not accepted, each as often as it was sent.
     pub(crate) fn too_old_at_most(&self, now: Wall) -> u64 {
-        let all = self.messages.iter().zip(&self.timings.walls);
-        let of_queue = all.filter(|(one, _)| leads_to(TOPICS[one.topic], QUEUES[BRIEF].filter));
-        let may = of_queue.filter(|(_, (sent, _))| {
-            sent.was_set != now.was_set || sent.unix_ms + BRIEF_MS <= now.unix_ms
+        let known = &self.queues[BRIEF];
+        let is_accepted = |offset: &u64| known.accepted.contains_key(offset);
+        let may = (0..).zip(&self.messages).filter(|(number, message)| {
+            let sent = self.sent_at(*number);
+            let is_old =
+                sent.was_set != now.was_set || sent.unix_ms + self.timings.brief_ms <= now.unix_ms;
+            let offsets = known.offsets.get(number);
+            let is_settled = offsets.is_some_and(|offsets| offsets.iter().any(is_accepted));
+            let is_of_queue = leads_to(TOPICS[message.topic], QUEUES[BRIEF].filter);
+            is_of_queue && is_old && !(is_settled && message.sent_times == 1)
         });
-        may.map(|(message, _)| message.sent_times).sum()
+        may.map(|(_, message)| message.sent_times).sum()
     }
 
     /// All has been taken: what never came was too old, and is counted.

@@ -34,7 +34,7 @@ impl World {
         (0..self.clients.len()).for_each(|n| self.note_lost(n, false));
         self.auditor.crashed(power);
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
-        self.orders.clear();
+        self.forget_orders();
         self.deadlines.clear();
         self.unrested_ms = None;
         self.is_put_back = false;
@@ -265,6 +265,7 @@ impl World {
         self.auditor.check_read();
         self.auditor.check_shared(CREW);
         self.auditor.check_newest_came();
+        self.auditor.check_delayed();
         self.auditor.check_brief(self.ledger(BRIEF).expired);
         for of in QUEUES {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
@@ -358,7 +359,8 @@ impl World {
             self.run();
             let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());
             let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
-            match QUEUES.iter().map(waiting).sum::<u64>() {
+            let delayed = self.node.handle.state().counts.delayed_messages;
+            match QUEUES.iter().map(waiting).sum::<u64>() + delayed {
                 0 if is_answered => break,
                 0 => {}
                 _ => self.machine.wait(75_000),

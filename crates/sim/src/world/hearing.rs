@@ -6,7 +6,7 @@ use mqtt_types::ReasonCode;
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
-use crate::queues::{BRIEF, DEAD, HASTY, Kind, MOODY, ONCE, QUEUES, number_of};
+use crate::queues::{BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, QUEUES, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -154,7 +154,8 @@ impl World {
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
             let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
-            let said = wire::Said::of(open.message, self.auditor.timing_of(open.message));
+            let timing = self.auditor.timing_of(open.message);
+            let (said, address) = (wire::Said::of(open.message, timing), timing.address(topic));
             self.say(format!("p{n} sends {} again", open.message));
             self.send(
                 n,
@@ -162,7 +163,7 @@ impl World {
                     version,
                     (open.qos, open.id),
                     (true, retain),
-                    topic,
+                    &address,
                     (&payload, &said),
                 ),
             );
@@ -281,8 +282,11 @@ impl World {
                 let written = now.unix_ms - since;
                 let written = Some(written).filter(|_| !self.clients[n].was_blocked);
                 self.auditor.timed_comes(message, now, written);
+                self.seen.note("delayed message comes", u64::from(queue == LATER));
                 if queue == BRIEF {
-                    self.auditor.brief_comes(message, now, written);
+                    // What a consumer has does not expire, also while its body is read.
+                    let had = self.machine.now_ms() - self.granted_ms(n);
+                    self.auditor.brief_comes(message, now, now.unix_ms - had);
                 }
                 assert!(
                     queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
@@ -310,6 +314,11 @@ impl World {
         let code = self.code_of(n, source, code);
         if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
+        }
+        if let Source::Queue(HASTY, offset) = source
+            && self.machine.now_ms() >= granted_ms + HASTE_MS
+        {
+            self.auditor.is_answered_late(offset);
         }
         match (source, code) {
             (Source::Queue(queue, offset), 0) => {

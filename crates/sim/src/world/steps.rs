@@ -8,7 +8,7 @@ use crate::auditor::Wall;
 use crate::client::{Lease, Open, Role, Source};
 use crate::dice::Dice;
 use crate::message;
-use crate::plan::{CONSUMERS, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
+use crate::plan::{CONSUMERS, LATER_TOPIC, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
 use crate::queues::{HASTY, Kind, QUEUES};
 use crate::wire;
 
@@ -23,6 +23,10 @@ impl World {
             }
             Step::PublishTimed { publisher, qos, bytes, timing } => {
                 self.publish(publisher, TIMED_TOPIC, (qos, false), (bytes, timing));
+            }
+            Step::PublishLater { publisher, qos, bytes, seconds } => {
+                let timing = Timing { later: Some(seconds), ..Timing::default() };
+                self.publish(publisher, LATER_TOPIC, (qos, false), (bytes, timing));
             }
             Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
             Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
@@ -113,7 +117,8 @@ impl World {
         self.share(message);
         self.auditor.is_sent(self.wall());
         let client = &self.clients[publisher];
-        let timing = if client.version.is_v5() { timing } else { Timing::default() };
+        let plain = Timing { later: timing.later, ..Timing::default() };
+        let timing = if client.version.is_v5() { timing } else { plain };
         if timing != Timing::default() {
             let now = self.wall();
             self.auditor.is_timed(message, timing, now);
@@ -126,8 +131,9 @@ impl World {
         }
         let payload = message::payload(message, TOPICS[topic], bytes);
         let what = (&payload[..], &wire::Said::of(message, timing));
-        let packet = wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], what);
-        self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
+        let address = timing.address(TOPICS[topic]);
+        let packet = wire::publish(client.version, (qos, id), (false, retain), &address, what);
+        self.say(format!("p{publisher} publishes {message} at QoS {qos} to {address}"));
         self.send(publisher, packet);
         Some(message)
     }

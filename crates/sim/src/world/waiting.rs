@@ -6,7 +6,7 @@ use queue_engine::MessageState;
 
 use super::World;
 use crate::client::Source;
-use crate::queues::{HASTE_MS, HASTY, LATEST, QUEUES, VAT, VAT_BYTES};
+use crate::queues::{BRIEF, HASTE_MS, HASTY, LATEST, QUEUES, VAT, VAT_BYTES};
 
 impl World {
     /// When a consumer had what it hears of now, at the earliest. 0 when nobody knows.
@@ -54,6 +54,16 @@ impl World {
         let waiting: Vec<_> = waiting.into_iter().filter(|one| is_here(one.state)).collect();
         self.auditor.newest_rest(&waiting);
         self.check_haste();
+        self.check_expired();
+    }
+
+    /// What has expired was too old.
+    fn check_expired(&mut self) {
+        let expired = self.node.ledger(QUEUES[BRIEF].name).map_or(0, |ledger| ledger.expired);
+        if expired != std::mem::replace(&mut self.expired, expired) {
+            let most = self.auditor.too_old_at_most(self.wall());
+            assert!(expired <= most, "{expired} messages have expired, and {most} were too old");
+        }
     }
 
     /// What consumers have had for too long is not with them any more.
