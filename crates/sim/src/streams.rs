@@ -51,8 +51,8 @@ pub(crate) const READERS: [ReaderOf; 4] = [
 pub(crate) const READS_ON: usize = 2;
 /// The group.
 pub(crate) const TEAM: usize = 3;
-/// Those that an operator sets elsewhere: not the one that gets each message once.
-pub(crate) const OPERATED_READERS: [usize; 3] = [0, 1, TEAM];
+/// Those that an operator sets elsewhere: all.
+pub(crate) const OPERATED_READERS: [usize; 4] = [0, 1, READS_ON, TEAM];
 
 impl StreamOf {
     /// What a client subscribes to.

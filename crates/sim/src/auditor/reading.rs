@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Auditor};
 use crate::plan::{TOPICS, leads_to};
-use crate::streams::{FLEETING, LOG, NEWEST, READERS, STREAMS, WRITTEN};
+use crate::streams::{FLEETING, LOG, NEWEST, READERS, READS_ON, STREAMS, WRITTEN};
 
 /// A message comes to a reader.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,8 @@ struct Reader {
     begins_at_ms: Option<u64>,
     /// What is written counts as settled, heard or not.
     is_blind: bool,
+    /// It was set elsewhere while its session had messages on their way, which stay with it and come in no order.
+    has_others: bool,
 }
 
 /// All streams and readers.
@@ -151,7 +153,12 @@ impl Auditor {
     pub(crate) fn is_to_read_from(&mut self, reader: usize, least: u64, at_ms: Option<u64>) {
         self.moment += 1;
         let (gone, recorded_to) = (self.reading.gone, self.reading.recorded_to);
+        if reader == READS_ON {
+            // What it has had comes once more.
+            self.read_once.clear();
+        }
         let one = &mut self.reading.readers[reader];
+        one.has_others |= reader == READS_ON;
         let (before_least, before_most) = one.bounds(gone, recorded_to);
         one.before = Some((before_least, before_most, self.moment));
         (one.least, one.most) = (least, u64::MAX);
@@ -207,6 +214,16 @@ impl Auditor {
         known.values().nth(nth).copied().unwrap_or(0)
     }
 
+    /// Whether what comes to a reader may have been on its way when it was set elsewhere.
+    pub(crate) const fn has_others(&self, reader: usize) -> bool {
+        self.reading.readers[reader].has_others
+    }
+
+    /// A reader has answered all that was on its way.
+    pub(crate) const fn has_no_others(&mut self, reader: usize) {
+        self.reading.readers[reader].has_others = false;
+    }
+
     /// A message has come to a reader.
     pub(crate) fn read(&mut self, reader: usize, arrival: Arrival) {
         let of = READERS[reader];
@@ -246,7 +263,7 @@ impl Auditor {
                 of.name
             );
         }
-        if !of.is_group {
+        if !of.is_group && !one.has_others {
             one.check_way(of.name, offset, (of.stream == LOG).then_some(gone));
         }
     }

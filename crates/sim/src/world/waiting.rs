@@ -53,6 +53,7 @@ impl World {
         let is_here = |state| state != MessageState::Settled;
         let waiting: Vec<_> = waiting.into_iter().filter(|one| is_here(one.state)).collect();
         self.auditor.newest_rest(&waiting);
+        self.note_others();
         self.check_haste();
         self.check_expired();
     }
