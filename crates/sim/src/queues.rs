@@ -111,10 +111,14 @@ pub(crate) const fn brief_ms(seed: u64) -> u64 {
     if seed.is_multiple_of(2) { 1000 } else { 20_000 }
 }
 
-/// Whether the operated queue keeps what was settled, in a simulation of that seed. What it keeps fills segments, which are
+/// How long the operated queue keeps what was settled, in a simulation of that seed. What it keeps fills segments, which are
 /// never sparse then.
-pub(crate) const fn keeps_settled(seed: u64) -> bool {
-    seed % 4 != 3
+pub(crate) const fn keeps_settled_ms(seed: u64) -> u64 {
+    match seed % 4 {
+        3 => 0,
+        1 => 40_000,
+        _ => 1_000_000_000,
+    }
 }
 
 /// The queue of that name.
@@ -172,8 +176,8 @@ impl QueueOf {
             Kind::Hasty => properties.config.ack_timeout = Duration::from_millis(HASTE_MS),
             Kind::Brief => properties.config.retention = Duration::from_millis(brief_ms(seed)),
             Kind::Dedup => properties.config.dedup_window = Duration::from_secs(1_000_000),
-            Kind::Operated if keeps_settled(seed) => {
-                properties.config.keep_settled = Duration::from_secs(1_000_000);
+            Kind::Operated => {
+                properties.config.keep_settled = Duration::from_millis(keeps_settled_ms(seed));
             }
             _ => {}
         }

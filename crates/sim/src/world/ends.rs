@@ -12,12 +12,14 @@ use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
 use crate::queues::{
-    BRIEF, DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled,
+    BRIEF, DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled_ms,
 };
 use crate::streams::{FLEETING, WRITTEN};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
+/// More than the longest back-off.
+const DRAIN_MS: u64 = 75_000;
 
 impl World {
     /// The process dies, and starts again over what it left.
@@ -277,7 +279,9 @@ impl World {
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let kept = if keeps_settled(self.seed) { self.ledger(OPERATED).settled } else { 0 };
+        // The drain takes longer than what is kept for a while is kept.
+        let keeps_all = keeps_settled_ms(self.seed) > DRAIN_MS;
+        let kept = if keeps_all { self.ledger(OPERATED).settled } else { 0 };
         let needed = self.node.retained() + kept;
         assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
@@ -363,11 +367,11 @@ impl World {
             match QUEUES.iter().map(waiting).sum::<u64>() + delayed {
                 0 if is_answered => break,
                 0 => {}
-                _ => self.machine.wait(75_000),
+                _ => self.machine.wait(DRAIN_MS),
             }
         }
         // What a reader gave back comes after the longest back-off.
-        self.machine.wait(75_000);
+        self.machine.wait(DRAIN_MS);
         self.answer_until_quiet(PUBLISHERS);
     }
 

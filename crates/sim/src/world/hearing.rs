@@ -6,7 +6,9 @@ use mqtt_types::ReasonCode;
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
-use crate::queues::{BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, QUEUES, number_of};
+use crate::queues::{
+    BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, OPERATED, QUEUES, number_of,
+};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -50,7 +52,12 @@ impl World {
                 self.auditor.accepts(HASTY, offset);
                 self.auditor.may_have_accepted(HASTY, offset);
             }
-            Source::Queue(queue, offset) => self.auditor.accepted(queue, offset),
+            Source::Queue(queue, offset) => {
+                self.auditor.accepted(queue, offset);
+                if queue == OPERATED {
+                    self.auditor.is_accepted_at(offset, self.wall());
+                }
+            }
             Source::Stream(reader, offset) => self.auditor.has_settled(reader, offset),
             Source::Group(group) => self.auditor.has_taken(group, message),
             Source::Topic => {}
