@@ -227,36 +227,12 @@ impl Auditor {
         (consumer, is_prompt): ((usize, u32), bool),
     ) {
         let name = QUEUES[queue].name;
-        let message = &self.messages[number as usize];
-        assert!(
-            message.answer != Answer::Refused,
-            "message {number} was refused, and comes from queue {name}"
-        );
-        assert!(
-            queue != REBOUND || self.bindings.takes(message) != Some(false),
-            "message {number} comes from queue {name}, which was not bound to {}",
-            TOPICS[message.topic]
-        );
-        self.check_memory(queue, offset);
+        self.check_may_come(queue, (number, offset, attempt));
         self.newest_comes(queue, (number, offset), is_prompt);
         self.is_leased(queue, (offset, attempt), consumer, is_prompt);
         let may_come_again = queue == LATER && self.may_come_again(number);
         let message = &self.messages[number as usize];
         let known = &mut self.queues[queue];
-        assert!(
-            known.accepted.get(&offset) != Some(&true),
-            "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
-        );
-        if queue == OPERATED {
-            assert!(
-                !self.operated.swept.contains(&offset),
-                "message {number} at {offset} was purged, and comes (attempt {attempt})"
-            );
-        }
-        assert!(
-            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
-            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
-        );
         known.forgotten.remove(&offset);
         let before = known.by_offset.insert(offset, number);
         assert!(
@@ -294,6 +270,34 @@ impl Auditor {
             }
             _ => self.check_order(queue, number, offset),
         }
+    }
+
+    /// A message was not refused, purged, or settled for sure, when it comes from a queue.
+    fn check_may_come(&mut self, queue: usize, (number, offset, attempt): (u32, u64, u32)) {
+        let name = QUEUES[queue].name;
+        let message = &self.messages[number as usize];
+        assert!(
+            message.answer != Answer::Refused,
+            "message {number} was refused, and comes from queue {name}"
+        );
+        assert!(
+            queue != REBOUND || self.bindings.takes(message) != Some(false),
+            "message {number} comes from queue {name}, which was not bound to {}",
+            TOPICS[message.topic]
+        );
+        assert!(
+            self.queues[queue].accepted.get(&offset) != Some(&true),
+            "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
+        );
+        assert!(
+            queue != OPERATED || !self.operated.swept.contains(&offset),
+            "message {number} at {offset} was purged, and comes (attempt {attempt})"
+        );
+        assert!(
+            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
+            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
+        );
+        self.check_memory(queue, offset);
     }
 
     /// The broker does not know the keeper's session any more.
@@ -478,10 +482,6 @@ impl Auditor {
 
     pub(crate) fn is_refused(&self, message: u32) -> bool {
         self.messages[message as usize].answer == Answer::Refused
-    }
-
-    pub(crate) fn is_of_v5(&self, message: u32) -> bool {
-        self.messages[message as usize].publisher_is_v5()
     }
 
     pub(crate) fn is_taken(&self, message: u32) -> bool {

@@ -330,12 +330,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         78 => Step::BeginAnew { sharer },
         79 => Step::TakeAll,
         80 => Step::SlowReads { is_slow: dice.one_in(2) },
-        81..84 => {
-            let times = [None, Some(1), Some(30)];
-            let (delay, expires) = (dice.one_of(&times), dice.one_of(&times));
-            let timing = Timing { delay, expires, later: None };
-            Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
-        }
+        81..84 => timed_step(dice, publisher, bytes),
         84..90 => operator_step(dice),
         90..95 => Step::Consume { seed: dice.next() },
         95 | 96 => {
@@ -344,6 +339,14 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         }
         _ => Step::LiveProbe { publisher, bytes },
     }
+}
+
+/// A message that is held back, or expires, or both.
+fn timed_step(dice: &mut Dice, publisher: usize, bytes: usize) -> Step {
+    let times = [None, Some(1), Some(30)];
+    let (delay, expires) = (dice.one_of(&times), dice.one_of(&times));
+    let timing = Timing { delay, expires, later: None };
+    Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
 }
 
 /// What an operator does to queues that others use, and to readers.
