@@ -219,17 +219,18 @@ impl Auditor {
         number
     }
 
-    /// A queue's message has come to a consumer. `is_prompt` says whether it was written just now.
+    /// A queue's message has come to a consumer. `is_prompt` says whether it was written just now, at that time.
     pub(crate) fn consumed(
         &mut self,
         queue: usize,
         (number, offset, attempt): (u32, u64, u32),
-        (consumer, is_prompt): ((usize, u32), bool),
+        consumer: (usize, u32),
+        (is_prompt, now_ms): (bool, u64),
     ) {
         let name = QUEUES[queue].name;
         self.check_may_come(queue, (number, offset, attempt));
         self.newest_comes(queue, (number, offset), is_prompt);
-        self.is_leased(queue, (offset, attempt), consumer, is_prompt);
+        self.is_leased(queue, (offset, attempt), consumer, (is_prompt, now_ms));
         let may_come_again = queue == LATER && self.may_come_again(number);
         let message = &self.messages[number as usize];
         let known = &mut self.queues[queue];

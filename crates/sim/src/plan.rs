@@ -4,7 +4,7 @@
 use crate::dice::Dice;
 use crate::groups::SHARERS;
 use crate::queues::{DEAD, DYING, QUEUES};
-use crate::streams::OPERATED_READERS;
+use crate::streams::{OPERATED_READERS, PLAIN_READERS};
 
 /// Clients that publish; the last one speaks 3.1.1.
 pub(crate) const PUBLISHERS: usize = 4;
@@ -13,7 +13,7 @@ pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
 /// Clients that read streams on their own.
-pub(crate) const READING: usize = 3;
+pub(crate) const READING: usize = 5;
 /// Clients that read a stream together.
 pub(crate) const TEAM_MEMBERS: usize = 2;
 /// Topics: some lead to all queues but those with topics of their own, and the last one to nobody.
@@ -323,7 +323,8 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
             Step::Seek { hundredths, is_at_rest: dice.one_in(2) }
         }
         70..75 => {
-            Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) }
+            let reader = dice.one_of(&PLAIN_READERS);
+            Step::Read { reader, start: start(dice), qos: qos_of_reading(dice) }
         }
         75 | 76 => Step::Join { sharer },
         77 => Step::Leave { sharer },

@@ -40,19 +40,23 @@ pub(crate) struct ReaderOf {
     pub(crate) is_group: bool,
 }
 
-/// All readers: two clients without a session, one with a durable session at QoS 2, and a group.
-pub(crate) const READERS: [ReaderOf; 4] = [
+/// All readers: clients without a session but for one, which has a durable session at QoS 2, and a group.
+pub(crate) const READERS: [ReaderOf; 6] = [
     ReaderOf { name: "r0", stream: LOG, is_group: false },
     ReaderOf { name: "r1", stream: NEWEST, is_group: false },
     ReaderOf { name: "r2", stream: LOG, is_group: false },
+    ReaderOf { name: "r3", stream: WRITTEN, is_group: false },
+    ReaderOf { name: "r4", stream: FLEETING, is_group: false },
     ReaderOf { name: "team", stream: LOG, is_group: true },
 ];
 /// The reader with a session.
 pub(crate) const READS_ON: usize = 2;
 /// The group.
-pub(crate) const TEAM: usize = 3;
+pub(crate) const TEAM: usize = 5;
+/// Those without a session.
+pub(crate) const PLAIN_READERS: [usize; 4] = [0, 1, 3, 4];
 /// Those that an operator sets elsewhere: all.
-pub(crate) const OPERATED_READERS: [usize; 4] = [0, 1, READS_ON, TEAM];
+pub(crate) const OPERATED_READERS: [usize; 6] = [0, 1, READS_ON, 3, 4, TEAM];
 
 impl StreamOf {
     /// What a client subscribes to.

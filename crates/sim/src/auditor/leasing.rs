@@ -13,6 +13,8 @@ struct Last {
     holder: (usize, u32),
     /// The client has given it back, or has gone.
     is_back: bool,
+    /// It gave it back in time, if the broker has read that by then.
+    until_ms: u64,
     /// Without an attempt.
     was_busy: bool,
 }
@@ -36,18 +38,19 @@ impl Leasing {
 }
 
 impl Auditor {
-    /// A message of that queue has come to a client. `is_prompt` says whether it was written just now.
+    /// A message of that queue has come to a client. `is_prompt` says whether it was written just now, at that time.
     pub(super) fn is_leased(
         &mut self,
         queue: usize,
         (offset, attempt): (u64, u32),
         holder: (usize, u32),
-        is_prompt: bool,
+        (is_prompt, now_ms): (bool, u64),
     ) {
         if queue != HASTY {
             return;
         }
-        let last = Last { attempt, holder, is_back: false, was_busy: false };
+        let until_ms = u64::MAX;
+        let last = Last { attempt, holder, is_back: false, until_ms, was_busy: false };
         let Some(before) = self
             .leasing
             .last
@@ -56,6 +59,10 @@ impl Auditor {
         else {
             return;
         };
+        if now_ms >= before.until_ms {
+            self.leasing.late.insert(offset);
+            return;
+        }
         assert!(
             attempt + u32::from(before.was_busy) > before.attempt,
             "offset {offset} comes as attempt {attempt}, after {before:?}"
@@ -73,11 +80,16 @@ impl Auditor {
         self.leasing.late.insert(offset);
     }
 
-    /// A client has given a message back, if it is the one who has it.
-    pub(crate) fn is_released(&mut self, offset: u64, client: usize, is_busy: bool) {
+    /// A client has given a message back, if it is the one who has it: until that time it has it.
+    pub(crate) fn is_released(
+        &mut self,
+        offset: u64,
+        (client, until_ms): (usize, u64),
+        is_busy: bool,
+    ) {
         let last = self.leasing.last.get_mut(&offset);
         if let Some(last) = last.filter(|last| last.holder.0 == client) {
-            last.is_back = true;
+            (last.is_back, last.until_ms) = (true, until_ms.min(last.until_ms));
             last.was_busy |= is_busy;
         }
     }

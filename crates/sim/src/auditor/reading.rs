@@ -70,8 +70,8 @@ struct Reader {
 pub(super) struct Reading {
     streams: [Stream; STREAMS.len()],
     readers: [Reader; READERS.len()],
-    /// So many messages have been dropped from the log.
-    gone: u64,
+    /// So many messages have been dropped, of each stream.
+    gone: [u64; STREAMS.len()],
     /// All that was ever in the log must be there.
     keeps_all: bool,
     /// What was settled by then is recorded.
@@ -81,7 +81,7 @@ pub(super) struct Reading {
 impl Default for Reading {
     fn default() -> Self {
         let (streams, readers) = (Default::default(), Default::default());
-        Self { streams, readers, gone: 0, keeps_all: false, recorded_to: 0 }
+        Self { streams, readers, gone: [0; STREAMS.len()], keeps_all: false, recorded_to: 0 }
     }
 }
 
@@ -127,6 +127,18 @@ impl Reader {
         }
     }
 
+    /// What it had from there on is lost.
+    fn forget_from(&mut self, end: u64) {
+        self.settled.split_off(&end);
+        self.settled_before.split_off(&end);
+        self.had.split_off(&end);
+        self.was_busy.split_off(&end);
+        self.least = self.least.min(end);
+        if let Some((least, ..)) = &mut self.before {
+            *least = end.min(*least);
+        }
+    }
+
     fn forget_connection(&mut self) {
         self.got.clear();
         self.newest = None;
@@ -134,9 +146,10 @@ impl Reader {
 }
 
 impl Auditor {
-    /// So many messages have gone from the log by now.
-    pub(crate) fn note_dropped(&mut self, dropped: u64) {
-        self.reading.gone = self.reading.gone.max(dropped);
+    /// So many messages have gone from a stream by now.
+    pub(crate) fn note_dropped(&mut self, stream: usize, dropped: u64) {
+        let gone = &mut self.reading.gone[stream];
+        *gone = dropped.max(*gone);
     }
 
     /// A reader subscribes, to go on where it is.
@@ -152,7 +165,8 @@ impl Auditor {
     /// A reader asks to go on elsewhere: not before that offset, or with what was stored then.
     pub(crate) fn is_to_read_from(&mut self, reader: usize, least: u64, at_ms: Option<u64>) {
         self.moment += 1;
-        let (gone, recorded_to) = (self.reading.gone, self.reading.recorded_to);
+        let gone = self.reading.gone[READERS[reader].stream];
+        let recorded_to = self.reading.recorded_to;
         if reader == READS_ON {
             // What it has had comes once more.
             self.read_once.clear();
@@ -203,7 +217,7 @@ impl Auditor {
             // Whatever was stored then, one that came later may have replaced it, and is from another time.
             return u64::MAX;
         }
-        let mut known = self.reading.streams[stream].stored_ms.range(self.reading.gone..);
+        let mut known = self.reading.streams[stream].stored_ms.range(self.reading.gone[stream]..);
         known.find(|(_, stored)| **stored >= ms).map_or(u64::MAX, |(offset, _)| *offset)
     }
 
@@ -236,7 +250,7 @@ impl Auditor {
             STREAMS[of.stream].name
         );
         self.moment += 1;
-        let (gone, moment) = (self.reading.gone, self.moment);
+        let (gone, moment) = (self.reading.gone[of.stream], self.moment);
         let one = &mut self.reading.readers[reader];
         assert!(
             offset >= one.least,
@@ -264,7 +278,7 @@ impl Auditor {
             );
         }
         if !of.is_group && !one.has_others {
-            one.check_way(of.name, offset, (of.stream == LOG).then_some(gone));
+            one.check_way(of.name, offset, (of.stream != NEWEST).then_some(gone));
         }
     }
 
@@ -349,8 +363,9 @@ impl Auditor {
 
     /// The process has ended.
     pub(super) fn readers_crashed(&mut self) {
-        let (gone, recorded_to) = (self.reading.gone, self.reading.recorded_to);
-        for one in &mut self.reading.readers {
+        let recorded_to = self.reading.recorded_to;
+        for (of, one) in READERS.iter().zip(&mut self.reading.readers) {
+            let gone = self.reading.gone[of.stream];
             let (least, most) = one.bounds(gone, recorded_to);
             one.least = least;
             one.most = if one.is_blind { u64::MAX } else { most };
@@ -368,7 +383,7 @@ impl Auditor {
     /// Where an operator finds a reader after a start, if at all.
     pub(crate) fn is_found_at(&mut self, reader: usize, position: Option<u64>) {
         let of = READERS[reader];
-        let gone = if of.stream == LOG { self.reading.gone } else { 0 };
+        let gone = self.reading.gone[of.stream];
         let one = &mut self.reading.readers[reader];
         // One that was forgotten, or never known, begins with what is there.
         let place = position.unwrap_or(0);
@@ -468,6 +483,9 @@ impl Auditor {
         }
         known.offsets.retain(|_, offsets| !offsets.is_empty());
         known.stored_ms.split_off(&end);
+        let readers = READERS.iter().zip(&mut self.reading.readers);
+        let of_stream = readers.filter(|(of, _)| of.stream == stream);
+        of_stream.for_each(|(_, one)| one.forget_from(end));
         lost
     }
 

@@ -14,7 +14,7 @@ use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
 use crate::queues::{
     BRIEF, DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled_ms,
 };
-use crate::streams::{FLEETING, WRITTEN};
+use crate::streams::{FLEETING, PLAIN_READERS, WRITTEN};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
@@ -331,7 +331,7 @@ impl World {
         for queue in 0..QUEUES.len() {
             self.consume_all(queue);
         }
-        for reader in 0..2 {
+        for reader in PLAIN_READERS {
             self.read_from(reader, Start::Next, 1);
         }
         self.answer_at_once();

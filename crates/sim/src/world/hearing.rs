@@ -279,9 +279,9 @@ impl World {
                     self.auditor.died(message, *offset, died_at);
                     self.seen.note("dead letter comes", 1);
                 }
-                let is_prompt = !self.clients[n].was_blocked;
+                let is_prompt = (!self.clients[n].was_blocked, self.machine.now_ms());
                 let what = (message, *offset, *attempt);
-                self.auditor.consumed(queue, what, ((n, connection), is_prompt));
+                self.auditor.consumed(queue, what, (n, connection), is_prompt);
                 let accepting = self.clients.iter().flat_map(|client| &client.accepting);
                 let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
                 let now = self.wall();
@@ -332,7 +332,10 @@ impl World {
                 self.auditor.accepts(queue, offset);
                 self.note_deadline(n, offset, granted_ms);
             }
-            (Source::Queue(HASTY, offset), _) => self.auditor.is_released(offset, n, code == 0x97),
+            (Source::Queue(HASTY, offset), _) => {
+                let until = (n, granted_ms + HASTE_MS);
+                self.auditor.is_released(offset, until, code == 0x97);
+            }
             _ => {}
         }
         match source {

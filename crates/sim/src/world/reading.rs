@@ -200,8 +200,10 @@ impl World {
     }
 
     fn note_dropped(&mut self) {
-        let dropped = self.node.stream_ledger(STREAMS[LOG].name).map_or(0, |one| one.dropped);
-        self.auditor.note_dropped(dropped);
+        for (stream, of) in STREAMS.iter().enumerate() {
+            let dropped = self.node.stream_ledger(of.name).map_or(0, |one| one.dropped);
+            self.auditor.note_dropped(stream, dropped);
+        }
     }
 
     pub(super) fn appended(&self, stream: usize) -> u64 {
