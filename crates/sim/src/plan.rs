@@ -312,7 +312,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         49..53 => Step::Work { worker: dice.below(4) },
         53..59 => Step::Run,
         59..62 => Step::Calm,
-        62 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
+        62 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 2500, 31_000]) },
         63 => Step::Slow { is_slow: dice.one_in(2) },
         64 => Step::Checkpoint,
         65 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
