@@ -572,6 +572,13 @@ impl Hosting {
         self.queues.get(&sink).map(|queue| queue.engine.ledger())
     }
 
+    /// What waits in a queue, or is kept.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn peek(&self, sink: SinkId) -> Vec<queue_engine::Peeked> {
+        let queue = self.queues.get(&sink);
+        queue.map_or_else(Vec::new, |queue| queue.engine.peek(Offset(0)).collect())
+    }
+
     /// What a checkpoint must keep of the queues here.
     pub(crate) fn parts(&self) -> Vec<QueuePart> {
         let part = |queue: &HostedQueue| QueuePart {
