@@ -165,6 +165,15 @@ impl Index {
         }
     }
 
+    /// The size of a message that is still here.
+    pub fn size(&self, offset: Offset) -> Option<u32> {
+        let (slot, at) = (self.present(offset)?, split(offset).1);
+        match &slot.packed {
+            Some(chunk) => Some(chunk.size(at)),
+            None => self.open.get(at).map(|entry| entry.size),
+        }
+    }
+
     /// The key of a message that is still here.
     pub fn key(&self, offset: Offset) -> Option<Key> {
         let (slot, at) = (self.present(offset)?, split(offset).1);

@@ -176,6 +176,15 @@ fn readers_are_set_elsewhere_and_forgotten_for_good() {
     assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("meter")), "{table}");
     drop(consumer);
     reader(&weir, "client", "meter", is_away);
+    // Nobody reads any more, and who is behind is behind.
+    let stats = &weir.rest().get(PATH).body["stats"];
+    assert_eq!((&stats["members"], &stats["readers_behind"]), (&json!(0), &json!(1)));
+    assert_eq!((&stats["lag"], &stats["data_loss_by"]["max_bytes_ms"]), (&json!(3), &json!(null)));
+    let lines = ["reader_lag{stream=\"plant/+\"} 3", "readers_behind{stream=\"plant/+\"} 1"];
+    let metrics = weir.rest().metrics();
+    for line in lines {
+        assert!(metrics.contains(&format!("weir_stream_{line}\n")), "{line} in\n{metrics}");
+    }
     assert_eq!((forget("meter"), forget("meter"), forget("workers")), (204, 404, 404));
     let done = weir.command(&["stream", "forget", "plant/+", "-g", "workers"], "");
     assert_eq!(done, "position of group 'workers' in 'plant/+' forgotten\n");

@@ -1,0 +1,71 @@
+//! How far readers are behind, and when what they have not settled is lost.
+
+use std::time::Duration;
+
+use stream_engine::StreamConfig;
+
+use super::config;
+use crate::transcript::check;
+
+#[test]
+fn readers_that_are_away_count_and_each_number_is_the_greatest_of_any() {
+    check(
+        config(),
+        "behind                -> messages=0 bytes=0 oldest=none readers=0
+         attach a x 1 latest   -> x@0/0
+         detach a              ->
+         behind                -> messages=0 bytes=0 oldest=none readers=0
+         append 1 size=7       ->
+         behind                -> messages=1 bytes=7 oldest=0 readers=1
+         attach b y 9 latest   -> y@1/1
+         append 1 size=900     -> b1
+         append 2 size=10      -> b2 b3
+         behind                -> messages=4 bytes=927 oldest=0 readers=2
+         accept b 2            -> y+2
+         accept b 3            -> y+3
+         attach a x 9 next     -> a0 a1 a2 a3
+         accept a 1            -> x+1
+         accept a 2            -> x+2
+         detach a              ->
+         behind                -> messages=2 bytes=900 oldest=0 readers=2
+         accept b 1            -> y@4/4
+         behind                -> messages=2 bytes=17 oldest=0 readers=1
+         purge 0 4             -> purged:0 purged:1 purged:2 purged:3
+         behind                -> messages=0 bytes=0 oldest=none readers=0",
+    );
+}
+
+#[test]
+fn what_is_not_settled_is_lost_by_age_or_by_what_comes() {
+    check(
+        StreamConfig {
+            retention: Duration::from_secs(86_400),
+            max_messages: Some(100),
+            max_bytes: Some(30_000),
+            ..config()
+        },
+        "attach a x 1 latest   -> x@0/0
+         losses                ->
+         detach a              ->
+         append 10             ->
+         wait 100s             ->
+         losses                -> age=86300000ms messages=910000ms bytes=2900100ms
+         append 80             ->
+         losses                -> age=86300000ms messages=12222ms bytes=233344ms
+         set max_messages none ->
+         losses                -> age=86300000ms bytes=233344ms
+         wait 500s             ->
+         losses                -> age=85800000ms bytes=1400066ms
+         wait 1s               ->
+         losses                -> age=85799000ms bytes=1575075ms
+         wait 600s             ->
+         losses                -> age=85199000ms
+         set retention 0s      ->
+         losses                ->
+         set max_bytes 9000    ->
+         append 1              -> dropped:0
+         losses                -> bytes=6000ms
+         attach a x 1 latest   -> x@91/91
+         losses                ->",
+    );
+}
