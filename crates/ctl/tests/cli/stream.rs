@@ -178,3 +178,21 @@ fn a_subscription_says_where_to_begin_and_for_which_group() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("$s/<offset>/<filter>"), "{}", ended.stderr);
 }
+
+#[test]
+fn what_cannot_be_is_said_in_words_for_people() {
+    for (arguments, said) in [
+        (&["peek", NAME, "-o", "zz"][..], "is no offset: give a whole number, such as 17"),
+        (&["peek", NAME, "-n", "0"], "must be 1 or more"),
+        (&["tail", NAME, "-n", "x"], "is no whole number that fits here"),
+        (&["purge", NAME, "--before=-1"], "is no offset"),
+        (&["seek", NAME, "soon", "-r", "a"], "is none of earliest, latest, an offset"),
+        (&["redrive", NAME], "a stream has no dead letters"),
+        (&["redrive", NAME, "--rate", "5"], "weir stream seek NAME OFFSET --reader CLIENT_ID"),
+    ] {
+        let ended = run(&[&["stream"], arguments].concat());
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+        assert!(!ended.stderr.contains("invalid digit"), "{ended:?}");
+    }
+}
