@@ -7,7 +7,7 @@ use stdx::UnixMillis;
 
 use super::Stream;
 use crate::reader::Reader;
-use crate::{MemberId, Progress, ReaderName};
+use crate::{Departure, MemberId, Progress, ReaderName};
 
 /// A reader as an operator sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,8 +72,11 @@ struct Pace {
 /// "Lately": long enough to even out bursts, short enough to see that something has changed.
 pub const PACE_WINDOW: Duration = Duration::from_secs(600);
 
-/// The shortest time that a pace is told of: over less, one message would make a thousand in a second.
-const PACE_MIN: Duration = Duration::from_secs(1);
+/// The shortest time that a pace is told of: the first messages of a stream would make thousands in a second.
+const PACE_MIN: Duration = Duration::from_secs(60);
+
+/// The same where limits have taken what came before, so that what is here is all that is known.
+const PACE_MIN_OF_FULL: Duration = Duration::from_secs(1);
 
 impl Pace {
     /// How long until so many more than `room` have come; none when nothing comes.
@@ -142,14 +145,17 @@ impl Stream {
         }
     }
 
-    /// What came within the last [`PACE_WINDOW`] and is still here; where all that is here is younger, in its time.
+    /// What came within the last [`PACE_WINDOW`] and is still here; where all that is here is younger, in its time, or in
+    /// a minute if nothing was dropped before.
     fn pace(&self, now: UnixMillis) -> Pace {
         let window = UnixMillis(now.0.saturating_sub(PACE_WINDOW.as_millis() as u64));
         let since = self.index.first_since(window);
         let came = since.map_or_else(Tally::default, |offset| self.index.tally_from(offset));
         let first = self.index.first_from(Offset(0)).and_then(|first| self.index.get(first));
         let age = first.map_or(PACE_WINDOW, |entry| now.since(entry.stored));
-        Pace { came, within: age.clamp(PACE_MIN, PACE_WINDOW) }
+        let is_full = self.counts.get(Departure::Dropped) > 0;
+        let least = if is_full { PACE_MIN_OF_FULL } else { PACE_MIN };
+        Pace { came, within: age.clamp(least, PACE_WINDOW) }
     }
 
     fn lags(&self, readers: &[&Reader]) -> Vec<Lag> {

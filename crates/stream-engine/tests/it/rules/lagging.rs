@@ -35,6 +35,27 @@ fn readers_that_are_away_count_and_each_number_is_the_greatest_of_any() {
     );
 }
 
+/// The first messages of a stream say little of its pace; what a full one has dropped is gone, and what is here says much.
+#[test]
+fn a_young_stream_is_taken_to_have_stood_for_a_minute() {
+    check(
+        StreamConfig { retention: Duration::ZERO, max_messages: Some(20), ..config() },
+        "attach a x 1 latest   -> x@0/0
+         detach a              ->
+         append 10             ->
+         losses                -> messages=66000ms
+         wait 30s              ->
+         losses                -> messages=66000ms
+         wait 60s              ->
+         losses                -> messages=99000ms
+         append 10             ->
+         append 1              -> dropped:0
+         losses                -> messages=4500ms
+         append 19             -> dropped:1 dropped:2 dropped:3 dropped:4 dropped:5 dropped:6 dropped:7 dropped:8 dropped:9 dropped:10 dropped:11 dropped:12 dropped:13 dropped:14 dropped:15 dropped:16 dropped:17 dropped:18 dropped:19
+         losses                -> messages=50ms",
+    );
+}
+
 #[test]
 fn what_is_not_settled_is_lost_by_age_or_by_what_comes() {
     check(
