@@ -545,6 +545,34 @@ p publish 1 u four id=4
     );
 }
 
+/// No topic that may be published to would match it, and no SUBSCRIBE may name it.
+#[test]
+fn a_filter_keeps_to_the_limits_of_topics_whoever_gives_it() {
+    let config = Config { max_topic_levels: 3, max_topic_length: 12, ..Config::default() };
+    check_with(
+        &config,
+        "
+stream log a/b/c/d
+  topic filter has more than 3 levels
+stream log abcdefghijklm
+  topic filter has more than 12 bytes
+stream log a/b/c
+restream log filter=a/b/c/d
+  topic filter has more than 3 levels
+restream log filter=abcdefghijkl
+create jobs a/b/c/d
+  topic filter has more than 3 levels
+create jobs abcdefghijkl
+change jobs filter=a/b/c/d
+  topic filter has more than 3 levels
+a connect
+  a connack 00
+a subscribe 1 $q/a/b/c/d,1
+  a suback 1 8f \"topic filter has more than 3 levels\"
+",
+    );
+}
+
 #[test]
 fn a_delayed_message_enters_a_stream_when_it_is_due() {
     check(
