@@ -79,7 +79,10 @@ fn commands_become_requests() {
     let missing =
         json!({"code": "not_found", "message": "client 'a' does not exist", "details": {}});
     let (ended, _) = against(vec![(404, missing)], &["clients", "rm", "a"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "weir: client 'a' does not exist\n"));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(1), "weir: client 'a' does not exist; `weir clients ls` lists what is there\n")
+    );
 }
 
 #[test]

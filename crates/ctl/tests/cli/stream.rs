@@ -180,6 +180,27 @@ fn a_subscription_says_where_to_begin_and_for_which_group() {
 }
 
 #[test]
+fn one_that_is_not_there_does_not_keep_the_others() {
+    let gone = json!({"code": "not_found", "message": "stream 'b' does not exist", "details": {}});
+    let answers = vec![(204, json!(null)), (404, gone), (204, json!(null))];
+    let (ended, asked) = against(answers, &["rm", "a", "b", "c"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout, "stream 'a' deleted\nstream 'c' deleted\n");
+    let said = "weir: stream 'b' does not exist; `weir stream ls` lists what is there\n";
+    assert_eq!(ended.stderr, said);
+    assert_eq!(asked.len(), 3);
+}
+
+#[test]
+fn what_was_done_is_json_when_that_is_wanted() {
+    let (ended, _) = against(vec![(204, json!(null))], &["rm", NAME, "--json"]);
+    assert_eq!(ended.stdout, "{\n  \"deleted\": \"plant/+\"\n}\n");
+    let (ended, _) = against(vec![(204, json!(null))], &["forget", NAME, "-g", "g", "--json"]);
+    let said: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(said, json!({"forgotten": "g", "kind": "group"}));
+}
+
+#[test]
 fn what_cannot_be_is_said_in_words_for_people() {
     for (arguments, said) in [
         (&["peek", NAME, "-o", "zz"][..], "is no offset: give a whole number, such as 17"),

@@ -73,10 +73,14 @@ fn everybody_reads_the_same_messages_and_the_operator_sees_how_far() {
     let listed = weir.command(&["stream", "ls"], "");
     assert!(listed.contains("plant/+") && listed.contains("running"), "{listed}");
     let metrics = weir.rest().metrics();
+    let readers = weir.rest().get(&format!("{PATH}/readers")).body["data"].clone();
+    let lags = readers.as_array().into_iter().flatten().filter_map(|one| one["lag"].as_u64());
+    let lag = lags.max().expect("there are readers");
     for line in [
         "weir_stream_appended_total{stream=\"plant/+\"} 7",
         "weir_stream_readers{stream=\"plant/+\"} 3",
-        "weir_stream_reader_lag{stream=\"plant/+\"} 0",
+        "weir_stream_readers_behind{stream=\"plant/+\"} 3",
+        &format!("weir_stream_reader_lag{{stream=\"plant/+\"}} {lag}"),
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }

@@ -6,6 +6,7 @@ use admin_api::{
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::{account, table};
 use crate::commands::define::{Resource as _, path, switch};
@@ -15,7 +16,6 @@ use crate::commands::queue::table::consumers as consumers_table;
 use crate::commands::{messages, progress};
 use crate::failure::Usage;
 use crate::number_args::{count, number, offset};
-use crate::output;
 use crate::rest::segment;
 use crate::rest_args::RestArgs;
 
@@ -182,7 +182,9 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
             let kind = kind.as_str();
             let path = format!("{}/{}?kind={kind}", below(name, "readers"), segment(who));
             rest()?.delete(&path)?;
-            output::line(&format!("position of {kind} '{who}' in '{name}' forgotten"))
+            args.said(&json!({ "forgotten": who, "kind": kind }), || {
+                format!("position of {kind} '{who}' in '{name}' forgotten")
+            })
         }
         OperateVerb::Redrive { .. } => Err(Usage(NO_DEAD_LETTERS.to_owned()).into()),
         OperateVerb::Pause { name } => switch::<StreamView>(args, name, "pause", "paused"),
