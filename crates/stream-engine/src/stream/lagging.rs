@@ -88,6 +88,9 @@ impl Pace {
     }
 }
 
+/// Readers that are measured at once, in looking for the one that is behind the most.
+const MEASURED_AT_ONCE: usize = 64;
+
 /// What a reader has not settled.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lag {
@@ -114,16 +117,26 @@ impl Stream {
     /// How far the readers are behind.
     #[must_use]
     pub fn behind(&self) -> Behind {
-        let readers: Vec<&Reader> = self.readers.iter().map(|(_, reader)| reader).collect();
-        let lags = self.lags(&readers);
-        let oldest = lags.iter().filter_map(|lag| lag.oldest).min();
-        Behind {
-            messages: lags.iter().map(|lag| lag.tally.messages).max().unwrap_or(0),
-            bytes: lags.iter().map(|lag| lag.tally.bytes).max().unwrap_or(0),
-            oldest,
-            since: oldest.and_then(|oldest| self.index.get(oldest)).map(|entry| entry.stored),
-            readers: lags.iter().filter(|lag| lag.oldest.is_some()).count() as u64,
+        let readers = self.readers.iter();
+        let wants = readers.filter_map(|(_, reader)| Some((self.oldest_of(reader)?, reader)));
+        let mut wants: Vec<(Offset, &Reader)> = wants.collect();
+        wants.sort_unstable_by_key(|(oldest, _)| *oldest);
+        let (mut messages, mut bytes) = (0, 0);
+        for some in wants.chunks(MEASURED_AT_ONCE) {
+            // None of them, and of those behind them, wants more than all that is here from there on.
+            let most = some.first().map(|(oldest, _)| self.index.tally_from(*oldest));
+            if most.is_some_and(|most| most.messages <= messages && most.bytes <= bytes) {
+                break;
+            }
+            let readers: Vec<&Reader> = some.iter().map(|(_, reader)| *reader).collect();
+            for lag in self.lags(&readers) {
+                messages = messages.max(lag.tally.messages);
+                bytes = bytes.max(lag.tally.bytes);
+            }
         }
+        let oldest = wants.first().map(|(oldest, _)| *oldest);
+        let since = oldest.and_then(|oldest| self.index.get(oldest)).map(|entry| entry.stored);
+        Behind { messages, bytes, oldest, since, readers: wants.len() as u64 }
     }
 
     /// When the oldest message is lost that a reader has not settled.
@@ -178,29 +191,28 @@ impl Stream {
         let cursor = reader.cursor();
         // What it went back before, and a member still has, is counted from the cursor on.
         let unsettled = reader.unsettled().take_while(|offset| *offset < cursor);
-        let mut unsettled =
-            unsettled.filter_map(|offset| Some((offset, self.index.size(offset)?))).peekable();
-        let oldest = unsettled.peek().map(|(offset, _)| *offset);
         let mut tally = from(cursor);
         for run in reader.done_ahead() {
             let (start, end) = (from(Offset(run.start)), from(Offset(run.end)));
             tally.messages -= start.messages - end.messages;
             tally.bytes -= start.bytes - end.bytes;
         }
-        let is_behind = tally.messages > 0;
-        for (_, size) in unsettled {
+        for size in unsettled.filter_map(|offset| self.index.size(offset)) {
             tally.messages += 1;
             tally.bytes += u64::from(size);
         }
-        let oldest = oldest.or_else(|| self.next_of(reader).filter(|_| is_behind));
-        Lag { tally, oldest }
+        Lag { tally, oldest: self.oldest_of(reader) }
     }
 
-    /// The first message that a reader is still to come by and has not settled.
-    fn next_of(&self, reader: &Reader) -> Option<Offset> {
+    /// The first message that is here and that a reader has not settled.
+    fn oldest_of(&self, reader: &Reader) -> Option<Offset> {
+        let cursor = reader.cursor();
+        let mut unsettled = reader.unsettled().take_while(|offset| *offset < cursor);
+        if let Some(oldest) = unsettled.find(|offset| self.index.contains(*offset)) {
+            return Some(oldest);
+        }
         let next = |from| self.index.first_from(from);
-        let mut offsets =
-            std::iter::successors(next(reader.cursor()), |offset| next(offset.next()));
+        let mut offsets = std::iter::successors(next(cursor), |offset| next(offset.next()));
         offsets.find(|offset| !reader.is_done(*offset))
     }
 

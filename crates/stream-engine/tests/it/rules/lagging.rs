@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use stream_engine::StreamConfig;
+use stdx::{Instant, UnixMillis};
+use stream_engine::{
+    Action, Input, MemberId, NewMessage, Offset, Outcome, ReaderName, Start, StoredAt, Stream,
+    StreamConfig,
+};
 
 use super::config;
 use crate::transcript::check;
@@ -89,4 +93,40 @@ fn what_is_not_settled_is_lost_by_age_or_by_what_comes() {
          attach a x 1 latest   -> x@91/91
          losses                ->",
     );
+}
+
+/// One that has settled much behind an old message is less behind than one that has a younger one and nothing behind it.
+#[test]
+fn of_hundreds_of_readers_the_greatest_lag_is_found() {
+    let mut stream = Stream::new(StreamConfig { max_inflight: 400, ..config() });
+    let mut handle = |input| {
+        let mut actions = Vec::new();
+        stream.handle(Instant::ZERO, input, &mut actions).expect("it fits");
+        actions
+    };
+    for n in 0..300_u32 {
+        let size = if n == 299 { 100_000 } else { 1 + n };
+        handle(Input::Append(NewMessage::new(StoredAt(n.into()), size, UnixMillis(0))));
+    }
+    for n in 0..300_u64 {
+        let (member, reader) = (MemberId(n), ReaderName::client(&format!("reader {n}")));
+        let start = Start::Offset(Offset(n / 2));
+        let given = handle(Input::Attach { member, reader, start, window: 400 });
+        for action in given {
+            let Action::Deliver { offset, .. } = action else { continue };
+            // The last ones leave most of what they were given, the first ones nearly nothing.
+            if offset.0 > n / 2 && (offset.0 * 7 + n) % 300 > n {
+                handle(Input::Settle { member, offset, outcome: Outcome::Accept });
+            }
+        }
+    }
+    let names: Vec<&ReaderName> = stream.reader_names().collect();
+    let states = stream.readers_of(&names);
+    let most = |number: fn(&stream_engine::ReaderState) -> u64| states.iter().map(number).max();
+    let behind = stream.behind();
+    assert_eq!(Some(behind.messages), most(|state| state.lag));
+    assert_eq!(Some(behind.bytes), most(|state| state.lag_bytes));
+    assert_eq!((behind.readers, behind.oldest), (300, Some(Offset(0))));
+    let first = stream.reader(&ReaderName::client("reader 0")).expect("it is known");
+    assert!(first.lag < behind.messages, "it is not the one that has the oldest");
 }
