@@ -14,4 +14,4 @@ mod present;
 pub use chunk::{CHUNK_MESSAGES, Entry, NEVER};
 pub use deadlines::Deadlines;
 pub use ids::{Key, Offset, StoredAt};
-pub use index::{ChunkError, ChunkLayout, Index, Removed, SharedChunk, chunk_of, first_of};
+pub use index::{ChunkError, ChunkLayout, Index, Removed, SharedChunk, Tally, chunk_of, first_of};
