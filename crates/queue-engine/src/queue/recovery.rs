@@ -30,6 +30,7 @@ impl Queue {
             attempts,
             replaced: self.newest.replaced().collect(),
             ids: self.dedup.iter().collect(),
+            stale: self.stale.share(),
             chunks: self.index.share(),
         }
     }
@@ -39,6 +40,8 @@ impl Queue {
     pub fn restore(config: QueueConfig, seed: u64, snapshot: Snapshot) -> Self {
         let mut queue = Self::new(config, seed);
         queue.index = Index::restore(snapshot.next, &snapshot.chunks);
+        queue.stale = snapshot.stale.restore(&queue.index);
+        queue.is_rekeying = !queue.stale.is_empty();
         queue.counts = snapshot.counts;
         queue.attempts.raise_floor(snapshot.dispatched_to);
         for (offset, attempts) in snapshot.attempts {
@@ -52,7 +55,7 @@ impl Queue {
         queue.find_deadlines();
         queue.find_kept();
         queue.find_newest();
-        if queue.config.last_value {
+        if queue.is_last_value() {
             for offset in snapshot.replaced {
                 queue.newest.mark_replaced(queue.key(offset), offset);
             }
@@ -69,7 +72,7 @@ impl Queue {
         // Rules that a replay does not keep are kept with the next input.
         self.rules_are_stale = true;
         let offset = self.append(message)?;
-        if message.is_unkeyed {
+        if message.is_unkeyed && !self.stale.contains(offset) {
             self.unkeyed.push(offset);
         }
         self.replaces(offset);

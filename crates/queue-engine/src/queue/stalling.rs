@@ -14,6 +14,11 @@ pub enum Stall {
     Paused,
     /// Nobody consumes it.
     NoConsumers,
+    /// The keys of messages are being made anew; nothing is delivered until all have one.
+    Rekeying {
+        /// How many wait for theirs.
+        messages: u64,
+    },
     /// All that wait are delayed; the first until then, if that is known.
     Delayed {
         /// Until when.
@@ -60,6 +65,10 @@ impl fmt::Display for Stall {
         match self {
             Self::Paused => f.write_str("the queue is paused"),
             Self::NoConsumers => f.write_str("no consumer is attached"),
+            Self::Rekeying { messages } => write!(
+                f,
+                "the keys of {messages} waiting messages are still to be made anew, by properties that have changed"
+            ),
             Self::Delayed { .. } => f.write_str("all waiting messages are delayed"),
             Self::Resting { .. } => f.write_str("all consumers with credit were too busy and rest"),
             Self::NoCredit { in_flight } => {
@@ -101,6 +110,9 @@ impl Queue {
         }
         if self.consumers.len() == 0 {
             return Some(Stall::NoConsumers);
+        }
+        if self.is_rekeying {
+            return Some(Stall::Rekeying { messages: self.rekeying() });
         }
         if ledger.ready == 0 {
             let held_back = self.held_back.first().and_then(|(due, _)| self.clock.when(*due));

@@ -197,7 +197,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 3] {
+    for version in [0, 4] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }
