@@ -93,22 +93,25 @@ fn layout(version: u8) -> Vec<u8> {
     let head = [2, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1];
     head.into_iter().for_each(|word| expected.extend(number(word)));
     expected.extend([4, 0, 0, 0]);
-    if version == 2 {
+    if version >= 2 {
         expected.extend([0, 1, 77, 0, 9].map(number).concat());
+    }
+    if version == 3 {
+        expected.extend([0, 2, 0].map(number).concat());
     }
     expected.extend([1, 0].map(number).concat());
     expected.extend([2, 0]);
     expected.extend([2, 0, 0, 0, 0, 0, 0, 0].map(number).concat());
-    if version == 2 {
+    if version >= 2 {
         expected.push(0);
     }
     let columns = [(5, 0), (0, 2), (70, 0), (9, 0), (0, 1), (0, 1), (0, 1)];
-    for (base, width) in columns.into_iter().take(if version == 2 { 7 } else { 4 }) {
+    for (base, width) in columns.into_iter().take(if version >= 2 { 7 } else { 4 }) {
         expected.extend(number(base));
         expected.push(width);
     }
     expected.extend([0, 0, 44, 1]);
-    if version == 2 {
+    if version >= 2 {
         expected.extend([0, 3, 0, 12, 0, 3]);
     }
     expected
@@ -118,6 +121,10 @@ fn layout(version: u8) -> Vec<u8> {
 fn the_layout_stays() {
     let expected = layout(2);
     assert_eq!(bytes_of(&two(true)), expected);
+    let mut rekeying = two(true);
+    let config = QueueConfig { key_generation: 1, ..rekeying.config().clone() };
+    rekeying.replay_reconfigure(config);
+    assert_eq!(bytes_of(&rekeying), layout(3));
     let present = 1 + 11 * 8 + 4 + 5 * 8 + 2 * 8 + 2;
     for (at, byte, refused) in [
         (present, 0b100, "a chunk holds what never came, or nothing"),

@@ -2,6 +2,7 @@
 
 mod groups;
 mod limits;
+mod rekeying;
 
 use stream_engine::StreamConfig;
 
