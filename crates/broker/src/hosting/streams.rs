@@ -131,6 +131,7 @@ impl HostedStream {
         let expires = behind.since.filter(|_| !retention.is_zero());
         StreamState {
             ledger,
+            rekeying: self.engine.rekeying(),
             behind,
             lag_ms: age(behind.since),
             data_loss_ms: expires.map(|stored| milliseconds((stored + retention).since(now))),

@@ -181,7 +181,8 @@ impl MoreTargets {
         self.made_for(sink).map(|made| made.key)
     }
 
-    fn made_for(&self, sink: SinkId) -> Option<&SinkKey> {
+    /// The key that was made for a queue or stream, and of which making it is.
+    pub fn made_for(&self, sink: SinkId) -> Option<&SinkKey> {
         self.keys.iter().find(|made| made.sink == sink)
     }
 

@@ -28,6 +28,12 @@ impl Queue {
         self.stale.len(&self.index)
     }
 
+    /// Whether keys are being made anew.
+    #[must_use]
+    pub const fn is_rekeying(&self) -> bool {
+        self.is_rekeying
+    }
+
     /// Whether older messages are replaced, and their keys are known.
     pub(super) const fn is_last_value(&self) -> bool {
         self.config.last_value && !self.is_rekeying
