@@ -28,7 +28,7 @@ pub(crate) const fn kind_of(reader: &ReaderName) -> ReaderKind {
 
 fn stats(state: Option<&StreamState>) -> StreamStats {
     let Some(state) = state else { return StreamStats::default() };
-    let StreamState { ledger, behind, next_offset, oldest_age_ms, lag_ms, data_loss_ms } = state;
+    let StreamState { ledger, rekeying, behind, next_offset, oldest_age_ms, .. } = state;
     StreamStats {
         appended: ledger.appended,
         kept: ledger.kept,
@@ -41,12 +41,13 @@ fn stats(state: Option<&StreamState>) -> StreamStats {
         oldest_offset: ledger.oldest_offset.map(|offset| offset.0),
         next_offset: *next_offset,
         oldest_age_ms: *oldest_age_ms,
+        rekeying: *rekeying,
         readers: ledger.readers,
         members: ledger.members,
         lag: behind.messages,
         lag_bytes: behind.bytes,
-        lag_ms: *lag_ms,
-        time_to_data_loss_ms: *data_loss_ms,
+        lag_ms: state.lag_ms,
+        time_to_data_loss_ms: state.data_loss_ms,
     }
 }
 
