@@ -3,7 +3,7 @@
 
 use crate::dice::Dice;
 use crate::groups::SHARERS;
-use crate::queues::{DEAD, DYING, QUEUES};
+use crate::queues::{DEAD, DYING, QUEUES, WAYS};
 use crate::streams::OPERATED_READERS;
 
 /// Clients that publish; the last one speaks 3.1.1.
@@ -170,6 +170,10 @@ pub(crate) enum Step {
         strategy: usize,
         max_inflight: u32,
     },
+    /// An operator lets a queue go by other keys.
+    TurnKeys {
+        way: usize,
+    },
     /// An operator lets a reader that is not connected go on elsewhere.
     SeekReader {
         reader: usize,
@@ -316,8 +320,9 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
 /// What an operator does to queues that others use, and to readers.
 fn operator_step(dice: &mut Dice) -> Step {
     let reader = dice.one_of(&OPERATED_READERS);
-    match dice.below(7) {
+    match dice.below(9) {
         0 | 1 => Step::Redrive,
+        7 | 8 => Step::TurnKeys { way: dice.below(WAYS.len()) },
         6 => Step::Rebind { is_wide: dice.one_in(2) },
         2 => Step::Pause { is_paused: dice.one_in(2) },
         3 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Timed,
     /// Is paused now and then, and dispatches in other ways.
     Moody,
+    /// Goes by other keys now and then, and by none.
+    Turning,
 }
 
 /// A queue.
@@ -47,7 +49,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 13] = [
+pub(crate) const QUEUES: [QueueOf; 14] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -61,6 +63,7 @@ pub(crate) const QUEUES: [QueueOf; 13] = [
     queue("dedup", "t/+", Kind::Dedup),
     queue("timed", "q/timed", Kind::Timed),
     queue("moody", "t/+", Kind::Moody),
+    queue("turning", "t/+", Kind::Turning),
 ];
 /// The places of some of them. The first is bound anew now and then: to more, and back.
 pub(crate) const REBOUND: usize = 1;
@@ -69,6 +72,16 @@ pub(crate) const DEAD: usize = 4;
 pub(crate) const OPERATED: usize = 6;
 pub(crate) const ONCE: usize = 7;
 pub(crate) const MOODY: usize = 12;
+pub(crate) const TURNING: usize = 13;
+/// What the last one goes by, one at a time: its keys, if it keeps their order, and how they are made.
+pub(crate) const WAYS: [Option<(&str, KeyOf)>; 4] = [
+    None,
+    Some(("topic", |topic| topic)),
+    Some(("level(1)", |_| "t")),
+    Some(("coalesce(user_property(\"no\"), hash(level(1), 9))", |_| "one of nine")),
+];
+/// The key of a topic.
+pub(crate) type KeyOf = fn(&'static str) -> &'static str;
 /// What it is bound to then.
 pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.

@@ -352,7 +352,7 @@ impl Model {
                     let doublings = self.message(offset).attempts - 1;
                     let delay = self.config.retry_delay * 2_u32.pow(doublings.min(20));
                     let delay = delay.min(self.config.retry_delay_max);
-                    if delay.is_zero() {
+                    if delay.is_zero() || self.has_older_before(offset) {
                         self.make_ready(offset, 0);
                     } else {
                         self.message(offset).state = State::Delayed { since: self.now, delay };

@@ -39,6 +39,8 @@ impl World {
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
         }
         self.boot(seed);
+        self.key_now = None;
+        self.note_keys();
         self.check_ledgers();
         self.check_positions();
     }

@@ -6,7 +6,7 @@ use mqtt_types::ReasonCode;
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
-use crate::queues::{DEAD, Kind, MOODY, ONCE, QUEUES, number_of};
+use crate::queues::{DEAD, Kind, MOODY, ONCE, QUEUES, TURNING, number_of};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -277,7 +277,9 @@ impl World {
                     queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
                     "message {message} comes from a queue that is paused"
                 );
-                self.auditor.comes_in_order(queue, (message, *offset), |before| {
+                self.comes_alone(queue, (message, *offset));
+                let key_of = self.key_now.filter(|_| queue == TURNING);
+                self.auditor.comes_in_order(queue, (message, *offset), key_of, |before| {
                     accepting.contains(&Source::Queue(queue, before))
                 });
                 return Source::Queue(queue, *offset);

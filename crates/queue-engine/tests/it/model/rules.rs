@@ -351,6 +351,17 @@ impl Model {
         }
     }
 
+    /// Whether another message of its key waits and goes before it, where order is kept.
+    pub(super) fn has_older_before(&self, offset: Offset) -> bool {
+        let key = self.messages[offset.0 as usize].new.key;
+        let is_before = |(other, message): (usize, &Message)| {
+            let is_of_key = message.new.key == key && !message.has_bars();
+            is_of_key && message.state == State::Turn(0) && (other as u64) < offset.0
+        };
+        let keeps_order = self.is_keyed() && self.config.key_inflight <= 1;
+        keeps_order && self.messages.iter().enumerate().any(is_before)
+    }
+
     fn find_owners(&mut self) {
         let mut owners: BTreeMap<Key, Option<ConsumerId>> = BTreeMap::new();
         for (consumer, offset) in self.leases() {

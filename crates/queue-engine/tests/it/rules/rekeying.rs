@@ -65,6 +65,23 @@ fn those_that_were_tried_or_passed_over_line_up() {
 }
 
 #[test]
+fn one_that_was_ahead_of_its_key_goes_behind_the_older_ones_when_it_comes_back() {
+    check(
+        config(KEY_ORDERED),
+        "attach a 2           ->
+         enqueue 4 key=1,1,2  -> a0 tried:1=0 a2
+         generation 1         ->
+         rekey 5,5,5,5        ->
+         accept a 0           -> settled:0 tried:3=0
+         release a 2          -> tried:2=1 a1
+         accept a 1           -> settled:1 a2#2
+         release a 2          -> tried:2=2
+         wait 3s              -> a2#3
+         accept a 2           -> settled:2 a3",
+    );
+}
+
+#[test]
 fn the_newest_of_each_new_key_stays() {
     check(
         config(PLAIN),
