@@ -175,10 +175,6 @@ impl HostedQueue {
         }
         self.actions = actions;
         self.count_room(came);
-        let is_rekeying = self.engine.is_rekeying();
-        if std::mem::replace(&mut self.is_rekeying, is_rekeying) != is_rekeying {
-            self.tell_room();
-        }
         self.grant(turn);
         self.read_ahead(turn);
     }
@@ -194,6 +190,10 @@ impl HostedQueue {
         } else {
             let reserved = came.map_or_else(Load::default, |(_, size)| Load::of_one(size));
             self.room.count(&mut self.counted, reserved, now);
+        }
+        let is_rekeying = self.engine.is_rekeying();
+        if std::mem::replace(&mut self.is_rekeying, is_rekeying) != is_rekeying {
+            self.tell_room();
         }
     }
 
