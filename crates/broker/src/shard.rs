@@ -350,6 +350,9 @@ impl Shard {
             self.move_messages();
         }
         let may_settle = self.turn.now >= self.settle_again_at;
+        if may_settle {
+            self.hosting.log_urgent(&mut self.turn);
+        }
         if self.has_unlogged() && may_settle && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.
             self.hosting.log_settlements(true, &mut self.turn);

@@ -5,6 +5,7 @@ mod operator;
 mod world;
 
 mod alarms;
+mod attempts;
 mod connections;
 mod crashes;
 mod dead_letters;

@@ -502,7 +502,7 @@ fn parts_of_a_checkpoint() {
         next_session: 1 << 39,
         queues: vec![QueuePart {
             definition: definition().into_definition(2),
-            snapshot: queue().snapshot(),
+            snapshot: queue().snapshot(Offset(0)),
             leaving: leaving.clone(),
         }],
         streams: vec![StreamPart {
@@ -523,8 +523,8 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    let written = golden("part", 9, &written);
-    for bytes in [written, old("part", 8), old("part", 7), old("part", 6)] {
+    let written = golden("part", 10, &written);
+    for bytes in [written, old("part", 9), old("part", 8), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
         check_streams(&read, bytes[0] > 7);
         let session = session(bytes[0] > 8);
@@ -552,7 +552,7 @@ fn check_part(
     assert_eq!(read.delayed, [delayed]);
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
-    assert_eq!(queue_read.snapshot, queue().snapshot());
+    assert_eq!(queue_read.snapshot, queue().snapshot(Offset(0)));
     assert_eq!(&queue_read.leaving, leaving);
     let entry = read.retained.index.get(topic).expect("it is retained");
     assert_eq!((entry.version(), entry.at()), (version, kept.at));

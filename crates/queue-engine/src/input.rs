@@ -62,6 +62,16 @@ pub enum Input {
     /// The caller stores a waiting message elsewhere, by a record that takes it out here: it counts as settled, and is not
     /// kept.
     Redriven(Offset),
+    /// The log knows that messages below `to` may have been delivered, and of those that were held back these: so they may
+    /// be. Without `to` only the latter is new. A lower `to` than before takes back what was not made use of.
+    Permit {
+        /// First deliveries are below.
+        to: Option<Offset>,
+        /// Messages of which [`Action::Attempted`](crate::Action::Attempted) is in the log.
+        tried: Vec<Offset>,
+    },
+    /// Deliver nothing until there is a permit. Not while there are consumers that may have something.
+    Withhold,
     /// Deliver nothing more.
     Pause,
     /// Deliver again.
@@ -167,6 +177,9 @@ pub enum InputError {
     /// The consumer would never get anything.
     #[error("consumer {0} takes no messages: its max_inflight is 0")]
     NoCredit(ConsumerId),
+    /// Somebody may have been given something.
+    #[error("the queue has consumers")]
+    HasConsumers,
     /// The message is not leased to the consumer, or no longer.
     #[error("offset {offset} is not leased to consumer {consumer}")]
     NotLeased {

@@ -31,6 +31,7 @@ mod leases;
 mod ledger;
 mod links;
 mod newest;
+mod permits;
 mod prng;
 mod queue;
 mod retry;

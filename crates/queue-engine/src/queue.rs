@@ -11,6 +11,7 @@ mod leaving;
 mod limits;
 mod operating;
 mod peeking;
+mod permitting;
 mod places;
 mod reconfiguring;
 mod recovery;
@@ -35,6 +36,7 @@ use crate::keys::{Keys, Turn};
 use crate::leases::Leases;
 use crate::ledger::Counts;
 use crate::newest::Newest;
+use crate::permits::Permits;
 use crate::prng::Prng;
 use crate::retry::Delayed;
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
@@ -61,6 +63,7 @@ const STEP_MAX: usize = 16_384;
 /// | `leases` | in flight | |
 /// | `delayed` | delayed | when its back-off is over |
 /// | `held_back` | delayed | when its own time has come |
+/// | `permits.announced` | delayed | its time has come: when the log knows that it may be delivered |
 #[derive(Debug)]
 pub struct Queue {
     config: QueueConfig,
@@ -77,6 +80,7 @@ pub struct Queue {
     leases: Leases,
     delayed: Delayed,
     held_back: BTreeSet<(UnixMillis, Offset)>,
+    permits: Permits,
     attempts: Attempts,
     counts: Counts,
     consumers: Consumers,
@@ -131,6 +135,7 @@ impl Queue {
             leases: Leases::default(),
             delayed: Delayed::default(),
             held_back: BTreeSet::new(),
+            permits: Permits::default(),
             attempts: Attempts::default(),
             counts: Counts::default(),
             consumers: Consumers::default(),
@@ -176,6 +181,8 @@ impl Queue {
             Input::Purge { scope, max } => self.purge(scope, max, actions),
             Input::Rewind(to) => self.rewind(to, actions),
             Input::Redriven(offset) => self.redriven(offset, actions)?,
+            Input::Permit { to, tried } => self.permit(to, &tried, actions),
+            Input::Withhold => self.withhold()?,
             Input::Pause => self.config.paused = true,
             Input::Resume => self.set_paused(false),
             Input::Reconfigure(config) => self.reconfigure(*config),
@@ -252,7 +259,8 @@ impl Queue {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let in_flight = self.leases.len() as u64;
-        let delayed = (self.delayed.len() + self.held_back.len()) as u64;
+        let delayed =
+            (self.delayed.len() + self.held_back.len() + self.permits.announced.len()) as u64;
         let oldest = self.index.iter_from(Offset(0)).next();
         Ledger {
             enqueued: self.index.next().0,
@@ -271,6 +279,12 @@ impl Queue {
             oldest_offset: oldest.map(|(offset, _)| offset),
             oldest_stored: oldest.map(|(_, entry)| entry.stored),
         }
+    }
+
+    /// Whether anybody is attached.
+    #[must_use]
+    pub fn has_consumers(&self) -> bool {
+        self.consumers.len() > 0
     }
 
     /// How many messages are ready, in flight and delayed, and their bytes.

@@ -13,7 +13,7 @@ use message_index::{SharedChunk, Stale};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     pub(crate) next: Offset,
-    /// Messages below count as delivered once, but for those in `attempts`.
+    /// Messages below count as delivered once, but for those in `attempts`; also those that come after this.
     pub(crate) dispatched_to: Offset,
     pub(crate) counts: Counts,
     /// Deliveries that counted, by ascending offset.
@@ -42,10 +42,10 @@ pub enum SnapshotError {
 }
 
 /// What is written while keys are made anew.
-const VERSION: u8 = 3;
-/// What is written otherwise.
+const VERSION: u8 = 4;
+/// What is written otherwise. Versions 1 and 2 are read as well.
+const VERSION_3: u8 = 3;
 const VERSION_2: u8 = 2;
-/// What is read as well.
 const VERSION_1: u8 = 1;
 
 impl Snapshot {

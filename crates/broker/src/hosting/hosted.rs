@@ -31,7 +31,12 @@ pub(crate) trait Hosted {
         false
     }
 
-    /// Writes what has happened since the last record.
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
+    /// Writes what has happened since the last record, if anything has.
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn);
 
     /// When its engine has something to do by itself.

@@ -132,6 +132,7 @@ impl HostedQueue {
             | Stall::Resting { .. }
             | Stall::KeysBlocked { .. }
             | Stall::AwaitingRetry { .. }
+            | Stall::AwaitingLog
             | Stall::HandingOver { .. }
             | Stall::Barred { .. } => true,
         };

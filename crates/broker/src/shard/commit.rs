@@ -106,7 +106,11 @@ impl Shard {
             RecordKind::QueueDefined => self.defined::<QueueProperties>(record),
             RecordKind::StreamDefined => self.defined::<StreamProperties>(record),
             RecordKind::QueueDeleted => self.deleted(record),
-            RecordKind::Settle | RecordKind::StreamChanged => self.operation_stored(record.token),
+            RecordKind::Settle => {
+                self.hosting.settlements_stored(&record.body, &mut self.turn);
+                self.operation_stored(record.token);
+            }
+            RecordKind::StreamChanged => self.operation_stored(record.token),
             RecordKind::Attempt => {}
         }
     }
@@ -199,8 +203,8 @@ impl Shard {
             if record.kind == RecordKind::StreamChanged {
                 self.hosting.stream_not_stored(&record.body);
             }
-            if record.kind == RecordKind::Settle && *error == AppendError::Full {
-                self.hosting.settlements_refused(&record.body);
+            if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
+                self.hosting.settlements_refused(&record.body, &mut self.turn);
                 self.settle_again_at = self.turn.now + SETTLE_AGAIN;
             }
             if token == SETTLE_TOKEN

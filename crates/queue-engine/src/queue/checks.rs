@@ -182,18 +182,24 @@ impl Queue {
         let idle: Vec<ConsumerSlot> = self.consumers.slots().filter(idle).collect();
         if self.config.paused
             || self.is_rekeying
+            || self.permits.is_withheld()
             || idle.is_empty()
             || self.rules_are_stale
             || self.has_more
         {
             return Ok(());
         }
+        let fresh = || {
+            let fresh = self.index.first_unplaced(self.fresh);
+            fresh.filter(|offset| self.permits.is_permitted(*offset))
+        };
         let ready = |offset: Offset| self.state(offset) == Some(MessageState::Ready);
         if self.is_single() {
-            let waits = self.next_and_active().filter(|(_, slot)| {
+            let waits = self.next_and_active().filter(|(offset, slot)| {
                 let in_flight = self.consumers.get(*slot).in_flight as usize;
                 let is_alone = in_flight == self.leases.len();
-                idle.contains(slot) && is_alone && self.awaited_retry().is_none()
+                let is_permitted = !self.is_fresh(*offset) || self.permits.is_permitted(*offset);
+                idle.contains(slot) && is_alone && is_permitted && self.awaited_retry().is_none()
             });
             return ensure(waits.is_none(), || format!("{waits:?} waits for whose turn it is"));
         }
@@ -205,7 +211,7 @@ impl Queue {
         }
         if !self.is_keyed() {
             let waits = self.returned.first().map(|(_, offset)| *offset);
-            let waits = waits.or_else(|| self.index.first_unplaced(self.fresh));
+            let waits = waits.or_else(fresh);
             return ensure(waits.is_none(), || format!("{waits:?} waits while one has credit"));
         }
         let free = self.keys.first_free();
@@ -214,7 +220,7 @@ impl Queue {
             let owned = self.keys.first_owned(slot);
             ensure(owned.is_none(), || format!("{owned:?} waits while its owner has credit"))?;
         }
-        let fresh = self.index.first_unplaced(self.fresh);
+        let fresh = fresh();
         let is_far = self.keys.waiting() >= self.config.key_look_ahead.max(1) as usize;
         ensure(is_far || fresh.is_none(), || format!("{fresh:?} was not looked at"))
     }

@@ -8,7 +8,11 @@ use crate::{Action, QueueConfig};
 impl Queue {
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.config.paused = paused;
-        // While it was paused nobody looked for somebody to take these.
+        self.go_on();
+    }
+
+    /// While nothing was delivered nobody looked for somebody to take these.
+    pub(super) fn go_on(&mut self) {
         self.unplaced.extend(self.barred.ready());
         self.keys.recall_owners();
     }

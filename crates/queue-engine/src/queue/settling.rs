@@ -44,6 +44,9 @@ impl Queue {
             }
             Outcome::Busy => {
                 let lease = self.end(offset, slot);
+                if self.is_single() {
+                    self.consumers.stand_back(slot);
+                }
                 if !self.config.retry_delay.is_zero() {
                     self.consumers.rest(slot, self.now + self.config.retry_delay);
                     self.refresh(slot);
@@ -174,7 +177,9 @@ impl Queue {
             return false;
         }
         self.attempts.set(offset, attempts);
-        actions.push(Action::Attempted { offset, attempts });
+        if attempts > 0 {
+            actions.push(Action::Attempted { offset, attempts });
+        }
         true
     }
 

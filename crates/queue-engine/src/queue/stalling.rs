@@ -24,6 +24,8 @@ pub enum Stall {
         /// Until when.
         until: Option<Instant>,
     },
+    /// The log has not taken yet what is to be delivered.
+    AwaitingLog,
     /// Each consumer that has credit was too busy and rests; the first until then.
     Resting {
         /// Until when.
@@ -70,6 +72,7 @@ impl fmt::Display for Stall {
                 "the keys of {messages} waiting messages are still to be made anew, by properties that have changed"
             ),
             Self::Delayed { .. } => f.write_str("all waiting messages are delayed"),
+            Self::AwaitingLog => f.write_str("the log has not taken what is to be delivered"),
             Self::Resting { .. } => f.write_str("all consumers with credit were too busy and rest"),
             Self::NoCredit { in_flight } => {
                 write!(f, "no consumer has credit: {in_flight} messages are unsettled")
@@ -113,6 +116,9 @@ impl Queue {
         }
         if self.is_rekeying {
             return Some(Stall::Rekeying { messages: self.rekeying() });
+        }
+        if self.awaits_permit() || self.has_announced() {
+            return Some(Stall::AwaitingLog);
         }
         if ledger.ready == 0 {
             let held_back = self.held_back.first().and_then(|(due, _)| self.clock.when(*due));

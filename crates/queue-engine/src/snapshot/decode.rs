@@ -3,7 +3,7 @@
 use message_index::{ChunkError, ChunkLayout, SharedChunk, Stale, chunk_of};
 use stdx::UnixMillis;
 
-use super::{Snapshot, SnapshotError, VERSION, VERSION_1};
+use super::{Snapshot, SnapshotError, VERSION, VERSION_1, VERSION_2};
 use crate::ledger::Counts;
 use crate::{Departure, MessageId, Offset};
 
@@ -76,7 +76,7 @@ impl Snapshot {
             left.and_then(|left| left.checked_add(snapshot.waiting())) == Some(next.0);
         for (is_legal, what) in [
             (reader.rest.is_empty(), "bytes follow"),
-            (dispatched_to <= next, "more was dispatched than came"),
+            (version > VERSION_2 || dispatched_to <= next, "more was dispatched than came"),
             (is_balanced, "its ledger does not balance"),
             (snapshot.knows_replaced(), "what is not here was replaced"),
             (kept <= counts.get(Departure::Settled), "more is kept than was settled"),

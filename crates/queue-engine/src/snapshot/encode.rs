@@ -2,7 +2,7 @@
 
 use message_index::SharedChunk;
 
-use super::{Snapshot, VERSION, VERSION_2};
+use super::{Snapshot, VERSION, VERSION_3};
 
 impl Snapshot {
     /// Appends its bytes. All numbers are little-endian.
@@ -16,10 +16,11 @@ impl Snapshot {
     /// | stale keys, see [`Stale::encode`](message_index::Stale::encode)
     /// | chunks, see [`SharedChunk::encode_all`]
     /// ```
-    /// Without stale keys version 2 is written, which has nothing in that place. Version 1 has no `replaced`, no `ids`, and chunks of the first layout.
+    /// Without stale keys version 3 is written, which has nothing in that place. Up to version 2 `dispatched_to` is not above `next`.
+    /// Version 1 has no `replaced`, no `ids`, and chunks of the first layout.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let is_rekeying = !self.stale.is_empty();
-        out.push(if is_rekeying { VERSION } else { VERSION_2 });
+        out.push(if is_rekeying { VERSION } else { VERSION_3 });
         let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
         put(self.next.0);
         put(self.dispatched_to.0);

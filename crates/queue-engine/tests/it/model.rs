@@ -212,7 +212,9 @@ impl Model {
             self.dead(offset, DeadReason::MaxAttempts, attempts);
             return false;
         }
-        self.expected.push(Action::Attempted { offset, attempts });
+        if attempts > 0 {
+            self.expected.push(Action::Attempted { offset, attempts });
+        }
         true
     }
 
@@ -320,6 +322,7 @@ impl Model {
                 }
                 self.redriven(*offset);
             }
+            Input::Permit { .. } | Input::Withhold => panic!("{input:?} is not played here"),
             Input::Pause => self.config.paused = true,
             Input::Resume => self.config.paused = false,
             Input::Reconfigure(config) => self.reconfigure(config),
@@ -339,6 +342,10 @@ impl Model {
             }
             Outcome::Busy => {
                 let (now, delay) = (self.now, self.config.retry_delay);
+                if self.is_single() {
+                    self.line.retain(|id| *id != consumer);
+                    self.line.push(consumer);
+                }
                 if !delay.is_zero() {
                     let resting = self.consumer(consumer).expect("it is attached");
                     resting.rests = resting.rests.max(Some(now + delay));
@@ -504,8 +511,15 @@ impl Model {
         self.kept_since.clear();
         self.clock = None;
         self.floor = dispatched_to;
-        for message in self.messages.iter_mut().filter(|message| message.is_here()) {
+        let messages = self.messages.iter_mut().enumerate();
+        for (at, message) in messages.filter(|(_, message)| message.is_here()) {
+            let offset = Offset(at as u64);
             message.attempts += u32::from(message.is_in_flight());
+            // Whoever asks for no permits may have delivered what was set aside, for all that the log says.
+            let is_set_aside = matches!(message.state, State::Turn(_));
+            let is_held_back = matches!(message.state, State::HeldBack(_));
+            let may_be_tried = is_set_aside || (offset < dispatched_to && !is_held_back);
+            message.attempts = message.attempts.max(u32::from(may_be_tried));
             message.state = message.new.not_before.map_or(State::Fresh, State::HeldBack);
             message.too_large_for.clear();
             message.ran_out_at.clear();

@@ -217,23 +217,8 @@ impl Player {
     }
 }
 
-/// All but what is said of the attempts of a message with its first delivery, which the twin checks.
 fn show_all(actions: &[Action]) -> String {
-    let mut shown = Vec::new();
-    for (at, action) in actions.iter().enumerate() {
-        let next = actions.get(at + 1);
-        let is_said_with = |next: &Action| match (*action, *next) {
-            (
-                Action::Attempted { offset, .. },
-                Action::Deliver { offset: next, attempt: 1, .. },
-            ) => offset == next && !matches!(action, Action::Attempted { attempts: 0, .. }),
-            _ => false,
-        };
-        if !next.is_some_and(is_said_with) {
-            shown.push(show_action(action));
-        }
-    }
-    shown.join(" ")
+    actions.iter().map(show_action).collect::<Vec<_>>().join(" ")
 }
 
 fn show_action(action: &Action) -> String {

@@ -6,31 +6,13 @@ use queue_engine::{DispatchStrategy, Stall};
 const PASSED_OVER: u64 = u64::MAX;
 
 impl Model {
-    /// Checks deliveries, and what is said of attempts with them. Gives the other actions.
+    /// Checks deliveries. Gives the other actions.
     pub(super) fn check_deliveries(&mut self, actions: &[Action], queue: &Queue) -> Vec<Action> {
         let mut others = Vec::new();
-        let (mut plain, mut said) = (false, None);
-        for (at, action) in actions.iter().enumerate() {
+        let mut plain = false;
+        for action in actions {
             match *action {
-                Action::Deliver { offset, .. } => {
-                    let message = &self.messages[offset.0 as usize];
-                    let is_first = message.state == State::Fresh && offset >= self.floor;
-                    let must_say = message.attempts == 0 && !is_first;
-                    assert_eq!(said.take() == Some(offset), must_say, "what is said of {offset}");
-                    plain |= self.check_delivery(*action, plain);
-                }
-                Action::Attempted { offset, attempts: 1 }
-                    if self.message(offset).attempts == 0
-                        && matches!(actions.get(at + 1), Some(Action::Deliver { offset: next, .. }) if *next == offset) =>
-                {
-                    said = Some(offset);
-                }
-                Action::Attempted { offset, attempts: 0 }
-                    if self.is_keyed() && self.message(offset).state == State::Fresh =>
-                {
-                    assert!(offset >= self.floor, "{offset} is known not to have been tried");
-                    self.message(offset).state = State::Turn(PASSED_OVER);
-                }
+                Action::Deliver { .. } => plain |= self.check_delivery(*action, plain),
                 other => others.push(other),
             }
         }
@@ -38,14 +20,14 @@ impl Model {
         others
     }
 
-    /// Of those that were dispatched before a restart nothing is said when they are passed over.
+    /// Nothing is said of those that are passed over.
     fn note_passed_over(&mut self, queue: &Queue) {
         let mut upcoming = Vec::new();
         queue.upcoming(None, usize::MAX, &mut upcoming);
         for offset in self.offsets() {
             let is_upcoming = upcoming.binary_search_by_key(&offset, |(at, _)| *at).is_ok();
             if self.message(offset).state == State::Fresh && !is_upcoming {
-                assert!(self.is_keyed() && offset < self.floor, "{offset} is not upcoming");
+                assert!(self.is_keyed(), "{offset} is not upcoming");
                 self.message(offset).state = State::Turn(PASSED_OVER);
             }
         }
@@ -254,6 +236,7 @@ impl Model {
                 // Some that are kept may be counted as well.
                 self.is_rekeying && messages >= here
             }
+            Some(Stall::AwaitingLog) => false,
             Some(Stall::Paused) => self.config.paused,
             Some(Stall::NoConsumers) => self.attached().is_empty(),
             Some(Stall::Delayed { .. }) => ready == 0,

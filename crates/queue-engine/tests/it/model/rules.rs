@@ -152,6 +152,9 @@ impl Model {
             if let State::HeldBack(due) = self.message(offset).state
                 && due <= wall
             {
+                if self.message(offset).attempts == 0 {
+                    self.expected.push(Action::Attempted { offset, attempts: 1 });
+                }
                 self.make_ready(offset, due.0);
             }
         }
@@ -264,10 +267,12 @@ impl Model {
         self.ledger.settled -= back.len() as u64;
         self.floor = self.floor.max(dispatched_to);
         for offset in back {
-            let floor = self.floor;
+            if offset >= self.floor {
+                self.expected.push(Action::Attempted { offset, attempts: 1 });
+            }
             let message = self.message(offset);
             message.state = State::Fresh;
-            message.attempts = u32::from(offset < floor);
+            message.attempts = 1;
             message.too_large_for.clear();
             message.ran_out_at.clear();
             self.note_newest(offset);
