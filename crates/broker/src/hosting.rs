@@ -7,6 +7,7 @@ mod hosted;
 mod moves;
 pub(crate) mod operate;
 mod queue;
+pub(crate) mod rekey;
 mod relocate;
 mod reports;
 mod reservation;
@@ -36,6 +37,7 @@ use crate::turn::Turn;
 pub(crate) use hosted::Hosted;
 pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
+use rekey::Rekeying;
 pub(crate) use stream::HostedStream;
 
 /// The token of records whose commit nobody waits for.
@@ -77,6 +79,7 @@ pub(crate) struct Hosting {
     touched: Vec<SinkId>,
     /// Queues with messages on their way to the dead letters.
     moving: Vec<SinkId>,
+    rekeying: Rekeying,
     /// When the engines were told the time, and what it was.
     told: Option<(Instant, u64)>,
     /// When the wall clock was looked at.
@@ -98,6 +101,7 @@ impl Hosting {
             urgent: Vec::new(),
             touched: Vec::new(),
             moving: Vec::new(),
+            rekeying: Rekeying::default(),
             told: None,
             looked: Instant::ZERO,
             deadlines: BTreeSet::new(),
@@ -336,8 +340,10 @@ impl Hosting {
         if has_unlogged && hosted.is_urgent() {
             self.urgent.push(sink);
         }
+        let wants_keys = hosted.wants_keys();
         let marks = hosted.marks();
         marks.is_touched = false;
+        let rekeys = wants_keys && !std::mem::replace(&mut marks.is_rekeying, true);
         if !marks.is_listed && has_unlogged {
             marks.is_listed = true;
             self.unlogged.push(sink);
@@ -349,6 +355,9 @@ impl Hosting {
                 self.deadlines.remove(&(later, sink));
             }
             self.deadlines.insert((deadline, sink));
+        }
+        if rekeys {
+            self.rekey_soon(sink);
         }
     }
 

@@ -340,6 +340,10 @@ impl Shard {
                 self.letter(letter, out);
             }
             self.hosting.see_to_touched();
+            if self.continue_keyed_jobs() {
+                continue;
+            }
+            self.hosting.rekey_on(&mut self.turn);
             if !self.hosting.is_moving() {
                 break;
             }

@@ -35,6 +35,7 @@ mod queue_room;
 mod queue_watch;
 mod queue_words;
 mod queues;
+mod rekeying;
 mod relocation;
 mod relocation_sessions;
 mod retained;

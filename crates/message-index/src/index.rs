@@ -4,6 +4,7 @@
 
 mod keeping;
 mod layout;
+mod rekeying;
 mod relocating;
 mod sharing;
 mod tallying;

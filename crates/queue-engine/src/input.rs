@@ -78,6 +78,13 @@ pub enum Input {
     Resume,
     /// Other properties, at once.
     Reconfigure(Box<QueueConfig>),
+    /// Keys that [`Queue::to_rekey`](crate::Queue::to_rekey) asked for in that round, in the order that it gave.
+    Rekey {
+        /// Which round it was.
+        round: u64,
+        /// Them.
+        made: Vec<MadeKey>,
+    },
 }
 
 /// A message as it comes.
@@ -91,6 +98,8 @@ pub struct NewMessage {
     pub stored: UnixMillis,
     /// Its key. Kept only by a queue whose properties need it when the message comes.
     pub key: Key,
+    /// Of which making its key is. One of another than the queue's is made anew.
+    pub key_generation: u8,
     /// Whether its key expression had no value, and the queue wanted one when the message was stored.
     pub is_unkeyed: bool,
     /// When its own time runs out.
@@ -110,12 +119,24 @@ impl NewMessage {
             size,
             stored,
             key: Key::NONE,
+            key_generation: 0,
             is_unkeyed: false,
             expires: None,
             not_before: None,
             message_id: None,
         }
     }
+}
+
+/// A key made anew, of a message that was here already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MadeKey {
+    /// The message.
+    pub offset: Offset,
+    /// Its key; where there is none, what stands in for it.
+    pub key: Key,
+    /// Whether its key expression has no value.
+    pub is_unkeyed: bool,
 }
 
 /// Which messages an operator means.

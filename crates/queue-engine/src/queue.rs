@@ -15,6 +15,7 @@ mod permitting;
 mod places;
 mod reconfiguring;
 mod recovery;
+mod rekeying;
 mod settling;
 mod single;
 mod stalling;
@@ -23,7 +24,7 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use message_index::{Deadlines, Index};
+use message_index::{Deadlines, Index, Stale};
 use stdx::{Instant, UnixMillis, WallClock};
 
 use crate::attempts::Attempts;
@@ -95,6 +96,10 @@ pub struct Queue {
     dedup: Dedup,
     /// The newest messages of keys, of a last-value queue.
     newest: Newest,
+    /// Messages whose keys are to be made anew.
+    stale: Stale,
+    /// Whether there are such messages, or were in this input: nothing goes by keys, and nothing is delivered.
+    is_rekeying: bool,
     /// Messages without a key that a replay has let in.
     unkeyed: Vec<Offset>,
     /// Whether rules have changed, or were not kept in a replay.
@@ -139,6 +144,8 @@ impl Queue {
             kept_since: HashMap::default(),
             dedup: Dedup::default(),
             newest: Newest::default(),
+            stale: Stale::default(),
+            is_rekeying: false,
             unkeyed: Vec::new(),
             rules_are_stale: false,
             enough_at: 0,
@@ -179,14 +186,17 @@ impl Queue {
             Input::Pause => self.config.paused = true,
             Input::Resume => self.set_paused(false),
             Input::Reconfigure(config) => self.reconfigure(*config),
+            Input::Rekey { round, made } => self.rekey(round, &made, actions),
         }
         self.enough_at = actions.len() + STEP_MAX;
         self.has_more = false;
         self.time_passes(actions);
+        self.end_rekeying(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
         self.drop_oldest(actions);
+        self.has_more |= self.is_rekeying && !self.stale.is_in(&self.index);
         // What should have left must not be delivered.
         if !self.has_more {
             self.dispatch(actions);

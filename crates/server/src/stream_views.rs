@@ -29,7 +29,8 @@ pub(crate) const fn kind_of(reader: &ReaderName) -> ReaderKind {
 
 fn stats(state: Option<&StreamState>) -> StreamStats {
     let Some(state) = state else { return StreamStats::default() };
-    let StreamState { ledger, behind, next_offset, oldest_age_ms, lag_ms, losses } = state;
+    let StreamState { ledger, rekeying, behind, next_offset, oldest_age_ms, lag_ms, losses } =
+        state;
     let millis = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
     StreamStats {
         appended: ledger.appended,
@@ -43,6 +44,7 @@ fn stats(state: Option<&StreamState>) -> StreamStats {
         oldest_offset: ledger.oldest_offset.map(|offset| offset.0),
         next_offset: *next_offset,
         oldest_age_ms: *oldest_age_ms,
+        rekeying: *rekeying,
         readers: ledger.readers,
         members: ledger.members,
         readers_behind: behind.readers,

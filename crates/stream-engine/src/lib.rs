@@ -58,7 +58,7 @@ pub use config::StreamConfig;
 pub use ids::{MemberId, ReaderId, ReaderName};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
-pub use message_index::{Key, Offset, StoredAt};
+pub use message_index::{Key, Offset, StalePart, StoredAt};
 pub use progress::{Progress, Report};
 pub use reader::MemberState;
 pub use runs::Runs;

@@ -44,6 +44,10 @@ pub struct StreamStats {
     pub next_offset: u64,
     /// Age of the oldest message that is here.
     pub oldest_age_ms: u64,
+    /// Messages whose keys are still to be made anew, because other properties ask for it. Groups get nothing until there
+    /// are none.
+    #[serde(default)]
+    pub rekeying: u64,
     /// Readers whose positions are kept, there or away.
     pub readers: u64,
     /// Subscriptions that read now.

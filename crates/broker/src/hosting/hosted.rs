@@ -13,6 +13,8 @@ pub(crate) struct Marks {
     pub(super) is_touched: bool,
     /// Whether it is on the list of those that have something to write.
     pub(super) is_listed: bool,
+    /// Whether it is on the list of those whose keys are made anew.
+    pub(super) is_rekeying: bool,
     /// The deadline for which a timer stands.
     pub(super) timer: Option<Instant>,
 }
@@ -41,6 +43,9 @@ pub(crate) trait Hosted {
     fn next_deadline(&self) -> Option<Instant>;
 
     fn tick(&mut self, turn: &mut Turn);
+
+    /// Whether messages wait for their keys to be made anew.
+    fn wants_keys(&self) -> bool;
 
     /// The wall clock shows this.
     fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn);

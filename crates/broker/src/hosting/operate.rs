@@ -237,6 +237,7 @@ impl HostedQueue {
         let expires = ledger.oldest_stored.filter(|_| !retention.is_zero());
         QueueState {
             ledger,
+            rekeying: self.engine.rekeying(),
             oldest_age_ms: age(ledger.oldest_stored),
             lag_ms: age(self.engine.next_since()),
             data_loss_ms: expires.map(|stored| milliseconds((stored + retention).since(now))),

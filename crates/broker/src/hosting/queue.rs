@@ -89,6 +89,8 @@ pub(crate) struct HostedQueue {
     counted: Load,
     /// Whether messages take over the room of those they replace, or did.
     takes_over: bool,
+    /// Whether none does at the moment, because keys are being made anew.
+    is_rekeying: bool,
     actions: Vec<Action>,
     upcoming: Vec<(Offset, StoredAt)>,
 }
@@ -111,6 +113,7 @@ impl HostedQueue {
             room,
             counted,
             takes_over: false,
+            is_rekeying: engine.is_rekeying(),
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
@@ -193,6 +196,10 @@ impl HostedQueue {
         } else {
             let reserved = came.map_or_else(Load::default, |(_, size)| Load::of_one(size));
             self.room.count(&mut self.counted, reserved, now);
+        }
+        let is_rekeying = self.engine.is_rekeying();
+        if std::mem::replace(&mut self.is_rekeying, is_rekeying) != is_rekeying {
+            self.tell_room();
         }
     }
 
@@ -556,6 +563,10 @@ impl Hosted for HostedQueue {
 
     fn tick(&mut self, turn: &mut Turn) {
         self.handle(Input::Tick, turn);
+    }
+
+    fn wants_keys(&self) -> bool {
+        self.engine.is_rekeying() && !self.damaged
     }
 
     fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {

@@ -129,6 +129,7 @@ impl HostedStream {
         let behind = self.engine.behind();
         StreamState {
             ledger,
+            rekeying: self.engine.rekeying(),
             behind,
             lag_ms: age(behind.since),
             losses: self.engine.losses(&behind, now),

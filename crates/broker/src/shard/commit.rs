@@ -26,6 +26,7 @@ use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::directory::{QueueProperties, StreamProperties};
+use crate::hosting::rekey::REKEY_READ;
 use crate::hosting::{
     Hosting, MOVE_TOKEN, NO_TOKEN, PASS_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN,
 };
@@ -76,6 +77,9 @@ impl Shard {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {
             self.relics_read(records);
+        } else if token == REKEY_READ {
+            let missing = self.hosting.rekey_read(records, &mut self.turn);
+            self.count_missing(missing);
         } else if token == RELOCATE_READ {
             self.relocation_read(records);
         } else {

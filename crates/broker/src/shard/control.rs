@@ -144,6 +144,7 @@ impl Shard {
                 // Hashes that are kept must stay what they are; before the first one any seed will do.
                 let keyless = !known.properties.needs_keys();
                 let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
+                properties.number_keys(&known.properties);
                 let same = known.topic_filter.as_deref().map(str::to_owned);
                 Check::Define(Box::new(DefinitionRecord {
                     sink: known.sink,

@@ -16,6 +16,8 @@ impl Queue {
         self.check_consumers()?;
         self.check_barred()?;
         self.check_keys()?;
+        self.stale.check(&self.index)?;
+        ensure(self.is_rekeying || self.stale.is_empty(), || "stale keys are not made".to_owned())?;
         self.check_rules()?;
         self.check_dispatched()
     }
@@ -97,7 +99,7 @@ impl Queue {
             ensure(now.is_none_or(|now| deadline > now), || format!("offset {offset} is overdue"))?;
             let newest = self.newest.get(entry.key);
             let is_newest = entry.key == Key::NONE || newest == Some(offset);
-            ensure(!self.config.last_value || !is_through || is_newest, || {
+            ensure(!self.is_last_value() || !is_through || is_newest, || {
                 format!("offset {offset} is here beside {newest:?} of its key")
             })?;
         }
@@ -179,6 +181,7 @@ impl Queue {
         let idle = |slot: &ConsumerSlot| self.consumers.get(*slot).is_available;
         let idle: Vec<ConsumerSlot> = self.consumers.slots().filter(idle).collect();
         if self.config.paused
+            || self.is_rekeying
             || self.permits.is_withheld()
             || idle.is_empty()
             || self.rules_are_stale

@@ -10,7 +10,7 @@ impl Queue {
     ///
     /// After it: no ready message is left, or nobody may be chosen, or each ready message has bars for all who may be.
     pub(super) fn dispatch(&mut self, actions: &mut Vec<Action>) {
-        if self.config.paused || self.permits.is_withheld() {
+        if self.config.paused || self.is_rekeying || self.permits.is_withheld() {
             self.entered.clear();
             self.unplaced.clear();
             return;

@@ -5,8 +5,9 @@ use crate::keys::{PASSED_OVER, RETURNED, Turn};
 use crate::{Action, DispatchStrategy, Key, Offset};
 
 impl Queue {
+    /// Whether messages are handed out by keys, and these are known.
     pub(super) const fn is_keyed(&self) -> bool {
-        matches!(self.config.dispatch_strategy, DispatchStrategy::KeyOrdered)
+        matches!(self.config.dispatch_strategy, DispatchStrategy::KeyOrdered) && !self.is_rekeying
     }
 
     pub(super) const fn is_single(&self) -> bool {

@@ -43,6 +43,7 @@ impl Queue {
             attempts,
             replaced: self.newest.replaced().collect(),
             ids: self.dedup.iter().collect(),
+            stale: self.stale.share(),
             chunks: self.index.share(),
         }
     }
@@ -52,6 +53,8 @@ impl Queue {
     pub fn restore(config: QueueConfig, seed: u64, snapshot: Snapshot) -> Self {
         let mut queue = Self::new(config, seed);
         queue.index = Index::restore(snapshot.next, &snapshot.chunks);
+        queue.stale = snapshot.stale.restore(&queue.index);
+        queue.is_rekeying = !queue.stale.is_empty();
         queue.counts = snapshot.counts;
         queue.attempts.raise_floor(snapshot.dispatched_to);
         for (offset, attempts) in snapshot.attempts {
@@ -65,7 +68,7 @@ impl Queue {
         queue.find_deadlines();
         queue.find_kept();
         queue.find_newest();
-        if queue.config.last_value {
+        if queue.is_last_value() {
             for offset in snapshot.replaced {
                 queue.newest.mark_replaced(queue.key(offset), offset);
             }
@@ -86,7 +89,7 @@ impl Queue {
             // Its time has not come: what the log says of those below does not hold for it.
             self.attempts.set(offset, 0);
         }
-        if message.is_unkeyed {
+        if message.is_unkeyed && !self.stale.contains(offset) {
             self.unkeyed.push(offset);
         }
         self.replaces(offset);

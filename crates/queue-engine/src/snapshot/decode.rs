@@ -1,6 +1,6 @@
 //! Reading a snapshot: whatever the bytes, a legal snapshot or an error.
 
-use message_index::{ChunkError, ChunkLayout, SharedChunk, chunk_of};
+use message_index::{ChunkError, ChunkLayout, SharedChunk, Stale, chunk_of};
 use stdx::UnixMillis;
 
 use super::{Snapshot, SnapshotError, VERSION, VERSION_1, VERSION_2};
@@ -48,7 +48,7 @@ impl Snapshot {
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut reader = Reader { rest: bytes };
         let version = reader.u8()?;
-        if ![VERSION, VERSION_2, VERSION_1].contains(&version) {
+        if !(VERSION_1..=VERSION).contains(&version) {
             return Err(SnapshotError::UnknownVersion(version));
         }
         let next = Offset(reader.u64()?);
@@ -63,10 +63,14 @@ impl Snapshot {
             VERSION_1 => (Vec::new(), Vec::new()),
             _ => (read_offsets(&mut reader)?, read_ids(&mut reader)?),
         };
+        let stale = match version {
+            VERSION => Stale::decode(&mut reader.rest, next)?,
+            _ => Stale::default(),
+        };
         let layout = if version == VERSION_1 { ChunkLayout::V1 } else { ChunkLayout::V2 };
         let chunks = SharedChunk::decode_all(&mut reader.rest, layout, next)?;
         let kept: u64 = chunks.iter().map(SharedChunk::kept).sum();
-        let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, chunks };
+        let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, stale, chunks };
         let left = departures.into_iter().try_fold(0_u64, u64::checked_add);
         let is_balanced =
             left.and_then(|left| left.checked_add(snapshot.waiting())) == Some(next.0);

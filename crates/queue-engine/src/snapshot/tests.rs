@@ -96,6 +96,9 @@ fn layout(version: u8) -> Vec<u8> {
     if version >= 2 {
         expected.extend([0, 1, 77, 0, 9].map(number).concat());
     }
+    if version == 4 {
+        expected.extend([0, 2, 0].map(number).concat());
+    }
     expected.extend([1, 0].map(number).concat());
     expected.extend([2, 0]);
     expected.extend([2, 0, 0, 0, 0, 0, 0, 0].map(number).concat());
@@ -118,6 +121,10 @@ fn layout(version: u8) -> Vec<u8> {
 fn the_layout_stays() {
     let expected = layout(3);
     assert_eq!(bytes_of(&two(true)), expected);
+    let mut rekeying = two(true);
+    let config = QueueConfig { key_generation: 1, ..rekeying.config().clone() };
+    rekeying.replay_reconfigure(config);
+    assert_eq!(bytes_of(&rekeying), layout(4));
     let present = 1 + 11 * 8 + 4 + 5 * 8 + 2 * 8 + 2;
     for (at, byte, refused) in [
         (present, 0b100, "a chunk holds what never came, or nothing"),
@@ -206,7 +213,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 4] {
+    for version in [0, 5] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }

@@ -56,7 +56,7 @@ impl Caller {
         self.now = self.now + Duration::from_millis(wait);
         let leases: Vec<_> =
             self.leases.iter().map(|(offset, consumer)| (*consumer, *offset)).collect();
-        for input in inputs(command, self.queue.next_offset(), &leases, self.now) {
+        for input in inputs(command, &self.queue, &leases, self.now) {
             let mut actions = Vec::new();
             let result = self.queue.handle(self.now, input.clone(), &mut actions);
             match input {

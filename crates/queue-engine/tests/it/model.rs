@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use queue_engine::{
-    Action, ConsumerId, DeadReason, Input, Key, Ledger, MessageId, MessageState, NewMessage,
-    Offset, Outcome, Queue, QueueConfig, Scope, StoredAt,
+    Action, ConsumerId, DeadReason, Input, Key, Ledger, MadeKey, MessageId, MessageState,
+    NewMessage, Offset, Outcome, Queue, QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -41,6 +41,8 @@ struct Message {
     state: State,
     attempts: u32,
     is_replaced: bool,
+    /// Whether its key is to be made anew.
+    is_stale: bool,
     too_large_for: Vec<ConsumerId>,
     ran_out_at: Vec<ConsumerId>,
 }
@@ -93,6 +95,7 @@ pub(crate) struct Model {
     turns: u64,
     /// Who has all that is in flight of a key; none: several.
     owners: BTreeMap<Key, Option<ConsumerId>>,
+    is_rekeying: bool,
     ids: Vec<(MessageId, UnixMillis)>,
     kept_since: BTreeMap<u64, UnixMillis>,
     /// What is below was delivered once before the start.
@@ -114,6 +117,7 @@ impl Model {
             line: Vec::new(),
             turns: 0,
             owners: BTreeMap::new(),
+            is_rekeying: false,
             ids: Vec::new(),
             kept_since: BTreeMap::new(),
             floor: Offset(0),
@@ -247,6 +251,7 @@ impl Model {
         let actions = outcome.unwrap_or_default();
         if legal {
             self.time_passes();
+            self.end_rekeying();
             self.apply_rules();
         }
         let others = self.check_deliveries(actions, queue);
@@ -321,6 +326,7 @@ impl Model {
             Input::Pause => self.config.paused = true,
             Input::Resume => self.config.paused = false,
             Input::Reconfigure(config) => self.reconfigure(config),
+            Input::Rekey { made, .. } => self.rekey(made),
         }
         true
     }
@@ -353,7 +359,7 @@ impl Model {
                     let doublings = self.message(offset).attempts - 1;
                     let delay = self.config.retry_delay * 2_u32.pow(doublings.min(20));
                     let delay = delay.min(self.config.retry_delay_max);
-                    if delay.is_zero() {
+                    if delay.is_zero() || self.has_older_before(offset) {
                         self.make_ready(offset, 0);
                     } else {
                         self.message(offset).state = State::Delayed { since: self.now, delay };

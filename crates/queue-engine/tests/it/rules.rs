@@ -3,6 +3,7 @@
 mod keys;
 mod limits;
 mod operators;
+mod rekeying;
 mod steps;
 mod times;
 

@@ -38,7 +38,7 @@ impl Model {
         let Action::Deliver { consumer, offset, at, attempt } = delivery else {
             panic!("{delivery:?} is none");
         };
-        assert!(!self.config.paused, "{delivery:?} while paused");
+        assert!(!self.config.paused && !self.is_rekeying, "{delivery:?} while paused");
         let message = self.message(offset).clone();
         assert!(message.is_ready(), "{delivery:?} of a message that is {:?}", message.state);
         assert_eq!((at, attempt), (message.new.at, message.attempts + 1), "{delivery:?}");
@@ -175,7 +175,7 @@ impl Model {
 
     pub(super) fn check_nobody_waits_in_vain(&self, queue: &Queue) {
         self.check_stall(queue);
-        if self.config.paused {
+        if self.config.paused || self.is_rekeying {
             return;
         }
         let waiting = |m: &&Message| matches!(m.state, State::Turn(_)) && !m.has_bars();
@@ -230,6 +230,12 @@ impl Model {
         let has_credit = self.consumers.iter().flatten().any(|consumer| consumer.turn.is_some());
         let expected = match stall {
             None => idle == 0,
+            Some(Stall::Rekeying { messages }) => {
+                let here = |m: &&Message| m.is_stale && m.is_here();
+                let here = self.messages.iter().filter(here).count() as u64;
+                // Some that are kept may be counted as well.
+                self.is_rekeying && messages >= here
+            }
             Some(Stall::AwaitingLog) => false,
             Some(Stall::Paused) => self.config.paused,
             Some(Stall::NoConsumers) => self.attached().is_empty(),

@@ -78,6 +78,7 @@ fn messages_without_a_key_are_of_one_key() {
          attach b 1        ->
          enqueue 4 key=1,2 -> a0 b1
          strategy 4        ->
+         rekey 0,0,0,0     ->
          enqueue 1 key=5   ->
          accept b 1        -> settled:1 b4
          accept a 0        -> settled:0 a2
@@ -270,7 +271,8 @@ fn a_message_without_a_key_is_given_up_where_one_is_wanted() {
     check(
         config(DispatchStrategy::KeyOrdered),
         "attach a 9            ->
-         enqueue 1 key=none    -> a0",
+         enqueue 1 key=none    ->
+         rekey none            -> a0",
     );
 }
 
