@@ -3,6 +3,7 @@
 //! It must not know sessions, connections or packets.
 
 mod bodies;
+mod granting;
 mod hosted;
 mod moves;
 pub(crate) mod operate;
