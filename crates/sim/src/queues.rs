@@ -194,6 +194,13 @@ impl QueueOf {
             }
             _ => {}
         }
+        if matches!(self.kind, Kind::Vat | Kind::Latest | Kind::Hasty | Kind::Brief) {
+            // One in two goes by its own strategy.
+            let nth = (seed / 8) as usize % (2 * DispatchStrategy::ALL.len());
+            if let Some(strategy) = DispatchStrategy::ALL.get(nth) {
+                properties.config.dispatch_strategy = *strategy;
+            }
+        }
         properties
     }
 }

@@ -212,6 +212,8 @@ impl World {
     /// A client's connection ends without a word.
     fn lose(&mut self, n: usize) {
         let Some((shard, conn)) = self.clients[n].at else { return };
+        // What it had may be given to others at once.
+        self.note_unrest();
         let at = self.node.moment();
         let (engine, sockets) = (&mut self.node.shards[shard], &mut self.node.sockets[shard]);
         let is_blocked = sockets.get(conn).is_some_and(|socket| socket.is_blocked);

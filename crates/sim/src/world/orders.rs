@@ -15,7 +15,7 @@ use super::World;
 use crate::client::{Client, Source};
 use crate::plan::{LATER_TOPIC, MEMBER, READER, SHARER, Step, TOPICS};
 use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, TURNING, WAYS, WIDE};
-use crate::streams::{READERS, STREAMS, TEAM};
+use crate::streams::{READERS, READS_ON, STREAMS, TEAM};
 
 /// More messages than wait to be published.
 const DELAYED_MAX: usize = 10_000;
@@ -208,9 +208,12 @@ impl World {
         }
     }
 
-    /// Lets a reader that nobody reads for go on elsewhere, or forgets it.
+    /// Lets a reader that nobody reads for go on elsewhere, or forgets it. The one with a session goes before.
     fn seek_reader(&mut self, reader: usize, hundredths: Option<u64>) {
         let of = READERS[reader];
+        if reader == READS_ON {
+            self.lose(READER + READS_ON);
+        }
         let clients =
             if reader == TEAM { MEMBER..SHARER } else { READER + reader..READER + reader + 1 };
         if self.clients[clients].iter().any(|client: &Client| client.at.is_some()) {
