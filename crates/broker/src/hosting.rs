@@ -3,6 +3,7 @@
 //! It must not know sessions, connections or packets.
 
 mod bodies;
+mod granting;
 mod hosted;
 mod moves;
 pub(crate) mod operate;
@@ -579,6 +580,13 @@ impl Hosting {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ledger(&self, sink: SinkId) -> Option<queue_engine::Ledger> {
         self.queues.get(&sink).map(|queue| queue.engine.ledger())
+    }
+
+    /// What waits in a queue, or is kept.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn peek(&self, sink: SinkId) -> Vec<queue_engine::Peeked> {
+        let queue = self.queues.get(&sink);
+        queue.map_or_else(Vec::new, |queue| queue.engine.peek(Offset(0)).collect())
     }
 
     /// What a checkpoint must keep of the queues here.

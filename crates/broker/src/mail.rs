@@ -222,12 +222,12 @@ pub struct StreamState {
     pub ledger: stream_engine::Ledger,
     /// Messages whose keys are still to be made anew.
     pub rekeying: u64,
-    /// How far the reader is behind that is behind the most, of those that are there.
+    /// How far the readers are behind, there or away.
     pub behind: stream_engine::Behind,
-    /// How long the oldest message that it has not settled has been stored, in milliseconds; 0 without one.
+    /// How long the oldest message that one of them has not settled has been stored, in milliseconds; 0 without one.
     pub lag_ms: u64,
-    /// How long until that message expires by retention, in milliseconds; none when it does not.
-    pub data_loss_ms: Option<u64>,
+    /// How long until that message is lost to it, by what takes it.
+    pub losses: stream_engine::Losses,
     /// The offset that the next message gets.
     pub next_offset: u64,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.

@@ -15,5 +15,5 @@ mod stale;
 pub use chunk::{CHUNK_MESSAGES, Entry, NEVER};
 pub use deadlines::Deadlines;
 pub use ids::{Key, Offset, StoredAt};
-pub use index::{ChunkError, ChunkLayout, Index, Removed, SharedChunk, chunk_of, first_of};
+pub use index::{ChunkError, ChunkLayout, Index, Removed, SharedChunk, Tally, chunk_of, first_of};
 pub use stale::{Stale, StalePart};

@@ -80,8 +80,12 @@ impl Stale {
         if self.is_empty() {
             return 0;
         }
-        let range = index.len_from(self.next).saturating_sub(index.len_from(self.to));
-        let of_range = if self.next < self.to { range } else { 0 };
+        let of_range = if self.next < self.to {
+            let tallies = index.tallies_from(&[self.next, self.to]);
+            tallies.iter().map(|tally| tally.messages).reduce(|from, to| from - to).unwrap_or(0)
+        } else {
+            0
+        };
         of_range + self.late.len() as u64
     }
 

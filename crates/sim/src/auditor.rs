@@ -2,20 +2,29 @@
 //! names it.
 
 mod binding;
+mod delaying;
+mod durability;
+mod leasing;
 mod operating;
 mod ordering;
 mod reading;
+mod retaining;
 mod sharing;
 mod timing;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message;
 use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
-use crate::queues::{DEAD, DYING, Kind, ONCE, OPERATED, QUEUES, REBOUND};
-use crate::streams::FILTER;
+use crate::queues::{DEAD, DYING, Kind, LATER, ONCE, OPERATED, QUEUES, REBOUND};
+use crate::streams::{LOG, STREAMS, WRITTEN};
 use crate::wire::Delivery;
 use binding::Bindings;
+use delaying::Delaying;
+use durability::Durability;
+pub(crate) use durability::Ends;
+use leasing::Leasing;
 use operating::Operated;
 use ordering::Ordering;
 pub(crate) use reading::Arrival;
@@ -23,6 +32,7 @@ use reading::Reading;
 use sharing::Sharing;
 use timing::Timings;
 pub(crate) use timing::Wall;
+use waiting::Waiting;
 
 /// What became of a message's acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +82,8 @@ struct Queue {
     accepted: BTreeMap<u64, bool>,
     /// Accepted shortly before a crash: may come again, or not.
     forgotten: BTreeSet<u64>,
+    /// Consumers may have accepted these, now or ever.
+    answered: BTreeSet<u64>,
     /// The highest offset that the present consumer, alone, has got first.
     newest_of_alone: Option<(usize, u32, u64)>,
 }
@@ -101,6 +113,12 @@ pub(crate) struct Auditor {
     ordering: Ordering,
     timings: Timings,
     bindings: Bindings,
+    durability: Durability,
+    waiting: Waiting,
+    leasing: Leasing,
+    delaying: Delaying,
+    /// When this life of the process began.
+    begun_at_moment: u64,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -124,8 +142,13 @@ impl Auditor {
             reading: Reading::default(),
             sharing: Sharing::new(seed),
             ordering: Ordering::default(),
-            timings: Timings::default(),
+            timings: Timings::new(seed),
             bindings: Bindings::default(),
+            durability: Durability::default(),
+            waiting: Waiting::default(),
+            leasing: Leasing::default(),
+            delaying: Delaying::default(),
+            begun_at_moment: 0,
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -172,7 +195,7 @@ impl Auditor {
     }
 
     /// The publisher of a message has been answered.
-    pub(crate) fn answered(&mut self, message: u32, code: u8) {
+    pub(crate) fn is_answered(&mut self, message: u32, code: u8) {
         self.moment += 1;
         let message = &mut self.messages[message as usize];
         message.answered = Some(self.moment);
@@ -196,39 +219,21 @@ impl Auditor {
         number
     }
 
-    /// A queue's message has come to a consumer. `alone` says whether it has been the only one for some time.
+    /// A queue's message has come to a consumer. `is_prompt` says whether it was written just now, at that time.
     pub(crate) fn consumed(
         &mut self,
         queue: usize,
         (number, offset, attempt): (u32, u64, u32),
         consumer: (usize, u32),
+        (is_prompt, now_ms): (bool, u64),
     ) {
         let name = QUEUES[queue].name;
+        self.check_may_come(queue, (number, offset, attempt));
+        self.newest_comes(queue, (number, offset), is_prompt);
+        self.is_leased(queue, (offset, attempt), consumer, (is_prompt, now_ms));
+        let may_come_again = queue == LATER && self.may_come_again(number);
         let message = &self.messages[number as usize];
-        assert!(
-            message.answer != Answer::Refused,
-            "message {number} was refused, and comes from queue {name}"
-        );
-        assert!(
-            queue != REBOUND || self.bindings.takes(message) != Some(false),
-            "message {number} comes from queue {name}, which was not bound to {}",
-            TOPICS[message.topic]
-        );
         let known = &mut self.queues[queue];
-        assert!(
-            known.accepted.get(&offset) != Some(&true),
-            "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
-        );
-        if queue == OPERATED {
-            assert!(
-                !self.operated.swept.contains(&offset),
-                "message {number} at {offset} was purged, and comes (attempt {attempt})"
-            );
-        }
-        assert!(
-            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
-            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
-        );
         known.forgotten.remove(&offset);
         let before = known.by_offset.insert(offset, number);
         assert!(
@@ -240,6 +245,7 @@ impl Auditor {
         let copies = known.offsets[&number].len();
         let may_be_twice = match QUEUES[queue].kind {
             Kind::Dying | Kind::Dead if self.operated.redrives => true,
+            Kind::Later if may_come_again => true,
             // Only a client of 5.0 says which message it is.
             Kind::Dedup => !message.publisher_is_v5() || self.has_met_damage,
             _ => message.is_resent && message.qos < 2 || message.has_lost_session,
@@ -254,8 +260,8 @@ impl Auditor {
             "message {number} at {offset} was given up, and comes again (attempt {attempt})"
         );
         match QUEUES[queue].kind {
-            // It has what died in the order of dying.
-            Kind::Dead => {}
+            // It has what died in the order of dying, or what was due in its order.
+            Kind::Dead | Kind::Later => {}
             // What was sent back comes behind others.
             Kind::Dying if self.operated.redrives => {}
             _ if !is_first => {}
@@ -265,6 +271,34 @@ impl Auditor {
             }
             _ => self.check_order(queue, number, offset),
         }
+    }
+
+    /// A message was not refused, purged, or settled for sure, when it comes from a queue.
+    fn check_may_come(&mut self, queue: usize, (number, offset, attempt): (u32, u64, u32)) {
+        let name = QUEUES[queue].name;
+        let message = &self.messages[number as usize];
+        assert!(
+            message.answer != Answer::Refused,
+            "message {number} was refused, and comes from queue {name}"
+        );
+        assert!(
+            queue != REBOUND || self.bindings.takes(message) != Some(false),
+            "message {number} comes from queue {name}, which was not bound to {}",
+            TOPICS[message.topic]
+        );
+        assert!(
+            self.queues[queue].accepted.get(&offset) != Some(&true),
+            "message {number} of queue {name} at {offset} was settled and recorded, and comes again (attempt {attempt})"
+        );
+        assert!(
+            queue != OPERATED || !self.operated.swept.contains(&offset),
+            "message {number} at {offset} was purged, and comes (attempt {attempt})"
+        );
+        assert!(
+            queue != ONCE || self.kept_once.insert(offset) || self.has_met_damage,
+            "message {number} at {offset} comes twice to a session at QoS 2 (attempt {attempt})"
+        );
+        self.check_memory(queue, offset);
     }
 
     /// The broker does not know the keeper's session any more.
@@ -341,8 +375,19 @@ impl Auditor {
         *newest = Some((consumer.0, consumer.1, offset));
     }
 
-    /// A consumer has accepted a message.
+    /// A consumer accepts a message.
+    pub(crate) fn accepts(&mut self, queue: usize, offset: u64) {
+        self.queues[queue].answered.insert(offset);
+    }
+
+    /// So many messages can have been accepted at most.
+    pub(crate) fn answered(&self, queue: usize) -> u64 {
+        self.queues[queue].answered.len() as u64
+    }
+
+    /// And the broker has read that.
     pub(crate) fn accepted(&mut self, queue: usize, offset: u64) {
+        self.accepts(queue, offset);
         self.queues[queue].accepted.entry(offset).or_insert(false);
         if queue == OPERATED {
             self.operated.awaited.remove(&offset);
@@ -375,6 +420,8 @@ impl Auditor {
             queue.newest_of_alone = None;
         }
         self.ordering.crashed();
+        self.waiting.crashed();
+        self.leasing.crashed();
         self.readers_crashed();
         self.sharers_crashed();
         if has_power_gone {
@@ -469,16 +516,19 @@ impl Auditor {
             let has_come = |n: usize| self.queues[n].offsets.contains_key(&number);
             let mut came: Vec<(String, bool)> = Vec::new();
             for (n, of) in QUEUES.iter().enumerate() {
-                // What the ring has dropped does not come, nor does what was purged.
-                let is_kept = !matches!(of.kind, Kind::Ring | Kind::Operated);
+                // What the ring has dropped does not come, nor does what was purged, or in memory.
+                let is_kept = !of.kind.may_lose() && n != LATER;
                 if is_kept && self.takes(n, message) == Some(true) {
                     let has_died = n == DYING && has_come(DEAD);
                     came.push((format!("queue {}", of.name), has_come(n) || has_died));
                 }
             }
-            if leads_to(TOPICS[message.topic], FILTER) {
-                let known = self.is_in_stream(number);
-                came.extend(known.map(|is_there| ("the stream".to_owned(), is_there)));
+            for stream in [LOG, WRITTEN] {
+                if leads_to(TOPICS[message.topic], STREAMS[stream].filter) {
+                    let known = self.is_in_stream(stream, number);
+                    let name = format!("stream {}", STREAMS[stream].name);
+                    came.extend(known.map(|is_there| (name, is_there)));
+                }
             }
             // A session goes on behind a damaged message, which it says in the log; a queue stops before it.
             if message.qos > 0 && !self.has_met_damage {
@@ -513,8 +563,10 @@ impl Auditor {
             .messages
             .iter()
             .filter(|message| message.answer == Answer::Taken && message.qos > 0 && is_of(message));
+        // What is published later may not be there yet.
+        let taken = if queue == LATER { 0 } else { taken.count() as u64 };
         let recorded = self.queues[queue].accepted.values().filter(|recorded| **recorded);
-        (taken.count() as u64, recorded.count() as u64)
+        (taken, recorded.count() as u64)
     }
 
     /// A queue has taken no more messages than were sent.
@@ -522,48 +574,5 @@ impl Auditor {
         let queue = if queue == DEAD { DYING } else { queue };
         let is_of = |message: &&Message| self.takes(queue, message) != Some(false);
         self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
-    }
-
-    pub(crate) fn is_retained(&self, message: u32) -> bool {
-        self.messages[message as usize].is_retained
-    }
-
-    /// A message is retained at the end.
-    pub(crate) fn kept(&mut self, number: u32, is_marked: bool) {
-        let message = &self.messages[number as usize];
-        assert!(
-            is_marked && message.is_retained && message.answer != Answer::Refused,
-            "message {number} is retained, and should not be: {message:?}"
-        );
-        let before = self.kept.insert(TOPICS[message.topic], number);
-        assert!(
-            before.is_none_or(|before| before == number),
-            "retained twice: {before:?} and {number}"
-        );
-    }
-
-    /// Of each topic the newest retained message that was acknowledged is there, or one that may be newer.
-    pub(crate) fn check_retained(&self) {
-        // A retained message that is damaged is not shown.
-        if self.has_met_damage {
-            return;
-        }
-        for (number, message) in self.messages.iter().enumerate() {
-            let is_read = leads_to(TOPICS[message.topic], "t/+");
-            if !is_read
-                || !message.is_retained
-                || message.answer != Answer::Taken
-                || message.qos == 0
-            {
-                continue;
-            }
-            let kept = self.kept.get(TOPICS[message.topic]);
-            let kept = kept.unwrap_or_else(|| panic!("retained message {number} is lost"));
-            let other = &self.messages[*kept as usize];
-            assert!(
-                other.is_resent || other.answered.is_none_or(|answered| answered > message.sent),
-                "message {kept} is retained, and {number} came after it"
-            );
-        }
     }
 }

@@ -7,6 +7,7 @@ use mqtt_types::ProtocolVersion;
 
 use crate::groups::SHARERS;
 use crate::plan::{CONSUMERS, PUBLISHERS, SESSIONS};
+use crate::streams::{READERS, READS_ON};
 
 /// What a client is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +108,9 @@ pub(crate) struct Lease {
     pub(crate) qos: u8,
     pub(crate) message: u32,
     pub(crate) source: Source,
+    /// A consumer had it then at the earliest, if that is known, and at the latest.
+    pub(crate) granted_ms: u64,
+    pub(crate) heard_ms: u64,
 }
 
 impl Client {
@@ -116,7 +120,11 @@ impl Client {
         let consumers = (0..CONSUMERS).map(|n| (format!("c{n}"), Role::Consumer));
         let sessions = (0..SESSIONS).map(|n| (format!("s{n}"), Role::Session { qos: n as u8 + 1 }));
         let others = [("keeper", Role::Keeper), ("live", Role::Live)];
-        let readers = [("r0", Role::Reads(0)), ("r1", Role::Reads(1)), ("r2", Role::ReadsOn)];
+        let readers = READERS.iter().enumerate().filter(|(_, of)| !of.is_group);
+        let readers = readers.map(|(n, of)| match n {
+            READS_ON => (of.name, Role::ReadsOn),
+            _ => (of.name, Role::Reads(n)),
+        });
         let members = ["g0", "g1"].map(|name| (name, Role::Member));
         let sharers = SHARERS.iter().enumerate().map(|(n, of)| (of.name, Role::Sharer(n)));
         let named = others.into_iter().chain(readers).chain(members).chain(sharers);

@@ -98,6 +98,13 @@ impl Node {
         self.shards.get(usize::from(definition.owner.0))?.ledger(definition.sink)
     }
 
+    /// What waits in a queue.
+    pub(crate) fn waiting(&self, name: &str) -> Vec<queue_engine::Peeked> {
+        let Some(definition) = self.handle.queue(name) else { return Vec::new() };
+        let owner = self.shards.get(usize::from(definition.owner.0));
+        owner.map_or_else(Vec::new, |shard| shard.peek(definition.sink))
+    }
+
     /// A stream's account.
     pub(crate) fn stream_ledger(&self, name: &str) -> Option<stream_engine::Ledger> {
         let definition = self.handle.stream(name)?;

@@ -4,7 +4,7 @@
 use crate::dice::Dice;
 use crate::groups::SHARERS;
 use crate::queues::{DEAD, DYING, QUEUES, WAYS};
-use crate::streams::OPERATED_READERS;
+use crate::streams::{OPERATED_READERS, PLAIN_READERS};
 
 /// Clients that publish; the last one speaks 3.1.1.
 pub(crate) const PUBLISHERS: usize = 4;
@@ -13,22 +13,29 @@ pub(crate) const CONSUMERS: usize = 4;
 /// Clients with a durable session, the first at QoS 1, the second at QoS 2.
 pub(crate) const SESSIONS: usize = 2;
 /// Clients that read streams on their own.
-pub(crate) const READING: usize = 3;
+pub(crate) const READING: usize = 5;
 /// Clients that read a stream together.
 pub(crate) const TEAM_MEMBERS: usize = 2;
-/// Topics: one leads to all queues, and the last one to nobody.
-pub(crate) const TOPICS: [&str; 5] = ["t/single", "t/both", "t/both", "q/timed", "x/nobody"];
+/// Topics: some lead to all queues but those with topics of their own, and the last one to nobody.
+pub(crate) const TOPICS: [&str; 7] =
+    ["t/single", "t/both", "t/both", "q/timed", "o/both", "d/later", "x/nobody"];
 /// The topic of messages that are held back or expire, for a queue of their own.
 pub(crate) const TIMED_TOPIC: usize = 3;
+/// The topic of messages that nobody takes who syncs before he acknowledges.
+pub(crate) const RELAXED_TOPIC: usize = 4;
+/// The topic of messages that are published later.
+pub(crate) const LATER_TOPIC: usize = 5;
 
 /// Whether somebody takes a message for that topic.
 pub(crate) fn is_wanted(topic: &str) -> bool {
-    leads_to(topic, "t/+") || topic == TOPICS[TIMED_TOPIC]
+    topic != TOPICS[TOPICS.len() - 1]
 }
 
 /// Whether a message for that topic is one for a filter of [`QUEUES`], or for one of a session.
 pub(crate) fn leads_to(topic: &str, filter: &str) -> bool {
-    topic == filter || filter == "t/+" && topic.starts_with("t/")
+    let same = |topic: &str, level: &str| level == "+" || level == topic;
+    let levels = topic.split('/').zip(filter.split('/'));
+    !filter.is_empty() && levels.into_iter().all(|(topic, level)| same(topic, level))
 }
 
 /// What a publisher asks for a message.
@@ -38,6 +45,15 @@ pub(crate) struct Timing {
     pub(crate) delay: Option<u32>,
     /// Seconds that it lives.
     pub(crate) expires: Option<u32>,
+    /// Seconds until it is published.
+    pub(crate) later: Option<u32>,
+}
+
+impl Timing {
+    /// Where a message for that topic is published.
+    pub(crate) fn address(self, topic: &str) -> String {
+        self.later.map_or_else(|| topic.to_owned(), |seconds| format!("$delayed/{seconds}/{topic}"))
+    }
 }
 
 /// Where somebody begins to read a stream.
@@ -68,6 +84,17 @@ pub(crate) enum Step {
         qos: u8,
         bytes: usize,
         timing: Timing,
+    },
+    /// A message that is published later.
+    PublishLater {
+        publisher: usize,
+        qos: u8,
+        bytes: usize,
+        seconds: u32,
+    },
+    /// An operator cancels one of those that wait to be published.
+    Cancel {
+        nth: usize,
     },
     Subscribe {
         consumer: usize,
@@ -262,10 +289,11 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
     let publisher = dice.below(PUBLISHERS);
     let sharer = dice.below(SHARERS.len());
     let bytes = dice.one_of(&[0, 10, 100, 100, 400, 400, 900, 3000]);
-    match dice.below(96) {
+    match dice.below(98) {
         0..21 => {
             let nobody = TOPICS.len() - 1;
-            let topic = if dice.one_in(12) { nobody } else { dice.below(TIMED_TOPIC) };
+            let relaxed = if dice.one_in(6) { RELAXED_TOPIC } else { dice.below(TIMED_TOPIC) };
+            let topic = if dice.one_in(12) { nobody } else { relaxed };
             let qos = dice.one_of(&[0, 1, 1, 1, 2, 2]);
             Step::Publish { publisher, topic, qos, bytes, retain: dice.one_in(6) }
         }
@@ -288,7 +316,7 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
         49..53 => Step::Work { worker: dice.below(4) },
         53..59 => Step::Run,
         59..62 => Step::Calm,
-        62 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 31_000]) },
+        62 => Step::Wait { milliseconds: dice.one_of(&[1, 20, 60, 1500, 2500, 31_000]) },
         63 => Step::Slow { is_slow: dice.one_in(2) },
         64 => Step::Checkpoint,
         65 => Step::Clock { seconds: dice.one_of(&[-90_000, -3600, -1, 1, 60, 3600, 90_000]) },
@@ -299,28 +327,38 @@ fn step(dice: &mut Dice, climate: &Climate, shards: usize) -> Step {
             Step::Seek { hundredths, is_at_rest: dice.one_in(2) }
         }
         70..75 => {
-            Step::Read { reader: dice.below(2), start: start(dice), qos: qos_of_reading(dice) }
+            let reader = dice.one_of(&PLAIN_READERS);
+            Step::Read { reader, start: start(dice), qos: qos_of_reading(dice) }
         }
         75 | 76 => Step::Join { sharer },
         77 => Step::Leave { sharer },
         78 => Step::BeginAnew { sharer },
         79 => Step::TakeAll,
         80 => Step::SlowReads { is_slow: dice.one_in(2) },
-        81..84 => {
-            let times = [None, Some(1), Some(30)];
-            let timing = Timing { delay: dice.one_of(&times), expires: dice.one_of(&times) };
-            Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
-        }
+        81..84 => timed_step(dice, publisher, bytes),
         84..90 => operator_step(dice),
         90..95 => Step::Consume { seed: dice.next() },
+        95 | 96 => {
+            let seconds = dice.one_of(&[0, 1, 2, 30]);
+            Step::PublishLater { publisher, qos: dice.below(3) as u8, bytes, seconds }
+        }
         _ => Step::LiveProbe { publisher, bytes },
     }
+}
+
+/// A message that is held back, or expires, or both.
+fn timed_step(dice: &mut Dice, publisher: usize, bytes: usize) -> Step {
+    let times = [None, Some(1), Some(30)];
+    let (delay, expires) = (dice.one_of(&times), dice.one_of(&times));
+    let timing = Timing { delay, expires, later: None };
+    Step::PublishTimed { publisher, qos: dice.one_of(&[1, 2]), bytes, timing }
 }
 
 /// What an operator does to queues that others use, and to readers.
 fn operator_step(dice: &mut Dice) -> Step {
     let reader = dice.one_of(&OPERATED_READERS);
-    match dice.below(9) {
+    match dice.below(10) {
+        9 => Step::Cancel { nth: dice.below(12) },
         0 | 1 => Step::Redrive,
         7 | 8 => Step::TurnKeys { way: dice.below(WAYS.len()) },
         6 => Step::Rebind { is_wide: dice.one_in(2) },

@@ -9,16 +9,19 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 39] = [
+    pub const MUST: [&'static str; 44] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
         "clock set",
         "consumer accepts",
         "consumer refuses",
+        "consumer has a message for too long",
         "damage met in reading",
         "dead letter comes",
         "dead letter is sent back",
+        "delayed message comes",
+        "delayed message is cancelled",
         "log failed",
         "log full",
         "member begins anew",
@@ -29,7 +32,9 @@ impl Seen {
         "message expires",
         "message for nobody",
         "message written anew",
+        "message in memory is lost",
         "message in the stream",
+        "message is replaced",
         "message refused",
         "message refused or held by a full log",
         "message resent",

@@ -1,25 +1,33 @@
 //! The streams of a simulation and who reads them. It must not know what happens to them.
 
-use broker::{ReaderName, StreamProperties};
+use broker::{Durability, ReaderName, StreamProperties};
 
 /// A stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamOf {
     pub(crate) name: &'static str,
+    pub(crate) filter: &'static str,
+    durability: Durability,
     /// Keeps the newest message of each topic.
     is_last_value: bool,
 }
 
-/// All streams.
-pub(crate) const STREAMS: [StreamOf; 2] = [
-    StreamOf { name: "log", is_last_value: false },
-    StreamOf { name: "newest", is_last_value: true },
+const fn stream(name: &'static str, filter: &'static str, durability: Durability) -> StreamOf {
+    StreamOf { name, filter, durability, is_last_value: false }
+}
+
+/// All streams. The first two take what the first queue does, the others what queues of their durability take.
+pub(crate) const STREAMS: [StreamOf; 4] = [
+    stream("log", "t/+", Durability::Sync),
+    StreamOf { is_last_value: true, ..stream("newest", "t/+", Durability::Sync) },
+    stream("written", "+/both", Durability::Os),
+    stream("fleeting", "+/both", Durability::Memory),
 ];
-/// The places of both.
+/// The places of all.
 pub(crate) const LOG: usize = 0;
 pub(crate) const NEWEST: usize = 1;
-/// What they take, as the first queue does.
-pub(crate) const FILTER: &str = "t/+";
+pub(crate) const WRITTEN: usize = 2;
+pub(crate) const FLEETING: usize = 3;
 /// What the log keeps in every other simulation, so that segments can go.
 pub(crate) const LOG_MESSAGES: u64 = 20;
 
@@ -32,19 +40,23 @@ pub(crate) struct ReaderOf {
     pub(crate) is_group: bool,
 }
 
-/// All readers: two clients without a session, one with a durable session at QoS 2, and a group.
-pub(crate) const READERS: [ReaderOf; 4] = [
+/// All readers: clients without a session but for one, which has a durable session at QoS 2, and a group.
+pub(crate) const READERS: [ReaderOf; 6] = [
     ReaderOf { name: "r0", stream: LOG, is_group: false },
     ReaderOf { name: "r1", stream: NEWEST, is_group: false },
     ReaderOf { name: "r2", stream: LOG, is_group: false },
+    ReaderOf { name: "r3", stream: WRITTEN, is_group: false },
+    ReaderOf { name: "r4", stream: FLEETING, is_group: false },
     ReaderOf { name: "team", stream: LOG, is_group: true },
 ];
 /// The reader with a session.
 pub(crate) const READS_ON: usize = 2;
 /// The group.
-pub(crate) const TEAM: usize = 3;
-/// Those that an operator sets elsewhere: not the one that gets each message once.
-pub(crate) const OPERATED_READERS: [usize; 3] = [0, 1, TEAM];
+pub(crate) const TEAM: usize = 5;
+/// Those without a session.
+pub(crate) const PLAIN_READERS: [usize; 4] = [0, 1, 3, 4];
+/// Those that an operator sets elsewhere: all.
+pub(crate) const OPERATED_READERS: [usize; 6] = [0, 1, READS_ON, 3, 4, TEAM];
 
 impl StreamOf {
     /// What a client subscribes to.
@@ -57,7 +69,8 @@ impl StreamOf {
         let mut properties = StreamProperties::default();
         properties.config.max_inflight = 5;
         properties.config.last_value = self.is_last_value;
-        if !self.is_last_value {
+        properties.durability = self.durability;
+        if self.name == STREAMS[LOG].name {
             properties.config.max_messages = log_messages_max(seed);
         }
         properties

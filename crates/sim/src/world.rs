@@ -9,6 +9,9 @@ mod reading;
 mod sharing;
 mod steps;
 mod stream;
+mod waiting;
+
+use std::collections::BTreeMap;
 
 use broker::Config;
 use broker::testing::Socket;
@@ -49,6 +52,12 @@ pub(crate) struct World {
     sought: [u64; READERS.len()],
     /// When a shard had its first turn since all was at rest: what was written then may be heard later.
     turned_ms: Option<u64>,
+    /// When the first turn was since all was at rest, and nothing was slow.
+    unrested_ms: Option<u64>,
+    /// By client and offset of the hasty queue, until when the broker takes what the client has accepted.
+    deadlines: BTreeMap<(usize, u64), u64>,
+    /// So many messages of the brief queue had expired when all was at rest.
+    expired: u64,
     /// How often the wall clock was set.
     clock_set: u64,
     /// Lengths of the messages that were published.
@@ -94,6 +103,9 @@ impl World {
             is_put_back: false,
             sought: [0; READERS.len()],
             turned_ms: None,
+            unrested_ms: None,
+            expired: 0,
+            deadlines: BTreeMap::new(),
             clock_set: 0,
             sizes: Vec::new(),
             conns: 0,
@@ -145,6 +157,7 @@ impl World {
             self.crash(power, seed);
         }
         self.node.check();
+        self.check_vat();
         let damaged = log_api::Log::stats(&*self.node.log).damaged_reads_total;
         assert!(damaged == 0 || self.machine.was_harmed(), "read as damaged, though nothing is");
     }
@@ -227,6 +240,7 @@ impl World {
         if let Some(sharer) = sharing::sharer_of(role).filter(|_| was_blocked) {
             self.auditor.has_missed(sharer);
         }
+        self.auditor.consumer_goes(n);
         self.clients[n].lose();
         self.note_deserted();
     }

@@ -63,4 +63,4 @@ pub use progress::{Progress, Report};
 pub use reader::MemberState;
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
-pub use stream::{Behind, Full, Peeked, ReaderState, Stream};
+pub use stream::{Behind, Full, Losses, PACE_WINDOW, Peeked, ReaderState, Stream};

@@ -4,6 +4,7 @@ mod appending;
 mod attaching;
 mod checks;
 mod inspecting;
+mod lagging;
 mod operating;
 mod passing;
 mod recovery;
@@ -21,7 +22,8 @@ use crate::readers::Readers;
 use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, StreamConfig};
 
 pub use appending::Full;
-pub use inspecting::{Behind, Peeked, ReaderState};
+pub use inspecting::Peeked;
+pub use lagging::{Behind, Losses, PACE_WINDOW, ReaderState};
 
 /// Messages that the stream removes at most with one input, so that millions do not hold up everything else. The
 /// rest goes with the next tick, which is due at once, and may be read until then.

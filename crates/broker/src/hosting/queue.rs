@@ -22,7 +22,6 @@ use super::watch::Seen;
 use crate::budget::Budget;
 use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
-use crate::mail::{Lease, Letter};
 use crate::record::{Leaving, Left, SettleRecord, Why, ranges};
 use crate::terms::{Load, Room, knows_ids};
 use crate::turn::Turn;
@@ -44,10 +43,10 @@ impl ReadAhead {
 }
 
 /// A lease that the engine has granted and whose body is not at hand yet.
-struct Granted {
-    consumer: ConsumerId,
-    offset: Offset,
-    attempt: u32,
+pub(super) struct Granted {
+    pub(super) consumer: ConsumerId,
+    pub(super) offset: Offset,
+    pub(super) attempt: u32,
 }
 
 /// A queue and what its host keeps beside the engine.
@@ -69,17 +68,17 @@ pub(crate) struct HostedQueue {
     pub(crate) is_seeking: bool,
     /// What the watch saw last.
     pub(crate) seen: Option<Seen>,
-    ahead: ReadAhead,
-    granted: VecDeque<Granted>,
-    bodies: HashMap<Offset, Message>,
-    body_bytes: usize,
+    pub(super) ahead: ReadAhead,
+    pub(super) granted: VecDeque<Granted>,
+    pub(super) bodies: HashMap<Offset, Message>,
+    pub(super) body_bytes: usize,
     /// Offsets asked of the log, with where they were and their bytes, in the order of the answers.
-    reading: VecDeque<(Offset, StoredAt, usize)>,
-    reading_bytes: usize,
+    pub(super) reading: VecDeque<(Offset, StoredAt, usize)>,
+    pub(super) reading_bytes: usize,
     /// The granted offset at the front for whose body an answer is awaited.
-    awaited: Option<Offset>,
+    pub(super) awaited: Option<Offset>,
     /// The newest offset whose body was kept or asked for.
-    fetched_to: Option<Offset>,
+    pub(super) fetched_to: Option<Offset>,
     /// Messages the engine has given up in this input, of a queue that keeps no dead letters.
     dead: Vec<Offset>,
     /// Messages on their way to the dead letters.
@@ -94,7 +93,7 @@ pub(crate) struct HostedQueue {
     /// Whether none does at the moment, because keys are being made anew.
     is_rekeying: bool,
     actions: Vec<Action>,
-    upcoming: Vec<(Offset, StoredAt)>,
+    pub(super) upcoming: Vec<(Offset, StoredAt)>,
 }
 
 impl HostedQueue {
@@ -351,90 +350,10 @@ impl HostedQueue {
         lost.iter().for_each(|offset| self.logs(Left::Dropped, *offset));
     }
 
-    fn forget(&mut self, offset: Offset) -> Option<Message> {
+    pub(super) fn forget(&mut self, offset: Offset) -> Option<Message> {
         let message = self.bodies.remove(&offset)?;
         self.body_bytes -= message.bytes().len();
         Some(message)
-    }
-
-    /// Sends granted leases on, in order, as far as their bodies are at hand; asks for the first one that is not.
-    fn grant(&mut self, turn: &mut Turn) {
-        while !self.damaged
-            && let Some(&Granted { consumer, offset, attempt, .. }) = self.granted.front()
-        {
-            let Some(&at) = self.consumers.get(&consumer) else {
-                // The consumer has gone: the engine released the lease with it.
-                self.granted.pop_front();
-                continue;
-            };
-            let Some(message) = self.forget(offset) else {
-                if self.engine.message(offset).is_none() {
-                    // It was dropped while its body was on the way, and nobody needs that any more.
-                    self.granted.pop_front();
-                    continue;
-                }
-                if self.awaited != Some(offset) {
-                    self.awaited = Some(offset);
-                    self.ask_for_granted(turn);
-                }
-                return;
-            };
-            self.granted.pop_front();
-            turn.mail(at, Letter::Lease(Lease { consumer, offset, attempt, message }));
-        }
-    }
-
-    /// Asks the log for the bodies of granted leases that are neither at hand nor asked for: redeliveries, mostly.
-    fn ask_for_granted(&mut self, turn: &mut Turn) {
-        let asked: hashbrown::HashSet<Offset> =
-            self.reading.iter().map(|(offset, ..)| *offset).collect();
-        let missing = |granted: &&Granted| {
-            !asked.contains(&granted.offset) && !self.bodies.contains_key(&granted.offset)
-        };
-        let missing: Vec<_> = self
-            .granted
-            .iter()
-            .filter(missing)
-            .filter_map(|granted| Some((granted.offset, self.engine.body(granted.offset)?)))
-            .collect();
-        self.ask(&missing, turn);
-    }
-
-    /// Asks the log for what comes next, so that it is at hand when a consumer has credit.
-    fn read_ahead(&mut self, turn: &mut Turn) {
-        let held = self.bodies.len() + self.reading.len();
-        let bytes = self.body_bytes + self.reading_bytes;
-        let has_room = held * 2 <= self.ahead.messages && bytes * 2 <= self.ahead.bytes();
-        if self.consumers.is_empty() || self.damaged || !has_room {
-            return;
-        }
-        let mut upcoming = std::mem::take(&mut self.upcoming);
-        upcoming.clear();
-        self.engine.upcoming(self.fetched_to, self.ahead.messages - held, &mut upcoming);
-        let asked = self.ask(&upcoming, turn);
-        if let Some((newest, _)) = asked.checked_sub(1).and_then(|last| upcoming.get(last)) {
-            self.fetched_to = Some(*newest);
-        }
-        self.upcoming = upcoming;
-    }
-
-    /// Asks the log for bodies, for one at least and no more than may be kept, and says for how many.
-    fn ask(&mut self, wanted: &[(Offset, StoredAt)], turn: &mut Turn) -> usize {
-        let mut positions = Vec::new();
-        for (offset, at) in wanted {
-            if !positions.is_empty() && self.body_bytes + self.reading_bytes >= self.ahead.bytes() {
-                break;
-            }
-            let size = self.engine.message(*offset).map_or(0, |(_, size, _)| size);
-            self.reading.push_back((*offset, *at, size as usize));
-            self.reading_bytes += size as usize;
-            positions.push((Position::from_u64(at.0), size));
-        }
-        let asked = positions.len();
-        if asked > 0 {
-            turn.read_heads(u64::from(self.definition.sink.0), positions);
-        }
-        asked
     }
 
     /// The message that consumers wait for while its body is on its way.

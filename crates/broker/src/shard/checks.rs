@@ -2,7 +2,7 @@
 
 use mqtt_router::SinkId;
 use mqtt_session::{Gone, Inbox};
-use queue_engine::Ledger;
+use queue_engine::{Ledger, Peeked};
 
 use super::Shard;
 
@@ -103,6 +103,12 @@ impl Shard {
     #[must_use]
     pub fn ledger(&self, sink: SinkId) -> Option<Ledger> {
         self.hosting.ledger(sink)
+    }
+
+    /// What waits in a queue that is hosted here, or is kept.
+    #[must_use]
+    pub fn peek(&self, sink: SinkId) -> Vec<Peeked> {
+        self.hosting.peek(sink)
     }
 
     /// The account of a stream that is hosted here.

@@ -1,5 +1,6 @@
 //! A log that has been replayed and can start. It must not know how its threads work.
 
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use log_api::ShardId;
@@ -16,6 +17,9 @@ use crate::references::{Counts, References};
 use crate::segment::SEGMENT_HEADER_BYTES;
 use crate::segments::{Segment, Segments, Writable};
 
+/// How much is written again at once.
+const WRITE_AGAIN_BYTES: usize = 1 << 20;
+
 /// Where the log goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct End {
@@ -23,6 +27,8 @@ pub(crate) struct End {
     pub(crate) offset: u32,
     /// The index of the next record.
     pub(crate) index: u64,
+    /// Records from there on may never have been synced.
+    pub(crate) unsynced_from: u32,
 }
 
 /// A log that has been replayed and can start.
@@ -63,7 +69,8 @@ impl Ready {
             made.map_err(io_error("make the first segment in", &replay.directories.log))?;
         let segments = Segments::default();
         segments.insert(Arc::clone(&current.segment));
-        let end = End { segment: position.segment(), offset: position.offset(), index };
+        let offset = position.offset();
+        let end = End { segment: position.segment(), offset, index, unsynced_from: offset };
         Ok(Self::assemble(replay, end, Counts::new(), segments, current, None))
     }
 
@@ -107,7 +114,11 @@ impl Ready {
         }
         let current = current.expect("replay ended in a segment that is there");
         // What a process wrote and did not live to sync has been shown to the visitor: from here on it must not vanish.
-        current.open.sync().map_err(io_error("sync", &current.open.path))?;
+        let kept = || {
+            write_again(&current.open, end)?;
+            current.open.sync()
+        };
+        kept().map_err(io_error("sync", &current.open.path))?;
         Ok(Self::assemble(replay, end, counts, segments, current, prepared))
     }
 
@@ -153,4 +164,19 @@ impl Ready {
     pub fn hold(&mut self, held: &[(u32, i32)]) {
         self.references.hold(held);
     }
+}
+
+/// Writes what may never have been synced once more. After a sync that failed the system counts as clean what is not on the disk,
+/// and the next one would leave it out.
+fn write_again(open: &OpenFile, end: End) -> io::Result<()> {
+    let (mut at, end) = (u64::from(end.unsynced_from), u64::from(end.offset));
+    while at < end {
+        let bytes = open.file.read_at(at, WRITE_AGAIN_BYTES.min((end - at) as usize))?;
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        open.write_at(at, &mut [IoSlice::new(&bytes)])?;
+        at += bytes.len() as u64;
+    }
+    Ok(())
 }

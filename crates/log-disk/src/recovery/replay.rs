@@ -63,11 +63,13 @@ impl Replay {
                 .map(|standing| standing.counts.clone())
                 .unwrap_or_default(),
             previous_end: None,
+            unsynced_from: SEGMENT_HEADER_BYTES,
         };
         let first = self.from.position.segment();
         let last = self.last_started(first)?;
-        let mut end =
-            End { segment: first, offset: self.from.position.offset(), index: self.from.index };
+        let offset = self.from.position.offset();
+        let index = self.from.index;
+        let mut end = End { segment: first, offset, index, unsynced_from: offset };
         for found in self.inventory.by_number.range(first..=last).map(|(_, found)| found) {
             let start = if found.number == first && !self.config.verify_all {
                 self.from.position.offset()
@@ -76,7 +78,8 @@ impl Replay {
             };
             let offset = walk.segment(found, start, found.number < last, visit)?;
             let index = walk.expected.unwrap_or(self.from.index);
-            end = End { segment: found.number, offset, index };
+            let unsynced_from = walk.unsynced_from.min(offset);
+            end = End { segment: found.number, offset, index, unsynced_from };
         }
         let counts = walk.counts;
         Ready::at(self, end, counts)
@@ -108,6 +111,7 @@ impl Replay {
             expected: None,
             counts: Counts::new(),
             previous_end: None,
+            unsynced_from: SEGMENT_HEADER_BYTES,
         };
         let mut last = None;
         for found in older() {
@@ -132,6 +136,8 @@ struct Walk<'a> {
     counts: Counts,
     /// Where the records of the segment before ended.
     previous_end: Option<Damage>,
+    /// What lies before it in this segment had been synced when the newest record was written.
+    unsynced_from: u32,
 }
 
 impl Walk<'_> {
@@ -151,6 +157,7 @@ impl Walk<'_> {
         if u64::from(start) > found.file_bytes {
             return Err(damage(found.file_bytes, "the file ends before the checkpoint").into());
         }
+        self.unsynced_from = start;
         let file =
             self.host.open(&found.path, Access::Read).map_err(io_error("open", &found.path))?;
         let mut scanner =
@@ -197,6 +204,7 @@ impl Walk<'_> {
             _ => {}
         }
         self.expected = Some(header.index.saturating_add(records));
+        self.unsynced_from = header.batch_start;
         if at >= self.from.position {
             change(&mut self.counts, at.segment(), i64::from(header.references));
         }

@@ -1,9 +1,12 @@
 //! What an operator was told of one queue, and what must come of it. It must not know how it is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Auditor;
+use super::{Auditor, Wall};
 use crate::queues::{DEAD, OPERATED};
+
+/// More than all by which the clock is ever set.
+const CLOCK_ERROR_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
 
 /// What an operator was told.
 #[derive(Default, Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Operated {
     pub(super) redriven: u64,
     /// Offsets that were set back and have not been accepted since.
     pub(super) awaited: BTreeSet<u64>,
+    /// When offsets were accepted last.
+    accepted_at: BTreeMap<u64, Wall>,
 }
 
 impl Auditor {
@@ -34,6 +39,28 @@ impl Auditor {
         self.queues[OPERATED].forgotten.extend(back.keys());
         let settled = back.into_iter().filter(|(_, recorded)| *recorded || is_heard);
         settled.map(|(offset, _)| offset).collect()
+    }
+
+    /// A message of that queue has been accepted.
+    pub(crate) fn is_accepted_at(&mut self, offset: u64, at: Wall) {
+        self.operated.accepted_at.insert(offset, at);
+    }
+
+    /// Those of what was settled that are kept for sure: it is not so long ago.
+    pub(crate) fn still_kept(
+        &self,
+        settled: BTreeSet<u64>,
+        now: Wall,
+        keep_ms: u64,
+    ) -> BTreeSet<u64> {
+        let is_kept = |offset: &u64| {
+            if keep_ms > CLOCK_ERROR_MAX_MS {
+                return true;
+            }
+            let at = self.operated.accepted_at.get(offset);
+            at.is_some_and(|at| at.was_set == now.was_set && now.unix_ms < at.unix_ms + keep_ms)
+        };
+        settled.into_iter().filter(is_kept).collect()
     }
 
     /// So many were purged; all before that offset that had not come, if it says so.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Auditor};
 use crate::plan::{TOPICS, leads_to};
-use crate::streams::{FILTER, LOG, NEWEST, READERS, STREAMS};
+use crate::streams::{FLEETING, LOG, NEWEST, READERS, READS_ON, STREAMS, WRITTEN};
 
 /// A message comes to a reader.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,8 @@ struct Reader {
     begins_at_ms: Option<u64>,
     /// What is written counts as settled, heard or not.
     is_blind: bool,
+    /// It was set elsewhere while its session had messages on their way, which stay with it and come in no order.
+    has_others: bool,
 }
 
 /// All streams and readers.
@@ -68,8 +70,8 @@ struct Reader {
 pub(super) struct Reading {
     streams: [Stream; STREAMS.len()],
     readers: [Reader; READERS.len()],
-    /// So many messages have been dropped from the log.
-    gone: u64,
+    /// So many messages have been dropped, of each stream.
+    gone: [u64; STREAMS.len()],
     /// All that was ever in the log must be there.
     keeps_all: bool,
     /// What was settled by then is recorded.
@@ -79,7 +81,7 @@ pub(super) struct Reading {
 impl Default for Reading {
     fn default() -> Self {
         let (streams, readers) = (Default::default(), Default::default());
-        Self { streams, readers, gone: 0, keeps_all: false, recorded_to: 0 }
+        Self { streams, readers, gone: [0; STREAMS.len()], keeps_all: false, recorded_to: 0 }
     }
 }
 
@@ -125,6 +127,18 @@ impl Reader {
         }
     }
 
+    /// What it had from there on is lost.
+    fn forget_from(&mut self, end: u64) {
+        self.settled.split_off(&end);
+        self.settled_before.split_off(&end);
+        self.had.split_off(&end);
+        self.was_busy.split_off(&end);
+        self.least = self.least.min(end);
+        if let Some((least, ..)) = &mut self.before {
+            *least = end.min(*least);
+        }
+    }
+
     fn forget_connection(&mut self) {
         self.got.clear();
         self.newest = None;
@@ -132,9 +146,10 @@ impl Reader {
 }
 
 impl Auditor {
-    /// So many messages have gone from the log by now.
-    pub(crate) fn note_dropped(&mut self, dropped: u64) {
-        self.reading.gone = self.reading.gone.max(dropped);
+    /// So many messages have gone from a stream by now.
+    pub(crate) fn note_dropped(&mut self, stream: usize, dropped: u64) {
+        let gone = &mut self.reading.gone[stream];
+        *gone = dropped.max(*gone);
     }
 
     /// A reader subscribes, to go on where it is.
@@ -150,8 +165,14 @@ impl Auditor {
     /// A reader asks to go on elsewhere: not before that offset, or with what was stored then.
     pub(crate) fn is_to_read_from(&mut self, reader: usize, least: u64, at_ms: Option<u64>) {
         self.moment += 1;
-        let (gone, recorded_to) = (self.reading.gone, self.reading.recorded_to);
+        let gone = self.reading.gone[READERS[reader].stream];
+        let recorded_to = self.reading.recorded_to;
+        if reader == READS_ON {
+            // What it has had comes once more.
+            self.read_once.clear();
+        }
         let one = &mut self.reading.readers[reader];
+        one.has_others |= reader == READS_ON;
         let (before_least, before_most) = one.bounds(gone, recorded_to);
         one.before = Some((before_least, before_most, self.moment));
         (one.least, one.most) = (least, u64::MAX);
@@ -196,7 +217,7 @@ impl Auditor {
             // Whatever was stored then, one that came later may have replaced it, and is from another time.
             return u64::MAX;
         }
-        let mut known = self.reading.streams[stream].stored_ms.range(self.reading.gone..);
+        let mut known = self.reading.streams[stream].stored_ms.range(self.reading.gone[stream]..);
         known.find(|(_, stored)| **stored >= ms).map_or(u64::MAX, |(offset, _)| *offset)
     }
 
@@ -205,6 +226,16 @@ impl Auditor {
         let known = &self.reading.streams[stream].stored_ms;
         let nth = known.len() * hundredths as usize / 101;
         known.values().nth(nth).copied().unwrap_or(0)
+    }
+
+    /// Whether what comes to a reader may have been on its way when it was set elsewhere.
+    pub(crate) const fn has_others(&self, reader: usize) -> bool {
+        self.reading.readers[reader].has_others
+    }
+
+    /// A reader has answered all that was on its way.
+    pub(crate) const fn has_no_others(&mut self, reader: usize) {
+        self.reading.readers[reader].has_others = false;
     }
 
     /// A message has come to a reader.
@@ -219,7 +250,7 @@ impl Auditor {
             STREAMS[of.stream].name
         );
         self.moment += 1;
-        let (gone, moment) = (self.reading.gone, self.moment);
+        let (gone, moment) = (self.reading.gone[of.stream], self.moment);
         let one = &mut self.reading.readers[reader];
         assert!(
             offset >= one.least,
@@ -246,8 +277,8 @@ impl Auditor {
                 of.name
             );
         }
-        if !of.is_group {
-            one.check_way(of.name, offset, (of.stream == LOG).then_some(gone));
+        if !of.is_group && !one.has_others {
+            one.check_way(of.name, offset, (of.stream != NEWEST).then_some(gone));
         }
     }
 
@@ -256,7 +287,7 @@ impl Auditor {
         let name = STREAMS[stream].name;
         let message = &self.messages[number as usize];
         assert!(
-            leads_to(TOPICS[message.topic], FILTER),
+            leads_to(TOPICS[message.topic], STREAMS[stream].filter),
             "message {number} is in stream {name} with topic {}",
             TOPICS[message.topic]
         );
@@ -332,8 +363,9 @@ impl Auditor {
 
     /// The process has ended.
     pub(super) fn readers_crashed(&mut self) {
-        let (gone, recorded_to) = (self.reading.gone, self.reading.recorded_to);
-        for one in &mut self.reading.readers {
+        let recorded_to = self.reading.recorded_to;
+        for (of, one) in READERS.iter().zip(&mut self.reading.readers) {
+            let gone = self.reading.gone[of.stream];
             let (least, most) = one.bounds(gone, recorded_to);
             one.least = least;
             one.most = if one.is_blind { u64::MAX } else { most };
@@ -351,7 +383,7 @@ impl Auditor {
     /// Where an operator finds a reader after a start, if at all.
     pub(crate) fn is_found_at(&mut self, reader: usize, position: Option<u64>) {
         let of = READERS[reader];
-        let gone = if of.stream == LOG { self.reading.gone } else { 0 };
+        let gone = self.reading.gone[of.stream];
         let one = &mut self.reading.readers[reader];
         // One that was forgotten, or never known, begins with what is there.
         let place = position.unwrap_or(0);
@@ -398,7 +430,15 @@ impl Auditor {
             );
             return;
         }
-        for topic in TOPICS.into_iter().filter(|topic| leads_to(topic, FILTER)) {
+        if matches!(stream, WRITTEN | FLEETING) {
+            let from = if stream == WRITTEN { 0 } else { self.durability.begun_at.fleeting };
+            assert!(
+                kept.iter().copied().eq(from..appended),
+                "stream {name} has had {appended} messages, and keeps {kept:?} from {from} on"
+            );
+            return;
+        }
+        for topic in TOPICS.into_iter().filter(|topic| leads_to(topic, STREAMS[stream].filter)) {
             let by_offset = &self.reading.streams[stream].by_offset;
             let of = |offset: &&u64| TOPICS[self.messages[by_offset[*offset] as usize].topic];
             let count = kept.iter().filter(|offset| of(offset) == topic).count();
@@ -409,7 +449,7 @@ impl Auditor {
     }
 
     /// No message of the topic was sent after the one that is kept had been acknowledged, and is acknowledged too.
-    fn check_newest(&self, topic: &str, kept: Option<u32>) {
+    pub(super) fn check_newest(&self, topic: &str, kept: Option<u32>) {
         for (number, message) in self.messages.iter().enumerate() {
             let is_meant = TOPICS[message.topic] == topic
                 && message.answer == Answer::Taken
@@ -426,9 +466,27 @@ impl Auditor {
         }
     }
 
-    /// Whether the message is in the log, if all must be.
-    pub(super) fn is_in_stream(&self, number: u32) -> Option<bool> {
-        self.reading.keeps_all.then(|| self.reading.streams[LOG].offsets.contains_key(&number))
+    /// Whether the message is in a stream, if all must be.
+    pub(super) fn is_in_stream(&self, stream: usize, number: u32) -> Option<bool> {
+        let keeps_all = stream != LOG || self.reading.keeps_all;
+        keeps_all.then(|| self.reading.streams[stream].offsets.contains_key(&number))
+    }
+
+    /// What was in a stream from that offset on is lost, and others may come there. Gives it.
+    pub(super) fn stream_forgets_from(&mut self, stream: usize, end: u64) -> BTreeMap<u64, u32> {
+        let known = &mut self.reading.streams[stream];
+        let lost = known.by_offset.split_off(&end);
+        for (offset, number) in &lost {
+            if let Some(offsets) = known.offsets.get_mut(number) {
+                offsets.remove(offset);
+            }
+        }
+        known.offsets.retain(|_, offsets| !offsets.is_empty());
+        known.stored_ms.split_off(&end);
+        let readers = READERS.iter().zip(&mut self.reading.readers);
+        let of_stream = readers.filter(|(of, _)| of.stream == stream);
+        of_stream.for_each(|(_, one)| one.forget_from(end));
+        lost
     }
 
     /// All readers have been there, and accepted what came: all that is kept has come to each.

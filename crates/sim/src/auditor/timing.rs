@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, Auditor};
-use crate::plan::Timing;
+use crate::plan::{TOPICS, Timing, leads_to};
+use crate::queues::{BRIEF, QUEUES, brief_ms};
 
 /// When something happens by the wall clock, and how often that had been set by then.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +24,27 @@ struct Timed {
 }
 
 /// All of them, by number.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Timings {
+    /// How old a message of the brief queue gets.
+    brief_ms: u64,
     messages: BTreeMap<u32, Timed>,
+    /// When each message was sent, and when that was answered.
+    walls: Vec<(Wall, Option<Wall>)>,
+}
+
+impl Timings {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { brief_ms: brief_ms(seed), messages: BTreeMap::new(), walls: Vec::new() }
+    }
 }
 
 impl Auditor {
+    /// The next message is sent.
+    pub(crate) fn is_sent(&mut self, at: Wall) {
+        self.timings.walls.push((at, None));
+    }
+
     /// A message is sent that is held back or expires.
     pub(crate) fn is_timed(&mut self, number: u32, timing: Timing, sent: Wall) {
         let timed = Timed { timing, sent, answered: None };
@@ -40,8 +56,14 @@ impl Auditor {
         self.timings.messages.get(&number).map_or_else(Timing::default, |timed| timed.timing)
     }
 
+    /// When it was sent first.
+    pub(super) fn sent_at(&self, number: u32) -> Wall {
+        self.timings.walls[number as usize].0
+    }
+
     /// A message was answered.
     pub(crate) fn timed_answered(&mut self, number: u32, at: Wall) {
+        self.timings.walls[number as usize].1 = Some(at);
         if let Some(timed) = self.timings.messages.get_mut(&number) {
             timed.answered = Some(at);
         }
@@ -55,7 +77,7 @@ impl Auditor {
         if sent.was_set != now.was_set {
             return;
         }
-        if let Some(delay) = timing.delay {
+        if let Some(delay) = timing.delay.or(timing.later) {
             let due = sent.unix_ms + u64::from(delay) * 1000;
             assert!(now.unix_ms >= due, "message {number} comes {} ms early", due - now.unix_ms);
         }
@@ -72,6 +94,49 @@ impl Auditor {
                 written - over
             );
         }
+    }
+
+    /// A message comes from the queue that keeps none for long, to a consumer that has had it since then at the earliest.
+    pub(crate) fn brief_comes(&self, number: u32, now: Wall, since: u64) {
+        let (sent, answered) = self.timings.walls[number as usize];
+        let is_sure = sent.was_set == now.was_set && !self.messages[number as usize].is_resent;
+        if let Some(answered) = answered.filter(|_| is_sure) {
+            let over = answered.unix_ms + self.timings.brief_ms;
+            assert!(
+                since < over,
+                "message {number} comes {} ms after it was too old",
+                since - over
+            );
+        }
+    }
+
+    /// So many messages may have been too old for that queue by then, and were not accepted, each as often as it was sent.
+    pub(crate) fn too_old_at_most(&self, now: Wall) -> u64 {
+        let known = &self.queues[BRIEF];
+        let is_accepted = |offset: &u64| known.accepted.contains_key(offset);
+        let may = (0..).zip(&self.messages).filter(|(number, message)| {
+            let sent = self.sent_at(*number);
+            let is_old =
+                sent.was_set != now.was_set || sent.unix_ms + self.timings.brief_ms <= now.unix_ms;
+            let offsets = known.offsets.get(number);
+            let is_settled = offsets.is_some_and(|offsets| offsets.iter().any(is_accepted));
+            let is_of_queue = leads_to(TOPICS[message.topic], QUEUES[BRIEF].filter);
+            is_of_queue && is_old && !(is_settled && message.sent_times == 1)
+        });
+        may.map(|(_, message)| message.sent_times).sum()
+    }
+
+    /// All has been taken: what never came was too old, and is counted.
+    pub(crate) fn check_brief(&self, expired: u64) {
+        let missing = self.messages.iter().enumerate().filter(|(number, message)| {
+            let is_due = message.answer == Answer::Taken && message.qos > 0;
+            let came = &self.queues[BRIEF].offsets;
+            is_due
+                && leads_to(TOPICS[message.topic], QUEUES[BRIEF].filter)
+                && !came.contains_key(&(*number as u32))
+        });
+        let missing = missing.count() as u64;
+        assert!(missing <= expired, "{missing} never came, and {expired} have expired");
     }
 
     /// Whether a message may be gone because its time was over.

@@ -73,3 +73,24 @@ fn what_a_start_emptied_stays_empty() {
         }
     }
 }
+
+/// A sync that fails leaves behind what it was not asked for: what had been acknowledged when it was written counts as clean from
+/// then on, though it is not on the disk. The next process found it, and wrote more behind it.
+#[test]
+fn what_was_written_before_a_sync_that_failed_is_there_after_a_power_cut_of_the_next_process() {
+    let [sync, relaxed] = [1, crate::plan::RELAXED_TOPIC].map(|topic| {
+        [Step::Publish { publisher: 0, topic, qos: 1, bytes: 900, retain: false }, Step::Run]
+    });
+    let greet = [Step::Connect { client: 0 }, Step::Run];
+    let killed = Step::Crash { power: false, seed: 1 };
+    let again = [&[killed][..], &greet, &sync].concat();
+    for operations in 0..4 {
+        for lost in power_cuts() {
+            let begin = [&greet[..], &sync, &relaxed].concat();
+            check(&[&begin[..], &[Step::FailSync], &sync, &again, &again, &[lost]].concat());
+            // The process is killed before it can take back what was refused.
+            let failing = [Step::FailSync, Step::CutIn { operations, power: false }];
+            check(&[&begin[..], &failing, &sync, &again, &[lost]].concat());
+        }
+    }
+}

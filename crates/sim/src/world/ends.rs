@@ -6,14 +6,20 @@ use std::collections::BTreeSet;
 use log_api::{Log, LogState};
 
 use super::World;
+use crate::auditor::Ends;
 use crate::client::Source;
 use crate::groups::{CASUAL, CREW};
 use crate::node::Node;
 use crate::plan::{CLIENTS, PUBLISHERS, SHARER, Start};
-use crate::queues::{DEAD, DYING, Kind, OPERATED, QUEUES, QueueOf, RING_MAX, keeps_settled};
+use crate::queues::{
+    BRIEF, DEAD, DYING, Kind, MEMORY, OPERATED, OS, QUEUES, QueueOf, RING_MAX, keeps_settled_ms,
+};
+use crate::streams::{FLEETING, PLAIN_READERS, WRITTEN};
 
 /// As often the finish looks whether all is drained, with more than the longest back-off between.
 const ROUNDS_MAX: usize = 40;
+/// More than the longest back-off.
+const DRAIN_MS: u64 = 75_000;
 
 impl World {
     /// The process dies, and starts again over what it left.
@@ -22,6 +28,7 @@ impl World {
         self.note_life(power);
         if power {
             self.machine.lose_power(seed);
+            self.auditor.power_lost();
         } else {
             self.machine.kill();
         }
@@ -29,7 +36,9 @@ impl World {
         (0..self.clients.len()).for_each(|n| self.note_lost(n, false));
         self.auditor.crashed(power);
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
-        self.orders.clear();
+        self.forget_orders();
+        self.deadlines.clear();
+        self.unrested_ms = None;
         self.is_put_back = false;
         if !std::mem::take(&mut self.asked).is_empty() {
             self.auditor.may_be_purged();
@@ -39,10 +48,21 @@ impl World {
             self.machine.cut_in(seed as usize / 8 % 16, (seed / 4).is_multiple_of(2));
         }
         self.boot(seed);
+        self.note_begun();
         self.key_now = None;
         self.note_keys();
         self.check_ledgers();
         self.check_positions();
+    }
+
+    /// How far it had come, and what lay in memory is gone, and counted.
+    fn note_begun(&mut self) {
+        let memory = self.ledger(MEMORY);
+        assert_eq!(memory.waiting(), 0, "messages were in memory, and wait still: {memory:?}");
+        self.seen.note("message in memory is lost", memory.dropped);
+        let written = self.appended(WRITTEN);
+        let (os, fleeting) = (self.ledger(OS).enqueued, self.appended(FLEETING));
+        self.auditor.begins(Ends { os, memory: memory.enqueued, written, fleeting });
     }
 
     /// What happened in the life that ends.
@@ -67,6 +87,7 @@ impl World {
                 self.say("it ends while the log is opened");
                 if self.machine.has_lost_power() {
                     self.machine.lose_power(seed / 3);
+                    self.auditor.power_lost();
                 } else {
                     self.machine.kill();
                 }
@@ -103,14 +124,21 @@ impl World {
                 continue;
             };
             assert!(ledger.balances(), "queue {name}: {ledger:?}");
-            let expired = if *kind == Kind::Timed { self.auditor.expired_at_most() } else { 0 };
-            let nowhere = ledger.expired.saturating_sub(expired) + ledger.replaced;
+            let expired = match kind {
+                Kind::Timed => self.auditor.expired_at_most(),
+                Kind::Brief => self.auditor.too_old_at_most(self.wall()),
+                _ => 0,
+            };
+            let replaced = if *kind == Kind::Latest { 0 } else { ledger.replaced };
+            let nowhere = ledger.expired.saturating_sub(expired) + replaced;
             self.seen.note("message expires", ledger.expired);
+            self.seen.note("message is replaced", ledger.replaced);
             // What was sent back has come twice, and may have died twice.
             let comes_back = matches!(kind, Kind::Dying | Kind::Dead);
             let back = if comes_back { self.ledger(DEAD).settled } else { 0 };
             let purged = if *kind == Kind::Operated { 0 } else { ledger.purged };
-            let dropped = if *kind == Kind::Ring { 0 } else { ledger.dropped };
+            let may_drop = matches!(kind, Kind::Ring | Kind::Vat | Kind::Memory);
+            let dropped = if may_drop { 0 } else { ledger.dropped };
             let died = if *kind == Kind::Dying { 0 } else { ledger.dead_lettered };
             self.seen.note("the oldest is dropped", ledger.dropped);
             assert!(
@@ -118,9 +146,16 @@ impl World {
                     && ledger.enqueued <= self.auditor.most(n) + back,
                 "queue {name} counts what never happened: {ledger:?}"
             );
+            // An operator settles dead letters too.
+            assert!(
+                *kind == Kind::Dead || ledger.settled <= self.auditor.answered(n),
+                "queue {name} counts {} settled, and {} were accepted",
+                ledger.settled,
+                self.auditor.answered(n)
+            );
             let (taken, settled) = self.auditor.least(n);
             // What was dropped on its way to a consumer is not settled by it.
-            let gone = if *kind == Kind::Ring { ledger.dropped } else { 0 };
+            let gone = if may_drop { ledger.dropped } else { 0 };
             assert!(
                 ledger.enqueued >= taken && ledger.settled + gone >= settled,
                 "queue {name} counts less than {taken} taken and {settled} settled: {ledger:?}"
@@ -141,6 +176,10 @@ impl World {
     /// Queues with the same filter have taken the same messages; what was sent back came on top.
     fn check_all_or_none(&self) {
         let taken = self.ledger(0).enqueued;
+        let relaxed = [self.ledger(OS).enqueued, self.ledger(MEMORY).enqueued];
+        let in_streams = [self.appended(WRITTEN), self.appended(FLEETING)];
+        assert_eq!(relaxed, in_streams, "queues and streams that do not sync have taken the same");
+        assert_eq!(relaxed[0], relaxed[1], "what is written, and what is in memory");
         for (n, of) in QUEUES.iter().enumerate() {
             let enqueued = self.ledger(n).enqueued;
             match of.kind {
@@ -229,6 +268,9 @@ impl World {
         self.auditor.check_set_back();
         self.auditor.check_read();
         self.auditor.check_shared(CREW);
+        self.auditor.check_newest_came();
+        self.auditor.check_delayed();
+        self.auditor.check_brief(self.ledger(BRIEF).expired);
         for of in QUEUES {
             let ledger = self.node.ledger(of.name).unwrap_or_default();
             assert_eq!(ledger.waiting(), 0, "queue {}: {ledger:?}", of.name);
@@ -239,7 +281,9 @@ impl World {
         assert_eq!(died, arrived, "so many have died, and so many dead letters were stored");
         assert_eq!(self.node.open_ends(), 0, "somebody waits for an answer");
         let (held, counted) = self.node.references();
-        let kept = if keeps_settled(self.seed) { self.ledger(OPERATED).settled } else { 0 };
+        // The drain takes longer than what is kept for a while is kept.
+        let keeps_all = keeps_settled_ms(self.seed) > DRAIN_MS;
+        let kept = if keeps_all { self.ledger(OPERATED).settled } else { 0 };
         let needed = self.node.retained() + kept;
         assert_eq!((held, counted), (needed, needed), "nothing else is needed any more");
     }
@@ -266,6 +310,7 @@ impl World {
         assert!(self.look_at_streams(), "a message cannot be read, though nothing is damaged");
         self.auditor.check_read();
         self.auditor.check_shared(CREW);
+        self.auditor.check_memory_complete();
         self.seen.note("all comes out without a restart", 1);
     }
 
@@ -288,7 +333,7 @@ impl World {
         for queue in 0..QUEUES.len() {
             self.consume_all(queue);
         }
-        for reader in 0..2 {
+        for reader in PLAIN_READERS {
             self.read_from(reader, Start::Next, 1);
         }
         self.answer_at_once();
@@ -320,14 +365,15 @@ impl World {
             self.run();
             let waiting = |of: &QueueOf| self.node.ledger(of.name).map_or(0, |one| one.waiting());
             let is_answered = self.clients.iter().all(|client| client.leases.is_empty());
-            match QUEUES.iter().map(waiting).sum::<u64>() {
+            let delayed = self.node.handle.state().counts.delayed_messages;
+            match QUEUES.iter().map(waiting).sum::<u64>() + delayed {
                 0 if is_answered => break,
                 0 => {}
-                _ => self.machine.wait(75_000),
+                _ => self.machine.wait(DRAIN_MS),
             }
         }
         // What a reader gave back comes after the longest back-off.
-        self.machine.wait(75_000);
+        self.machine.wait(DRAIN_MS);
         self.answer_until_quiet(PUBLISHERS);
     }
 

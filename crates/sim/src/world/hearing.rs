@@ -6,7 +6,9 @@ use mqtt_types::ReasonCode;
 use super::World;
 use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
-use crate::queues::{DEAD, Kind, MOODY, ONCE, QUEUES, TURNING, number_of};
+use crate::queues::{
+    BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, OPERATED, QUEUES, TURNING, number_of,
+};
 use crate::wire::{self, Delivery, Heard};
 
 /// The packet id of a client's standing subscription.
@@ -29,7 +31,7 @@ impl World {
             }
             if is_read && !is_over {
                 for (source, message) in std::mem::take(&mut self.clients[n].accepting) {
-                    self.has_accepted(source, message);
+                    self.has_accepted(n, source, message);
                 }
             }
             if is_over {
@@ -44,9 +46,18 @@ impl World {
     }
 
     /// The broker has read that a client accepts a message.
-    fn has_accepted(&mut self, source: Source, message: u32) {
+    fn has_accepted(&mut self, n: usize, source: Source, message: u32) {
         match source {
-            Source::Queue(queue, offset) => self.auditor.accepted(queue, offset),
+            Source::Queue(HASTY, offset) if self.is_late(n, offset) => {
+                self.auditor.accepts(HASTY, offset);
+                self.auditor.may_have_accepted(HASTY, offset);
+            }
+            Source::Queue(queue, offset) => {
+                self.auditor.accepted(queue, offset);
+                if queue == OPERATED {
+                    self.auditor.is_accepted_at(offset, self.wall());
+                }
+            }
             Source::Stream(reader, offset) => self.auditor.has_settled(reader, offset),
             Source::Group(group) => self.auditor.has_taken(group, message),
             Source::Topic => {}
@@ -150,7 +161,8 @@ impl World {
                 (self.sizes[open.message as usize], self.auditor.topic(open.message));
             let retain = self.auditor.is_retained(open.message);
             let payload = crate::message::payload(open.message, topic, bytes);
-            let said = wire::Said::of(open.message, self.auditor.timing_of(open.message));
+            let timing = self.auditor.timing_of(open.message);
+            let (said, address) = (wire::Said::of(open.message, timing), timing.address(topic));
             self.say(format!("p{n} sends {} again", open.message));
             self.send(
                 n,
@@ -158,7 +170,7 @@ impl World {
                     version,
                     (open.qos, open.id),
                     (true, retain),
-                    topic,
+                    &address,
                     (&payload, &said),
                 ),
             );
@@ -182,7 +194,8 @@ impl World {
             return;
         }
         self.say(format!("{name} hears {kind:?} {code:02x} of {message}"));
-        self.auditor.answered(message, code);
+        self.auditor.is_answered(message, code);
+        self.auditor.may_be_at_risk(message, self.machine.now_ms());
         let at = self.wall();
         self.auditor.timed_answered(message, at);
         let is_wanted = is_wanted(self.auditor.topic(message));
@@ -225,12 +238,13 @@ impl World {
             (_, Some(from)) => self.has_read(n, message, from, is_again),
             _ => self.has_got(n, message, delivery, is_again),
         };
+        let (granted_ms, heard_ms) = (self.granted_ms(n), self.machine.now_ms());
         if qos > 0 {
             let leases = &mut self.clients[n].leases;
             leases.retain(|lease| lease.id != id);
-            leases.push(Lease { id, qos, message, source });
+            leases.push(Lease { id, qos, message, source, granted_ms, heard_ms });
         } else {
-            self.has_accepted(source, message);
+            self.has_accepted(n, source, message);
         }
     }
 
@@ -265,7 +279,9 @@ impl World {
                     self.auditor.died(message, *offset, died_at);
                     self.seen.note("dead letter comes", 1);
                 }
-                self.auditor.consumed(queue, (message, *offset, *attempt), (n, connection));
+                let is_prompt = (!self.clients[n].was_blocked, self.machine.now_ms());
+                let what = (message, *offset, *attempt);
+                self.auditor.consumed(queue, what, (n, connection), is_prompt);
                 let accepting = self.clients.iter().flat_map(|client| &client.accepting);
                 let accepting: Vec<Source> = accepting.map(|(source, _)| *source).collect();
                 let now = self.wall();
@@ -273,6 +289,12 @@ impl World {
                 let written = now.unix_ms - since;
                 let written = Some(written).filter(|_| !self.clients[n].was_blocked);
                 self.auditor.timed_comes(message, now, written);
+                self.seen.note("delayed message comes", u64::from(queue == LATER));
+                if queue == BRIEF {
+                    // What a consumer has does not expire, also while its body is read.
+                    let had = self.machine.now_ms() - self.granted_ms(n);
+                    self.auditor.brief_comes(message, now, now.unix_ms - had);
+                }
                 assert!(
                     queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
                     "message {message} comes from a queue that is paused"
@@ -297,10 +319,26 @@ impl World {
         }
         // A session that gets each message once answers them in their order.
         let nth = if self.clients[n].role == Role::ReadsOn { 0 } else { nth };
-        let Lease { id, qos, message, source } = self.clients[n].leases.remove(nth);
+        let Lease { id, qos, message, source, granted_ms, .. } = self.clients[n].leases.remove(nth);
         let code = self.code_of(n, source, code);
         if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
+        }
+        if let Source::Queue(HASTY, offset) = source
+            && self.machine.now_ms() >= granted_ms + HASTE_MS
+        {
+            self.auditor.is_answered_late(offset);
+        }
+        match (source, code) {
+            (Source::Queue(queue, offset), 0) => {
+                self.auditor.accepts(queue, offset);
+                self.note_deadline(n, offset, granted_ms);
+            }
+            (Source::Queue(HASTY, offset), _) => {
+                let until = (n, granted_ms + HASTE_MS);
+                self.auditor.is_released(offset, until, code == 0x97);
+            }
+            _ => {}
         }
         match source {
             // What a reader rejects it does without.

@@ -7,7 +7,7 @@ use broker::{OperateError, SeekTo};
 
 use super::World;
 use crate::client::{Lease, Source};
-use crate::queues::{OPERATED, QUEUES, keeps_settled};
+use crate::queues::{OPERATED, QUEUES, keeps_settled_ms};
 
 /// What was asked for and is not answered.
 pub(crate) struct Asked {
@@ -50,9 +50,9 @@ impl World {
         };
         self.node.handle.seek_queue(QUEUES[OPERATED].name, SeekTo::Offset(to), Box::new(reply));
         self.auditor.may_be_purged();
-        let settled = match keeps_settled(self.seed) {
-            true => self.auditor.may_be_set_back(to, is_at_rest && !self.machine.is_off()),
-            false => BTreeSet::new(),
+        let settled = match keeps_settled_ms(self.seed) {
+            0 => BTreeSet::new(),
+            _ => self.auditor.may_be_set_back(to, is_at_rest && !self.machine.is_off()),
         };
         self.say(format!("an operator seeks {to}, at rest: {is_at_rest}"));
         self.asked.push(Asked { answer, end, back_to: Some((to, settled)), is_sweep: false });
@@ -87,6 +87,9 @@ impl World {
             if let Some((to, settled)) = asked.back_to
                 && self.asked.is_empty()
             {
+                let keep_ms = keeps_settled_ms(self.seed);
+                let settled = self.auditor.still_kept(settled, self.wall(), keep_ms);
+                self.seen.note("operator sets back what is kept", settled.len() as u64);
                 self.auditor.set_back(to, settled, restored);
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use broker::{
-    ControlError, OperateError, QueueChange, QueueDefinition, RedriveError, RedrivePage,
-    RedriveRequest, SeekTo,
+    ControlError, DelayedError, DelayedId, DelayedMessage, OperateError, Page, QueueChange,
+    QueueDefinition, RedriveError, RedrivePage, RedriveRequest, SeekTo,
 };
 
 use key_expression::KeyExpression;
@@ -13,15 +13,20 @@ use queue_engine::{DispatchStrategy, Offset};
 
 use super::World;
 use crate::client::{Client, Source};
-use crate::plan::{MEMBER, READER, SHARER, Step};
+use crate::plan::{LATER_TOPIC, MEMBER, READER, SHARER, Step, TOPICS};
 use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, TURNING, WAYS, WIDE};
 use crate::streams::{READERS, STREAMS, TEAM};
+
+/// More messages than wait to be published.
+const DELAYED_MAX: usize = 10_000;
 
 /// What was asked for and is not answered.
 pub(super) enum Order {
     Redrive(Receiver<Result<RedrivePage, RedriveError>>),
     /// Whether the queue is to be paused, if that is what was asked for.
     Change(Option<bool>, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
+    /// A message that waits to be published is not wanted any more.
+    Cancel(Receiver<Result<(), DelayedError>>),
     /// A binding.
     Bind(usize, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
     /// Other keys.
@@ -35,6 +40,7 @@ impl World {
     pub(super) fn order(&mut self, step: Step) {
         match step {
             Step::Redrive => self.redrive(),
+            Step::Cancel { nth } => self.cancel(nth),
             Step::Rebind { is_wide } => self.rebind(is_wide),
             Step::Pause { is_paused } => self.pause(is_paused),
             Step::Reconfigure { strategy, max_inflight } => {
@@ -63,6 +69,39 @@ impl World {
         self.auditor.redrives();
         self.say("an operator sends dead letters back");
         self.orders.push(Order::Redrive(answer));
+    }
+
+    /// Cancels one of the messages that wait to be published.
+    fn cancel(&mut self, nth: usize) {
+        // Those that leave are not listed.
+        let leaving = self.orders.iter().filter(|order| matches!(order, Order::Cancel(_))).count();
+        let least = self.auditor.delayed_at_least(self.wall());
+        let (tell, answer) = channel();
+        let reply =
+            Box::new(move |page: Page<DelayedMessage, DelayedId>| drop(tell.send(page.data)));
+        self.node.handle.delayed(None, DELAYED_MAX, reply);
+        self.run();
+        // Bodies that are not read yet keep the answer back.
+        let Ok(listed) = answer.try_recv() else { return };
+        let count = listed.len() + leaving;
+        assert!(count >= least, "{count} delayed messages are listed or leave, and {least} wait");
+        let Some(one) = listed.get(nth % listed.len().max(1)) else { return };
+        let has_topic = |topic: &String| topic == TOPICS[LATER_TOPIC];
+        assert!(one.topic.as_ref().is_none_or(has_topic), "that was never delayed: {one:?}");
+        let (tell, answer) = channel();
+        let reply = Box::new(move |done| drop(tell.send(done)));
+        self.node.handle.cancel_delayed(one.id, reply);
+        self.say(format!("an operator cancels {one:?}"));
+        self.orders.push(Order::Cancel(answer));
+    }
+
+    /// The process has ended: nobody hears what became of what was asked for.
+    pub(super) fn forget_orders(&mut self) {
+        for order in std::mem::take(&mut self.orders) {
+            if let Order::Cancel(_) = order {
+                self.auditor.may_be_cancelled();
+            }
+        }
     }
 
     /// Lets a queue deliver nothing any more, or deliver again.
@@ -207,6 +246,10 @@ impl World {
                     Ok(changed) => pauses = self.has_changed(is_paused, &changed),
                     Err(_) => self.orders.push(Order::Change(is_paused, answer)),
                 },
+                Order::Cancel(answer) => match answer.try_recv() {
+                    Ok(done) => self.has_cancelled(&done),
+                    Err(_) => self.orders.push(Order::Cancel(answer)),
+                },
                 Order::Turn(answer) => match answer.try_recv() {
                     Ok(changed) => self.has_turned(&changed),
                     Err(_) => self.orders.push(Order::Turn(answer)),
@@ -234,6 +277,14 @@ impl World {
         if let Ok(page) = page {
             self.auditor.redriven(page.redriven);
             self.seen.note("dead letter is sent back", page.redriven);
+        }
+    }
+
+    fn has_cancelled(&mut self, done: &Result<(), DelayedError>) {
+        self.say(format!("the operator hears {done:?} of what was delayed"));
+        if done.is_ok() {
+            self.auditor.is_cancelled();
+            self.seen.note("delayed message is cancelled", 1);
         }
     }
 

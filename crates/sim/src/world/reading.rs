@@ -136,6 +136,11 @@ impl World {
         assert_eq!(from.stream, STREAMS[of.stream].name, "{} reads another stream", client.name);
         let name = client.name.clone();
         self.say(format!("{name} gets {message} at {offset}, attempt {attempt}: {is_again}"));
+        if is_again && self.auditor.has_others(reader) {
+            // It stays with its client, and may count where the reader is now or not.
+            self.auditor.may_have_settled(reader, offset);
+            return Source::Topic;
+        }
         self.note_dropped();
         self.auditor.read(reader, Arrival { number: message, offset, attempt, stored_ms });
         self.seen.note("message comes to a reader", 1);
@@ -145,6 +150,15 @@ impl World {
             self.auditor.reads_once(offset);
         }
         Source::Stream(reader, offset)
+    }
+
+    /// All is at rest: whether the reader with a session has answered all that it had.
+    pub(super) fn note_others(&mut self) {
+        let client = &self.clients[READER + READS_ON];
+        let has_none = client.leases.is_empty() && client.received.is_empty();
+        if client.is_subscribed && client.at.is_some() && !client.was_blocked && has_none {
+            self.auditor.has_no_others(READS_ON);
+        }
     }
 
     /// No two members of a group have the same message.
@@ -186,8 +200,10 @@ impl World {
     }
 
     fn note_dropped(&mut self) {
-        let dropped = self.node.stream_ledger(STREAMS[LOG].name).map_or(0, |one| one.dropped);
-        self.auditor.note_dropped(dropped);
+        for (stream, of) in STREAMS.iter().enumerate() {
+            let dropped = self.node.stream_ledger(of.name).map_or(0, |one| one.dropped);
+            self.auditor.note_dropped(stream, dropped);
+        }
     }
 
     pub(super) fn appended(&self, stream: usize) -> u64 {

@@ -8,8 +8,8 @@ use crate::auditor::Wall;
 use crate::client::{Lease, Open, Role, Source};
 use crate::dice::Dice;
 use crate::message;
-use crate::plan::{CONSUMERS, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
-use crate::queues::{Kind, QUEUES};
+use crate::plan::{CONSUMERS, LATER_TOPIC, LIVE, PUBLISHERS, Step, TIMED_TOPIC, TOPICS, Timing};
+use crate::queues::{HASTY, Kind, QUEUES};
 use crate::wire;
 
 /// A publisher has no more open than that.
@@ -23,6 +23,10 @@ impl World {
             }
             Step::PublishTimed { publisher, qos, bytes, timing } => {
                 self.publish(publisher, TIMED_TOPIC, (qos, false), (bytes, timing));
+            }
+            Step::PublishLater { publisher, qos, bytes, seconds } => {
+                let timing = Timing { later: Some(seconds), ..Timing::default() };
+                self.publish(publisher, LATER_TOPIC, (qos, false), (bytes, timing));
             }
             Step::Subscribe { consumer, queue, qos } => self.consume(consumer, queue, qos),
             Step::Unsubscribe { consumer, queue } => self.leave(consumer, queue),
@@ -43,6 +47,7 @@ impl World {
             Step::BeginAnew { sharer } => self.begin_anew(sharer),
             Step::Turn { shard } => {
                 self.turned_ms.get_or_insert(self.machine.now_ms());
+                self.note_unrest();
                 self.node.turn(shard % self.node.shards.len(), &self.limits);
             }
             Step::Work { worker } => {
@@ -110,8 +115,10 @@ impl World {
         let sessions = self.subscribed_sessions(TOPICS[topic]);
         let message = self.auditor.publish(publisher, topic, (qos, retain), sessions);
         self.share(message);
+        self.auditor.is_sent(self.wall());
         let client = &self.clients[publisher];
-        let timing = if client.version.is_v5() { timing } else { Timing::default() };
+        let plain = Timing { later: timing.later, ..Timing::default() };
+        let timing = if client.version.is_v5() { timing } else { plain };
         if timing != Timing::default() {
             let now = self.wall();
             self.auditor.is_timed(message, timing, now);
@@ -124,8 +131,9 @@ impl World {
         }
         let payload = message::payload(message, TOPICS[topic], bytes);
         let what = (&payload[..], &wire::Said::of(message, timing));
-        let packet = wire::publish(client.version, (qos, id), (false, retain), TOPICS[topic], what);
-        self.say(format!("p{publisher} publishes {message} at QoS {qos} to {}", TOPICS[topic]));
+        let address = timing.address(TOPICS[topic]);
+        let packet = wire::publish(client.version, (qos, id), (false, retain), &address, what);
+        self.say(format!("p{publisher} publishes {message} at QoS {qos} to {address}"));
         self.send(publisher, packet);
         Some(message)
     }
@@ -196,6 +204,9 @@ impl World {
         if !self.clients[n].consumes.remove(&queue) {
             return;
         }
+        if queue == HASTY {
+            self.auditor.consumer_goes(n);
+        }
         if let Some(socket) = self.socket(n) {
             socket.is_blocked = false;
         }
@@ -209,6 +220,7 @@ impl World {
 
     /// Everyone works until nothing is left to do, or the power goes.
     pub(super) fn run(&mut self) {
+        self.note_unrest();
         for round in 0.. {
             assert!(round < 10_000, "the broker never comes to rest");
             let mut busy = false;
@@ -230,9 +242,18 @@ impl World {
             if !busy {
                 self.is_paused |= self.pauses && !self.is_slow && !self.is_reading_slowly;
                 self.turned_ms = None;
+                self.note_synced();
+                self.note_rest();
                 self.check_bounds();
                 return self.note_state();
             }
+        }
+    }
+
+    /// What was written a while ago is synced, if the log works.
+    fn note_synced(&mut self) {
+        if !self.is_slow && self.node.log.state() == LogState::Writable {
+            self.auditor.is_synced_by(self.machine.now_ms());
         }
     }
 

@@ -6,7 +6,8 @@ use broker::{NewStream, StreamLook, StreamMessage};
 
 use super::World;
 use crate::message;
-use crate::streams::{FILTER, LOG, NEWEST, STREAMS, StreamOf, log_messages_max};
+use crate::queues::{MEMORY, OS};
+use crate::streams::{FLEETING, LOG, NEWEST, STREAMS, StreamOf, WRITTEN, log_messages_max};
 
 /// Messages that are asked for at once.
 const PAGE: usize = 1000;
@@ -14,7 +15,7 @@ const PAGE: usize = 1000;
 impl World {
     pub(super) fn create_streams(&mut self) {
         for of in STREAMS {
-            let (name, filter) = (of.name.to_owned(), Some(FILTER.to_owned()));
+            let (name, filter) = (of.name.to_owned(), Some(of.filter.to_owned()));
             let properties = of.properties(self.seed);
             let stream = NewStream { name, topic_filter: filter, properties };
             self.node.handle.create_stream(stream, Box::new(|made| drop(made.expect("it is new"))));
@@ -25,16 +26,22 @@ impl World {
     pub(super) fn check_stream_ledgers(&self) {
         for (stream, StreamOf { name, .. }) in STREAMS.iter().enumerate() {
             let ledger = self.node.stream_ledger(name).unwrap_or_else(|| panic!("{name} is lost"));
-            let may_drop = stream == LOG && log_messages_max(self.seed).is_some();
+            let may_drop = match stream {
+                LOG if log_messages_max(self.seed).is_some() => u64::MAX,
+                FLEETING => self.auditor.begun_at().fleeting,
+                _ => 0,
+            };
             assert!(
                 ledger.balances()
                     && ledger.expired + ledger.purged == 0
-                    && (may_drop || ledger.dropped == 0)
+                    && ledger.dropped <= may_drop
+                    && (stream != FLEETING || ledger.dropped == may_drop)
                     && (stream == NEWEST || ledger.replaced == 0),
                 "stream {name}: {ledger:?}"
             );
-            // Its filter is the first queue's.
-            let ((taken, _), most) = (self.auditor.least(0), self.auditor.most(0));
+            // This queue takes the same.
+            let queue = [0, 0, OS, MEMORY][stream];
+            let ((taken, _), most) = (self.auditor.least(queue), self.auditor.most(queue));
             assert!(
                 (taken..=most).contains(&ledger.appended),
                 "stream {name} counts not from {taken} to {most} messages: {ledger:?}"
@@ -45,7 +52,7 @@ impl World {
     /// Sees all that is in the streams. False when some of it cannot be read.
     pub(super) fn look_at_streams(&mut self) -> bool {
         let mut is_whole = true;
-        for stream in [LOG, NEWEST] {
+        for stream in [LOG, NEWEST, WRITTEN, FLEETING] {
             self.auditor.begin_look(stream, log_messages_max(self.seed).is_none());
             let is_all = self.look_at(stream);
             let ledger = self.node.stream_ledger(STREAMS[stream].name).unwrap_or_default();

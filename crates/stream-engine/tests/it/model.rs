@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, Key, MemberId, NewMessage, Offset, Progress, ReaderName, Scope,
-    Start, Stream, StreamConfig,
+    Action, Behind, Departure, Input, Key, MemberId, NewMessage, Offset, Progress, ReaderName,
+    Scope, Start, Stream, StreamConfig,
 };
 
 pub(crate) use reader::Reader;
@@ -430,8 +430,9 @@ impl Model {
             assert_eq!(count, counted, "{how:?}");
         }
         assert_eq!(ledger.redelivered, self.redelivered);
-        let names: BTreeSet<ReaderName> = stream.readers().map(|state| state.name).collect();
-        assert!(names.iter().eq(self.readers.keys()));
+        let names: BTreeSet<&ReaderName> = stream.reader_names().collect();
+        assert!(names.into_iter().eq(self.readers.keys()));
+        let mut behind = Behind::default();
         for (name, reader) in &self.readers {
             let state = stream.reader(name).expect("it is known");
             assert_eq!(state.progress, reader.progress(), "{name}");
@@ -443,14 +444,19 @@ impl Model {
             };
             let lag: Vec<&Offset> = here.iter().filter(|offset| is_unsettled(offset)).collect();
             assert_eq!(state.lag, lag.len() as u64, "{name}");
+            let sizes = lag.iter().map(|offset| self.messages[offset.0 as usize].new.size);
+            assert_eq!(state.lag_bytes, sizes.map(u64::from).sum::<u64>(), "{name}");
+            behind.messages = behind.messages.max(state.lag);
+            behind.bytes = behind.bytes.max(state.lag_bytes);
+            behind.readers += u64::from(!lag.is_empty());
+            let oldest = lag.first().copied().copied();
+            behind.oldest = [behind.oldest, oldest].into_iter().flatten().min();
             let age = lag.first().zip(self.wall()).map(|(offset, now)| {
                 now.since(self.messages[offset.0 as usize].new.stored).as_millis() as u64
             });
             assert_eq!(state.lag_ms, age.unwrap_or(0), "{name}");
         }
-        let there = stream.readers().filter(|state| !state.members.is_empty());
-        let last = there.map(|state| state.progress.position).min();
-        let behind = |offset: &&Offset| last.is_some_and(|last| **offset >= last);
-        assert_eq!(stream.behind().messages, here.iter().filter(behind).count() as u64);
+        behind.since = behind.oldest.map(|offset| self.messages[offset.0 as usize].new.stored);
+        assert_eq!(stream.behind(), behind);
     }
 }

@@ -1,6 +1,7 @@
 //! Each rule of streams, as a transcript.
 
 mod groups;
+mod lagging;
 mod limits;
 mod rekeying;
 

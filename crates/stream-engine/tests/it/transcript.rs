@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Input, InputError, Key, Ledger, MemberId, NewMessage, Offset, Outcome, Progress,
-    ReaderName, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
+    Action, Behind, Input, InputError, Key, Ledger, Losses, MemberId, NewMessage, Offset, Outcome,
+    Progress, ReaderName, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
 };
 
 const EPOCH: u64 = 1_800_000_000_000;
@@ -97,6 +97,10 @@ impl Player {
                 return shown.collect::<Vec<_>>().join(" ");
             }
             ["reader", name] => return self.show_reader(&reader(name)),
+            ["behind"] => return show_behind(&self.stream.behind()),
+            ["losses"] => {
+                return show_losses(&self.stream.losses(&self.stream.behind(), self.wall()));
+            }
             ["deadline"] => {
                 let left =
                     |deadline: Instant| format!("{}ms", deadline.since(self.now).as_millis());
@@ -237,6 +241,21 @@ impl Player {
         shown.push(format!("waiting={} lag={} {}ms", state.waiting, state.lag, state.lag_ms));
         shown.join(" ")
     }
+}
+
+fn show_behind(behind: &Behind) -> String {
+    let Behind { messages, bytes, oldest, readers, .. } = behind;
+    let oldest = oldest.map_or("none".to_owned(), |offset| offset.to_string());
+    format!("messages={messages} bytes={bytes} oldest={oldest} readers={readers}")
+}
+
+fn show_losses(losses: &Losses) -> String {
+    let Losses { retention, max_messages, max_bytes } = losses;
+    let limits = [("age", retention), ("messages", max_messages), ("bytes", max_bytes)];
+    let shown = limits.iter().filter_map(|(what, left)| {
+        left.as_ref().map(|left| format!("{what}={}ms", left.as_millis()))
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 fn show_name(name: &ReaderName) -> String {
