@@ -1,5 +1,7 @@
 //! One queue at its owner: the engine, the bodies that are at hand, and the leases that wait for theirs.
 
+mod rooms;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -8,8 +10,7 @@ use log_api::{Position, RecordKind, ShardId, ShardSet};
 use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{
-    Action, ConsumerId, Dedup, Input, Key, MessageState, NewMessage, Offset, Queue, QueueConfig,
-    StoredAt,
+    Action, ConsumerId, Input, Key, MessageState, NewMessage, Offset, Queue, QueueConfig, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -22,8 +23,9 @@ use crate::budget::Budget;
 use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
 use crate::record::{Leaving, Left, SettleRecord, Why, ranges};
-use crate::terms::{Load, Room, knows_ids, takes_over};
+use crate::terms::{Load, Room, knows_ids};
 use crate::turn::Turn;
+use rooms::load_of;
 
 /// What may be kept in memory ahead of the consumers.
 #[derive(Clone, Debug)]
@@ -138,21 +140,6 @@ impl HostedQueue {
         queue
     }
 
-    /// Tells the room which messages are replaced by the next of their keys, and which ids are known.
-    fn tell_room(&mut self) {
-        let config = &self.definition.properties.config;
-        let takes_over = takes_over(config);
-        let known = if knows_ids(config) { self.engine.dedup().clone() } else { Dedup::default() };
-        self.room.set_known(known);
-        let keys = self.engine.watch_replaceable(takes_over);
-        self.takes_over |= takes_over;
-        if self.takes_over {
-            let keys = keys.into_iter().filter(|_| takes_over);
-            let engine = &self.engine;
-            self.room.set_replaceable(keys.map(|key| (key, engine.replaceable(key))));
-        }
-    }
-
     /// Feeds the engine and performs what it asks for.
     pub(crate) fn handle(&mut self, input: Input, turn: &mut Turn) {
         self.feed(input, None, turn);
@@ -182,24 +169,6 @@ impl HostedQueue {
         self.count_room(came);
         self.grant(turn);
         self.read_ahead(turn);
-    }
-
-    /// Tells the room what has come and gone.
-    fn count_room(&mut self, came: Option<(Key, u32)>) {
-        let now = load_of(&self.engine);
-        if self.takes_over {
-            let changed = self.engine.take_changed().into_iter();
-            let engine = &self.engine;
-            let replaceable = changed.map(|key| (key, engine.replaceable(key)));
-            self.room.count_by_key(&mut self.counted, came, replaceable, now);
-        } else {
-            let reserved = came.map_or_else(Load::default, |(_, size)| Load::of_one(size));
-            self.room.count(&mut self.counted, reserved, now);
-        }
-        let is_rekeying = self.engine.is_rekeying();
-        if std::mem::replace(&mut self.is_rekeying, is_rekeying) != is_rekeying {
-            self.tell_room();
-        }
     }
 
     /// Lets a waiting message go to another queue. False when it does not wait any more.
@@ -530,9 +499,4 @@ impl Hosted for HostedQueue {
         self.grant(turn);
         self.read_ahead(turn);
     }
-}
-
-fn load_of(engine: &Queue) -> Load {
-    let (messages, bytes) = engine.waiting();
-    Load { messages, bytes }
 }
