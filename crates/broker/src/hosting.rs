@@ -5,6 +5,7 @@
 mod bodies;
 mod granting;
 mod hosted;
+mod logging;
 mod moves;
 pub(crate) mod operate;
 mod queue;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use log_api::{CommittedRecord, Position, ReadError, ShardSet};
+use log_api::{CommittedRecord, Position, ReadError};
 use mqtt_router::SinkId;
 use queue_engine::{Input, Offset, Queue};
 use stdx::{Instant, UnixMillis};
@@ -31,7 +32,7 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState, ReadRefused};
-use crate::record::{Leaving, MoreTargets, Moved, PublishRecord, SettleRecord};
+use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
@@ -360,61 +361,6 @@ impl Hosting {
         if rekeys {
             self.rekey_soon(sink);
         }
-    }
-
-    /// Whether something waits for a record.
-    pub(crate) fn has_unlogged(&self) -> bool {
-        !self.unlogged.is_empty()
-    }
-
-    /// Writes what somebody waits for.
-    pub(crate) fn log_urgent(&mut self, turn: &mut Turn) {
-        for sink in std::mem::take(&mut self.urgent) {
-            if let Some(hosted) = self.hosted_mut(sink).filter(|hosted| hosted.is_urgent()) {
-                hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
-            }
-            self.note(sink);
-        }
-        self.see_to_touched();
-    }
-
-    /// Writes what has happened since the last time; only what is little, if something else is written anyway.
-    pub(crate) fn log_settlements(&mut self, is_along: bool, turn: &mut Turn) {
-        self.see_to_touched();
-        for sink in std::mem::take(&mut self.unlogged) {
-            let Some(hosted) = self.hosted_mut(sink) else { continue };
-            if is_along && hosted.can_wait() {
-                self.unlogged.push(sink);
-                continue;
-            }
-            hosted.marks().is_listed = false;
-            if hosted.has_unlogged() {
-                hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
-            }
-            // What was said ahead may be taken back later.
-            if hosted.has_unlogged() && !std::mem::replace(&mut hosted.marks().is_listed, true) {
-                self.unlogged.push(sink);
-            }
-        }
-    }
-
-    /// A record of what left a queue is stored that somebody waits for.
-    pub(crate) fn settlements_stored(&mut self, body: &[u8], turn: &mut Turn) {
-        let Ok(stored) = SettleRecord::decode(body) else { return };
-        if let Some(queue) = self.queues.get_mut(&stored.sink) {
-            queue.deliver_what_is_logged(&stored, turn);
-        }
-        self.note(stored.sink);
-    }
-
-    /// A record of what left a queue was not stored: it is to be written again.
-    pub(crate) fn settlements_refused(&mut self, body: &[u8], turn: &mut Turn) {
-        let Ok(refused) = SettleRecord::decode(body) else { return };
-        let sink = refused.sink;
-        if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.owe(refused, turn);
-        }
-        self.note(sink);
     }
 
     /// The soonest moment at which an engine has something to do by itself.
