@@ -18,7 +18,7 @@ mod stream;
 mod streams;
 pub(crate) mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,12 +32,11 @@ use stdx::{Instant, UnixMillis};
 use crate::checkpoint::QueuePart;
 use crate::directory::{QueueDefinition, owner_of};
 use crate::mail::{Letter, QueueState, ReadRefused};
-use crate::record::{Leaving, MoreTargets, Moved, PublishRecord};
+use crate::record::{MoreTargets, PublishRecord};
 use crate::terms::Room;
 use crate::turn::Turn;
 
 pub(crate) use hosted::Hosted;
-pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
 use rekey::Rekeying;
 pub(crate) use stream::HostedStream;
@@ -391,14 +390,6 @@ impl Hosting {
         }
     }
 
-    /// Takes in what was on its way to the dead letters before a restart.
-    pub(crate) fn take_in_leaving(&mut self, sink: SinkId, leaving: BTreeMap<Offset, Leaving>) {
-        if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.moves = Moves::of(leaving);
-            self.note(sink);
-        }
-    }
-
     /// Notes for the log what was in memory alone before a restart: it must not come back when the durability changes.
     pub(crate) fn log_lost(&mut self, sink: SinkId, lost: &[Offset]) {
         if lost.is_empty() {
@@ -412,51 +403,8 @@ impl Hosting {
         self.note(sink);
     }
 
-    /// Whether queues have messages that wait to be stored as dead letters.
-    pub(crate) fn is_moving(&self) -> bool {
-        !self.moving.is_empty()
-    }
-
-    /// Queues with messages that wait to be read and stored as dead letters.
-    pub(crate) fn take_moving(&mut self) -> Vec<SinkId> {
-        let sinks = std::mem::take(&mut self.moving);
-        for sink in &sinks {
-            if let Some(queue) = self.queues.get_mut(sink) {
-                queue.is_moving = false;
-            }
-        }
-        sinks
-    }
-
-    /// A queue's leaving messages are to be looked at again.
-    pub(crate) fn move_on(&mut self, sink: SinkId) {
-        self.note(sink);
-    }
-
     pub(crate) fn queue(&mut self, sink: SinkId) -> Option<&mut HostedQueue> {
         self.queues.get_mut(&sink)
-    }
-
-    /// Asks the log for the bodies of leaving messages.
-    pub(crate) fn read_leaving(&mut self, sink: SinkId, turn: &mut Turn) {
-        if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.moves.read(MOVE_READ | u64::from(sink.0), turn);
-        }
-    }
-
-    /// A message has left a queue here for another one, which has it.
-    fn moved(&mut self, moved: Moved, turn: &mut Turn) {
-        let Some(queue) = self.queues.get_mut(&moved.from) else { return };
-        if let Some(leaving) = queue.moves.is_done(moved.offset) {
-            turn.release(Position::from_u64(leaving.at.0));
-        }
-    }
-
-    /// A record by which one should have left was not stored.
-    pub(crate) fn not_moved(&mut self, moved: Moved) {
-        if let Some(queue) = self.queues.get_mut(&moved.from) {
-            queue.moves.not_written(moved.offset);
-        }
     }
 
     /// Lets the engines do what is due.
@@ -471,12 +419,6 @@ impl Hosting {
             hosted.tick(turn);
             self.note(sink);
         }
-    }
-
-    /// The queue whose leaving messages were read, if it was that.
-    pub(crate) fn moves_of(token: u64) -> Option<SinkId> {
-        let sink = token.checked_sub(MOVE_READ)?;
-        u32::try_from(sink).ok().map(SinkId)
     }
 
     /// The token of reads for a page of messages that are sent back.

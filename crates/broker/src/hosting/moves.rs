@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use log_api::Position;
+use mqtt_router::SinkId;
 use queue_engine::Offset;
 
-use crate::record::{Leaving, Why};
+use super::{Hosting, MOVE_READ};
+use crate::record::{Leaving, Moved, Why};
 use crate::turn::Turn;
 
 /// Bodies that are read in one go.
@@ -103,5 +105,64 @@ impl Moves {
     pub(crate) fn is_done(&mut self, offset: Offset) -> Option<Leaving> {
         self.written.remove(&offset);
         self.leaving.remove(&offset)
+    }
+}
+
+impl Hosting {
+    /// Takes in what was on its way to the dead letters before a restart.
+    pub(crate) fn take_in_leaving(&mut self, sink: SinkId, leaving: BTreeMap<Offset, Leaving>) {
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.moves = Moves::of(leaving);
+            self.note(sink);
+        }
+    }
+
+    /// Whether queues have messages that wait to be stored as dead letters.
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.moving.is_empty()
+    }
+
+    /// Queues with messages that wait to be read and stored as dead letters.
+    pub(crate) fn take_moving(&mut self) -> Vec<SinkId> {
+        let sinks = std::mem::take(&mut self.moving);
+        for sink in &sinks {
+            if let Some(queue) = self.queues.get_mut(sink) {
+                queue.is_moving = false;
+            }
+        }
+        sinks
+    }
+
+    /// A queue's leaving messages are to be looked at again.
+    pub(crate) fn move_on(&mut self, sink: SinkId) {
+        self.note(sink);
+    }
+
+    /// Asks the log for the bodies of leaving messages.
+    pub(crate) fn read_leaving(&mut self, sink: SinkId, turn: &mut Turn) {
+        if let Some(queue) = self.queues.get_mut(&sink) {
+            queue.moves.read(MOVE_READ | u64::from(sink.0), turn);
+        }
+    }
+
+    /// A message has left a queue here for another one, which has it.
+    pub(super) fn moved(&mut self, moved: Moved, turn: &mut Turn) {
+        let Some(queue) = self.queues.get_mut(&moved.from) else { return };
+        if let Some(leaving) = queue.moves.is_done(moved.offset) {
+            turn.release(Position::from_u64(leaving.at.0));
+        }
+    }
+
+    /// A record by which one should have left was not stored.
+    pub(crate) fn not_moved(&mut self, moved: Moved) {
+        if let Some(queue) = self.queues.get_mut(&moved.from) {
+            queue.moves.not_written(moved.offset);
+        }
+    }
+
+    /// The queue whose leaving messages were read, if it was that.
+    pub(crate) fn moves_of(token: u64) -> Option<SinkId> {
+        let sink = token.checked_sub(MOVE_READ)?;
+        u32::try_from(sink).ok().map(SinkId)
     }
 }
