@@ -1,6 +1,7 @@
 //! What has been promised, and whether it is kept. It sees what clients see and nothing else. A broken promise is a panic that
 //! names it.
 
+mod attempts;
 mod binding;
 mod delaying;
 mod durability;
@@ -20,6 +21,7 @@ use crate::plan::{PUBLISHERS, SESSIONS, TOPICS, leads_to};
 use crate::queues::{DEAD, DYING, Kind, LATER, ONCE, OPERATED, QUEUES, REBOUND};
 use crate::streams::{LOG, STREAMS, WRITTEN};
 use crate::wire::Delivery;
+use attempts::Untold;
 use binding::Bindings;
 use delaying::Delaying;
 use durability::Durability;
@@ -115,6 +117,7 @@ pub(crate) struct Auditor {
     bindings: Bindings,
     durability: Durability,
     waiting: Waiting,
+    untold: Untold,
     leasing: Leasing,
     delaying: Delaying,
     /// When this life of the process began.
@@ -146,6 +149,7 @@ impl Auditor {
             bindings: Bindings::default(),
             durability: Durability::default(),
             waiting: Waiting::default(),
+            untold: Untold::default(),
             leasing: Leasing::default(),
             delaying: Delaying::default(),
             begun_at_moment: 0,
@@ -259,6 +263,7 @@ impl Auditor {
             queue != DYING || !self.dead.contains_key(&offset),
             "message {number} at {offset} was given up, and comes again (attempt {attempt})"
         );
+        self.check_attempt(queue, (offset, attempt), (is_first, is_prompt, now_ms));
         match QUEUES[queue].kind {
             // It has what died in the order of dying, or what was due in its order.
             Kind::Dead | Kind::Later => {}

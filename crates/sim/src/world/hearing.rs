@@ -321,6 +321,11 @@ impl World {
         let nth = if self.clients[n].role == Role::ReadsOn { 0 } else { nth };
         let Lease { id, qos, message, source, granted_ms, .. } = self.clients[n].leases.remove(nth);
         let code = self.code_of(n, source, code);
+        if let Source::Queue(queue, offset) = source
+            && code == 0x97
+        {
+            self.auditor.too_busy(queue, offset);
+        }
         if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
         }

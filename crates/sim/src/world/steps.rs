@@ -224,6 +224,9 @@ impl World {
         for round in 0.. {
             assert!(round < 10_000, "the broker never comes to rest");
             let mut busy = false;
+            if self.node.log.state() != LogState::Writable {
+                self.auditor.log_takes_nothing(self.machine.now_ms());
+            }
             for shard in 0..self.node.shards.len() {
                 busy |= self.node.turn(shard, &self.limits);
                 self.listen();
