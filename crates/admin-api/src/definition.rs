@@ -135,7 +135,9 @@ fn identity<P: Properties>(body: &P::Body) -> Result<(String, Option<String>), A
 /// A filter that something may be bound to: legal, and of topics that are stored.
 fn check_bound_filter<P: Properties>(field: &str, filter: &str) -> Result<(), ApiError> {
     let refuse = |cause: &str| {
-        Err(ApiError::invalid(field, format!("'{filter}' cannot be bound to: {cause}")))
+        // As much of it as a message is to repeat.
+        let shown: String = filter.chars().take(128).collect();
+        Err(ApiError::invalid(field, format!("'{shown}' cannot be bound to: {cause}")))
     };
     if let Err(cause) = TopicFilter::new(filter) {
         return refuse(&cause.to_string());

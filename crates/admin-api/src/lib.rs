@@ -46,9 +46,10 @@ pub use queue::{
 };
 pub use retained::{RetainedRemoved, RetainedView};
 pub use stream::{
-    ReaderKind, ReaderView, STREAM_PROPERTY_NAMES, StreamBody, StreamLedgerView, StreamMessageView,
-    StreamPatch, StreamPeekQuery, StreamPeekRequest, StreamProperties, StreamPurgeBody, StreamSeek,
-    StreamSeekBody, StreamSeekResult, StreamSpec, StreamStats, StreamView,
+    DataLossBy, ReaderKind, ReaderView, STREAM_PROPERTY_NAMES, StreamBody, StreamLedgerView,
+    StreamMessageView, StreamPatch, StreamPeekQuery, StreamPeekRequest, StreamProperties,
+    StreamPurgeBody, StreamSeek, StreamSeekBody, StreamSeekResult, StreamSpec, StreamStats,
+    StreamView,
 };
 pub use text_value::{DurationText, SizeText};
 pub use timestamp::Timestamp;

@@ -17,7 +17,7 @@ pub use properties::{STREAM_PROPERTY_NAMES, StreamBody, StreamProperties};
 pub use purge::StreamPurgeBody;
 pub use reader::{ReaderKind, ReaderView};
 pub use seek::{StreamSeek, StreamSeekBody, StreamSeekResult};
-pub use view::{StreamStats, StreamView};
+pub use view::{DataLossBy, StreamStats, StreamView};
 
 /// A stream to create.
 pub type StreamSpec = crate::definition::Spec<StreamProperties>;

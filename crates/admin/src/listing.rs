@@ -53,7 +53,8 @@ pub fn page_request(limit: Option<String>, cursor: Option<String>) -> Result<Pag
         ),
         None => None,
     };
-    let after = match cursor {
+    // The first page has none before.
+    let after = match cursor.filter(|text| !text.is_empty()) {
         Some(text) => {
             let name = unhex(&text).and_then(|bytes| String::from_utf8(bytes).ok());
             Some(

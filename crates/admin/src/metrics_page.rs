@@ -15,6 +15,7 @@ use crate::shared::Shared;
 type AlarmNumber = fn(&AlarmMetrics) -> u64;
 type QueueNumber = (Metric, fn(&QueueStats) -> u64);
 type StreamNumber = (Metric, fn(&StreamStats) -> u64);
+type StreamLoss = (Metric, fn(&StreamStats) -> Option<u64>);
 
 /// Which number of a queue goes under which name.
 const QUEUE_NUMBERS: &[QueueNumber] = &[
@@ -50,6 +51,7 @@ const STREAM_NUMBERS: &[StreamNumber] = &[
     (Metric::StreamKept, |stats| stats.kept),
     (Metric::StreamBytes, |stats| stats.bytes),
     (Metric::StreamReaders, |stats| stats.readers),
+    (Metric::StreamReadersBehind, |stats| stats.readers_behind),
     (Metric::StreamMembers, |stats| stats.members),
     (Metric::StreamReaderLag, |stats| stats.lag),
     (Metric::StreamReaderLagBytes, |stats| stats.lag_bytes),
@@ -59,6 +61,14 @@ const STREAM_NUMBERS: &[StreamNumber] = &[
 const STREAM_TIMES: &[StreamNumber] = &[
     (Metric::StreamOldestAge, |stats| stats.oldest_age_ms),
     (Metric::StreamReaderLagTime, |stats| stats.lag_ms),
+];
+
+/// When messages of a stream are lost, where they are.
+const STREAM_LOSSES: &[StreamLoss] = &[
+    (Metric::StreamTimeToDataLoss, |stats| stats.time_to_data_loss_ms),
+    (Metric::StreamRetentionLoss, |stats| stats.data_loss_by.retention_ms),
+    (Metric::StreamMaxMessagesLoss, |stats| stats.data_loss_by.max_messages_ms),
+    (Metric::StreamMaxBytesLoss, |stats| stats.data_loss_by.max_bytes_ms),
 ];
 
 /// The numbers of the node, in the text format of Prometheus. From this machine no sign-in is needed.
@@ -109,8 +119,10 @@ fn render(numbers: &NodeMetrics, ready: bool, version: &str) -> String {
     for (metric, number) in STREAM_TIMES {
         page.labelled_seconds(*metric, streams().map(|(name, stats)| (name, number(stats))));
     }
-    let losses = streams().filter_map(|(name, stats)| Some((name, stats.time_to_data_loss_ms?)));
-    page.labelled_seconds(Metric::StreamTimeToDataLoss, losses);
+    for (metric, loss) in STREAM_LOSSES {
+        let losses = streams().filter_map(|(name, stats)| Some((name, loss(stats)?)));
+        page.labelled_seconds(*metric, losses);
+    }
     page.finish()
 }
 
@@ -183,7 +195,7 @@ fn node_numbers(numbers: &NodeMetrics) -> Vec<(Metric, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use admin_api::{QueueMetrics, StreamMetrics};
+    use admin_api::{DataLossBy, QueueMetrics, StreamMetrics};
 
     use super::*;
 
@@ -191,7 +203,16 @@ mod tests {
     fn every_metric_of_the_catalogue_is_on_the_page() {
         let stats = QueueStats { time_to_data_loss_ms: Some(1_500), ..QueueStats::default() };
         let queue = QueueMetrics { name: "billing".to_owned(), stats };
-        let stats = StreamStats { time_to_data_loss_ms: Some(2_500), ..StreamStats::default() };
+        let data_loss_by = DataLossBy {
+            retention_ms: Some(2_500),
+            max_messages_ms: Some(3_500),
+            max_bytes_ms: Some(4_500),
+        };
+        let stats = StreamStats {
+            time_to_data_loss_ms: Some(2_500),
+            data_loss_by,
+            ..StreamStats::default()
+        };
         let stream = StreamMetrics { name: "logs".to_owned(), stats };
         let numbers = NodeMetrics {
             queues: vec![queue],

@@ -98,6 +98,14 @@ pub enum ControlError {
         /// The limit.
         limit: usize,
     },
+    /// No topic that may be published to would match its filter.
+    #[error("topic filter has more than {limit} {of}")]
+    FilterTooLarge {
+        /// How many there may be.
+        limit: usize,
+        /// What there are too many of.
+        of: &'static str,
+    },
     /// Dead letters would come back to the queue that gave them up.
     #[error("dead letters of queue '{name}' would come back to it by way of '{by}'")]
     DeadLettersReturn {

@@ -7,8 +7,11 @@ mod hosted;
 mod moves;
 pub(crate) mod operate;
 mod queue;
+pub(crate) mod rekey;
 mod relocate;
 mod reports;
+mod reservation;
+mod reserving;
 mod stream;
 mod streams;
 pub(crate) mod watch;
@@ -34,6 +37,7 @@ use crate::turn::Turn;
 pub(crate) use hosted::Hosted;
 pub(crate) use moves::Moves;
 pub(crate) use queue::{HostedQueue, ReadAhead};
+use rekey::Rekeying;
 pub(crate) use stream::HostedStream;
 
 /// The token of records whose commit nobody waits for.
@@ -69,10 +73,13 @@ pub(crate) struct Hosting {
     newest: Option<SinkId>,
     /// Those with something that waits for a record.
     unlogged: Vec<SinkId>,
+    /// Those with something that is to be written before the turn ends.
+    urgent: Vec<SinkId>,
     /// Those that something has happened to in this turn.
     touched: Vec<SinkId>,
     /// Queues with messages on their way to the dead letters.
     moving: Vec<SinkId>,
+    rekeying: Rekeying,
     /// When the engines were told the time, and what it was.
     told: Option<(Instant, u64)>,
     /// When the wall clock was looked at.
@@ -91,8 +98,10 @@ impl Hosting {
             early: HashMap::new(),
             newest: None,
             unlogged: Vec::new(),
+            urgent: Vec::new(),
             touched: Vec::new(),
             moving: Vec::new(),
+            rekeying: Rekeying::default(),
             told: None,
             looked: Instant::ZERO,
             deadlines: BTreeSet::new(),
@@ -328,8 +337,13 @@ impl Hosting {
             },
         };
         let (has_unlogged, deadline) = (hosted.has_unlogged(), hosted.next_deadline());
+        if has_unlogged && hosted.is_urgent() {
+            self.urgent.push(sink);
+        }
+        let wants_keys = hosted.wants_keys();
         let marks = hosted.marks();
         marks.is_touched = false;
+        let rekeys = wants_keys && !std::mem::replace(&mut marks.is_rekeying, true);
         if !marks.is_listed && has_unlogged {
             marks.is_listed = true;
             self.unlogged.push(sink);
@@ -342,11 +356,25 @@ impl Hosting {
             }
             self.deadlines.insert((deadline, sink));
         }
+        if rekeys {
+            self.rekey_soon(sink);
+        }
     }
 
     /// Whether something waits for a record.
     pub(crate) fn has_unlogged(&self) -> bool {
         !self.unlogged.is_empty()
+    }
+
+    /// Writes what somebody waits for.
+    pub(crate) fn log_urgent(&mut self, turn: &mut Turn) {
+        for sink in std::mem::take(&mut self.urgent) {
+            if let Some(hosted) = self.hosted_mut(sink).filter(|hosted| hosted.is_urgent()) {
+                hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+            }
+            self.note(sink);
+        }
+        self.see_to_touched();
     }
 
     /// Writes what has happened since the last time; only what is little, if something else is written anyway.
@@ -362,15 +390,28 @@ impl Hosting {
             if hosted.has_unlogged() {
                 hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
             }
+            // What was said ahead may be taken back later.
+            if hosted.has_unlogged() && !std::mem::replace(&mut hosted.marks().is_listed, true) {
+                self.unlogged.push(sink);
+            }
         }
     }
 
+    /// A record of what left a queue is stored that somebody waits for.
+    pub(crate) fn settlements_stored(&mut self, body: &[u8], turn: &mut Turn) {
+        let Ok(stored) = SettleRecord::decode(body) else { return };
+        if let Some(queue) = self.queues.get_mut(&stored.sink) {
+            queue.deliver_what_is_logged(&stored, turn);
+        }
+        self.note(stored.sink);
+    }
+
     /// A record of what left a queue was not stored: it is to be written again.
-    pub(crate) fn settlements_refused(&mut self, body: &[u8]) {
+    pub(crate) fn settlements_refused(&mut self, body: &[u8], turn: &mut Turn) {
         let Ok(refused) = SettleRecord::decode(body) else { return };
         let sink = refused.sink;
         if let Some(queue) = self.queues.get_mut(&sink) {
-            queue.owe(refused);
+            queue.owe(refused, turn);
         }
         self.note(sink);
     }
@@ -551,7 +592,7 @@ impl Hosting {
     pub(crate) fn parts(&self) -> Vec<QueuePart> {
         let part = |queue: &HostedQueue| QueuePart {
             definition: (*queue.definition).clone(),
-            snapshot: queue.engine.snapshot(),
+            snapshot: queue.engine.snapshot(queue.reserved_to()),
             leaving: queue.moves.leaving().clone(),
         };
         self.queues.values().map(part).collect()

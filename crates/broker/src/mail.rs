@@ -205,6 +205,8 @@ impl Letter {
 pub struct QueueState {
     /// The terms of the ledger, and more counts.
     pub ledger: Ledger,
+    /// Messages whose keys are still to be made anew.
+    pub rekeying: u64,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.
     pub oldest_age_ms: u64,
     /// How long the message that is next could have been delivered and was not, in milliseconds; 0 without one.
@@ -218,12 +220,14 @@ pub struct QueueState {
 pub struct StreamState {
     /// The terms of the ledger, and more counts.
     pub ledger: stream_engine::Ledger,
-    /// How far the reader is behind that is behind the most, of those that are there.
+    /// Messages whose keys are still to be made anew.
+    pub rekeying: u64,
+    /// How far the readers are behind, there or away.
     pub behind: stream_engine::Behind,
-    /// How long the oldest message that it has not settled has been stored, in milliseconds; 0 without one.
+    /// How long the oldest message that one of them has not settled has been stored, in milliseconds; 0 without one.
     pub lag_ms: u64,
-    /// How long until that message expires by retention, in milliseconds; none when it does not.
-    pub data_loss_ms: Option<u64>,
+    /// How long until that message is lost to it, by what takes it.
+    pub losses: stream_engine::Losses,
     /// The offset that the next message gets.
     pub next_offset: u64,
     /// How long the oldest message that is still here has been stored, in milliseconds; 0 without one.

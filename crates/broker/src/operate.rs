@@ -183,7 +183,7 @@ pub struct StreamReader {
     pub position: u64,
     /// Messages that are here and that it has not settled.
     pub lag: u64,
-    /// Their bytes, if they are as large as what is there is on average.
+    /// Their bytes.
     pub lag_bytes: u64,
     /// The age of the oldest of these, in milliseconds; 0 without one.
     pub lag_ms: u64,

@@ -340,12 +340,19 @@ impl Shard {
                 self.letter(letter, out);
             }
             self.hosting.see_to_touched();
+            if self.continue_keyed_jobs() {
+                continue;
+            }
+            self.hosting.rekey_on(&mut self.turn);
             if !self.hosting.is_moving() {
                 break;
             }
             self.move_messages();
         }
         let may_settle = self.turn.now >= self.settle_again_at;
+        if may_settle {
+            self.hosting.log_urgent(&mut self.turn);
+        }
         if self.has_unlogged() && may_settle && !self.turn.batch.is_empty() {
             // A record goes out anyway: settlements ride along.
             self.hosting.log_settlements(true, &mut self.turn);

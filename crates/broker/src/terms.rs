@@ -18,7 +18,7 @@ use crate::directory::{
     Definition, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
 };
 use crate::promised::{Change, Promised};
-use crate::record::UNKEYED;
+use crate::record::{SinkKey, UNKEYED};
 
 /// Messages and bytes that a queue has, and that are on their way to it.
 ///
@@ -206,6 +206,8 @@ pub(crate) struct Terms {
     pub(crate) room: Arc<Room>,
     limits: Option<Limits>,
     key: Option<(KeyExpression, KeySeed)>,
+    /// Of which making its keys are.
+    key_generation: u8,
     /// Whether a message whose key expression has no value is given up.
     gives_up_unkeyed: bool,
     /// Whether a message takes over the room of the one that it replaces.
@@ -227,6 +229,7 @@ impl Terms {
         let key = config.needs_keys().then_some(key_expression);
         Self {
             gives_up_unkeyed: config.dead_letter_unkeyed,
+            key_generation: config.key_generation,
             takes_over: takes_over(config),
             dedup_window: if knows_ids(config) { config.dedup_window } else { Duration::ZERO },
             ..Self::of(definition, room, (SinkKind::Queue, limits), key, *durability)
@@ -242,7 +245,8 @@ impl Terms {
             makes_room: config.max_messages != Some(0),
         };
         let key = config.needs_keys().then_some(key_expression);
-        Self::of(definition, room, (SinkKind::Stream, limits), key, *durability)
+        let terms = Self::of(definition, room, (SinkKind::Stream, limits), key, *durability);
+        Self { key_generation: config.key_generation, ..terms }
     }
 
     fn of<P>(
@@ -260,6 +264,7 @@ impl Terms {
             room,
             limits: is_limited.then_some(limits),
             key: key.map(|key| (key.clone(), definition.key_seed)),
+            key_generation: 0,
             gives_up_unkeyed: false,
             takes_over: false,
             dedup_window: Duration::ZERO,
@@ -343,6 +348,16 @@ impl Terms {
         self.key_of(&facts, scratch).map(|(key, _)| key)
     }
 
+    /// A key of its making.
+    pub(crate) const fn made(&self, key: u64) -> SinkKey {
+        SinkKey { sink: self.sink, key, generation: self.key_generation }
+    }
+
+    /// Whether a key is of another making than those that it makes now.
+    pub(crate) fn is_made_otherwise(&self, made: &SinkKey) -> bool {
+        made.sink == self.sink && made.generation != self.key_generation
+    }
+
     /// Whether the queue has to do with keys.
     pub(crate) const fn is_keyed(&self) -> bool {
         self.key.is_some()
@@ -369,6 +384,27 @@ impl Terms {
 /// A key as queues know it.
 pub(crate) fn key_of(seed: &KeySeed, key: &str) -> Key {
     Key(KeyHash::of(seed, key).get())
+}
+
+/// Keys that there were not, by the number of the problem.
+pub(crate) type Missing = [u64; Problem::ALL.len()];
+
+/// The key of a stored message, or what stands in for it, and why there is none. What its publisher was is not known any
+/// more.
+pub(crate) fn key_of_stored(
+    expression: &KeyExpression,
+    seed: &KeySeed,
+    message: &Message,
+    scratch: &mut Scratch,
+) -> (Key, Option<Problem>) {
+    let properties = message.properties();
+    let facts = Facts {
+        user_property: &|name| Properties::trusted(properties).user_property(name),
+        payload: message.payload(),
+        ..Facts::of_topic(message.topic())
+    };
+    let key = expression.evaluate(&facts, scratch);
+    (Key(key.hash(seed).get()), key.problem())
 }
 
 /// The text of a message's key, if it can be told from the message: what its publisher was is not known any more.

@@ -5,6 +5,7 @@ mod operator;
 mod world;
 
 mod alarms;
+mod attempts;
 mod connections;
 mod crashes;
 mod dead_letters;
@@ -34,6 +35,7 @@ mod queue_room;
 mod queue_watch;
 mod queue_words;
 mod queues;
+mod rekeying;
 mod relocation;
 mod relocation_sessions;
 mod retained;

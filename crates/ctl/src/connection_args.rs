@@ -41,7 +41,7 @@ pub struct ConnectionArgs {
     #[arg(short = 'c', long, requires = "id")]
     pub disable_clean_session: bool,
     /// Seconds that a kept session outlives the connection [default: for ever]
-    #[arg(short = 'x', long, value_name = "SECONDS", requires = "disable_clean_session")]
+    #[arg(short = 'x', long, value_name = "SECONDS", requires = "disable_clean_session", value_parser = crate::number_args::number::<u32>)]
     pub session_expiry_interval: Option<u32>,
     /// The topic of the will, which the broker publishes when the connection is lost
     #[arg(long, value_name = "TOPIC")]

@@ -41,8 +41,13 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     if error.is::<Said>() {
         return ExitCode::from(FAILED);
     }
-    eprintln!("weir: {}", words(&error));
+    say(&error);
     ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
+}
+
+/// Says what went wrong.
+pub fn say(error: &anyhow::Error) {
+    eprintln!("weir: {}", words(error));
 }
 
 /// The whole chain of causes, but for those whose words the one before has already.

@@ -6,6 +6,7 @@ mod commands;
 mod connection_args;
 mod failure;
 mod message_json;
+mod number_args;
 mod output;
 mod password_args;
 mod progress;

@@ -188,8 +188,26 @@ fn refusal(status: StatusCode, text: &str) -> anyhow::Error {
         StatusCode::UNAUTHORIZED => {
             anyhow!("not signed in: {message}; is --data-dir that of this broker?")
         }
+        StatusCode::NOT_FOUND => match lister(&message) {
+            Some(command) => anyhow!("{message}; `{command}` lists what is there"),
+            None => anyhow!(message),
+        },
         _ => anyhow!(message),
     }
+}
+
+/// The command that shows what there is of the kind that was not found.
+fn lister(message: &str) -> Option<&'static str> {
+    let (kind, _) = message.split_once(" '")?;
+    Some(match kind {
+        "queue" => "weir queue ls",
+        "stream" => "weir stream ls",
+        "reader" => "weir stream readers NAME",
+        "client" => "weir clients ls",
+        "user" => "weir users ls",
+        "delayed message" => "weir delayed ls",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -211,6 +229,8 @@ mod tests {
     fn refusals_speak_the_brokers_words() {
         let body = r#"{"code": "conflict", "message": "queue 'a' exists", "details": {}}"#;
         assert_eq!(refusal(StatusCode::CONFLICT, body).to_string(), "queue 'a' exists");
+        let path = r#"{"code": "not_found", "message": "path '/x' does not exist", "details": {}}"#;
+        assert_eq!(refusal(StatusCode::NOT_FOUND, path).to_string(), "path '/x' does not exist");
         assert_eq!(
             refusal(StatusCode::BAD_GATEWAY, "<html>").to_string(),
             "the broker answered 502 Bad Gateway"

@@ -15,7 +15,7 @@ use crate::record::{
 use crate::retained::StoredRetained;
 use crate::stream::{StreamDefinition, StreamProperties};
 
-const VERSION: u8 = 9;
+const VERSION: u8 = 10;
 
 /// One queue in a checkpoint.
 pub struct QueuePart {
@@ -48,7 +48,7 @@ pub struct StreamPart {
 /// version 3 no leases of sessions, version 4 no sizes of delayed messages, which then count nothing, version 5 no messages on
 /// their way to the dead letters, version 6 no retained messages on their way to sessions,
 /// version 7 no streams, and no groups of sessions, version 8 did not say since when the subscription of a replay is there, nor
-/// the subscription identifiers of what lies in inboxes.
+/// the subscription identifiers of what lies in inboxes. The state of a queue has a version of its own: 3 since version 10.
 pub struct ShardPart {
     /// The number of the next queue; 0 from shards that are not the control shard.
     pub next_sink: u32,

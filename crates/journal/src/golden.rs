@@ -21,6 +21,7 @@ use queue_engine::{
     DeadReason, Departure, DispatchStrategy, Input, NewMessage, Offset, Overflow, Queue,
     QueueConfig, Scope, StoredAt,
 };
+use smallvec::SmallVec;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{MemberId, Progress, ReaderName, Report, Start, Stream, StreamConfig};
 
@@ -30,9 +31,9 @@ use crate::queue::{DeadLetter, Durability, QueueProperties};
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, KeptReplay, Leaving, Left, Lying,
     MoreTargets, Moved, PublishRecord, Relocated, RetainedPage, SessionEvent, SessionRecord,
-    SessionTarget, SettleRecord, SharedTarget, StoredSession, StoredSubscription, StreamRecord,
-    Targets, Why, decode_delayed_done, decode_deleted, encode_delayed_done, encode_deleted,
-    encode_publish,
+    SessionTarget, SettleRecord, SharedTarget, SinkKey, StoredSession, StoredSubscription,
+    StreamRecord, Targets, Why, decode_delayed_done, decode_deleted, encode_delayed_done,
+    encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
 use crate::stream::StreamProperties;
@@ -73,6 +74,11 @@ fn check<T: PartialEq + Debug, E: Debug>(
     assert_eq!(&decode(&bytes).expect("it was legal and stays so"), value, "{what}");
 }
 
+fn keys(generation: u8) -> SmallVec<[SinkKey; 1]> {
+    let key = |sink, key| SinkKey { sink: SinkId(sink), key, generation };
+    [key(3, 77), key(9, u64::MAX)].into_iter().collect()
+}
+
 fn more() -> MoreTargets {
     let session = |number, qos| SessionTarget {
         number: SessionNumber(number),
@@ -88,7 +94,7 @@ fn more() -> MoreTargets {
         publisher: Some((SessionNumber(1 << 40), PacketId::MIN)),
         delayed: Some(Delayed { number: 1 << 50, due_ms: 1_800_000_000_000 }),
         delayed_by: Some("meter-7".into()),
-        keys: [(SinkId(3), 77), (SinkId(9), u64::MAX)].into_iter().collect(),
+        keys: keys(0),
         not_before_ms: Some(1_800_000_000_001),
         message_id: Some(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10),
         moved: Some(Moved { from: SinkId(4), offset: Offset(300), how: Departure::DeadLettered }),
@@ -116,6 +122,7 @@ fn publishes() {
     let kept = MoreTargets { moved: None, ..kept };
     let relocated = kept.delayed.map(Relocated::Delayed);
     let delayed = MoreTargets { relocated, ..kept.clone() };
+    let rekeyed = MoreTargets { keys: keys(7), ..passed_on.clone() };
     let hosted = Relocated::Hosted { sink: SinkId(4), offset: Offset(300) };
     let hosted = MoreTargets { moved: None, relocated: Some(hosted), ..more.clone() };
     for (what, version, more) in [
@@ -125,6 +132,7 @@ fn publishes() {
         ("publish", 4, Some(&passed_on)),
         ("publish", 5, Some(&kept)),
         ("publish-delayed", 5, Some(&delayed)),
+        ("publish", 6, Some(&rekeyed)),
     ] {
         let mut written = Vec::new();
         let targets = Targets { sinks: &sinks, more };
@@ -191,7 +199,10 @@ fn definition() -> DefinitionRecord {
 
 #[test]
 fn definitions() {
-    check(("queue-defined", 2), &definition(), DefinitionRecord::encode, DefinitionRecord::decode);
+    let mut definition = definition();
+    check(("queue-defined", 2), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
+    definition.properties.config.key_generation = 7;
+    check(("queue-defined", 3), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
     check(
         ("queue-deleted", 1),
         &SinkId(77),
@@ -220,6 +231,7 @@ fn stream_definition() -> DefinitionRecord<StreamProperties> {
                 look_ahead: 77,
                 readers_max: 1 << 33,
                 keep_positions: Duration::from_secs(3600),
+                key_generation: 0,
             },
             key_expression: KeyExpression::parse("level(2)").expect("legal"),
             durability: Durability::Os,
@@ -230,8 +242,10 @@ fn stream_definition() -> DefinitionRecord<StreamProperties> {
 
 #[test]
 fn streams() {
-    let definition = stream_definition();
+    let mut definition = stream_definition();
     check(("stream-defined", 1), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
+    definition.properties.config.key_generation = 7;
+    check(("stream-defined", 2), &definition, DefinitionRecord::encode, DefinitionRecord::decode);
     let every = stream_engine::Departure::ALL.into_iter().zip(0..);
     let progress = Progress {
         position: Offset(300),
@@ -488,7 +502,7 @@ fn parts_of_a_checkpoint() {
         next_session: 1 << 39,
         queues: vec![QueuePart {
             definition: definition().into_definition(2),
-            snapshot: queue().snapshot(),
+            snapshot: queue().snapshot(Offset(0)),
             leaving: leaving.clone(),
         }],
         streams: vec![StreamPart {
@@ -509,8 +523,8 @@ fn parts_of_a_checkpoint() {
     let mut written = part.encode();
     RetainedPart::put(&mut written, &store);
 
-    let written = golden("part", 9, &written);
-    for bytes in [written, old("part", 8), old("part", 7), old("part", 6)] {
+    let written = golden("part", 10, &written);
+    for bytes in [written, old("part", 9), old("part", 8), old("part", 7), old("part", 6)] {
         let read = StoredPart::decode(&bytes).expect("legal");
         check_streams(&read, bytes[0] > 7);
         let session = session(bytes[0] > 8);
@@ -538,7 +552,7 @@ fn check_part(
     assert_eq!(read.delayed, [delayed]);
     let [queue_read] = &read.queues[..] else { panic!("one queue") };
     assert_eq!(queue_read.definition, definition());
-    assert_eq!(queue_read.snapshot, queue().snapshot());
+    assert_eq!(queue_read.snapshot, queue().snapshot(Offset(0)));
     assert_eq!(&queue_read.leaving, leaving);
     let entry = read.retained.index.get(topic).expect("it is retained");
     assert_eq!((entry.version(), entry.at()), (version, kept.at));

@@ -2,6 +2,7 @@
 
 mod codec;
 mod definition;
+mod keys;
 mod leaving;
 mod publish;
 mod relocated;
@@ -14,6 +15,7 @@ mod targets;
 
 pub(crate) use codec::{Reader, put_positions, put_varint};
 pub use definition::{Defined, DefinitionRecord, decode_deleted, encode_deleted};
+pub use keys::{SinkKey, UNKEYED};
 pub use leaving::{Leaving, Why};
 pub use publish::{
     Kept, PublishRecord, Targets, encode_publish, encode_publish_head, encode_publish_lists,
@@ -25,7 +27,7 @@ pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, Stor
 pub use settle::{Left, SettleRecord, ranges};
 pub use stream::StreamRecord;
 pub use targets::{
-    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, UNKEYED, copies,
+    Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies,
     decode_delayed_done, encode_delayed_done,
 };
 

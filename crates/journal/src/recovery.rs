@@ -419,6 +419,7 @@ impl Recovery {
     #[must_use]
     pub fn finish(mut self) -> Recovered {
         self.drop_what_was_in_memory();
+        self.queues.values_mut().for_each(|queue| queue.engine.end_replay());
         let streams = self.streams.finish(&mut self.released);
         let (next_session, sessions) = self.sessions.finish(&mut self.released);
         let retained = self.retained.finish();

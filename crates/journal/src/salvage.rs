@@ -116,10 +116,15 @@ impl Recovered {
             held_in(&session.image.inbox).for_each(&mut count);
         }
         self.delayed.iter().for_each(|(_, lying)| count(lying.at));
-        let queue = |queue: RecoveredQueue| QueuePart {
-            snapshot: queue.engine.snapshot(),
-            definition: queue.definition.into_definition(1),
-            leaving: queue.leaving,
+        let queue = |mut queue: RecoveredQueue| {
+            // Nobody consumes what is not open.
+            let withheld = queue.engine.withhold();
+            debug_assert!(withheld.is_ok(), "a recovered queue has no consumers");
+            QueuePart {
+                snapshot: queue.engine.snapshot(Offset(0)),
+                definition: queue.definition.into_definition(1),
+                leaving: queue.leaving,
+            }
         };
         let stream = |stream: RecoveredStream| StreamPart {
             snapshot: stream.engine.snapshot(),

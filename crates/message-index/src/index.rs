@@ -4,8 +4,10 @@
 
 mod keeping;
 mod layout;
+mod rekeying;
 mod relocating;
 mod sharing;
+mod tallying;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::{Key, Offset, StoredAt};
 
 pub use layout::{ChunkError, ChunkLayout};
 pub use sharing::SharedChunk;
+pub use tallying::Tally;
 
 const CHUNK: u64 = CHUNK_MESSAGES as u64;
 
@@ -44,6 +47,8 @@ pub struct Index {
     first: u64,
     /// Chunks in order; none: nothing of it is here any more.
     slots: VecDeque<Option<Box<Slot>>>,
+    /// What is here of each of them: side by side, so that millions of messages are soon summed up.
+    tallies: VecDeque<Tally>,
     /// The messages of the newest chunk until it is full.
     open: Vec<Entry>,
     next: Offset,
@@ -106,10 +111,12 @@ impl Index {
         let place = (number - self.first) as usize;
         if place == self.slots.len() {
             self.slots.push_back(None);
+            self.tallies.push_back(Tally::default());
         }
         let slot = self.slots[place].get_or_insert_with(Box::default);
         slot.present.insert(at);
         self.open.push(entry);
+        self.tallies[place].add(entry.size);
         self.len += 1;
         self.bytes += u64::from(entry.size);
         self.next = offset.next();
@@ -159,6 +166,15 @@ impl Index {
         }
     }
 
+    /// The size of a message that is still here.
+    pub fn size(&self, offset: Offset) -> Option<u32> {
+        let (slot, at) = (self.present(offset)?, split(offset).1);
+        match &slot.packed {
+            Some(chunk) => Some(chunk.size(at)),
+            None => self.open.get(at).map(|entry| entry.size),
+        }
+    }
+
     /// The key of a message that is still here.
     pub fn key(&self, offset: Offset) -> Option<Key> {
         let (slot, at) = (self.present(offset)?, split(offset).1);
@@ -178,6 +194,7 @@ impl Index {
             placed.remove(at);
         }
         let is_used = slot.is_used();
+        self.tallies[(number - self.first) as usize].take(entry.size);
         self.len -= 1;
         self.bytes -= u64::from(entry.size);
         Some(Removed { entry, freed: (!is_used).then(|| self.free(number)) })
@@ -189,6 +206,7 @@ impl Index {
         let (open_number, _) = split(self.next);
         while self.first < open_number && matches!(self.slots.front(), Some(None)) {
             self.slots.pop_front();
+            self.tallies.pop_front();
             self.first += 1;
         }
         number
@@ -246,25 +264,6 @@ impl Index {
         None
     }
 
-    /// How many messages at or after `from` are still here. Quick where nothing has left but from the front.
-    pub fn len_from(&self, from: Offset) -> u64 {
-        let first = self.first_from(Offset(0)).unwrap_or(self.next);
-        let all = self.next.0 - first.0;
-        if all == self.len {
-            return self.next.0.saturating_sub(from.0).min(all);
-        }
-        let (number, at) = split(from);
-        let skipped = number.saturating_sub(self.first);
-        let slots =
-            (self.first..).zip(&self.slots).skip(usize::try_from(skipped).unwrap_or(usize::MAX));
-        let used = slots.filter_map(|(number, slot)| Some((number, slot.as_deref()?)));
-        let counts = used.map(|(chunk, slot)| match chunk == number {
-            true => slot.present.iter().filter(|here| *here >= at).count() as u64,
-            false => slot.present.len() as u64,
-        });
-        counts.sum()
-    }
-
     /// All messages that are still here, at or after `from`, in order.
     pub fn iter_from(&self, from: Offset) -> impl Iterator<Item = (Offset, Entry)> {
         let next = move |after: &Offset| self.first_from(after.next());
@@ -287,6 +286,7 @@ impl Index {
         });
         chunks.sum::<usize>()
             + self.slots.capacity() * size_of::<Option<Box<Slot>>>()
+            + self.tallies.capacity() * size_of::<Tally>()
             + self.open.capacity() * size_of::<Entry>()
     }
 
@@ -296,6 +296,7 @@ impl Index {
         if self.open.len() != open_len {
             return Err(format!("{} messages in the open chunk, not {open_len}", self.open.len()));
         }
+        self.check_tallies()?;
         let (mut len, mut bytes, mut kept) = (0, 0, 0);
         for (number, slot) in (self.first..).zip(&self.slots) {
             let Some(slot) = slot else { continue };

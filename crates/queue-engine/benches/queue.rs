@@ -177,7 +177,7 @@ fn snapshot_of_10_million(bencher: Bencher<'_, '_>) {
     let mut load = Load::new(DispatchStrategy::RoundRobin, 0);
     (0..10_000_000).for_each(|_| load.enqueue());
     let (bytes, mut encoded) = (load.queue.index_bytes(), Vec::new());
-    load.queue.snapshot().encode(&mut encoded);
+    load.queue.snapshot(Offset(0)).encode(&mut encoded);
     println!("index {bytes} bytes, encoded {} bytes", encoded.len());
-    bencher.bench_local(|| load.queue.snapshot());
+    bencher.bench_local(|| load.queue.snapshot(Offset(0)));
 }

@@ -21,6 +21,11 @@ impl Attempts {
         self.floor = self.floor.max(floor);
     }
 
+    /// Takes the deliveries of what is below as counted, and of nothing else that has no count of its own.
+    pub(crate) fn set_floor(&mut self, floor: Offset) {
+        self.floor = floor;
+    }
+
     pub(crate) const fn floor(&self) -> Offset {
         self.floor
     }
@@ -37,7 +42,8 @@ impl Attempts {
     }
 
     pub(crate) fn set(&mut self, offset: Offset, attempts: u32) {
-        if attempts == self.implied(offset) {
+        // One that is implied is kept all the same: it holds whatever becomes of the floor.
+        if attempts == 0 && self.implied(offset) == 0 {
             self.counts.remove(&offset);
         } else {
             self.counts.insert(offset, attempts);

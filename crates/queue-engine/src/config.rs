@@ -94,6 +94,9 @@ pub struct QueueConfig {
     pub key_look_ahead: u32,
     /// Keep only the newest message of each key.
     pub last_value: bool,
+    /// Of which making the keys of messages are. Another number: those that wait need new ones, see
+    /// [`Queue::to_rekey`](crate::Queue::to_rekey).
+    pub key_generation: u8,
     /// The age at which a message expires that is not in flight. Zero: never.
     pub retention: Duration,
     /// Messages at most, whether ready, in flight or delayed.
@@ -137,6 +140,7 @@ impl Default for QueueConfig {
             key_inflight: 1,
             key_look_ahead: 65_536,
             last_value: false,
+            key_generation: 0,
             retention: Duration::from_secs(7 * 24 * 3600),
             max_messages: None,
             max_bytes: None,

@@ -62,12 +62,29 @@ pub enum Input {
     /// The caller stores a waiting message elsewhere, by a record that takes it out here: it counts as settled, and is not
     /// kept.
     Redriven(Offset),
+    /// The log knows that messages below `to` may have been delivered, and of those that were held back these: so they may
+    /// be. Without `to` only the latter is new. A lower `to` than before takes back what was not made use of.
+    Permit {
+        /// First deliveries are below.
+        to: Option<Offset>,
+        /// Messages of which [`Action::Attempted`](crate::Action::Attempted) is in the log.
+        tried: Vec<Offset>,
+    },
+    /// Deliver nothing until there is a permit. Not while there are consumers that may have something.
+    Withhold,
     /// Deliver nothing more.
     Pause,
     /// Deliver again.
     Resume,
     /// Other properties, at once.
     Reconfigure(Box<QueueConfig>),
+    /// Keys that [`Queue::to_rekey`](crate::Queue::to_rekey) asked for in that round, in the order that it gave.
+    Rekey {
+        /// Which round it was.
+        round: u64,
+        /// Them.
+        made: Vec<MadeKey>,
+    },
 }
 
 /// A message as it comes.
@@ -81,6 +98,8 @@ pub struct NewMessage {
     pub stored: UnixMillis,
     /// Its key. Kept only by a queue whose properties need it when the message comes.
     pub key: Key,
+    /// Of which making its key is. One of another than the queue's is made anew.
+    pub key_generation: u8,
     /// Whether its key expression had no value, and the queue wanted one when the message was stored.
     pub is_unkeyed: bool,
     /// When its own time runs out.
@@ -100,12 +119,24 @@ impl NewMessage {
             size,
             stored,
             key: Key::NONE,
+            key_generation: 0,
             is_unkeyed: false,
             expires: None,
             not_before: None,
             message_id: None,
         }
     }
+}
+
+/// A key made anew, of a message that was here already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MadeKey {
+    /// The message.
+    pub offset: Offset,
+    /// Its key; where there is none, what stands in for it.
+    pub key: Key,
+    /// Whether its key expression has no value.
+    pub is_unkeyed: bool,
 }
 
 /// Which messages an operator means.
@@ -146,6 +177,9 @@ pub enum InputError {
     /// The consumer would never get anything.
     #[error("consumer {0} takes no messages: its max_inflight is 0")]
     NoCredit(ConsumerId),
+    /// Somebody may have been given something.
+    #[error("the queue has consumers")]
+    HasConsumers,
     /// The message is not leased to the consumer, or no longer.
     #[error("offset {offset} is not leased to consumer {consumer}")]
     NotLeased {

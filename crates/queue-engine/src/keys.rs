@@ -140,6 +140,12 @@ impl Keys {
         self.place(key, turn).is_some()
     }
 
+    /// Whether a message of the key waits that goes before a turn.
+    pub(crate) fn is_before(&self, key: Key, turn: Turn) -> bool {
+        let first = self.busy.get(&key).and_then(|busy| busy.waiting.front());
+        first.is_some_and(|first| *first < turn)
+    }
+
     fn place(&self, key: Key, turn: Turn) -> Option<usize> {
         self.busy.get(&key)?.waiting.binary_search(&turn).ok()
     }

@@ -11,9 +11,11 @@ mod leaving;
 mod limits;
 mod operating;
 mod peeking;
+mod permitting;
 mod places;
 mod reconfiguring;
 mod recovery;
+mod rekeying;
 mod settling;
 mod single;
 mod stalling;
@@ -22,7 +24,7 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use message_index::{Deadlines, Index};
+use message_index::{Deadlines, Index, Stale};
 use stdx::{Instant, UnixMillis, WallClock};
 
 use crate::attempts::Attempts;
@@ -34,6 +36,7 @@ use crate::keys::{Keys, Turn};
 use crate::leases::Leases;
 use crate::ledger::Counts;
 use crate::newest::Newest;
+use crate::permits::Permits;
 use crate::prng::Prng;
 use crate::retry::Delayed;
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
@@ -60,6 +63,7 @@ const STEP_MAX: usize = 16_384;
 /// | `leases` | in flight | |
 /// | `delayed` | delayed | when its back-off is over |
 /// | `held_back` | delayed | when its own time has come |
+/// | `permits.announced` | delayed | its time has come: when the log knows that it may be delivered |
 #[derive(Debug)]
 pub struct Queue {
     config: QueueConfig,
@@ -76,6 +80,7 @@ pub struct Queue {
     leases: Leases,
     delayed: Delayed,
     held_back: BTreeSet<(UnixMillis, Offset)>,
+    permits: Permits,
     attempts: Attempts,
     counts: Counts,
     consumers: Consumers,
@@ -91,6 +96,10 @@ pub struct Queue {
     dedup: Dedup,
     /// The newest messages of keys, of a last-value queue.
     newest: Newest,
+    /// Messages whose keys are to be made anew.
+    stale: Stale,
+    /// Whether there are such messages, or were in this input: nothing goes by keys, and nothing is delivered.
+    is_rekeying: bool,
     /// Messages without a key that a replay has let in.
     unkeyed: Vec<Offset>,
     /// Whether rules have changed, or were not kept in a replay.
@@ -126,6 +135,7 @@ impl Queue {
             leases: Leases::default(),
             delayed: Delayed::default(),
             held_back: BTreeSet::new(),
+            permits: Permits::default(),
             attempts: Attempts::default(),
             counts: Counts::default(),
             consumers: Consumers::default(),
@@ -134,6 +144,8 @@ impl Queue {
             kept_since: HashMap::default(),
             dedup: Dedup::default(),
             newest: Newest::default(),
+            stale: Stale::default(),
+            is_rekeying: false,
             unkeyed: Vec::new(),
             rules_are_stale: false,
             enough_at: 0,
@@ -169,17 +181,22 @@ impl Queue {
             Input::Purge { scope, max } => self.purge(scope, max, actions),
             Input::Rewind(to) => self.rewind(to, actions),
             Input::Redriven(offset) => self.redriven(offset, actions)?,
+            Input::Permit { to, tried } => self.permit(to, &tried, actions),
+            Input::Withhold => self.withhold()?,
             Input::Pause => self.config.paused = true,
             Input::Resume => self.set_paused(false),
             Input::Reconfigure(config) => self.reconfigure(*config),
+            Input::Rekey { round, made } => self.rekey(round, &made, actions),
         }
         self.enough_at = actions.len() + STEP_MAX;
         self.has_more = false;
         self.time_passes(actions);
+        self.end_rekeying(actions);
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
         self.drop_oldest(actions);
+        self.has_more |= self.is_rekeying && !self.stale.is_in(&self.index);
         // What should have left must not be delivered.
         if !self.has_more {
             self.dispatch(actions);
@@ -242,7 +259,8 @@ impl Queue {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let in_flight = self.leases.len() as u64;
-        let delayed = (self.delayed.len() + self.held_back.len()) as u64;
+        let delayed =
+            (self.delayed.len() + self.held_back.len() + self.permits.announced.len()) as u64;
         let oldest = self.index.iter_from(Offset(0)).next();
         Ledger {
             enqueued: self.index.next().0,
@@ -261,6 +279,12 @@ impl Queue {
             oldest_offset: oldest.map(|(offset, _)| offset),
             oldest_stored: oldest.map(|(_, entry)| entry.stored),
         }
+    }
+
+    /// Whether anybody is attached.
+    #[must_use]
+    pub fn has_consumers(&self) -> bool {
+        self.consumers.len() > 0
     }
 
     /// How many messages are ready, in flight and delayed, and their bytes.

@@ -7,13 +7,13 @@ use stdx::UnixMillis;
 
 use crate::ledger::Counts;
 use crate::{MessageId, Offset};
-use message_index::SharedChunk;
+use message_index::{SharedChunk, Stale};
 
 /// What of a queue survives a restart. Cheap to take and to clone: full chunks are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     pub(crate) next: Offset,
-    /// Messages below count as delivered once, but for those in `attempts`.
+    /// Messages below count as delivered once, but for those in `attempts`; also those that come after this.
     pub(crate) dispatched_to: Offset,
     pub(crate) counts: Counts,
     /// Deliveries that counted, by ascending offset.
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub(crate) replaced: Vec<Offset>,
     /// Message ids that are remembered, and when they were stored, in the order they came.
     pub(crate) ids: Vec<(MessageId, UnixMillis)>,
+    /// Messages whose keys are to be made anew.
+    pub(crate) stale: Stale,
     pub(crate) chunks: Vec<SharedChunk>,
 }
 
@@ -39,8 +41,11 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-/// What is written. Version 1 is read as well.
-const VERSION: u8 = 2;
+/// What is written while keys are made anew.
+const VERSION: u8 = 4;
+/// What is written otherwise. Versions 1 and 2 are read as well.
+const VERSION_3: u8 = 3;
+const VERSION_2: u8 = 2;
 const VERSION_1: u8 = 1;
 
 impl Snapshot {

@@ -40,7 +40,7 @@ pub(crate) struct BrokerBackend {
 }
 
 fn stats(state: Option<&QueueState>) -> QueueStats {
-    let Some(QueueState { ledger, oldest_age_ms, lag_ms, data_loss_ms }) = state else {
+    let Some(QueueState { ledger, rekeying, oldest_age_ms, lag_ms, data_loss_ms }) = state else {
         return QueueStats::default();
     };
     QueueStats {
@@ -59,6 +59,7 @@ fn stats(state: Option<&QueueState>) -> QueueStats {
         oldest_age_ms: *oldest_age_ms,
         lag_ms: *lag_ms,
         time_to_data_loss_ms: *data_loss_ms,
+        rekeying: *rekeying,
         consumers: ledger.consumers,
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn of_control(error: ControlError) -> ApiError {
         ControlError::DeadLettersReturn { .. } => {
             ApiError::invalid("dead_letter", error.to_string())
         }
+        ControlError::FilterTooLarge { .. } => ApiError::invalid("topic_filter", error.to_string()),
         ControlError::Exists(..)
         | ControlError::BoundElsewhere { .. }
         | ControlError::TooMany { .. } => ApiError::Conflict { message: error.to_string() },

@@ -1,10 +1,11 @@
 //! Streams, their messages and readers as the edge shows them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_api::{
-    ApiError, ReaderKind, ReaderView, StreamMessageView, StreamMetrics, StreamStats, StreamView,
-    Timestamp,
+    ApiError, DataLossBy, ReaderKind, ReaderView, StreamMessageView, StreamMetrics, StreamStats,
+    StreamView, Timestamp,
 };
 use broker::{Handle, ReaderName, StreamDefinition, StreamMessage, StreamReader, StreamState};
 
@@ -28,7 +29,9 @@ pub(crate) const fn kind_of(reader: &ReaderName) -> ReaderKind {
 
 fn stats(state: Option<&StreamState>) -> StreamStats {
     let Some(state) = state else { return StreamStats::default() };
-    let StreamState { ledger, behind, next_offset, oldest_age_ms, lag_ms, data_loss_ms } = state;
+    let StreamState { ledger, rekeying, behind, next_offset, oldest_age_ms, lag_ms, losses } =
+        state;
+    let millis = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
     StreamStats {
         appended: ledger.appended,
         kept: ledger.kept,
@@ -41,12 +44,19 @@ fn stats(state: Option<&StreamState>) -> StreamStats {
         oldest_offset: ledger.oldest_offset.map(|offset| offset.0),
         next_offset: *next_offset,
         oldest_age_ms: *oldest_age_ms,
+        rekeying: *rekeying,
         readers: ledger.readers,
         members: ledger.members,
+        readers_behind: behind.readers,
         lag: behind.messages,
         lag_bytes: behind.bytes,
         lag_ms: *lag_ms,
-        time_to_data_loss_ms: *data_loss_ms,
+        time_to_data_loss_ms: losses.first().map(millis),
+        data_loss_by: DataLossBy {
+            retention_ms: losses.retention.map(millis),
+            max_messages_ms: losses.max_messages.map(millis),
+            max_bytes_ms: losses.max_bytes.map(millis),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::dice::Dice;
 use crate::groups::SHARERS;
-use crate::queues::{DEAD, DYING, QUEUES};
+use crate::queues::{DEAD, DYING, QUEUES, WAYS};
 use crate::streams::{OPERATED_READERS, PLAIN_READERS};
 
 /// Clients that publish; the last one speaks 3.1.1.
@@ -197,6 +197,10 @@ pub(crate) enum Step {
         strategy: usize,
         max_inflight: u32,
     },
+    /// An operator lets a queue go by other keys.
+    TurnKeys {
+        way: usize,
+    },
     /// An operator lets a reader that is not connected go on elsewhere.
     SeekReader {
         reader: usize,
@@ -353,9 +357,10 @@ fn timed_step(dice: &mut Dice, publisher: usize, bytes: usize) -> Step {
 /// What an operator does to queues that others use, and to readers.
 fn operator_step(dice: &mut Dice) -> Step {
     let reader = dice.one_of(&OPERATED_READERS);
-    match dice.below(8) {
-        7 => Step::Cancel { nth: dice.below(12) },
+    match dice.below(10) {
+        9 => Step::Cancel { nth: dice.below(12) },
         0 | 1 => Step::Redrive,
+        7 | 8 => Step::TurnKeys { way: dice.below(WAYS.len()) },
         6 => Step::Rebind { is_wide: dice.one_in(2) },
         2 => Step::Pause { is_paused: dice.one_in(2) },
         3 => Step::Reconfigure { strategy: dice.below(5), max_inflight: dice.below(6) as u32 },

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Brief,
     /// Takes what is published later.
     Later,
+    /// Goes by other keys now and then, and by none.
+    Turning,
 }
 
 /// A queue.
@@ -61,7 +63,7 @@ const fn queue(name: &'static str, filter: &'static str, kind: Kind) -> QueueOf 
 }
 
 /// All queues.
-pub(crate) const QUEUES: [QueueOf; 20] = [
+pub(crate) const QUEUES: [QueueOf; 21] = [
     queue("one", "t/+", Kind::Plain),
     queue("two", "t/both", Kind::Plain),
     queue("solo", "t/+", Kind::Alone),
@@ -82,6 +84,7 @@ pub(crate) const QUEUES: [QueueOf; 20] = [
     queue("hasty", "t/single", Kind::Hasty),
     queue("brief", "t/single", Kind::Brief),
     queue("later", "d/later", Kind::Later),
+    queue("turning", "t/+", Kind::Turning),
 ];
 /// The places of some of them. The first is bound anew now and then: to more, and back.
 pub(crate) const REBOUND: usize = 1;
@@ -97,6 +100,16 @@ pub(crate) const LATEST: usize = 16;
 pub(crate) const HASTY: usize = 17;
 pub(crate) const BRIEF: usize = 18;
 pub(crate) const LATER: usize = 19;
+pub(crate) const TURNING: usize = 20;
+/// What the last one goes by, one at a time: its keys, if it keeps their order, and how they are made.
+pub(crate) const WAYS: [Option<(&str, KeyOf)>; 4] = [
+    None,
+    Some(("topic", |topic| topic)),
+    Some(("level(1)", |_| "t")),
+    Some(("coalesce(user_property(\"no\"), hash(level(1), 9))", |_| "one of nine")),
+];
+/// The key of a topic.
+pub(crate) type KeyOf = fn(&'static str) -> &'static str;
 /// What it is bound to then.
 pub(crate) const WIDE: &str = "t/+";
 /// What the ring keeps.

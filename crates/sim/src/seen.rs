@@ -9,7 +9,7 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 42] = [
+    pub const MUST: [&'static str; 44] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
@@ -25,6 +25,7 @@ impl Seen {
         "log failed",
         "log full",
         "member begins anew",
+        "message comes by other keys",
         "message comes to a group of readers",
         "message comes to a reader",
         "message comes to a reader again",
@@ -44,6 +45,7 @@ impl Seen {
         "power cut",
         "power cut in the middle",
         "process killed",
+        "queue goes by other keys",
         "queue is bound anew",
         "queue is changed",
         "queue is paused",

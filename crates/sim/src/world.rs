@@ -22,7 +22,7 @@ use crate::client::{Client, Role, Source};
 use crate::disk::Machine;
 use crate::node::Node;
 use crate::plan::{Plan, Step};
-use crate::queues::{Kind, QUEUES};
+use crate::queues::{KeyOf, Kind, QUEUES};
 use crate::seen::Seen;
 use crate::streams::READERS;
 use crate::wire;
@@ -44,6 +44,8 @@ pub(crate) struct World {
     pauses: bool,
     /// And what had been delivered before has been heard.
     is_paused: bool,
+    /// By which keys messages of a queue come for sure, if by any.
+    key_now: Option<KeyOf>,
     /// A reader went back to where it was while its clients read: two members may have the same message.
     is_put_back: bool,
     /// By reader of a stream, how often it was asked to go on elsewhere.
@@ -97,6 +99,7 @@ impl World {
             orders: Vec::new(),
             pauses: false,
             is_paused: false,
+            key_now: None,
             is_put_back: false,
             sought: [0; READERS.len()],
             turned_ms: None,

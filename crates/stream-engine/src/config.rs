@@ -17,6 +17,9 @@ pub struct StreamConfig {
     pub keyed: bool,
     /// Keep only the newest message of each key. Messages keep their keys then.
     pub last_value: bool,
+    /// Of which making the keys of messages are. Another number: those that are here need new ones, see
+    /// [`Stream::to_rekey`](crate::Stream::to_rekey).
+    pub key_generation: u8,
     /// The age at which a message expires. Zero: never.
     pub retention: Duration,
     /// Messages at most: the oldest go first.
@@ -51,6 +54,7 @@ impl Default for StreamConfig {
             paused: false,
             keyed: false,
             last_value: false,
+            key_generation: 0,
             retention: Duration::from_secs(7 * 24 * 3600),
             max_messages: None,
             max_bytes: None,

@@ -73,6 +73,13 @@ pub enum Input {
     Resume,
     /// Other properties, at once.
     Reconfigure(Box<StreamConfig>),
+    /// Keys that [`Stream::to_rekey`](crate::Stream::to_rekey) asked for in that round, in the order that it gave.
+    Rekey {
+        /// Which round it was.
+        round: u64,
+        /// Messages and their keys.
+        made: Vec<(Offset, Key)>,
+    },
 }
 
 /// A message as it comes.
@@ -86,6 +93,8 @@ pub struct NewMessage {
     pub stored: UnixMillis,
     /// Its key. Kept only by a stream whose properties need it when the message comes.
     pub key: Key,
+    /// Of which making its key is. One of another than the stream's is made anew.
+    pub key_generation: u8,
     /// When its own time runs out.
     pub expires: Option<UnixMillis>,
 }
@@ -94,7 +103,7 @@ impl NewMessage {
     /// A message of which no more is known.
     #[must_use]
     pub const fn new(at: StoredAt, size: u32, stored: UnixMillis) -> Self {
-        Self { at, size, stored, key: Key::NONE, expires: None }
+        Self { at, size, stored, key: Key::NONE, key_generation: 0, expires: None }
     }
 }
 

@@ -212,7 +212,7 @@ impl Reader {
     }
 
     /// Whether it keeps the order of keys.
-    fn goes_by_keys(&self, config: &StreamConfig) -> bool {
+    pub(crate) fn goes_by_keys(&self, config: &StreamConfig) -> bool {
         self.name.is_group() && config.needs_keys()
     }
 }

@@ -3,7 +3,7 @@
 mod decode;
 mod encode;
 
-use message_index::{Offset, SharedChunk};
+use message_index::{Offset, SharedChunk, Stale};
 use stdx::UnixMillis;
 
 use crate::ledger::Counts;
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub(crate) counts: Counts,
     /// By name.
     pub(crate) readers: Vec<StoredReader>,
+    /// Messages whose keys are to be made anew.
+    pub(crate) stale: Stale,
     pub(crate) chunks: Vec<SharedChunk>,
 }
 
@@ -44,8 +46,10 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-/// What is written, unless the one before says the same.
-const VERSION: u8 = 2;
+/// What is written while keys are made anew.
+const VERSION: u8 = 3;
+/// What is written otherwise, unless the one before says the same.
+const VERSION_2: u8 = 2;
 /// It knows nothing of what readers have settled above their positions.
 const POSITIONS_ALONE: u8 = 1;
 

@@ -4,14 +4,16 @@ mod appending;
 mod attaching;
 mod checks;
 mod inspecting;
+mod lagging;
 mod operating;
 mod passing;
 mod recovery;
+mod rekeying;
 mod removing;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use message_index::{Deadlines, Index, Key, Offset};
+use message_index::{Deadlines, Index, Key, Offset, Stale};
 use stdx::{Instant, WallClock};
 
 use crate::ledger::Counts;
@@ -20,7 +22,8 @@ use crate::readers::Readers;
 use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, StreamConfig};
 
 pub use appending::Full;
-pub use inspecting::{Behind, Peeked, ReaderState};
+pub use inspecting::Peeked;
+pub use lagging::{Behind, Losses, PACE_WINDOW, ReaderState};
 
 /// Messages that the stream removes at most with one input, so that millions do not hold up everything else. The
 /// rest goes with the next tick, which is due at once, and may be read until then.
@@ -44,6 +47,10 @@ pub struct Stream {
     newest: HashMap<Key, Offset, FixedState>,
     /// Messages that a newer one of their key has replaced, and that are still to be removed.
     replaced: Vec<Offset>,
+    /// Messages whose keys are to be made anew.
+    stale: Stale,
+    /// Whether there are such messages, or were in this input: groups are given nothing, and nothing is replaced.
+    is_rekeying: bool,
     /// Whether rules have changed, or were not kept in a replay.
     rules_are_stale: bool,
     /// With so many actions no more is removed by this input.
@@ -67,6 +74,8 @@ impl Stream {
             expiry: Deadlines::default(),
             newest: HashMap::default(),
             replaced: Vec::new(),
+            stale: Stale::default(),
+            is_rekeying: false,
             rules_are_stale: false,
             enough_at: 0,
             has_more: false,
@@ -100,15 +109,18 @@ impl Stream {
             Input::Pause => self.config.paused = true,
             Input::Resume => self.resume(),
             Input::Reconfigure(config) => self.reconfigure(*config),
+            Input::Rekey { round, made } => self.rekey(round, &made),
         }
         self.enough_at = actions.len() + REMOVALS_MAX;
         self.readers.wake(self.now);
         self.time_passes(actions);
+        self.end_rekeying();
         if self.rules_are_stale {
             self.apply_rules(actions);
         }
         self.drop_oldest(actions);
-        self.has_more = actions.len() >= self.enough_at;
+        let has_left = self.is_rekeying && !self.stale.is_in(&self.index);
+        self.has_more = has_left || actions.len() >= self.enough_at;
         self.deliver(actions);
         Ok(())
     }
@@ -144,7 +156,9 @@ impl Stream {
         while let Some(id) = self.readers.next_stirred() {
             let around = Around { index: &self.index, config: &self.config, now: self.now };
             let Some(reader) = self.readers.get_mut(id) else { continue };
-            let is_hungry = reader.deliver(&around, &mut self.counts.redelivered, actions);
+            let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
+            let redelivered = &mut self.counts.redelivered;
+            let is_hungry = !awaits_keys && reader.deliver(&around, redelivered, actions);
             if let Some(News { progress, begins }) = reader.news() {
                 actions.push(Action::Position { reader: id, progress, begins });
             }

@@ -133,10 +133,14 @@ metrics! {
     StreamKept = Gauge "weir_stream_kept" STREAM, "Messages that are here";
     StreamBytes = Gauge "weir_stream_bytes" STREAM, "Bytes of what is kept";
     StreamReaders = Gauge "weir_stream_readers" STREAM, "Readers whose positions are kept, there or away";
+    StreamReadersBehind = Gauge "weir_stream_readers_behind" STREAM, "Readers, there or away, that have not settled all that is here";
     StreamMembers = Gauge "weir_stream_members" STREAM, "Subscriptions that read";
-    StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "Messages that are here from the position on of the reader that is behind the most, of those that are there now";
-    StreamReaderLagBytes = Gauge "weir_stream_reader_lag_bytes" STREAM, "Their bytes, if they are as large as what is kept is on average";
-    StreamReaderLagTime = Gauge "weir_stream_reader_lag_seconds" STREAM, "The age of the oldest of them";
-    StreamTimeToDataLoss = Gauge "weir_stream_time_to_data_loss_seconds" STREAM, "How long until the oldest of them expires by retention; absent when there is none, or it never does";
+    StreamReaderLag = Gauge "weir_stream_reader_lag" STREAM, "The most messages that are here and that a reader, there or away, has not settled";
+    StreamReaderLagBytes = Gauge "weir_stream_reader_lag_bytes" STREAM, "The most bytes of messages that are here and that a reader, there or away, has not settled";
+    StreamReaderLagTime = Gauge "weir_stream_reader_lag_seconds" STREAM, "The age of the oldest message that is here and that a reader, there or away, has not settled";
+    StreamTimeToDataLoss = Gauge "weir_stream_time_to_data_loss_seconds" STREAM, "How long until that one is lost to the reader, by the limit that takes it first; absent when none does";
+    StreamRetentionLoss = Gauge "weir_stream_retention_time_to_data_loss_seconds" STREAM, "The same by retention alone";
+    StreamMaxMessagesLoss = Gauge "weir_stream_max_messages_time_to_data_loss_seconds" STREAM, "The same by max_messages alone, at the pace of the last ten minutes";
+    StreamMaxBytesLoss = Gauge "weir_stream_max_bytes_time_to_data_loss_seconds" STREAM, "The same by max_bytes alone, at the pace of the last ten minutes";
     StreamOldestAge = Gauge "weir_stream_oldest_age_seconds" STREAM, "Age of the oldest message that is here";
 }

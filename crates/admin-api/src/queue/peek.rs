@@ -78,7 +78,8 @@ pub(crate) fn part(
     cursor: Option<&str>,
     limit: Option<&str>,
 ) -> Result<(u64, usize), ApiError> {
-    let offset = match (offset, cursor) {
+    // The first page has none before.
+    let offset = match (offset, cursor.filter(|text| !text.is_empty())) {
         (Some(_), Some(_)) => {
             return Err(ApiError::invalid("cursor", "cannot stand beside offset"));
         }

@@ -54,6 +54,10 @@ pub struct QueueStats {
     /// How long until the oldest unsettled message expires by retention; `null` when there is none, or it never does.
     #[serde(default)]
     pub time_to_data_loss_ms: Option<u64>,
+    /// Messages whose keys are still to be made anew, because other properties ask for it. Nothing is delivered until there
+    /// are none.
+    #[serde(default)]
+    pub rekeying: u64,
     /// Consumers connected.
     pub consumers: u64,
 }

@@ -29,7 +29,7 @@ pub struct ReaderView {
     pub position: u64,
     /// Messages that are here and that it has not settled.
     pub lag: u64,
-    /// Their bytes, if they are as large as what is kept is on average.
+    /// Their bytes.
     #[serde(default)]
     pub lag_bytes: u64,
     /// The age of the oldest of these.

@@ -125,3 +125,10 @@ fn views_read_back_and_the_ledger_balances_only_when_everything_is_counted() {
     assert_eq!("group".parse(), Ok(ReaderKind::Group));
     assert_eq!(refused_field(&"all".parse::<ReaderKind>().expect_err("neither")), "kind");
 }
+
+#[test]
+fn an_error_repeats_no_more_of_a_filter_than_one_can_read() {
+    let filter = "a/".repeat(40_000);
+    let error = StreamSpec::new(body(json!({ "topic_filter": filter }))).expect_err("too long");
+    assert!(error.to_string().len() < 300, "{error}");
+}

@@ -44,21 +44,43 @@ pub struct StreamStats {
     pub next_offset: u64,
     /// Age of the oldest message that is here.
     pub oldest_age_ms: u64,
+    /// Messages whose keys are still to be made anew, because other properties ask for it. Groups get nothing until there
+    /// are none.
+    #[serde(default)]
+    pub rekeying: u64,
     /// Readers whose positions are kept, there or away.
     pub readers: u64,
     /// Subscriptions that read now.
     pub members: u64,
-    /// Messages that are here from the position on of the reader that is behind the most, of those that are there now.
+    /// Readers, there or away, that have not settled all that is here.
+    #[serde(default)]
+    pub readers_behind: u64,
+    /// The most messages that are here and that a reader, there or away, has not settled.
     pub lag: u64,
-    /// Their bytes, if they are as large as what is kept is on average.
+    /// The most bytes of such messages that a reader has.
     #[serde(default)]
     pub lag_bytes: u64,
-    /// The age of the oldest of them.
+    /// The age of the oldest message that is here and that a reader has not settled.
     #[serde(default)]
     pub lag_ms: u64,
-    /// How long until that one expires by `retention`; `null` when that reader has settled all, or it never does.
+    /// How long until that one is lost to who has not settled it: the least of what the limits say; `null` when none takes it.
     #[serde(default)]
     pub time_to_data_loss_ms: Option<u64>,
+    /// What each limit says.
+    #[serde(default)]
+    pub data_loss_by: DataLossBy,
+}
+
+/// How long until the oldest message that a reader has not settled is lost to it, by each limit; `null` where that limit does
+/// not take it. Limits by count and by size are taken to be reached at the pace of the last ten minutes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct DataLossBy {
+    /// By `retention`.
+    pub retention_ms: Option<u64>,
+    /// By `max_messages`.
+    pub max_messages_ms: Option<u64>,
+    /// By `max_bytes`.
+    pub max_bytes_ms: Option<u64>,
 }
 
 impl StreamStats {

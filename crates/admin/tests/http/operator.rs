@@ -42,6 +42,8 @@ fn clients_are_listed_shown_and_sent_away() {
     let first = list("?limit=2").json();
     let cursor = first["next"].as_str().expect("there is more");
     assert_eq!(ids(&list(&format!("?cursor={cursor}")).json(), "client_id"), ["d"]);
+    // The first page has no page before.
+    assert_eq!(list("?cursor=&limit=1").json(), list("?limit=1").json());
     for (query, field) in [
         ("?connected=yes", "connected"),
         ("?limit=x", "limit"),

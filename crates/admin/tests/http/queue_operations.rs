@@ -27,6 +27,7 @@ fn messages_come_in_pages_of_offsets() {
         })
     );
     assert_eq!(first["next"], "2");
+    assert_eq!(get("?cursor=&limit=1").json(), get("?limit=1").json());
     let second = get("?cursor=2&state=settled").json();
     assert_eq!((&second["data"][0]["offset"], &second["next"]), (&json!(2), &json!(null)));
     assert_eq!(second["data"][0]["state"], "settled");

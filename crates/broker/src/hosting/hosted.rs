@@ -13,6 +13,8 @@ pub(crate) struct Marks {
     pub(super) is_touched: bool,
     /// Whether it is on the list of those that have something to write.
     pub(super) is_listed: bool,
+    /// Whether it is on the list of those whose keys are made anew.
+    pub(super) is_rekeying: bool,
     /// The deadline for which a timer stands.
     pub(super) timer: Option<Instant>,
 }
@@ -29,13 +31,21 @@ pub(crate) trait Hosted {
         false
     }
 
-    /// Writes what has happened since the last record.
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
+    /// Writes what has happened since the last record, if anything has.
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn);
 
     /// When its engine has something to do by itself.
     fn next_deadline(&self) -> Option<Instant>;
 
     fn tick(&mut self, turn: &mut Turn);
+
+    /// Whether messages wait for their keys to be made anew.
+    fn wants_keys(&self) -> bool;
 
     /// The wall clock shows this.
     fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn);

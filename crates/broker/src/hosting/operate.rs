@@ -7,7 +7,7 @@ use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{ConsumerId, Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
-use stream_engine::{ReaderName, Report, Start};
+use stream_engine::{ReaderName, ReaderState, Report, Start};
 
 use super::{Hosted, HostedQueue, HostedStream, Hosting};
 use crate::mail::QueueState;
@@ -237,6 +237,7 @@ impl HostedQueue {
         let expires = ledger.oldest_stored.filter(|_| !retention.is_zero());
         QueueState {
             ledger,
+            rekeying: self.engine.rekeying(),
             oldest_age_ms: age(ledger.oldest_stored),
             lag_ms: age(self.engine.next_since()),
             data_loss_ms: expires.map(|stored| milliseconds((stored + retention).since(now))),
@@ -288,24 +289,24 @@ impl HostedStream {
         names.sort_unstable();
         let is_cut = names.len() > limit;
         names.truncate(limit);
-        (names.into_iter().filter_map(|name| self.reader(name)).collect(), is_cut)
+        let states = self.engine.readers_of(&names);
+        (states.into_iter().map(reader).collect(), is_cut)
     }
+}
 
-    fn reader(&self, name: &ReaderName) -> Option<StreamReader> {
-        let state = self.engine.reader(name)?;
-        let in_flight = state.members.iter().map(|(_, in_flight)| u64::from(*in_flight));
-        Some(StreamReader {
-            name: name.clone(),
-            position: state.progress.position.0,
-            lag: state.lag,
-            lag_bytes: state.lag_bytes,
-            lag_ms: state.lag_ms,
-            members: state.members.len() as u64,
-            in_flight: in_flight.sum(),
-            waiting: state.waiting as u64,
-            rejected: state.progress.rejected,
-            skipped: state.progress.skipped,
-        })
+fn reader(state: ReaderState) -> StreamReader {
+    let in_flight = state.members.iter().map(|(_, in_flight)| u64::from(*in_flight));
+    StreamReader {
+        position: state.progress.position.0,
+        lag: state.lag,
+        lag_bytes: state.lag_bytes,
+        lag_ms: state.lag_ms,
+        members: state.members.len() as u64,
+        in_flight: in_flight.sum(),
+        waiting: state.waiting as u64,
+        rejected: state.progress.rejected,
+        skipped: state.progress.skipped,
+        name: state.name,
     }
 }
 

@@ -15,6 +15,8 @@ use stdx::{Instant, UnixMillis};
 
 use super::hosted::{Hosted, Marks};
 use super::moves::Moves;
+use super::reservation::Reservation;
+use super::reserving::Reserved;
 use super::watch::Seen;
 use crate::budget::Budget;
 use crate::directory::DeadLetter;
@@ -54,8 +56,10 @@ pub(crate) struct HostedQueue {
     /// How offsets left since the last settle record.
     pub(crate) left: [Vec<u64>; Left::ALL.len()],
     pub(crate) attempts: Vec<(Offset, u32)>,
-    /// What the newest settle record says was handed to consumers.
-    pub(crate) logged_dispatched_to: Offset,
+    /// What settle records say may be handed to consumers; none when no record outlives the process.
+    pub(super) reservation: Option<Reservation>,
+    /// Whether a message waits for the record that says it may be.
+    pub(super) has_announced: bool,
     pub(super) marks: Marks,
     /// Set when a body could not be read unaltered: nothing is delivered any more.
     pub(crate) damaged: bool,
@@ -85,6 +89,8 @@ pub(crate) struct HostedQueue {
     counted: Load,
     /// Whether messages take over the room of those they replace, or did.
     takes_over: bool,
+    /// Whether none does at the moment, because keys are being made anew.
+    is_rekeying: bool,
     actions: Vec<Action>,
     upcoming: Vec<(Offset, StoredAt)>,
 }
@@ -100,12 +106,14 @@ impl HostedQueue {
         room.take(counted);
         let mut queue = Self {
             definition,
-            logged_dispatched_to: engine.dispatched_to(),
+            reservation: None,
+            has_announced: false,
             moves: Moves::default(),
             is_moving: false,
             room,
             counted,
             takes_over: false,
+            is_rekeying: engine.is_rekeying(),
             engine,
             consumers: HashMap::new(),
             left: Default::default(),
@@ -126,6 +134,7 @@ impl HostedQueue {
             actions: Vec::new(),
             upcoming: Vec::new(),
         };
+        queue.reserve();
         queue.tell_room();
         queue
     }
@@ -188,6 +197,10 @@ impl HostedQueue {
             let reserved = came.map_or_else(Load::default, |(_, size)| Load::of_one(size));
             self.room.count(&mut self.counted, reserved, now);
         }
+        let is_rekeying = self.engine.is_rekeying();
+        if std::mem::replace(&mut self.is_rekeying, is_rekeying) != is_rekeying {
+            self.tell_room();
+        }
     }
 
     /// Lets a waiting message go to another queue. False when it does not wait any more.
@@ -218,6 +231,7 @@ impl HostedQueue {
         let paused = self.is_held();
         let config = Box::new(QueueConfig { paused, ..config });
         self.handle(Input::Reconfigure(config), turn);
+        self.reserve_or_not(turn);
         self.tell_room();
     }
 
@@ -271,7 +285,10 @@ impl HostedQueue {
                     self.moves.add(offset, Leaving { at, why: Why::Dead { reason, attempts } });
                 }
             }
-            Action::Attempted { offset, attempts } => self.attempts.push((offset, attempts)),
+            Action::Attempted { offset, attempts } => {
+                self.attempts.push((offset, attempts));
+                self.has_announced |= self.engine.has_announced();
+            }
             Action::Dropped { offset, at } => self.leaves(Left::Dropped, offset, at, turn),
             Action::Replaced { offset, at } => self.leaves(Left::Replaced, offset, at, turn),
             Action::Purged { offset, at } => self.leaves(Left::Purged, offset, at, turn),
@@ -300,13 +317,25 @@ impl HostedQueue {
         token: u64,
         turn: &mut Turn,
     ) {
+        let reserved = self.reserve_more(turn);
+        self.write((rewound, reserved), notify, token, turn);
+    }
+
+    fn write(
+        &mut self,
+        (rewound, reserved): (Option<Offset>, Reserved),
+        notify: ShardSet,
+        token: u64,
+        turn: &mut Turn,
+    ) {
+        let is_awaited = reserved.is_awaited || std::mem::take(&mut self.has_announced);
+        let notify = if is_awaited { notify.with(turn.shard) } else { notify };
         let taken = self.left.iter_mut().map(std::mem::take);
         let left = Left::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-        self.logged_dispatched_to = self.engine.dispatched_to();
         let record = SettleRecord {
             sink: self.definition.sink,
             rewound,
-            dispatched_to: self.logged_dispatched_to,
+            dispatched_to: reserved.to,
             left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
             attempts: std::mem::take(&mut self.attempts),
         };
@@ -315,7 +344,8 @@ impl HostedQueue {
 
     /// What a record says that the log has refused is for the next one, as far as it still holds: a message that was set back
     /// meanwhile is here again.
-    pub(super) fn owe(&mut self, refused: SettleRecord) {
+    pub(super) fn owe(&mut self, refused: SettleRecord, turn: &mut Turn) {
+        self.go_on_without_log(&refused, turn);
         for (how, ranges) in refused.left {
             let state = |offset: &u64| self.engine.state(Offset(*offset));
             let still_holds = |offset: &u64| match state(offset) {
@@ -333,8 +363,10 @@ impl HostedQueue {
         let owed = owed.filter(|offset| is_here(offset) && !said.contains(offset));
         let owed = owed.map(|offset| (offset, self.engine.attempts(offset)));
         self.attempts.extend(owed.collect::<Vec<_>>());
-        // As if it had never been said.
-        self.logged_dispatched_to = Offset(0);
+    }
+
+    fn has_news(&self) -> bool {
+        !self.attempts.is_empty() || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
     /// Notes for the next settle record that a message is not here any more.
@@ -511,13 +543,18 @@ impl Hosted for HostedQueue {
     }
 
     fn has_unlogged(&self) -> bool {
-        self.engine.dispatched_to() != self.logged_dispatched_to
-            || !self.attempts.is_empty()
-            || self.left.iter().any(|offsets| !offsets.is_empty())
+        self.has_news() || self.wants_to_reserve()
     }
 
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
-        self.log(None, notify, token, turn);
+        let reserved = self.reserve_more(turn);
+        if reserved.is_new || self.has_news() {
+            self.write((None, reserved), notify, token, turn);
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.has_announced || self.awaits_log()
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -526,6 +563,10 @@ impl Hosted for HostedQueue {
 
     fn tick(&mut self, turn: &mut Turn) {
         self.handle(Input::Tick, turn);
+    }
+
+    fn wants_keys(&self) -> bool {
+        self.engine.is_rekeying() && !self.damaged
     }
 
     fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {

@@ -302,7 +302,7 @@ impl HostedStream {
     }
 
     /// A body is not what it was: the stream stops.
-    fn damage(&mut self, turn: &mut Turn) {
+    pub(super) fn damage(&mut self, turn: &mut Turn) {
         self.damaged = true;
         self.handle(Input::Pause, turn);
     }
@@ -372,6 +372,10 @@ impl Hosted for HostedStream {
 
     fn tick(&mut self, turn: &mut Turn) {
         self.handle(Input::Tick, turn);
+    }
+
+    fn wants_keys(&self) -> bool {
+        self.engine.is_rekeying() && !self.damaged
     }
 
     fn tell_clock(&mut self, unix_ms: u64, turn: &mut Turn) {

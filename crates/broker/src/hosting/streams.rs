@@ -127,13 +127,12 @@ impl HostedStream {
             |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let age = |since: Option<UnixMillis>| since.map_or(0, |at| milliseconds(now.since(at)));
         let behind = self.engine.behind();
-        let retention = self.definition.properties.config.retention;
-        let expires = behind.since.filter(|_| !retention.is_zero());
         StreamState {
             ledger,
+            rekeying: self.engine.rekeying(),
             behind,
             lag_ms: age(behind.since),
-            data_loss_ms: expires.map(|stored| milliseconds((stored + retention).since(now))),
+            losses: self.engine.losses(&behind, now),
             next_offset: self.engine.next_offset().0,
             oldest_age_ms: age(ledger.oldest_stored),
         }

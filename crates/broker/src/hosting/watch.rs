@@ -17,8 +17,8 @@ const QUEUES_MAX: usize = 512;
 /// What was seen of a queue that does not move.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seen {
-    /// How much had left, and been delivered for the first time.
-    moved: (u64, Offset),
+    /// How much had left, and been delivered for the first time, and had no key.
+    moved: (u64, Offset, u64),
     /// Since when that is so.
     since: Instant,
 }
@@ -101,7 +101,7 @@ impl HostedQueue {
             return None;
         };
         let ledger = self.engine.ledger();
-        let moved = (ledger.left(), self.engine.dispatched_to());
+        let moved = (ledger.left(), self.engine.dispatched_to(), self.engine.rekeying());
         let seen = self.seen.filter(|seen| seen.moved == moved);
         let since = seen.map_or(now, |seen| seen.since);
         self.seen = Some(Seen { moved, since });
@@ -128,9 +128,11 @@ impl HostedQueue {
             Stall::Paused | Stall::NoConsumers | Stall::Delayed { .. } | Stall::NoCredit { .. } => {
                 false
             }
-            Stall::Resting { .. }
+            Stall::Rekeying { .. }
+            | Stall::Resting { .. }
             | Stall::KeysBlocked { .. }
             | Stall::AwaitingRetry { .. }
+            | Stall::AwaitingLog
             | Stall::HandingOver { .. }
             | Stall::Barred { .. } => true,
         };

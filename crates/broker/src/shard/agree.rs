@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use key_expression::{Facts, Problem, Scratch};
+use key_expression::{Facts, Scratch};
 use mqtt_codec::Properties;
 use mqtt_router::SinkId;
 use mqtt_types::{Message, ReasonCode, TopicName};
@@ -15,9 +15,9 @@ use stdx::{UnixMillis, parse_duration};
 use super::Shard;
 use super::live::Live;
 use crate::ids::SessionId;
-use crate::record::MoreTargets;
+use crate::record::{MoreTargets, SinkKey};
 use crate::routes::Route;
-use crate::terms::{Arriving, Full, Load, Terms};
+use crate::terms::{Arriving, Full, Load, Missing, Terms};
 
 /// Bytes of a `message-id`.
 const MESSAGE_ID_BYTES_MAX: usize = 1024;
@@ -172,14 +172,14 @@ impl Shard {
                 if let Some(count) = problem.and_then(|one| missing.get_mut(one as usize)) {
                     *count += 1;
                 }
-                keys.push((terms.sink, key));
+                keys.push(terms.made(key));
             }
         }
         self.key_scratch = scratch;
         (keys, missing)
     }
 
-    fn count_missing(&mut self, [missing, not_json, not_scalar, too_long]: Missing) {
+    pub(super) fn count_missing(&mut self, [missing, not_json, not_scalar, too_long]: Missing) {
         self.counts.keys_missing_total += missing;
         self.counts.keys_not_json_total += not_json;
         self.counts.keys_not_scalar_total += not_scalar;
@@ -187,17 +187,14 @@ impl Shard {
     }
 }
 
-/// Keys that there were not, by the number of the problem.
-type Missing = [u64; Problem::ALL.len()];
-
 /// Keys of one message, each as a queue makes it.
-type Keys = SmallVec<[(SinkId, u64); 1]>;
+type Keys = SmallVec<[SinkKey; 1]>;
 
-fn key_for(keys: &[(SinkId, u64)], sink: SinkId) -> Option<u64> {
-    keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
+fn key_for(keys: &[SinkKey], sink: SinkId) -> Option<u64> {
+    keys.iter().find(|made| made.sink == sink).map(|made| made.key)
 }
 
-fn give_back<'a>(terms: impl Iterator<Item = &'a Arc<Terms>>, keys: &[(SinkId, u64)], size: u32) {
+fn give_back<'a>(terms: impl Iterator<Item = &'a Arc<Terms>>, keys: &[SinkKey], size: u32) {
     terms.for_each(|terms| terms.room.does_not_come(key_for(keys, terms.sink), size));
 }
 

@@ -26,6 +26,7 @@ use super::state::{PendingPublish, SessionEntry};
 use crate::checkpoint::ShardPart;
 use crate::control::CONTROL_SHARD;
 use crate::directory::{QueueProperties, StreamProperties};
+use crate::hosting::rekey::REKEY_READ;
 use crate::hosting::{
     Hosting, MOVE_TOKEN, NO_TOKEN, PASS_TOKEN, RELOCATE_READ, RELOCATE_TOKEN, SETTLE_TOKEN,
 };
@@ -76,6 +77,9 @@ impl Shard {
             self.replay_read(replay, records, out);
         } else if token == RELIC_READ {
             self.relics_read(records);
+        } else if token == REKEY_READ {
+            let missing = self.hosting.rekey_read(records, &mut self.turn);
+            self.count_missing(missing);
         } else if token == RELOCATE_READ {
             self.relocation_read(records);
         } else {
@@ -102,7 +106,11 @@ impl Shard {
             RecordKind::QueueDefined => self.defined::<QueueProperties>(record),
             RecordKind::StreamDefined => self.defined::<StreamProperties>(record),
             RecordKind::QueueDeleted => self.deleted(record),
-            RecordKind::Settle | RecordKind::StreamChanged => self.operation_stored(record.token),
+            RecordKind::Settle => {
+                self.hosting.settlements_stored(&record.body, &mut self.turn);
+                self.operation_stored(record.token);
+            }
+            RecordKind::StreamChanged => self.operation_stored(record.token),
             RecordKind::Attempt => {}
         }
     }
@@ -195,8 +203,8 @@ impl Shard {
             if record.kind == RecordKind::StreamChanged {
                 self.hosting.stream_not_stored(&record.body);
             }
-            if record.kind == RecordKind::Settle && *error == AppendError::Full {
-                self.hosting.settlements_refused(&record.body);
+            if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
+                self.hosting.settlements_refused(&record.body, &mut self.turn);
                 self.settle_again_at = self.turn.now + SETTLE_AGAIN;
             }
             if token == SETTLE_TOKEN

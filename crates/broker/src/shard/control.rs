@@ -121,7 +121,8 @@ impl Shard {
                 Check::Answer(Err(ControlError::Exists(P::WHAT, new.name.clone())))
             }
             (ControlRequest::Create { new, .. } | ControlRequest::Ensure { new, .. }, None) => {
-                match new.properties.check(&new.name, &self.shared) {
+                let filter = self.check_filter(new.topic_filter.as_deref());
+                match filter.and_then(|()| new.properties.check(&new.name, &self.shared)) {
                     Ok(()) => self.define(new),
                     Err(error) => Check::Answer(Err(error)),
                 }
@@ -132,12 +133,18 @@ impl Shard {
                 if let Some(paused) = change.paused {
                     properties.set_paused(paused);
                 }
-                if let Err(error) = properties.check(&known.name, &self.shared) {
+                // What it is bound to already stays, also where the limits are lower now.
+                let filter =
+                    self.check_filter(change.topic_filter.as_ref().and_then(Option::as_deref));
+                if let Err(error) =
+                    filter.and_then(|()| properties.check(&known.name, &self.shared))
+                {
                     return Check::Answer(Err(error));
                 }
                 // Hashes that are kept must stay what they are; before the first one any seed will do.
                 let keyless = !known.properties.needs_keys();
                 let key_seed = if keyless { self.shared.key_seed } else { known.key_seed };
+                properties.number_keys(&known.properties);
                 let same = known.topic_filter.as_deref().map(str::to_owned);
                 Check::Define(Box::new(DefinitionRecord {
                     sink: known.sink,
@@ -153,6 +160,21 @@ impl Shard {
                 Check::Answer(Err(ControlError::NotFound(P::WHAT, name.clone())))
             }
         }
+    }
+
+    /// Whether something may be bound to a filter, as clients may subscribe to it.
+    fn check_filter(&self, filter: Option<&str>) -> Result<(), ControlError> {
+        let config = &self.shared.config;
+        let filter = filter.unwrap_or_default();
+        for (count, limit, of) in [
+            (filter.len(), config.max_topic_length, "bytes"),
+            (filter.split('/').count(), config.max_topic_levels, "levels"),
+        ] {
+            if count > limit {
+                return Err(ControlError::FilterTooLarge { limit, of });
+            }
+        }
+        Ok(())
     }
 
     fn define<P: Kind>(&mut self, new: &New<P>) -> Check<P> {

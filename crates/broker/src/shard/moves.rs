@@ -169,11 +169,11 @@ impl Shard {
         // The key goes along, for the queue that made it.
         more.keys = publish.more()?.map(|more| more.keys).unwrap_or_default();
         // What had none and is sent back has its topic as key, if it has none by now.
-        more.keys.retain(|(_, key)| *key != UNKEYED);
+        more.keys.retain(|made| made.key != UNKEYED && !terms.is_made_otherwise(made));
         if more.key_of(terms.sink).is_none()
             && let Some(key) = terms.key_of_message(&message, &mut self.key_scratch)
         {
-            more.keys.push((terms.sink, key));
+            more.keys.push(terms.made(key));
         }
         let topic = message.topic();
         let size = topic.len() + properties.len() + message.payload().len() + COUNTED_BYTES;

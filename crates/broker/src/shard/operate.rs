@@ -275,6 +275,16 @@ impl Shard {
         }
     }
 
+    /// Goes on with purges by key that waited until there were keys. False when there were none.
+    pub(super) fn continue_keyed_jobs(&mut self) -> bool {
+        let mut is_any = false;
+        while let Some(key) = self.hosting.next_keyed_job() {
+            is_any = true;
+            self.continue_job(key);
+        }
+        is_any
+    }
+
     fn step_job(&mut self, key: usize) -> Progress {
         let token = OPERATE_TOKEN | key as u64;
         let Some(job) = self.operations.jobs.get_mut(key) else { return Progress::Done };
@@ -290,6 +300,12 @@ impl Shard {
                 let restored = self.hosting.rewind(job.sink, to, token, &mut self.turn);
                 job.restored += restored;
                 restored
+            }
+            Stage::Purge { meant, .. }
+                if meant.key.is_some() && self.hosting.awaits_keys(job.sink) =>
+            {
+                self.hosting.await_keys(job.sink, key);
+                return Progress::Waits;
             }
             Stage::Purge { next, end, meant } => {
                 let from = self.hosting.first_here(job.sink, *next).filter(|from| from < end);

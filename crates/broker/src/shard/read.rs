@@ -8,7 +8,7 @@ use stream_engine::{Offset, ReaderName, Start};
 
 use super::Shard;
 use super::session_log::Waiting;
-use super::subscribe::Verdict;
+use super::subscribe::{Verdict, Wanted, bound_as_wanted};
 use super::unsettled::Stored;
 use crate::control::SinkKind;
 use crate::directory::StreamDefinition;
@@ -22,9 +22,14 @@ const GROUP: &str = "stream-group";
 /// Bytes of a group's name.
 const GROUP_BYTES_MAX: usize = 1024;
 
-/// What the properties of a SUBSCRIBE say about the streams that it names.
+/// Whether each delivery is to bear what its queue or stream knows of it.
+const METADATA: &str = "metadata";
+
+/// What the properties of a SUBSCRIBE say about the streams that it names, and of their wrong values, of queues too.
 #[derive(Clone, Default)]
 pub(crate) struct StreamWish {
+    /// Whether deliveries are to say where they come from; or what is there instead of yes and no.
+    metadata: Option<Result<bool, String>>,
     offset: Option<Result<StreamOffset, String>>,
     group: Option<Box<str>>,
 }
@@ -33,15 +38,31 @@ impl StreamWish {
     pub(super) fn of(subscribe: &Subscribe<'_>) -> Self {
         let property = |name| subscribe.properties.user_property(name);
         let offset = property(StreamOffset::USER_PROPERTY);
+        let wrong = |name: &str, value: &str, why: &dyn std::fmt::Display| {
+            let value: String = value.chars().take(64).collect();
+            format!("user property '{name}' is '{value}': {why}")
+        };
         Self {
+            metadata: property(METADATA).map(|text| match text {
+                "on" => Ok(true),
+                "off" => Ok(false),
+                _ => Err(wrong(METADATA, text, &"it is neither on nor off")),
+            }),
             offset: offset.map(|text| {
-                text.parse().map_err(|error| {
-                    let value: String = text.chars().take(64).collect();
-                    format!("user property '{}' is '{value}': {error}", StreamOffset::USER_PROPERTY)
-                })
+                text.parse().map_err(|error| wrong(StreamOffset::USER_PROPERTY, text, &error))
             }),
             group: property(GROUP).map(Box::from),
         }
+    }
+
+    /// Whether deliveries are to say where they come from.
+    pub(super) fn wants_metadata(&self) -> bool {
+        self.metadata == Some(Ok(true))
+    }
+
+    /// What is wrong with what it says about that.
+    pub(super) fn wrong_metadata(&self) -> Option<&str> {
+        self.metadata.as_ref()?.as_ref().err().map(String::as_str)
     }
 
     /// Where a subscription says that it starts. What the address says goes before the property.
@@ -68,6 +89,38 @@ pub(super) enum Reads {
 }
 
 impl Shard {
+    /// What a subscription to a queue or a stream comes to when its properties say neither yes nor no to metadata. That it names
+    /// what is bound elsewhere goes before that.
+    pub(super) fn refuses_metadata(
+        &self,
+        address: &Address<'_>,
+        wish: &StreamWish,
+    ) -> Option<Verdict> {
+        let reason = wish.wrong_metadata()?;
+        let queue = |wanted: Wanted<'_>| {
+            let definition = self.shared.directory.get(wanted.name)?;
+            bound_as_wanted(&wanted, &definition).err()
+        };
+        let stream = |wanted: Wanted<'_>| {
+            let definition = self.shared.streams.get(wanted.name)?;
+            bound_as_wanted(&wanted, &definition).err()
+        };
+        let bound_elsewhere = match *address {
+            Address::Live(_) | Address::Shared { .. } => return None,
+            Address::Dead(_) => None,
+            Address::Queue { name, filter } => queue(Wanted { name: name.as_str(), filter }),
+            Address::FilterQueue(filter) => {
+                queue(Wanted { name: filter.as_str(), filter: Some(filter) })
+            }
+            Address::Stream { name, filter } => stream(Wanted { name: name.as_str(), filter }),
+            Address::FilterStream { filter, .. } => {
+                stream(Wanted { name: filter.as_str(), filter: Some(filter) })
+            }
+        };
+        let refused = || Verdict::refused(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, reason);
+        Some(bound_elsewhere.unwrap_or_else(refused))
+    }
+
     /// Lets a session read a stream, or changes how it does.
     pub(super) fn read_stream<O: Outbox>(
         &mut self,

@@ -160,8 +160,10 @@ impl Shard {
         }
         let Some(terms) = self.shared.routes.terms(target.sink) else { return Sent::Not };
         let size = u32::try_from(message.bytes().len() + 64).unwrap_or(u32::MAX);
-        let key = publish.more().ok().flatten().and_then(|more| more.key_of(terms.sink));
-        let key = key.filter(|key| *key != UNKEYED);
+        let more = publish.more().ok().flatten();
+        let made = more.and_then(|more| more.made_for(terms.sink).copied());
+        let made = made.filter(|made| !terms.is_made_otherwise(made));
+        let key = made.map(|made| made.key).filter(|key| *key != UNKEYED);
         let key = key.or_else(|| terms.key_of_message(&message, &mut self.key_scratch));
         let stored = UnixMillis(self.turn.unix_ms);
         if terms.is_full_for(&Arriving { size, key, message_id: None, stored }) {

@@ -70,10 +70,10 @@ enum Outcome {
 }
 
 /// A queue or a stream that a subscription names.
-struct Wanted<'a> {
-    name: &'a str,
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a str,
     /// The filter it must be bound to; `None` takes any.
-    filter: Option<TopicFilter<'a>>,
+    pub(super) filter: Option<TopicFilter<'a>>,
 }
 
 impl Shard {
@@ -85,7 +85,8 @@ impl Shard {
     ) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
         let identifier = subscribe.subscription_identifier().and_then(std::num::NonZeroU32::new);
-        let wants_metadata = subscribe.properties.user_property("metadata") == Some("on");
+        let wish = StreamWish::of(subscribe);
+        let wants_metadata = wish.wants_metadata();
         let mut suback = SubAckToSend {
             conn,
             packet_id: subscribe.packet_id,
@@ -95,7 +96,6 @@ impl Shard {
             wants_metadata,
             tells_connection: false,
         };
-        let wish = StreamWish::of(subscribe);
         // Nothing else is put there before this is.
         let key = self.subscribes.vacant_key();
         let mut open = Vec::new();
@@ -182,6 +182,9 @@ impl Shard {
         if is_new && !self.has_room_for(address) {
             let reason = "all subscriptions together take as much memory as they may";
             return Outcome::Known(Verdict::refused(ReasonCode::QUOTA_EXCEEDED, reason));
+        }
+        if let Some(verdict) = self.refuses_metadata(&parsed, wish) {
+            return Outcome::Known(verdict);
         }
         let wanted = match parsed {
             Address::Live(filter) => return self.subscribe_live(id, address, filter, None, record),
@@ -566,7 +569,7 @@ fn record_of(
 }
 
 /// Whether something is bound as a subscription wants it.
-fn bound_as_wanted<P: Kind>(
+pub(super) fn bound_as_wanted<P: Kind>(
     wanted: &Wanted<'_>,
     definition: &Definition<P>,
 ) -> Result<(), Verdict> {

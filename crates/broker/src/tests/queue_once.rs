@@ -188,10 +188,15 @@ s connect expiry=1000
 s subscribe 1 $q/jobs,2
   s suback 1 02
 s lost
-z connect
+z connect rm=1
   z connack 00
-z publish 1 jobs one id=1
+z subscribe 1 $q/jobs,1
+  z suback 1 01
+z publish 1 jobs zero id=1
   z puback 1 00
+  z publish 1 id=1 jobs zero
+z publish 1 jobs one id=2
+  z puback 2 00
 log hold
 s connect keep expiry=1000
   s connack 00 present
@@ -204,6 +209,7 @@ crash
 s connect keep expiry=1000
   s connack 00 present
   s publish 2 id=32769 dup jobs one
+  s publish 2 id=59392 jobs zero
 "#,
     );
 }

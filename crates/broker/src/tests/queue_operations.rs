@@ -125,6 +125,9 @@ fn a_purge_by_filter_takes_what_was_published_to_a_topic_that_matches() {
         r#"
 purge jobs filter=work/b
   purged 1
+wait 50
+wait 50
+wait 50
 crash
 peek jobs
   0 Ready work/a 1 qos=1 at=0 attempts=1

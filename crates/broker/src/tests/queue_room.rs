@@ -150,21 +150,25 @@ p publish 1 s/door 1 id=1
   p puback 1 00
 p publish 1 s/lamp 1 id=2
   p puback 2 00
-change state last_value=yes
 p publish 1 s/door 2 id=3
   p puback 3 97 "message not stored: queue 'state' is full, its max_messages is 2"
-change state last_value=yes max_messages=4
+# Until those that wait have their keys, nothing replaces them.
+log slow
+change state last_value=yes
 p publish 1 s/door 2 id=4
-  p puback 4 00
-p publish 1 s/lamp 2 id=5
+  p puback 4 97 "message not stored: queue 'state' is full, its max_messages is 2"
+log reads
+p publish 1 s/door 2 id=5
   p puback 5 00
-p publish 1 s/door 3 id=6
+p publish 1 s/lamp 2 id=6
   p puback 6 00
+p publish 1 s/hall 1 id=7
+  p puback 7 97 "message not stored: queue 'state' is full, its max_messages is 2"
 change state last_value=no
-p publish 1 s/door 4 id=7
-  p puback 7 97 "message not stored: queue 'state' is full, its max_messages is 4"
+p publish 1 s/door 3 id=8
+  p puback 8 97 "message not stored: queue 'state' is full, its max_messages is 2"
 ledger state
-  enqueued=5 ready=4 replaced=1
+  enqueued=4 ready=2 replaced=2
 "#,
     );
 }

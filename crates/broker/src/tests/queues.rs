@@ -369,7 +369,7 @@ a subscribe 1 $queue/jobs,1 metadata
   a suback 1 01
   a publish 1 id=1 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
   a publish 1 id=2 work 3 queue:jobs offset:2 attempt:2 publish-ts:1700000000000
-  a publish 1 id=3 work 4 queue:jobs offset:3 attempt:1 publish-ts:1700000000050
+  a publish 1 id=3 work 4 queue:jobs offset:3 attempt:2 publish-ts:1700000000050
 "#,
     );
 }

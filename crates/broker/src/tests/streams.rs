@@ -107,6 +107,13 @@ a subscribe 12 $stream/named,1 up=stream-group:
 create named x/#
 a subscribe 13 $queue/named,1
   a suback 13 01
+a subscribe 14 $queue/named,1 $stream/named,1 up=metadata:off
+  a suback 14 01 01
+# What is refused is not made; a plain subscription does not look at it.
+a subscribe 15 $queue/named,1 $stream/named,1 $dead/named,1 $q/new,1 $s/next/new,1 plain,1 $queue/named/y,1 $queue/1%,1 up=metadata:yes
+  a suback 15 83 83 83 83 83 01 8f 8f \"user property 'metadata' is 'yes': it is neither on nor off\"
+a subscribe 16 $queue/new,1 $stream/new,1
+  a suback 16 83 83 \"there is no queue 'new'; subscribe to $queue/new/<filter> to create it\"
 c connect v=3.1.1
   c connack 00
 c subscribe 1 $stream/none,1 $s/earliest/zz,1 $stream/named,1
@@ -534,6 +541,34 @@ unstream log
   there is no stream 'log'
 p publish 1 u four id=4
   p puback 4 10
+",
+    );
+}
+
+/// No topic that may be published to would match it, and no SUBSCRIBE may name it.
+#[test]
+fn a_filter_keeps_to_the_limits_of_topics_whoever_gives_it() {
+    let config = Config { max_topic_levels: 3, max_topic_length: 12, ..Config::default() };
+    check_with(
+        &config,
+        "
+stream log a/b/c/d
+  topic filter has more than 3 levels
+stream log abcdefghijklm
+  topic filter has more than 12 bytes
+stream log a/b/c
+restream log filter=a/b/c/d
+  topic filter has more than 3 levels
+restream log filter=abcdefghijkl
+create jobs a/b/c/d
+  topic filter has more than 3 levels
+create jobs abcdefghijkl
+change jobs filter=a/b/c/d
+  topic filter has more than 3 levels
+a connect
+  a connack 00
+a subscribe 1 $q/a/b/c/d,1
+  a suback 1 8f \"topic filter has more than 3 levels\"
 ",
     );
 }

@@ -37,8 +37,8 @@ pub struct BackupArgs {
 pub struct RestoreArgs {
     /// The backup
     backup: PathBuf,
-    /// The data directory to make: there must be none, or an empty one
-    #[arg(long, default_value = "weir-data", env = "WEIR_DATA_DIR", value_name = "DIR")]
+    /// The data directory to make (also WEIR_DATA_DIR): there must be none, or an empty one
+    #[arg(long, default_value_os_t = crate::rest_args::data_dir(), value_name = "DIR")]
     data_dir: PathBuf,
     /// Check that the backup is whole, and write nothing
     #[arg(long)]

@@ -7,12 +7,11 @@ use clap::Subcommand;
 use mqtt_types::QueueName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::assignment::{self, Assignment};
 use super::table;
-use crate::failure::Usage;
-use crate::output;
+use crate::failure::{self, Said, Usage};
 use crate::rest::segment;
 use crate::rest_args::RestArgs;
 
@@ -106,11 +105,20 @@ pub fn run<R: Resource>(verb: &DefineVerb, args: &RestArgs) -> Result<()> {
         }
         DefineVerb::Rm { names } => {
             let rest = rest()?;
+            let mut outcome = Ok(());
             for name in names {
-                rest.delete(&path::<R>(name))?;
-                output::line(&format!("{} '{name}' deleted", R::WHAT))?;
+                match rest.delete(&path::<R>(name)) {
+                    Ok(()) => args.said(&json!({ "deleted": name }), || {
+                        format!("{} '{name}' deleted", R::WHAT)
+                    })?,
+                    // The others can go all the same.
+                    Err(error) => {
+                        failure::say(&error);
+                        outcome = Err(Said.into());
+                    }
+                }
             }
-            Ok(())
+            outcome
         }
     }
 }

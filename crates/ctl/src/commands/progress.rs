@@ -21,26 +21,39 @@ const STEP: Duration = Duration::from_millis(300);
 /// Characters between the ends of the bar.
 const WIDTH: u64 = 30;
 
+/// What is drawn, by the counts before and now.
+type BarText<R> = dyn Fn(&R, &R) -> String;
+
 /// How it is shown how far a request is.
 pub struct Watch<R> {
     /// Whose counts change with it.
     pub name: String,
     /// The bar, by the counts before and now.
-    pub bar: fn(&R, &R) -> String,
+    pub bar: Box<BarText<R>>,
     /// What is to be said when somebody does not wait for the end.
     pub interrupted: String,
 }
 
-/// Asks for something that walks over all messages, and waits as long as it takes.
+/// What a walk over messages deals with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// All that is there.
+    All,
+    /// What suits: how many these are, nobody knows before.
+    Some,
+}
+
+/// Asks for something that walks over messages, and waits as long as it takes.
 pub fn walk<R: Resource, T: DeserializeOwned + Send + 'static>(
     args: &RestArgs,
-    name: &str,
-    verb: &str,
+    (name, verb): (&str, &str),
     body: &impl Serialize,
+    extent: Extent,
 ) -> Result<T> {
     let interrupted = format!("interrupted: the broker goes on with the {verb}");
     watched(args, (name, verb), body, || {
-        Ok(Watch::<R> { name: name.to_owned(), bar: purged, interrupted })
+        let bar = Box::new(move |before: &R, now: &R| purged(before, now, extent));
+        Ok(Watch::<R> { name: name.to_owned(), bar, interrupted })
     })
 }
 
@@ -90,10 +103,13 @@ pub fn watched<R: Resource, T: DeserializeOwned + Send + 'static>(
 }
 
 /// How much of what was there has been dealt with.
-fn purged<R: Resource>(before: &R, now: &R) -> String {
+fn purged<R: Resource>(before: &R, now: &R, extent: Extent) -> String {
     let (total, purged, restored) = R::walked(before, now);
     let restored = if restored > 0 { format!(", {restored} ready again") } else { String::new() };
-    bar(purged, total, &format!("messages purged{restored}"))
+    match extent {
+        Extent::All => bar(purged, total, &format!("messages purged{restored}")),
+        Extent::Some => format!("{purged} messages purged{restored}"),
+    }
 }
 
 /// So many of so many.
@@ -120,16 +136,17 @@ mod tests {
         let before = view(100, 5, 7);
         let full = "#".repeat(15) + &".".repeat(15);
         assert_eq!(
-            purged(&before, &view(50, 55, 7)),
+            purged(&before, &view(50, 55, 7), Extent::All),
             format!("[{full}] 50 of 100 messages purged")
         );
         let none = ".".repeat(30);
         assert_eq!(
-            purged(&before, &view(103, 5, 4)),
-            format!("[{none}] 0 of 100 messages purged, 3 ready again")
+            purged(&before, &view(103, 5, 4), Extent::Some),
+            "0 messages purged, 3 ready again",
+            "a bar of what nobody knows would never be full"
         );
         assert_eq!(
-            purged(&view(0, 0, 0), &view(0, 0, 0)),
+            purged(&view(0, 0, 0), &view(0, 0, 0), Extent::All),
             format!("[{none}] 0 of 0 messages purged")
         );
     }

@@ -23,8 +23,8 @@ const NAMES_MAX: usize = 20;
                   damaged, or it failed."
 )]
 pub struct RepairArgs {
-    /// The data directory
-    #[arg(long, default_value = "weir-data", env = "WEIR_DATA_DIR", value_name = "DIR")]
+    /// The data directory (also WEIR_DATA_DIR)
+    #[arg(long, default_value_os_t = crate::rest_args::data_dir(), value_name = "DIR")]
     data_dir: PathBuf,
     /// Repair what is damaged
     #[arg(long, visible_alias = "apply")]

@@ -35,7 +35,7 @@ pub struct SubArgs {
     #[arg(short, long, default_value = "0", value_parser = parse_qos)]
     qos: QoS,
     /// End after that many messages
-    #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'C', long, value_name = "N", value_parser = crate::number_args::count::<u64>)]
     count: Option<u64>,
     /// End after that many seconds, or with a unit; fails if --count was not reached
     #[arg(short = 'W', long = "timeout", value_name = "DURATION", value_parser = parse_wait)]

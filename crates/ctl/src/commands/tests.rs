@@ -97,7 +97,6 @@ fn bad_lines_are_usage_errors() {
         ("weir stream seek logs earliest -r a -g b", ErrorKind::ArgumentConflict),
         ("weir stream seek logs end -r a", ErrorKind::ValueValidation),
         ("weir stream forget logs", ErrorKind::MissingRequiredArgument),
-        ("weir stream redrive logs", ErrorKind::InvalidSubcommand),
         ("weir sub -t $stream/logs --stream-offset soon", ErrorKind::ValueValidation),
         ("weir users rm", ErrorKind::MissingRequiredArgument),
         ("weir users passwd a --password-stdin --password-file b", ErrorKind::ArgumentConflict),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{Ended, run};
+use crate::program::{Ended, run, run_with};
 use crate::rest_server::serve_json;
 
 /// Runs a command against a server with those answers; gives the lines of the requests too.
@@ -79,7 +79,10 @@ fn commands_become_requests() {
     let missing =
         json!({"code": "not_found", "message": "client 'a' does not exist", "details": {}});
     let (ended, _) = against(vec![(404, missing)], &["clients", "rm", "a"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "weir: client 'a' does not exist\n"));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(1), "weir: client 'a' does not exist; `weir clients ls` lists what is there\n")
+    );
 }
 
 #[test]
@@ -135,4 +138,34 @@ fn lists_are_tables_or_json() {
         let (ended, _) = against(pages(), &[&arguments[..], &["--json"]].concat());
         assert_eq!(serde_json::from_str::<Value>(&ended.stdout).expect("JSON"), json!([thing]));
     }
+}
+
+#[test]
+fn a_usage_line_shows_what_must_be_given_whatever_the_environment_says() {
+    for (arguments, usage) in [
+        (&["queue", "show"][..], "Usage: weir-ctl queue show <NAME>\n"),
+        (&["backup"], "Usage: weir-ctl backup <FILE|FOLDER>\n"),
+        (&["restore"], "Usage: weir-ctl restore <BACKUP>\n"),
+        (
+            &["stream", "forget"],
+            "Usage: weir-ctl stream forget <--reader <CLIENT_ID>|--group <GROUP>> <NAME>\n",
+        ),
+    ] {
+        let ended = run_with(
+            arguments,
+            &[("WEIR_URL", "http://127.0.0.1:1"), ("WEIR_TOKEN", "t"), ("WEIR_DATA_DIR", "here")],
+        );
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(usage), "{arguments:?}: {ended:?}");
+    }
+    let help = run_with(&["repair", "--help"], &[("WEIR_DATA_DIR", "here")]).stdout;
+    assert!(help.contains("(also WEIR_DATA_DIR) [default: here]"), "{help}");
+    // What the environment says holds, and a flag goes before it.
+    let variables = [("WEIR_URL", "ftp://one"), ("WEIR_TOKEN", "t")];
+    let ended = run_with(&["queue", "ls"], &variables);
+    assert!(ended.stderr.contains("ftp://one"), "{ended:?}");
+    let ended = run_with(&["queue", "ls", "--url", "ftp://two"], &variables);
+    assert!(ended.stderr.contains("ftp://two"), "{ended:?}");
+    let ended = run_with(&["queue", "ls"], &[("WEIR_DATA_DIR", "nowhere")]);
+    assert!(ended.stderr.contains("nowhere/admin.token cannot be read"), "{ended:?}");
 }

@@ -16,9 +16,15 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_weir-ctl");
 
 /// Starts it with a clean environment.
 pub fn start(arguments: &[&str]) -> Child {
+    start_with(arguments, &[])
+}
+
+/// Starts it with that environment.
+fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -41,4 +47,9 @@ pub fn end(mut child: Child, input: &str) -> Ended {
 /// Runs it to its end.
 pub fn run(arguments: &[&str]) -> Ended {
     end(start(arguments), "")
+}
+
+/// The same with that environment.
+pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+    end(start_with(arguments, variables), "")
 }

@@ -109,7 +109,11 @@ fn a_list_takes_all_pages_as_table_or_json() {
 #[test]
 fn refusals_say_the_brokers_words_and_fail() {
     for (status, message, words) in [
-        (404, "queue 'x' does not exist", "weir: queue 'x' does not exist\n"),
+        (
+            404,
+            "queue 'x' does not exist",
+            "weir: queue 'x' does not exist; `weir queue ls` lists what is there\n",
+        ),
         (
             401,
             "token is unknown",

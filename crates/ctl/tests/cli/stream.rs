@@ -178,3 +178,42 @@ fn a_subscription_says_where_to_begin_and_for_which_group() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("$s/<offset>/<filter>"), "{}", ended.stderr);
 }
+
+#[test]
+fn one_that_is_not_there_does_not_keep_the_others() {
+    let gone = json!({"code": "not_found", "message": "stream 'b' does not exist", "details": {}});
+    let answers = vec![(204, json!(null)), (404, gone), (204, json!(null))];
+    let (ended, asked) = against(answers, &["rm", "a", "b", "c"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout, "stream 'a' deleted\nstream 'c' deleted\n");
+    let said = "weir: stream 'b' does not exist; `weir stream ls` lists what is there\n";
+    assert_eq!(ended.stderr, said);
+    assert_eq!(asked.len(), 3);
+}
+
+#[test]
+fn what_was_done_is_json_when_that_is_wanted() {
+    let (ended, _) = against(vec![(204, json!(null))], &["rm", NAME, "--json"]);
+    assert_eq!(ended.stdout, "{\n  \"deleted\": \"plant/+\"\n}\n");
+    let (ended, _) = against(vec![(204, json!(null))], &["forget", NAME, "-g", "g", "--json"]);
+    let said: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(said, json!({"forgotten": "g", "kind": "group"}));
+}
+
+#[test]
+fn what_cannot_be_is_said_in_words_for_people() {
+    for (arguments, said) in [
+        (&["peek", NAME, "-o", "zz"][..], "is no offset: give a whole number, such as 17"),
+        (&["peek", NAME, "-n", "0"], "must be 1 or more"),
+        (&["tail", NAME, "-n", "x"], "is no whole number that fits here"),
+        (&["purge", NAME, "--before=-1"], "is no offset"),
+        (&["seek", NAME, "soon", "-r", "a"], "is none of earliest, latest, an offset"),
+        (&["redrive", NAME], "a stream has no dead letters"),
+        (&["redrive", NAME, "--rate", "5"], "weir stream seek NAME OFFSET --reader CLIENT_ID"),
+    ] {
+        let ended = run(&[&["stream"], arguments].concat());
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+        assert!(!ended.stderr.contains("invalid digit"), "{ended:?}");
+    }
+}

@@ -73,10 +73,14 @@ fn everybody_reads_the_same_messages_and_the_operator_sees_how_far() {
     let listed = weir.command(&["stream", "ls"], "");
     assert!(listed.contains("plant/+") && listed.contains("running"), "{listed}");
     let metrics = weir.rest().metrics();
+    let readers = weir.rest().get(&format!("{PATH}/readers")).body["data"].clone();
+    let lags = readers.as_array().into_iter().flatten().filter_map(|one| one["lag"].as_u64());
+    let lag = lags.max().expect("there are readers");
     for line in [
         "weir_stream_appended_total{stream=\"plant/+\"} 7",
         "weir_stream_readers{stream=\"plant/+\"} 3",
-        "weir_stream_reader_lag{stream=\"plant/+\"} 0",
+        "weir_stream_readers_behind{stream=\"plant/+\"} 3",
+        &format!("weir_stream_reader_lag{{stream=\"plant/+\"}} {lag}"),
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
@@ -176,6 +180,15 @@ fn readers_are_set_elsewhere_and_forgotten_for_good() {
     assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("meter")), "{table}");
     drop(consumer);
     reader(&weir, "client", "meter", is_away);
+    // Nobody reads any more, and who is behind is behind.
+    let stats = &weir.rest().get(PATH).body["stats"];
+    assert_eq!((&stats["members"], &stats["readers_behind"]), (&json!(0), &json!(1)));
+    assert_eq!((&stats["lag"], &stats["data_loss_by"]["max_bytes_ms"]), (&json!(3), &json!(null)));
+    let lines = ["reader_lag{stream=\"plant/+\"} 3", "readers_behind{stream=\"plant/+\"} 1"];
+    let metrics = weir.rest().metrics();
+    for line in lines {
+        assert!(metrics.contains(&format!("weir_stream_{line}\n")), "{line} in\n{metrics}");
+    }
     assert_eq!((forget("meter"), forget("meter"), forget("workers")), (204, 404, 404));
     let done = weir.command(&["stream", "forget", "plant/+", "-g", "workers"], "");
     assert_eq!(done, "position of group 'workers' in 'plant/+' forgotten\n");

@@ -10,7 +10,9 @@ use queue_engine::{DispatchStrategy, Overflow, QueueConfig};
 use super::codec::{Reader, RecordError, put_text};
 use crate::queue::{DeadLetter, Definition, Durability, QueueProperties, owner_of};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// What is written as long as no other keys were made for what waited.
+const VERSION_2: u8 = 2;
 const VERSION_DELETED: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
 const FLAG_BOUND: u8 = 2;
@@ -52,6 +54,7 @@ pub trait Defined: Clone {
 /// | version 2: key_seed 16 bytes | key expression (u16 + bytes) | key_inflight u32 | durability u8 | overflow u8
 ///   | retention_ms u64 | max_messages u64 | max_bytes u64 (both u64::MAX when there is none) | dedup_window_ms u64
 ///   | keep_settled_ms u64 | dead letters' queue (u16 + bytes, empty when not named)
+/// | version 3: key_generation u8
 /// ```
 /// What version 1 does not say has its default.
 #[derive(Clone, PartialEq, Debug)]
@@ -129,7 +132,7 @@ impl Defined for QueueProperties {
             (matches!(dead_letter, DeadLetter::Queue(_)), FLAG_DEAD_LETTER_NAMED),
             (config.dead_letter_unkeyed, FLAG_DEAD_LETTER_UNKEYED),
         ];
-        out.push(VERSION);
+        out.push(if config.key_generation == 0 { VERSION_2 } else { VERSION });
         out.extend_from_slice(&record.sink.0.to_le_bytes());
         out.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag));
         out.push(config.dispatch_strategy.number());
@@ -156,6 +159,9 @@ impl Defined for QueueProperties {
             DeadLetter::Own | DeadLetter::None => "",
         };
         put_text(out, named);
+        if config.key_generation != 0 {
+            out.push(config.key_generation);
+        }
     }
 
     fn decode(body: &[u8]) -> Result<DefinitionRecord, RecordError> {
@@ -193,6 +199,9 @@ impl Defined for QueueProperties {
             DefinitionRecord { sink, name, topic_filter, created_at_ms, properties, key_seed };
         if version > 1 {
             record.decode_more(&mut reader, is_set(FLAG_DEAD_LETTER_NAMED))?;
+        }
+        if version > VERSION_2 {
+            record.properties.config.key_generation = reader.u8()?;
         }
         Ok(record)
     }
@@ -284,7 +293,9 @@ mod tests {
             durability: Durability::Memory,
             dead_letter: DeadLetter::Queue("morgue".into()),
         };
-        for record in [plain, full] {
+        let mut rekeyed = full.clone();
+        rekeyed.properties.config.key_generation = 255;
+        for record in [plain, full, rekeyed] {
             let mut body = Vec::new();
             record.encode(&mut body);
             assert_eq!(DefinitionRecord::decode(&body), Ok(record));

@@ -12,7 +12,7 @@ use stdx::UnixMillis;
 use smallvec::SmallVec;
 
 use super::codec::{Reader, RecordError, put_varint};
-use super::targets::{MoreTargets, SessionTarget};
+use super::targets::{MoreLayout, MoreTargets, SessionTarget};
 use crate::ids::SessionNumber;
 
 /// Written when only queues take the message.
@@ -25,6 +25,10 @@ const VERSION_IN_TWO: u8 = 3;
 const VERSION_PASSED_ON: u8 = 4;
 /// As with more targets, and behind them what stays as it is and lies here from now on.
 const VERSION_RELOCATED: u8 = 5;
+/// As with more targets, where keys say of which making they are.
+const VERSION_REKEYED: u8 = 6;
+/// In two, where they do.
+const VERSION_REKEYED_IN_TWO: u8 = 7;
 /// So many targets make a record in two.
 const MANY_TARGETS: usize = 64;
 /// In place of a count of common subscription identifiers: they are in the list.
@@ -82,8 +86,8 @@ pub struct Kept {
 /// ```text
 /// version u8 | flags u8 (QoS in bits 0-1, RETAIN 2, has expiry 3) | topic_len u16 | properties_len u32
 /// | received_at_ms u64 | expiry_interval u32
-/// others:        | sinks u16 | sink u32 ... | versions 2, 4, 5: more_len u32 | more | topic | properties | payload
-/// version 3:     | message_len u32 | identifiers u8 | identifier varint ... | topic | properties | payload
+/// others:        | sinks u16 | sink u32 ... | versions 2, 4, 5, 6: more_len u32 | more | topic | properties | payload
+/// versions 3, 7: | message_len u32 | identifiers u8 | identifier varint ... | topic | properties | payload
 ///                here the head of the record ends: | sinks u32 | sink u32 ... | more_len u32 | more
 /// ```
 /// `identifiers` counts the subscription identifiers that all sessions have which have some; 255 when they differ.
@@ -94,6 +98,10 @@ pub struct PublishRecord<B = Bytes> {
     message: Range<usize>,
     /// Those of all sessions that have some, if the record says them in one place.
     identifiers: Option<SmallVec<[u32; 4]>>,
+}
+
+const fn is_in_two(version: u8) -> bool {
+    matches!(version, VERSION_IN_TWO | VERSION_REKEYED_IN_TWO)
 }
 
 impl<B: AsRef<[u8]>> PublishRecord<B> {
@@ -117,9 +125,9 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub fn decode_head(body: B) -> Result<Self, RecordError> {
         let bytes = body.as_ref();
         let mut reader = Reader { record: "publish", rest: bytes };
-        let version = reader.version(VERSION_RELOCATED)?;
+        let version = reader.version(VERSION_REKEYED_IN_TWO)?;
         reader.bytes(START_BYTES - 1)?;
-        if version == VERSION_IN_TWO {
+        if is_in_two(version) {
             return Self::decode_in_two(body);
         }
         let sinks = take_list(bytes, &mut reader, |reader| Ok(usize::from(reader.u16()?) * 4))?;
@@ -158,7 +166,7 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     /// Whether it is more than a head.
     fn has_lists(&self) -> bool {
         let body = self.body.as_ref();
-        body.first() != Some(&VERSION_IN_TWO) || self.message.end < body.len()
+        !body.first().copied().is_some_and(is_in_two) || self.message.end < body.len()
     }
 
     /// The queues that take the message.
@@ -193,8 +201,12 @@ impl<B: AsRef<[u8]>> PublishRecord<B> {
     pub fn more(&self) -> Result<Option<MoreTargets>, RecordError> {
         match self.body.as_ref().get(self.more.clone()) {
             Some(block) if !block.is_empty() => {
-                let relocates_last = self.body.as_ref().first() == Some(&VERSION_RELOCATED);
-                MoreTargets::decode(block, relocates_last).map(Some)
+                let version = self.body.as_ref().first().copied().unwrap_or_default();
+                let layout = MoreLayout {
+                    relocates_last: version == VERSION_RELOCATED,
+                    says_generations: version >= VERSION_REKEYED,
+                };
+                MoreTargets::decode(block, layout).map(Some)
             }
             _ => Ok(None),
         }
@@ -301,8 +313,8 @@ impl PublishRecord<&[u8]> {
 /// What a stream is told of a message that a queue is told so of.
 #[must_use]
 pub const fn stream_message(message: &NewMessage) -> stream_engine::NewMessage {
-    let NewMessage { at, size, stored, key, expires, .. } = *message;
-    stream_engine::NewMessage { at, size, stored, key, expires }
+    let NewMessage { at, size, stored, key, key_generation, expires, .. } = *message;
+    stream_engine::NewMessage { at, size, stored, key, key_generation, expires }
 }
 
 fn take_list(
@@ -328,7 +340,8 @@ pub fn encode_publish(
     let Targets { sinks, more } = targets;
     let version = match more {
         None => VERSION_PLAIN,
-        Some(more) if more.relocates_last() => VERSION_RELOCATED,
+        Some(more) if more.layout().relocates_last => VERSION_RELOCATED,
+        Some(more) if more.layout().says_generations => VERSION_REKEYED,
         Some(more) if more.passed_on().next().is_some() => VERSION_PASSED_ON,
         Some(_) => VERSION_MORE,
     };
@@ -354,7 +367,9 @@ pub fn encode_publish_head(
     payload: &[u8],
 ) {
     let message_len = topic.len() + properties.len() + payload.len();
-    out.extend_from_slice(&start(VERSION_IN_TWO, head, topic, properties));
+    let says_generations = targets.more.is_some_and(|more| more.layout().says_generations);
+    let version = if says_generations { VERSION_REKEYED_IN_TWO } else { VERSION_IN_TWO };
+    out.extend_from_slice(&start(version, head, topic, properties));
     out.extend_from_slice(&(message_len as u32).to_le_bytes());
     match targets.common_identifiers() {
         Some(identifiers) => {
@@ -413,6 +428,7 @@ fn put_more(out: &mut Vec<u8>, more: &MoreTargets) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::SinkKey;
 
     fn more() -> MoreTargets {
         MoreTargets {
@@ -502,8 +518,11 @@ mod tests {
     fn a_message_for_many_comes_out_of_the_head_and_of_the_whole() {
         let more = many(|_| Vec::new());
         let (few, sinks) = ([SinkId(3)], (0..200).map(SinkId).collect::<Vec<_>>());
+        let key = SinkKey { sink: SinkId(3), key: 7, generation: 9 };
+        let rekeyed = MoreTargets { keys: [key].into_iter().collect(), ..more.clone() };
         for targets in [
             Targets { sinks: &few, more: Some(&more) },
+            Targets { sinks: &few, more: Some(&rekeyed) },
             Targets { sinks: &sinks, more: Some(&more) },
             Targets { sinks: &sinks, more: None },
         ] {
@@ -571,7 +590,7 @@ mod tests {
     fn a_newer_version_is_refused() {
         let mut body = Vec::new();
         encode_publish(&mut body, &MessageHead::default(), Targets::default(), "t", &[], b"");
-        body[0] = VERSION_RELOCATED + 1;
+        body[0] = VERSION_REKEYED_IN_TWO + 1;
         let error = PublishRecord::decode(Bytes::from(body)).err().expect("refused");
         assert!(error.to_string().contains("newer version"));
     }

@@ -12,7 +12,9 @@ use super::definition::{Defined, DefinitionRecord, NO_LIMIT, milliseconds};
 use crate::queue::Durability;
 use crate::stream::StreamProperties;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// What is written as long as no other keys were made for what was there.
+const VERSION_1: u8 = 1;
 const FLAG_PAUSED: u8 = 1;
 const FLAG_BOUND: u8 = 2;
 const FLAG_KEYED: u8 = 4;
@@ -24,6 +26,7 @@ const FLAG_LAST_VALUE: u8 = 8;
 /// | max_messages u64 | max_bytes u64 (both u64::MAX when there is none)
 /// | look_ahead u64 | readers_max u64 | keep_positions_ms u64 | key_seed 16 bytes
 /// | name (u16 + bytes) | topic filter (u16 + bytes, empty when not bound) | key expression (u16 + bytes)
+/// | version 2: key_generation u8
 /// ```
 impl Defined for StreamProperties {
     const RECORD: RecordKind = RecordKind::StreamDefined;
@@ -36,7 +39,7 @@ impl Defined for StreamProperties {
             (config.keyed, FLAG_KEYED),
             (config.last_value, FLAG_LAST_VALUE),
         ];
-        out.push(VERSION);
+        out.push(if config.key_generation == 0 { VERSION_1 } else { VERSION });
         out.extend_from_slice(&record.sink.0.to_le_bytes());
         out.push(flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag));
         out.push(*durability as u8);
@@ -58,18 +61,21 @@ impl Defined for StreamProperties {
         put_text(out, &record.name);
         put_text(out, record.topic_filter.as_deref().unwrap_or_default());
         put_text(out, key_expression.as_str());
+        if config.key_generation != 0 {
+            out.push(config.key_generation);
+        }
     }
 
     fn decode(body: &[u8]) -> Result<DefinitionRecord<Self>, RecordError> {
         let mut reader = Reader { record: "stream definition", rest: body };
-        reader.version(VERSION)?;
+        let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
         let flags = reader.u8()?;
         let is_set = |flag| flags & flag != 0;
         let durability = Durability::from_number(reader.u8()?)
             .ok_or_else(|| reader.error("its durability is unknown"))?;
         let created_at_ms = reader.u64()?;
-        let config = StreamConfig {
+        let mut config = StreamConfig {
             paused: is_set(FLAG_PAUSED),
             keyed: is_set(FLAG_KEYED),
             last_value: is_set(FLAG_LAST_VALUE),
@@ -82,12 +88,16 @@ impl Defined for StreamProperties {
             look_ahead: reader.u64()?,
             readers_max: usize::try_from(reader.u64()?).unwrap_or(usize::MAX),
             keep_positions: Duration::from_millis(reader.u64()?),
+            key_generation: 0,
         };
         let key_seed = KeySeed(reader.bytes(16)?.first_chunk().copied().unwrap_or_default());
         let name = reader.text()?.to_owned();
         let filter = reader.text()?.to_owned();
         let key_expression = KeyExpression::parse(reader.text()?)
             .map_err(|_| reader.error("its key expression is not legal"))?;
+        if version > VERSION_1 {
+            config.key_generation = reader.u8()?;
+        }
         Ok(DefinitionRecord {
             sink,
             name,
@@ -133,7 +143,9 @@ mod tests {
             key_seed: KeySeed([7; 16]),
             ..plain.clone()
         };
-        for record in [plain, full] {
+        let mut rekeyed = full.clone();
+        rekeyed.properties.config.key_generation = 255;
+        for record in [plain, full, rekeyed] {
             let mut body = Vec::new();
             record.encode(&mut body);
             assert_eq!(DefinitionRecord::decode(&body), Ok(record));

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_varint};
+use super::keys::{SinkKey, UNKEYED};
 use super::relocated::Relocated;
 use crate::ids::{GroupMark, SessionNumber};
 
@@ -111,8 +112,14 @@ pub struct Moved {
     pub how: Departure,
 }
 
-/// In place of a key: there is none, and the queue wants one. No key is of that number.
-pub const UNKEYED: u64 = 0;
+/// What the version of a record says about its more targets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct MoreLayout {
+    /// Behind all else is what lies here from now on.
+    pub(super) relocates_last: bool,
+    /// Keys say of which making they are.
+    pub(super) says_generations: bool,
+}
 
 /// What else there is to say of a message than which queues take it.
 ///
@@ -120,7 +127,7 @@ pub const UNKEYED: u64 = 0;
 /// flags u8 (retained 0, publisher 1, delayed 2, keys 3, its publisher 4, not before 5, message id 6, moved 7)
 /// | [retained u64] | [publisher u64 | packet_id u16]
 /// | [delayed u64 | due_ms u64 | [client_id_len u16 | client id]]
-/// | [keys varint | { sink u32 | key u64 } ...] | [not_before_ms u64] | [message id u128]
+/// | [keys varint | { see SinkKey } ...] | [not_before_ms u64] | [message id u128]
 /// | [moved: sink u32 | offset u64 | how u8, 0: it stays, and lies here from now on]
 /// | sessions varint | { gap varint | flags u8 (QoS 0-1, RETAIN 2, identifiers 3, shared 4, for any member 5, in place of 6)
 ///                     | [count u8 | identifier varint ...] | [group u32 | key u32]
@@ -139,7 +146,7 @@ pub struct MoreTargets {
     /// The client that published it so.
     pub delayed_by: Option<Box<str>>,
     /// The hashes of its keys, for the queues that go by keys; [`UNKEYED`] for one that wants a key where there is none.
-    pub keys: SmallVec<[(SinkId, u64); 1]>,
+    pub keys: SmallVec<[SinkKey; 1]>,
     /// Queues deliver it no earlier, in milliseconds since 1970.
     pub not_before_ms: Option<u64>,
     /// The hash of the id by which queues know it again.
@@ -171,13 +178,21 @@ impl MoreTargets {
 
     /// The hash of the message's key in a queue; [`UNKEYED`] when it has none and the queue wants one.
     pub fn key_of(&self, sink: SinkId) -> Option<u64> {
-        self.keys.iter().find(|(of, _)| *of == sink).map(|(_, key)| *key)
+        self.made_for(sink).map(|made| made.key)
+    }
+
+    /// The key that was made for a queue or stream, and of which making it is.
+    pub fn made_for(&self, sink: SinkId) -> Option<&SinkKey> {
+        self.keys.iter().find(|made| made.sink == sink)
     }
 
     /// What a queue is told of the message.
     pub(crate) fn describe(&self, sink: SinkId, message: &mut NewMessage) {
-        message.key = self.key_of(sink).map_or(Key::NONE, Key);
-        message.is_unkeyed = self.key_of(sink) == Some(UNKEYED);
+        if let Some(made) = self.made_for(sink) {
+            message.key = Key(made.key);
+            message.is_unkeyed = made.key == UNKEYED;
+            message.key_generation = made.generation;
+        }
         message.not_before = self.not_before_ms.map(UnixMillis);
         message.message_id = self.message_id.map(MessageId::new);
     }
@@ -262,10 +277,8 @@ impl MoreTargets {
         if !self.keys.is_empty() {
             put_varint(out, self.keys.len() as u64);
         }
-        for (sink, key) in &self.keys {
-            out.extend_from_slice(&sink.0.to_le_bytes());
-            out.extend_from_slice(&key.to_le_bytes());
-        }
+        let says_generations = self.layout().says_generations;
+        self.keys.iter().for_each(|made| made.encode(says_generations, out));
         if let Some(not_before_ms) = self.not_before_ms {
             out.extend_from_slice(&not_before_ms.to_le_bytes());
         }
@@ -288,10 +301,15 @@ impl MoreTargets {
         }
     }
 
-    fn decode_for_queues(&mut self, flags: u8, reader: &mut Reader<'_>) -> Result<(), RecordError> {
+    fn decode_for_queues(
+        &mut self,
+        flags: u8,
+        says_generations: bool,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), RecordError> {
         if flags & HAS_KEYS != 0 {
             for _ in 0..reader.varint()? {
-                self.keys.push((SinkId(reader.u32()?), reader.u64()?));
+                self.keys.push(SinkKey::decode(reader, says_generations)?);
             }
         }
         if flags & HAS_NOT_BEFORE != 0 {
@@ -315,12 +333,14 @@ impl MoreTargets {
         Ok(())
     }
 
-    /// Whether it says behind all else what lies here from now on.
-    pub(super) fn relocates_last(&self) -> bool {
-        self.relocated.is_some_and(|relocated| relocated.is_last())
+    /// What of a record's version follows from it. What is said of keys is only where queues are among the targets.
+    pub(super) fn layout(&self) -> MoreLayout {
+        let relocates_last = self.relocated.is_some_and(|relocated| relocated.is_last());
+        let says_generations = self.keys.iter().any(|made| made.generation != 0);
+        MoreLayout { relocates_last, says_generations: says_generations && !relocates_last }
     }
 
-    pub(super) fn decode(block: &[u8], relocates_last: bool) -> Result<Self, RecordError> {
+    pub(super) fn decode(block: &[u8], layout: MoreLayout) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "publish", rest: block };
         let flags = reader.u8()?;
         let retained = if flags & HAS_RETAINED != 0 { Some(reader.u64()?) } else { None };
@@ -340,7 +360,7 @@ impl MoreTargets {
             _ => Some(client_id(&mut reader)?),
         };
         let mut targets = Self { retained, publisher, delayed, delayed_by, ..Self::default() };
-        targets.decode_for_queues(flags, &mut reader)?;
+        targets.decode_for_queues(flags, layout.says_generations, &mut reader)?;
         let count = reader.varint()?;
         let mut before = 0_u64;
         for _ in 0..count {
@@ -349,7 +369,7 @@ impl MoreTargets {
                 before.checked_add(gap).ok_or_else(|| reader.error("a number is too large"))?;
             targets.sessions.push(target(SessionNumber(before), &mut reader)?);
         }
-        if relocates_last {
+        if layout.relocates_last {
             targets.relocated = Some(Relocated::decode(&mut reader, delayed)?);
         }
         Ok(targets)
@@ -428,12 +448,16 @@ mod tests {
                 copy: 255,
             }),
         };
-        let targets = MoreTargets {
+        let keys = |generation| {
+            let key = |sink, key| SinkKey { sink: SinkId(sink), key, generation };
+            [key(3, 77), key(u32::MAX, u64::MAX)].into_iter().collect()
+        };
+        let with_keys_of = |generation| MoreTargets {
             retained: Some(u64::MAX),
             publisher: Some((SessionNumber(1 << 55), PacketId::MIN)),
             delayed: Some(Delayed { number: 1 << 60, due_ms: 7 }),
             delayed_by: Some("meter-7".into()),
-            keys: [(SinkId(3), 77), (SinkId(u32::MAX), u64::MAX)].into_iter().collect(),
+            keys: keys(generation),
             not_before_ms: Some(9),
             message_id: Some(u128::MAX - 7),
             moved: Some(Moved {
@@ -449,12 +473,16 @@ mod tests {
                 session((1 << 56) - 1, QoS::AtLeastOnce, false, &[7]),
             ],
         };
-        let mut block = Vec::new();
-        targets.encode(&mut block);
-        assert_eq!(MoreTargets::decode(&block, false), Ok(targets.clone()));
-        for cut in 0..block.len() {
-            assert!(MoreTargets::decode(&block[..cut], false).is_err(), "cut at {cut}");
+        for targets in [0, 255].map(with_keys_of) {
+            let mut block = Vec::new();
+            targets.encode(&mut block);
+            let layout = targets.layout();
+            assert_eq!(MoreTargets::decode(&block, layout), Ok(targets));
+            for cut in 0..block.len() {
+                assert!(MoreTargets::decode(&block[..cut], layout).is_err(), "cut at {cut}");
+            }
         }
+        let targets = with_keys_of(0);
         assert_eq!(targets.session(SessionNumber(0x1_0003), 0), targets.sessions.get(1));
         assert_eq!(targets.session(SessionNumber(0x1_0003), 1), targets.sessions.get(2));
         assert_eq!(targets.session(SessionNumber(0x1_0003), 2), None);
@@ -463,7 +491,7 @@ mod tests {
         assert_eq!(numbered, [0, 0, 1, 0]);
         let mut block = Vec::new();
         MoreTargets::default().encode(&mut block);
-        assert_eq!(MoreTargets::decode(&block, false), Ok(MoreTargets::default()));
+        assert_eq!(MoreTargets::decode(&block, MoreLayout::default()), Ok(MoreTargets::default()));
     }
 
     #[test]
@@ -484,17 +512,18 @@ mod tests {
             let targets = MoreTargets { relocated, delayed, ..MoreTargets::default() };
             let mut block = Vec::new();
             targets.encode(&mut block);
-            let is_last = targets.relocates_last();
-            assert_eq!(MoreTargets::decode(&block, is_last), Ok(targets));
+            let layout = targets.layout();
+            assert_eq!(MoreTargets::decode(&block, layout), Ok(targets));
             for cut in 0..block.len() {
-                assert!(MoreTargets::decode(&block[..cut], is_last).is_err(), "cut at {cut}");
+                assert!(MoreTargets::decode(&block[..cut], layout).is_err(), "cut at {cut}");
             }
         }
         let mut block = Vec::new();
         MoreTargets::default().encode(&mut block);
+        let last = MoreLayout { relocates_last: true, ..MoreLayout::default() };
         for nobodys in [1, 3] {
             let block = [&block[..], &[nobodys]].concat();
-            assert!(MoreTargets::decode(&block, true).is_err(), "nobody's");
+            assert!(MoreTargets::decode(&block, last).is_err(), "nobody's");
         }
     }
 }

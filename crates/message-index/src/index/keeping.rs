@@ -64,6 +64,7 @@ impl Index {
         let (number, at) = split(offset);
         self.slot_mut(number)?.present.insert(at);
         self.unkeep(offset);
+        self.tallies[(number - self.first) as usize].add(entry.size);
         self.len += 1;
         self.bytes += u64::from(entry.size);
         Some(entry)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stdx::UnixMillis;
 
-use super::{Index, Slot, split};
+use super::{Index, Slot, Tally, split};
 use crate::chunk::{Chunk, Entry, NEVER};
 use crate::present::Present;
 use crate::{Offset, StoredAt};
@@ -61,8 +61,11 @@ impl Index {
         let mut index = Self { first, next, ..Self::default() };
         for SharedChunk { number, present, kept, chunk } in chunks {
             index.slots.resize_with((number - first) as usize, || None);
-            index.len += present.len() as u64;
-            index.bytes += sum_of_sizes(*present, chunk);
+            index.tallies.resize((number - first) as usize, Tally::default());
+            let tally =
+                Tally { messages: present.len() as u64, bytes: sum_of_sizes(*present, chunk) };
+            index.len += tally.messages;
+            index.bytes += tally.bytes;
             index.kept += kept.len() as u64;
             let is_open = *number == open_number;
             if is_open {
@@ -75,11 +78,14 @@ impl Index {
                 packed: (!is_open).then(|| chunk.clone()),
             };
             index.slots.push_back(Some(Box::new(slot)));
+            index.tallies.push_back(tally);
         }
         // Chunks at the end may have nothing left, and yet the next message has its place behind them.
         let open_slots = usize::from(open_len > 0);
         if !index.slots.is_empty() || open_len > 0 {
-            index.slots.resize_with((open_number - first) as usize + open_slots, || None);
+            let slots = (open_number - first) as usize + open_slots;
+            index.slots.resize_with(slots, || None);
+            index.tallies.resize(slots, Tally::default());
         }
         if open_len > 0 {
             // Places of messages that have left are filled with anything.

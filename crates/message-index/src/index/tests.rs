@@ -158,12 +158,21 @@ fn what_is_kept_comes_back_or_is_forgotten() {
 }
 
 #[test]
-fn messages_from_an_offset_on_are_counted() {
+fn messages_from_an_offset_on_are_counted_and_so_are_their_bytes() {
     let mut index = index_of(3000);
     let counted = |index: &Index| {
-        for from in [0, 1, 511, 512, 700, 1023, 1024, 2999, 3000, 9000] {
-            let count = index.iter_from(Offset(from)).count() as u64;
-            assert_eq!(index.len_from(Offset(from)), count, "from {from}");
+        index.check().unwrap();
+        // Some twice, some in one chunk, some behind all.
+        let cuts = [0, 1, 1, 511, 512, 700, 701, 1023, 1024, 2999, 3000, 9000, u64::MAX];
+        let cuts = cuts.map(Offset);
+        let expected = cuts.map(|from| {
+            let sizes = index.iter_from(from).map(|(_, entry)| u64::from(entry.size));
+            let (messages, bytes) = sizes.fold((0, 0), |(n, sum), size| (n + 1, sum + size));
+            Tally { messages, bytes }
+        });
+        assert_eq!(index.tallies_from(&cuts), expected);
+        for (from, expected) in cuts.into_iter().zip(expected) {
+            assert_eq!(index.tally_from(from), expected, "from {from}");
         }
     };
     counted(&Index::default());
@@ -173,10 +182,34 @@ fn messages_from_an_offset_on_are_counted() {
             index.remove(Offset(n));
         }
         counted(&index);
+        counted(&Index::restore(index.next(), &index.share()));
     };
     remove(&mut (0..700));
     remove(&mut (900..3000).filter(|n| n % 3 == 0));
     remove(&mut (0..3000));
+    for n in 3000..4000 {
+        index.push(entry(n));
+        index.keep(Offset(n - 1));
+    }
+    counted(&index);
+    index.take_back(Offset(3500));
+    index.forget(Offset(3600));
+    counted(&index);
+}
+
+#[test]
+fn the_first_message_since_a_time_is_found_over_gaps() {
+    let stored = |n: u64| entry(n).stored;
+    let mut index = index_of(5000);
+    for n in (0..5000).filter(|n| (100..3000).contains(n) || n % 7 == 0) {
+        index.remove(Offset(n));
+    }
+    for time in [0, 1, 99, 100, 101, 2999, 3000, 3500, 4999, 5000, 9000] {
+        let expected = index.iter_from(Offset(0)).find(|(_, entry)| entry.stored >= stored(time));
+        let found = index.first_since(stored(time));
+        assert_eq!(found, expected.map(|(offset, _)| offset), "since {time}");
+    }
+    assert_eq!(Index::default().first_since(stored(0)), None);
 }
 
 #[test]

@@ -13,8 +13,9 @@ impl Queue {
             actions.push(Action::Duplicate { at: message.at });
             return;
         };
-        if message.is_unkeyed && self.config.dead_letter_unkeyed {
-            return self.give_up_unkeyed(offset, actions);
+        if message.is_unkeyed && self.config.dead_letter_unkeyed && !self.stale.contains(offset) {
+            self.take_out(offset);
+            return self.dead_letter(offset, DeadReason::Unkeyed, 0, actions);
         }
         if let Some(older) = self.replaces(offset)
             && self.leases.get(older).is_none()
@@ -24,16 +25,12 @@ impl Queue {
         }
     }
 
-    fn give_up_unkeyed(&mut self, offset: Offset, actions: &mut Vec<Action>) {
-        self.take_out(offset);
-        self.dead_letter(offset, DeadReason::Unkeyed, 0, actions);
-    }
-
     /// Gives up what a replay has let in: its death was not in the log yet.
     pub(super) fn give_up_all_unkeyed(&mut self, actions: &mut Vec<Action>) {
         for offset in std::mem::take(&mut self.unkeyed) {
             if self.config.dead_letter_unkeyed && self.is_waiting(offset) {
-                self.give_up_unkeyed(offset, actions);
+                self.take_out(offset);
+                self.dead_letter(offset, DeadReason::Unkeyed, 0, actions);
             }
         }
     }
@@ -57,6 +54,9 @@ impl Queue {
             not_before: message.not_before.map_or(message.stored, |at| at.max(message.stored)),
         };
         let offset = self.index.push(entry);
+        if self.has_no_key_here(message) {
+            self.stale_since(offset);
+        }
         let deadline = self.deadline(&entry);
         if deadline != NEVER {
             self.expiry.note(chunk_of(offset), deadline);
@@ -70,7 +70,7 @@ impl Queue {
 
     /// The message that a new one has replaced.
     pub(super) fn replaces(&mut self, offset: Offset) -> Option<Offset> {
-        if !self.config.last_value {
+        if !self.is_last_value() {
             return None;
         }
         self.newest.add(self.key(offset), offset)
@@ -97,7 +97,7 @@ impl Queue {
     /// Finds the newest message of each key.
     pub(super) fn find_newest(&mut self) {
         self.newest.clear();
-        if self.config.last_value {
+        if self.is_last_value() {
             for (offset, entry) in self.index.iter_from(Offset(0)) {
                 self.newest.add(entry.key, offset);
             }

@@ -16,6 +16,8 @@ impl Queue {
         self.check_consumers()?;
         self.check_barred()?;
         self.check_keys()?;
+        self.stale.check(&self.index)?;
+        ensure(self.is_rekeying || self.stale.is_empty(), || "stale keys are not made".to_owned())?;
         self.check_rules()?;
         self.check_dispatched()
     }
@@ -97,7 +99,7 @@ impl Queue {
             ensure(now.is_none_or(|now| deadline > now), || format!("offset {offset} is overdue"))?;
             let newest = self.newest.get(entry.key);
             let is_newest = entry.key == Key::NONE || newest == Some(offset);
-            ensure(!self.config.last_value || !is_through || is_newest, || {
+            ensure(!self.is_last_value() || !is_through || is_newest, || {
                 format!("offset {offset} is here beside {newest:?} of its key")
             })?;
         }
@@ -178,15 +180,26 @@ impl Queue {
     fn check_dispatched(&self) -> Result<(), String> {
         let idle = |slot: &ConsumerSlot| self.consumers.get(*slot).is_available;
         let idle: Vec<ConsumerSlot> = self.consumers.slots().filter(idle).collect();
-        if self.config.paused || idle.is_empty() || self.rules_are_stale || self.has_more {
+        if self.config.paused
+            || self.is_rekeying
+            || self.permits.is_withheld()
+            || idle.is_empty()
+            || self.rules_are_stale
+            || self.has_more
+        {
             return Ok(());
         }
+        let fresh = || {
+            let fresh = self.index.first_unplaced(self.fresh);
+            fresh.filter(|offset| self.permits.is_permitted(*offset))
+        };
         let ready = |offset: Offset| self.state(offset) == Some(MessageState::Ready);
         if self.is_single() {
-            let waits = self.next_and_active().filter(|(_, slot)| {
+            let waits = self.next_and_active().filter(|(offset, slot)| {
                 let in_flight = self.consumers.get(*slot).in_flight as usize;
                 let is_alone = in_flight == self.leases.len();
-                idle.contains(slot) && is_alone && self.awaited_retry().is_none()
+                let is_permitted = !self.is_fresh(*offset) || self.permits.is_permitted(*offset);
+                idle.contains(slot) && is_alone && is_permitted && self.awaited_retry().is_none()
             });
             return ensure(waits.is_none(), || format!("{waits:?} waits for whose turn it is"));
         }
@@ -198,7 +211,7 @@ impl Queue {
         }
         if !self.is_keyed() {
             let waits = self.returned.first().map(|(_, offset)| *offset);
-            let waits = waits.or_else(|| self.index.first_unplaced(self.fresh));
+            let waits = waits.or_else(fresh);
             return ensure(waits.is_none(), || format!("{waits:?} waits while one has credit"));
         }
         let free = self.keys.first_free();
@@ -207,7 +220,7 @@ impl Queue {
             let owned = self.keys.first_owned(slot);
             ensure(owned.is_none(), || format!("{owned:?} waits while its owner has credit"))?;
         }
-        let fresh = self.index.first_unplaced(self.fresh);
+        let fresh = fresh();
         let is_far = self.keys.waiting() >= self.config.key_look_ahead.max(1) as usize;
         ensure(is_far || fresh.is_none(), || format!("{fresh:?} was not looked at"))
     }

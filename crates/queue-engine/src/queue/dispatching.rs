@@ -10,7 +10,7 @@ impl Queue {
     ///
     /// After it: no ready message is left, or nobody may be chosen, or each ready message has bars for all who may be.
     pub(super) fn dispatch(&mut self, actions: &mut Vec<Action>) {
-        if self.config.paused {
+        if self.config.paused || self.is_rekeying || self.permits.is_withheld() {
             self.entered.clear();
             self.unplaced.clear();
             return;
@@ -29,7 +29,7 @@ impl Queue {
         while let Some((offset, is_fresh)) = self.next_ready() {
             let Some(slot) = self.dispatcher.choose(&mut self.prng, |_| true) else { return };
             self.take_next(offset, is_fresh);
-            self.deliver(offset, slot, !is_fresh, actions);
+            self.deliver(offset, slot, actions);
         }
     }
 
@@ -57,7 +57,7 @@ impl Queue {
         let found = self.index.first_unplaced(self.fresh);
         // What has left in between stays away: it need not be looked through again.
         self.fresh = found.unwrap_or_else(|| self.index.next());
-        found
+        found.filter(|offset| self.permits.is_permitted(*offset))
     }
 
     /// Hands out messages with bars. What was ready before this input has bars for all who could be chosen then, so only
@@ -77,7 +77,7 @@ impl Queue {
             };
             if let Some(slot) = self.dispatcher.choose(&mut self.prng, allowed) {
                 self.set_barred_ready(offset, false);
-                self.deliver(offset, slot, true, actions);
+                self.deliver(offset, slot, actions);
             }
         }
         for at in 0..self.entered.len() {
@@ -93,7 +93,7 @@ impl Queue {
                 return;
             };
             self.set_barred_ready(offset, false);
-            self.deliver(offset, slot, true, actions);
+            self.deliver(offset, slot, actions);
         }
     }
 
@@ -125,15 +125,10 @@ impl Queue {
         &mut self,
         offset: Offset,
         slot: ConsumerSlot,
-        is_out_of_turn: bool,
         actions: &mut Vec<Action>,
     ) {
         let at = self.index.body(offset).expect("a ready message is still here");
         let attempts = self.attempts.take(offset);
-        if attempts == 0 && (is_out_of_turn || offset < self.attempts.floor()) {
-            // The log says, or will say, that it was never delivered. A crash must not make that of this delivery.
-            actions.push(Action::Attempted { offset, attempts: 1 });
-        }
         if self.is_keyed() {
             self.keys.delivered(self.key(offset), slot);
         }

@@ -27,7 +27,7 @@ impl Queue {
             let Some(slot) = self.dispatcher.choose(&mut self.prng, |_| true) else { return };
             if let Some((turn, key)) = self.keys.first_free() {
                 self.keys.unwait(key, turn);
-                self.deliver(turn.1, slot, true, actions);
+                self.deliver(turn.1, slot, actions);
                 continue;
             }
             if self.keys.waiting() >= self.config.key_look_ahead.max(1) as usize {
@@ -36,21 +36,15 @@ impl Queue {
             let Some(offset) = self.next_fresh() else { return };
             self.fresh = offset.next();
             match self.keys.takes_new(self.key(offset)) {
-                Takes::Anybody => self.deliver(offset, slot, false, actions),
+                Takes::Anybody => self.deliver(offset, slot, actions),
                 Takes::Only(owner) if self.consumers.get(owner).is_available => {
-                    self.deliver(offset, owner, false, actions);
+                    self.deliver(offset, owner, actions);
                 }
-                Takes::Only(_) | Takes::Nobody => self.pass_over(offset, actions),
+                Takes::Only(_) | Takes::Nobody => {
+                    self.keys.wait(self.key(offset), (PASSED_OVER, offset));
+                }
             }
         }
-    }
-
-    fn pass_over(&mut self, offset: Offset, actions: &mut Vec<Action>) {
-        if offset >= self.attempts.floor() {
-            // Those below `dispatched_to` count as delivered once, and this one is about to be below.
-            actions.push(Action::Attempted { offset, attempts: 0 });
-        }
-        self.keys.wait(self.key(offset), (PASSED_OVER, offset));
     }
 
     /// Hands a consumer what only it may have, as far as it has credit.
@@ -60,7 +54,7 @@ impl Queue {
                 return;
             }
             self.keys.unwait(key, turn);
-            self.deliver(turn.1, slot, true, actions);
+            self.deliver(turn.1, slot, actions);
         }
     }
 

@@ -21,6 +21,7 @@ impl Queue {
             self.kept_until.forget(chunk);
             self.kept_since.remove(&chunk);
         }
+        self.stale.remove(offset);
         self.is_newest_no_more(offset, removed.entry.key);
     }
 

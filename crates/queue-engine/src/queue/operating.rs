@@ -53,9 +53,16 @@ impl Queue {
 
     /// Settled messages are wanted again.
     pub(super) fn rewind(&mut self, to: Offset, actions: &mut Vec<Action>) {
+        let dispatched_to = self.dispatched_to();
+        let out_of_turn: Vec<Offset> =
+            self.index.kept_from(to.max(dispatched_to)).map(|(offset, _)| offset).collect();
         let count = self.take_back(to);
         if count > 0 {
             actions.push(Action::Rewound { to, count });
+        }
+        for offset in out_of_turn {
+            self.attempts.set(offset, 1);
+            actions.push(Action::Attempted { offset, attempts: 1 });
         }
     }
 

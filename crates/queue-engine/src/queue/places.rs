@@ -5,8 +5,9 @@ use crate::keys::{PASSED_OVER, RETURNED, Turn};
 use crate::{Action, DispatchStrategy, Key, Offset};
 
 impl Queue {
+    /// Whether messages are handed out by keys, and these are known.
     pub(super) const fn is_keyed(&self) -> bool {
-        matches!(self.config.dispatch_strategy, DispatchStrategy::KeyOrdered)
+        matches!(self.config.dispatch_strategy, DispatchStrategy::KeyOrdered) && !self.is_rekeying
     }
 
     pub(super) const fn is_single(&self) -> bool {
@@ -68,6 +69,7 @@ impl Queue {
             }
         } else if let Some(entry) = self.index.get(offset) {
             self.held_back.remove(&(entry.not_before, offset));
+            self.permits.announced.remove(&(entry.not_before, offset));
         }
     }
 
@@ -82,7 +84,8 @@ impl Queue {
     pub(super) fn set_aside(&self) -> impl Iterator<Item = Offset> {
         let waiting = self.returned.iter().copied().chain(self.keys.iter()).map(|(_, at)| at);
         let barred = self.barred.ready().iter().copied();
-        let held_back = self.held_back.iter().map(|(_, offset)| *offset);
+        let held_back = self.held_back.iter().chain(&self.permits.announced);
+        let held_back = held_back.map(|(_, offset)| *offset);
         waiting.chain(barred).chain(self.delayed.iter()).chain(held_back)
     }
 
@@ -96,7 +99,7 @@ impl Queue {
             }
             released += 1;
             self.held_back.remove(&(due, offset));
-            self.make_ready((due_turn(due.0), offset), actions);
+            self.fall_due(due, offset, actions);
         }
     }
 }

@@ -8,7 +8,11 @@ use crate::{Action, QueueConfig};
 impl Queue {
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.config.paused = paused;
-        // While it was paused nobody looked for somebody to take these.
+        self.go_on();
+    }
+
+    /// While nothing was delivered nobody looked for somebody to take these.
+    pub(super) fn go_on(&mut self) {
         self.unplaced.extend(self.barred.ready());
         self.keys.recall_owners();
     }
@@ -21,8 +25,12 @@ impl Queue {
             self.dispatcher = Dispatcher::new(config.dispatch_strategy);
             slots.iter().for_each(|slot| self.consumers.get_mut(*slot).is_available = false);
         }
+        let was_rekeying = self.is_rekeying;
+        self.find_stale(&before);
+        let is_rekeying = self.is_rekeying;
         let keys_changed = config.key_inflight != before.key_inflight
-            || config.dispatch_strategy != before.dispatch_strategy;
+            || config.dispatch_strategy != before.dispatch_strategy
+            || is_rekeying != was_rekeying;
         if keys_changed {
             self.forget_keys();
             if self.is_keyed() {
@@ -32,7 +40,7 @@ impl Queue {
         if config.retention != before.retention {
             self.find_deadlines();
         }
-        if config.last_value != before.last_value {
+        if config.last_value != before.last_value || is_rekeying != was_rekeying {
             self.find_newest();
         }
         if config.dedup_window.is_zero() {

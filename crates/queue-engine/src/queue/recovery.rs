@@ -5,21 +5,34 @@ use crate::{Departure, MessageState, NewMessage, Offset, QueueConfig, Snapshot, 
 use message_index::Index;
 
 impl Queue {
-    /// The state as it would be found after a crash at this moment.
+    /// The state as it would be found after a crash at this moment, when the log says that messages below `said` may have
+    /// been delivered.
     ///
     /// Full chunks of the index are shared with the queue, so this is quick however much is waiting. Consumers and
     /// leases are not part of it: what is in flight, or waits before it is tried again, is ready once it is restored, in
-    /// order. What is in flight may have been handed over, so that delivery counts.
+    /// order. What is in flight may have been handed over, so that delivery counts; so may be, by the time of a crash,
+    /// whatever is permitted.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self, said: Offset) -> Snapshot {
+        let may_be_tried = |(offset, attempts): (Offset, u32)| {
+            let least = u32::from(!self.is_untried(offset));
+            (offset, attempts.max(least))
+        };
         let kept = self.attempts.iter().filter(|(offset, _)| self.index.contains(*offset));
-        let floor = self.dispatched_to();
+        let kept = kept.map(may_be_tried);
+        let floor = self.dispatched_to().max(said);
         // Below the new floor what was implied as none must be said.
-        let unsaid = self.set_aside().map(|offset| (offset, self.attempts.get(offset)));
+        let unsaid =
+            self.set_aside().map(|offset| may_be_tried((offset, self.attempts.get(offset))));
         let in_flight =
             self.leases.iter().map(|lease| (lease.offset, lease.attempts.saturating_add(1)));
         let all = kept.chain(unsaid).chain(in_flight);
-        let said = all.filter(|(offset, attempts)| *attempts != u32::from(*offset < floor));
+        // The log may take back what it says of those between the two.
+        let certain = self.dispatched_to();
+        let is_implied = |offset, attempts| {
+            [floor, certain].into_iter().all(|to| attempts == u32::from(offset < to))
+        };
+        let said = all.filter(|(offset, attempts)| !is_implied(*offset, *attempts));
         let mut attempts: Vec<(Offset, u32)> = said.collect();
         attempts.sort_unstable();
         attempts.dedup();
@@ -30,6 +43,7 @@ impl Queue {
             attempts,
             replaced: self.newest.replaced().collect(),
             ids: self.dedup.iter().collect(),
+            stale: self.stale.share(),
             chunks: self.index.share(),
         }
     }
@@ -39,6 +53,8 @@ impl Queue {
     pub fn restore(config: QueueConfig, seed: u64, snapshot: Snapshot) -> Self {
         let mut queue = Self::new(config, seed);
         queue.index = Index::restore(snapshot.next, &snapshot.chunks);
+        queue.stale = snapshot.stale.restore(&queue.index);
+        queue.is_rekeying = !queue.stale.is_empty();
         queue.counts = snapshot.counts;
         queue.attempts.raise_floor(snapshot.dispatched_to);
         for (offset, attempts) in snapshot.attempts {
@@ -52,7 +68,7 @@ impl Queue {
         queue.find_deadlines();
         queue.find_kept();
         queue.find_newest();
-        if queue.config.last_value {
+        if queue.is_last_value() {
             for offset in snapshot.replaced {
                 queue.newest.mark_replaced(queue.key(offset), offset);
             }
@@ -69,7 +85,11 @@ impl Queue {
         // Rules that a replay does not keep are kept with the next input.
         self.rules_are_stale = true;
         let offset = self.append(message)?;
-        if message.is_unkeyed {
+        if self.index.is_placed(offset) {
+            // Its time has not come: what the log says of those below does not hold for it.
+            self.attempts.set(offset, 0);
+        }
+        if message.is_unkeyed && !self.stale.contains(offset) {
             self.unkeyed.push(offset);
         }
         self.replaces(offset);
@@ -121,20 +141,34 @@ impl Queue {
         }
     }
 
-    /// What the log says [`Queue::dispatched_to`] was: deliveries of what is still here below it count as made, but for
-    /// what was held back. To be replayed before the attempts that were logged with it.
+    /// What the log says of deliveries: those of messages below count as made, but for what was held back, also of messages
+    /// that come later in the log. The last such record holds. To be replayed before the attempts that were logged with it.
     pub fn replay_dispatched(&mut self, to: Offset) {
-        let (floor, to) = (self.attempts.floor(), to.min(self.index.next()));
-        let untried: Vec<(Offset, u32)> = if self.held_back.is_empty() || to <= floor {
+        let (from, end) = (self.attempts.floor().min(to), self.attempts.floor().max(to));
+        let placed: Vec<(Offset, u32)> = if self.held_back.is_empty() || from == end {
             Vec::new()
         } else {
-            let placed = self.index.placed_from(floor).take_while(|offset| *offset < to);
+            let placed = self.index.placed_from(from).take_while(|offset| *offset < end);
             placed.map(|offset| (offset, self.attempts.get(offset))).collect()
         };
-        self.attempts.raise_floor(to);
-        for (offset, attempts) in untried {
+        self.attempts.set_floor(to);
+        for (offset, attempts) in placed {
             self.attempts.set(offset, attempts);
         }
+    }
+
+    /// All of the log was replayed: what comes from now on was never delivered, whatever the log says.
+    pub fn end_replay(&mut self) {
+        let end = self.index.next();
+        self.permits.is_overstated = self.attempts.floor() > end;
+        self.replay_dispatched(self.attempts.floor().min(end));
+    }
+
+    /// Whether the log says of messages that are still to come that they may have been delivered, and is to be told
+    /// [`Queue::dispatched_to`] soon.
+    #[must_use]
+    pub const fn is_overstated(&self) -> bool {
+        self.permits.is_overstated
     }
 
     /// Other properties, which the log says it got.
@@ -144,11 +178,10 @@ impl Queue {
         self.entered.clear();
     }
 
-    /// All messages below were dispatched at least once, or have left, whether before a restart or since; of others an
-    /// [`Action::Attempted`](crate::Action::Attempted) said that they were not.
+    /// No message from here on was dispatched, whether before a restart or since.
     ///
-    /// A caller that logs it now and then, and replays it, makes deliveries after a crash bear an attempt above 1 also for
-    /// messages that were in flight for the first time.
+    /// A caller that logs it, or more, *before* messages are dispatched, and replays it, makes deliveries after a crash bear
+    /// an attempt above 1 also for messages that were delivered just before: see [`Input::Permit`](crate::Input::Permit).
     #[must_use]
     pub fn dispatched_to(&self) -> Offset {
         self.fresh.max(self.attempts.floor())

@@ -44,6 +44,9 @@ impl Queue {
             }
             Outcome::Busy => {
                 let lease = self.end(offset, slot);
+                if self.is_single() {
+                    self.consumers.stand_back(slot);
+                }
                 if !self.config.retry_delay.is_zero() {
                     self.consumers.rest(slot, self.now + self.config.retry_delay);
                     self.refresh(slot);
@@ -174,7 +177,9 @@ impl Queue {
             return false;
         }
         self.attempts.set(offset, attempts);
-        actions.push(Action::Attempted { offset, attempts });
+        if attempts > 0 {
+            actions.push(Action::Attempted { offset, attempts });
+        }
         true
     }
 
@@ -184,12 +189,18 @@ impl Queue {
             return;
         }
         let delay = back_off(&self.config, self.attempts.get(offset), &mut self.prng);
-        if delay.is_zero() {
+        if delay.is_zero() || self.has_older_before(offset) {
             self.make_ready((RETURNED, offset), actions);
         } else {
             self.delayed.insert(self.now + delay, offset);
             self.hold(offset, true);
         }
+    }
+
+    /// Whether an older message of its key waits, which is to go before it: it was in flight when the keys were made anew.
+    fn has_older_before(&self, offset: Offset) -> bool {
+        let keeps_order = self.is_keyed() && self.config.key_inflight <= 1;
+        keeps_order && self.keys.is_before(self.key(offset), (RETURNED, offset))
     }
 
     /// Makes a message ready that was not; a dead letter when it is too large for each consumer.

@@ -1,4 +1,5 @@
-//! Handing out to one consumer: the one that attached first. The next takes over when it goes, or lets a lease run out.
+//! Handing out to one consumer: the one that attached first. The next takes over when it goes, says that it is busy, or lets a
+//! lease run out.
 //!
 //! Two never have messages at the same time: whoever takes over gets its first message when the other has none left. A
 //! message that is too large for the first in line goes to the first one that takes it, by the same rule.
@@ -30,7 +31,7 @@ impl Queue {
             } else {
                 self.take_next(offset, is_fresh);
             }
-            self.deliver(offset, slot, !is_fresh, actions);
+            self.deliver(offset, slot, actions);
         }
     }
 

@@ -14,11 +14,18 @@ pub enum Stall {
     Paused,
     /// Nobody consumes it.
     NoConsumers,
+    /// The keys of messages are being made anew; nothing is delivered until all have one.
+    Rekeying {
+        /// How many wait for theirs.
+        messages: u64,
+    },
     /// All that wait are delayed; the first until then, if that is known.
     Delayed {
         /// Until when.
         until: Option<Instant>,
     },
+    /// The log has not taken yet what is to be delivered.
+    AwaitingLog,
     /// Each consumer that has credit was too busy and rests; the first until then.
     Resting {
         /// Until when.
@@ -60,7 +67,12 @@ impl fmt::Display for Stall {
         match self {
             Self::Paused => f.write_str("the queue is paused"),
             Self::NoConsumers => f.write_str("no consumer is attached"),
+            Self::Rekeying { messages } => write!(
+                f,
+                "the keys of {messages} waiting messages are still to be made anew, by properties that have changed"
+            ),
             Self::Delayed { .. } => f.write_str("all waiting messages are delayed"),
+            Self::AwaitingLog => f.write_str("the log has not taken what is to be delivered"),
             Self::Resting { .. } => f.write_str("all consumers with credit were too busy and rest"),
             Self::NoCredit { in_flight } => {
                 write!(f, "no consumer has credit: {in_flight} messages are unsettled")
@@ -101,6 +113,12 @@ impl Queue {
         }
         if self.consumers.len() == 0 {
             return Some(Stall::NoConsumers);
+        }
+        if self.is_rekeying {
+            return Some(Stall::Rekeying { messages: self.rekeying() });
+        }
+        if self.awaits_permit() || self.has_announced() {
+            return Some(Stall::AwaitingLog);
         }
         if ledger.ready == 0 {
             let held_back = self.held_back.first().and_then(|(due, _)| self.clock.when(*due));

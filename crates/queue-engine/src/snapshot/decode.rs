@@ -1,9 +1,9 @@
 //! Reading a snapshot: whatever the bytes, a legal snapshot or an error.
 
-use message_index::{ChunkError, ChunkLayout, SharedChunk, chunk_of};
+use message_index::{ChunkError, ChunkLayout, SharedChunk, Stale, chunk_of};
 use stdx::UnixMillis;
 
-use super::{Snapshot, SnapshotError, VERSION, VERSION_1};
+use super::{Snapshot, SnapshotError, VERSION, VERSION_1, VERSION_2};
 use crate::ledger::Counts;
 use crate::{Departure, MessageId, Offset};
 
@@ -48,7 +48,7 @@ impl Snapshot {
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut reader = Reader { rest: bytes };
         let version = reader.u8()?;
-        if version != VERSION && version != VERSION_1 {
+        if !(VERSION_1..=VERSION).contains(&version) {
             return Err(SnapshotError::UnknownVersion(version));
         }
         let next = Offset(reader.u64()?);
@@ -63,16 +63,20 @@ impl Snapshot {
             VERSION_1 => (Vec::new(), Vec::new()),
             _ => (read_offsets(&mut reader)?, read_ids(&mut reader)?),
         };
+        let stale = match version {
+            VERSION => Stale::decode(&mut reader.rest, next)?,
+            _ => Stale::default(),
+        };
         let layout = if version == VERSION_1 { ChunkLayout::V1 } else { ChunkLayout::V2 };
         let chunks = SharedChunk::decode_all(&mut reader.rest, layout, next)?;
         let kept: u64 = chunks.iter().map(SharedChunk::kept).sum();
-        let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, chunks };
+        let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, stale, chunks };
         let left = departures.into_iter().try_fold(0_u64, u64::checked_add);
         let is_balanced =
             left.and_then(|left| left.checked_add(snapshot.waiting())) == Some(next.0);
         for (is_legal, what) in [
             (reader.rest.is_empty(), "bytes follow"),
-            (dispatched_to <= next, "more was dispatched than came"),
+            (version > VERSION_2 || dispatched_to <= next, "more was dispatched than came"),
             (is_balanced, "its ledger does not balance"),
             (snapshot.knows_replaced(), "what is not here was replaced"),
             (kept <= counts.get(Departure::Settled), "more is kept than was settled"),

@@ -27,7 +27,7 @@ fn queue() -> Queue {
 
 fn bytes_of(queue: &Queue) -> Vec<u8> {
     let mut bytes = Vec::new();
-    queue.snapshot().encode(&mut bytes);
+    queue.snapshot(Offset(0)).encode(&mut bytes);
     bytes
 }
 
@@ -55,7 +55,7 @@ fn a_queue_comes_back_with_all_that_was_in_flight_or_delayed() {
 #[test]
 fn full_chunks_are_shared_and_not_copied() {
     let queue = queue();
-    let (one, other) = (queue.snapshot(), queue.snapshot());
+    let (one, other) = (queue.snapshot(Offset(0)), queue.snapshot(Offset(0)));
     let shared = one.chunks.iter().zip(&other.chunks);
     let shared = shared.filter(|(one, other)| one.is_shared_with(other));
     assert_eq!((shared.count(), one.chunks.len()), (2, 3));
@@ -93,22 +93,25 @@ fn layout(version: u8) -> Vec<u8> {
     let head = [2, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1];
     head.into_iter().for_each(|word| expected.extend(number(word)));
     expected.extend([4, 0, 0, 0]);
-    if version == 2 {
+    if version >= 2 {
         expected.extend([0, 1, 77, 0, 9].map(number).concat());
+    }
+    if version == 4 {
+        expected.extend([0, 2, 0].map(number).concat());
     }
     expected.extend([1, 0].map(number).concat());
     expected.extend([2, 0]);
     expected.extend([2, 0, 0, 0, 0, 0, 0, 0].map(number).concat());
-    if version == 2 {
+    if version >= 2 {
         expected.push(0);
     }
     let columns = [(5, 0), (0, 2), (70, 0), (9, 0), (0, 1), (0, 1), (0, 1)];
-    for (base, width) in columns.into_iter().take(if version == 2 { 7 } else { 4 }) {
+    for (base, width) in columns.into_iter().take(if version >= 2 { 7 } else { 4 }) {
         expected.extend(number(base));
         expected.push(width);
     }
     expected.extend([0, 0, 44, 1]);
-    if version == 2 {
+    if version >= 2 {
         expected.extend([0, 3, 0, 12, 0, 3]);
     }
     expected
@@ -116,8 +119,12 @@ fn layout(version: u8) -> Vec<u8> {
 
 #[test]
 fn the_layout_stays() {
-    let expected = layout(2);
+    let expected = layout(3);
     assert_eq!(bytes_of(&two(true)), expected);
+    let mut rekeying = two(true);
+    let config = QueueConfig { key_generation: 1, ..rekeying.config().clone() };
+    rekeying.replay_reconfigure(config);
+    assert_eq!(bytes_of(&rekeying), layout(4));
     let present = 1 + 11 * 8 + 4 + 5 * 8 + 2 * 8 + 2;
     for (at, byte, refused) in [
         (present, 0b100, "a chunk holds what never came, or nothing"),
@@ -126,7 +133,6 @@ fn the_layout_stays() {
         (present - 2, 3, "a chunk holds what never came, or nothing"),
         (present - 10, 1, "a chunk holds what never came, or nothing"),
         (present + 65 + 8, 9, "a chunk does not fit together"),
-        (9, 3, "more was dispatched than came"),
     ] {
         let mut bytes = expected.clone();
         bytes[at] = byte;
@@ -134,6 +140,16 @@ fn the_layout_stays() {
         let illegal = Snapshot::decode(&bytes).unwrap_err();
         assert_eq!(illegal, SnapshotError::Illegal(refused), "byte {at} as {byte}");
     }
+}
+
+#[test]
+fn the_second_version_is_read() {
+    let mut second = layout(2);
+    assert_eq!(Snapshot::decode(&second), Snapshot::decode(&layout(3)));
+    second[9] = 3;
+    let refused = SnapshotError::Illegal("more was dispatched than came");
+    assert_eq!(Snapshot::decode(&second), Err(refused));
+    assert!(Snapshot::decode(&[&[3], &second[1..]].concat()).is_ok(), "it was said before");
 }
 
 #[test]
@@ -163,7 +179,7 @@ fn what_is_kept_or_replaced_comes_back_and_must_be_sound() {
     handle(Input::Settle { consumer, offset: Offset(2), outcome: Outcome::Accept });
     let bytes = bytes_of(&queue);
     let snapshot = Snapshot::decode(&bytes).unwrap();
-    assert_eq!(snapshot, queue.snapshot());
+    assert_eq!(snapshot, queue.snapshot(Offset(0)));
     assert_eq!(snapshot.replaced, [Offset(0), Offset(1)], "by one that has left since");
     let mut restored = Queue::restore(queue.config().clone(), 0, snapshot);
     assert_eq!(restored.kept().collect::<Vec<_>>(), [(Offset(2), StoredAt(2))]);
@@ -197,7 +213,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 3] {
+    for version in [0, 5] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }

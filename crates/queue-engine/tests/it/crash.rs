@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use queue_engine::{
-    Action, ConsumerId, Departure, DispatchStrategy, Input, NewMessage, Offset, Queue, QueueConfig,
-    Snapshot, StoredAt, invariants,
+    Action, ConsumerId, Departure, DispatchStrategy, Input, MessageState, NewMessage, Offset,
+    Queue, QueueConfig, Snapshot, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -40,6 +40,12 @@ struct Caller {
     leases: BTreeMap<Offset, ConsumerId>,
     /// What was in flight when it last logged.
     leases_logged: BTreeSet<Offset>,
+    /// What was handed over and counts, or may count, as delivered.
+    had: BTreeSet<Offset>,
+    /// Whether nothing is delivered that the log does not know of, and below which offset it does.
+    said: Option<Offset>,
+    /// Whether nothing is delivered at all.
+    is_withheld: bool,
     checkpoint: Checkpoint,
     now: Instant,
 }
@@ -50,7 +56,7 @@ impl Caller {
         self.now = self.now + Duration::from_millis(wait);
         let leases: Vec<_> =
             self.leases.iter().map(|(offset, consumer)| (*consumer, *offset)).collect();
-        for input in inputs(command, self.queue.next_offset(), &leases, self.now) {
+        for input in inputs(command, &self.queue, &leases, self.now) {
             let mut actions = Vec::new();
             let result = self.queue.handle(self.now, input.clone(), &mut actions);
             match input {
@@ -62,9 +68,60 @@ impl Caller {
                 _ => {}
             }
             if result.is_ok() {
+                let is_rewound =
+                    actions.iter().any(|action| matches!(action, Action::Rewound { .. }));
                 actions.into_iter().for_each(|action| self.perform(action));
+                if is_rewound {
+                    self.flush();
+                }
             }
         }
+        let state = |offset: &Offset| self.queue.state(*offset);
+        self.leases.retain(|offset, _| state(offset) == Some(MessageState::InFlight));
+        self.had.retain(|offset| {
+            let is_back =
+                matches!(state(offset), Some(MessageState::Ready | MessageState::Delayed));
+            !is_back || self.queue.attempts(*offset) > 0
+        });
+    }
+
+    fn tell(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.queue.handle(self.now, input, &mut actions).expect("it fits");
+        actions.into_iter().for_each(|action| self.perform(action));
+    }
+
+    /// Logs that so many more than were delivered may be, or that none is while nobody consumes.
+    fn ask(&mut self, more: u64) {
+        let dispatched_to = self.queue.dispatched_to();
+        if self.queue.ledger().consumers == 0 {
+            if !self.is_withheld {
+                self.tell(Input::Withhold);
+                self.is_withheld = true;
+                self.said = Some(dispatched_to);
+                self.flush();
+                self.log_untried(0);
+            }
+            return;
+        }
+        let to = Offset(dispatched_to.0 + more);
+        self.said = Some(to);
+        let announced = self.unlogged.iter().filter_map(|record| match record {
+            Record::Attempts { offset, .. } => Some(*offset),
+            _ => None,
+        });
+        let tried = announced.collect();
+        self.flush();
+        if self.is_withheld {
+            self.log_untried(1);
+            self.is_withheld = false;
+        }
+        self.tell(Input::Permit { to: Some(to), tried });
+    }
+
+    fn log_untried(&mut self, attempts: u32) {
+        let untried = self.queue.untried().into_iter();
+        self.log.extend(untried.map(|offset| Record::Attempts { offset, attempts }));
     }
 
     fn perform(&mut self, action: Action) {
@@ -72,12 +129,13 @@ impl Caller {
         let (offset, record) = match action {
             Action::Deliver { consumer, offset, .. } => {
                 self.leases.insert(offset, consumer);
+                self.had.insert(offset);
                 return;
             }
             Action::Rewound { to, .. } => {
                 // What became of messages before must stand before it.
                 self.unlogged.push(Record::Rewound { to });
-                return self.flush();
+                return;
             }
             Action::Duplicate { .. } => return,
             Action::Settled { offset, .. } => left(offset, Departure::Settled),
@@ -97,7 +155,8 @@ impl Caller {
     }
 
     fn flush(&mut self) {
-        self.log.push(Record::Dispatched { to: self.queue.dispatched_to() });
+        let to = self.said.unwrap_or_else(|| self.queue.dispatched_to());
+        self.log.push(Record::Dispatched { to });
         self.log.append(&mut self.unlogged);
         self.leases_logged = self.leases.keys().copied().collect();
     }
@@ -106,7 +165,7 @@ impl Caller {
     fn take_checkpoint(&mut self) {
         self.flush();
         let mut bytes = Vec::new();
-        self.queue.snapshot().encode(&mut bytes);
+        self.queue.snapshot(self.said.unwrap_or_default()).encode(&mut bytes);
         let config = self.queue.config().clone();
         self.checkpoint = Checkpoint { at: self.log.len(), bytes, config };
     }
@@ -168,21 +227,31 @@ fn drain(mut queue: Queue) -> Vec<(Offset, StoredAt, u32)> {
     actions.into_iter().filter_map(delivery).collect()
 }
 
-fn run(config: &QueueConfig, commands: &[(Command, u8)]) {
+fn run(config: &QueueConfig, commands: &[(Command, u8)], asks: bool) {
     let queue = Queue::new(config.clone(), 1);
     let mut bytes = Vec::new();
-    queue.snapshot().encode(&mut bytes);
+    queue.snapshot(Offset(0)).encode(&mut bytes);
     let mut caller = Caller {
         queue,
         log: Vec::new(),
         unlogged: Vec::new(),
         leases: BTreeMap::new(),
         leases_logged: BTreeSet::new(),
+        had: BTreeSet::new(),
+        said: None,
+        is_withheld: false,
         checkpoint: Checkpoint { at: 0, bytes, config: config.clone() },
         now: Instant::ZERO,
     };
+    if asks {
+        caller.tell(Input::Withhold);
+        (caller.said, caller.is_withheld) = (Some(Offset(0)), true);
+    }
     for (command, chance) in commands {
         caller.play(command);
+        if asks && chance % 3 > 0 {
+            caller.ask(u64::from(chance % 7));
+        }
         match chance {
             0..40 => caller.flush(),
             40..50 => caller.take_checkpoint(),
@@ -225,7 +294,7 @@ impl Told {
                 Record::Attempts { offset, attempts } => {
                     told.attempts.insert(*offset, *attempts);
                 }
-                Record::Dispatched { to } => told.dispatched = told.dispatched.max(*to),
+                Record::Dispatched { to } => told.dispatched = *to,
             }
         }
         told
@@ -285,10 +354,17 @@ fn check_recovery(config: &QueueConfig, caller: &Caller) {
                 attempt > 1 || !caller.leases_logged.contains(&offset),
                 "attempt 1 of {offset} from {what}, which was in flight"
             );
+            let (asks, has_had) = (caller.said.is_some(), caller.had.contains(&offset));
+            assert!(attempt > 1 || !asks || !has_had, "attempt 1 of {offset} from {what}, again");
+            let is_exact = caller.is_withheld && !has_had;
+            let is_first = attempt == 1 || attempt == u32::MAX;
+            assert!(is_first || !is_exact, "attempt {attempt} of {offset}, which nobody had");
             // What was held back comes before fresh ones when its time has come.
             let is_held_back = told.messages[offset.0 as usize].not_before.is_some();
             assert!(
-                offset < caller.queue.dispatched_to() || is_held_back || attempt == 1,
+                offset < caller.queue.dispatched_to().max(caller.said.unwrap_or_default())
+                    || is_held_back
+                    || attempt == 1,
                 "{offset} was never tried"
             );
         }
@@ -304,7 +380,8 @@ proptest! {
     fn nothing_is_lost_and_nothing_that_was_logged_comes_again(
         config in any_config(),
         commands in prop::collection::vec((any_command(), any::<u8>()), 1..150),
+        asks in any::<bool>(),
     ) {
-        run(&config, &commands);
+        run(&config, &commands, asks);
     }
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use queue_engine::{
-    Action, ConsumerId, DeadReason, Input, Key, Ledger, MessageId, MessageState, NewMessage,
-    Offset, Outcome, Queue, QueueConfig, Scope, StoredAt,
+    Action, ConsumerId, DeadReason, Input, Key, Ledger, MadeKey, MessageId, MessageState,
+    NewMessage, Offset, Outcome, Queue, QueueConfig, Scope, StoredAt,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -41,6 +41,8 @@ struct Message {
     state: State,
     attempts: u32,
     is_replaced: bool,
+    /// Whether its key is to be made anew.
+    is_stale: bool,
     too_large_for: Vec<ConsumerId>,
     ran_out_at: Vec<ConsumerId>,
 }
@@ -93,6 +95,7 @@ pub(crate) struct Model {
     turns: u64,
     /// Who has all that is in flight of a key; none: several.
     owners: BTreeMap<Key, Option<ConsumerId>>,
+    is_rekeying: bool,
     ids: Vec<(MessageId, UnixMillis)>,
     kept_since: BTreeMap<u64, UnixMillis>,
     /// What is below was delivered once before the start.
@@ -114,6 +117,7 @@ impl Model {
             line: Vec::new(),
             turns: 0,
             owners: BTreeMap::new(),
+            is_rekeying: false,
             ids: Vec::new(),
             kept_since: BTreeMap::new(),
             floor: Offset(0),
@@ -208,7 +212,9 @@ impl Model {
             self.dead(offset, DeadReason::MaxAttempts, attempts);
             return false;
         }
-        self.expected.push(Action::Attempted { offset, attempts });
+        if attempts > 0 {
+            self.expected.push(Action::Attempted { offset, attempts });
+        }
         true
     }
 
@@ -245,6 +251,7 @@ impl Model {
         let actions = outcome.unwrap_or_default();
         if legal {
             self.time_passes();
+            self.end_rekeying();
             self.apply_rules();
         }
         let others = self.check_deliveries(actions, queue);
@@ -315,9 +322,11 @@ impl Model {
                 }
                 self.redriven(*offset);
             }
+            Input::Permit { .. } | Input::Withhold => panic!("{input:?} is not played here"),
             Input::Pause => self.config.paused = true,
             Input::Resume => self.config.paused = false,
             Input::Reconfigure(config) => self.reconfigure(config),
+            Input::Rekey { made, .. } => self.rekey(made),
         }
         true
     }
@@ -333,6 +342,10 @@ impl Model {
             }
             Outcome::Busy => {
                 let (now, delay) = (self.now, self.config.retry_delay);
+                if self.is_single() {
+                    self.line.retain(|id| *id != consumer);
+                    self.line.push(consumer);
+                }
                 if !delay.is_zero() {
                     let resting = self.consumer(consumer).expect("it is attached");
                     resting.rests = resting.rests.max(Some(now + delay));
@@ -346,7 +359,7 @@ impl Model {
                     let doublings = self.message(offset).attempts - 1;
                     let delay = self.config.retry_delay * 2_u32.pow(doublings.min(20));
                     let delay = delay.min(self.config.retry_delay_max);
-                    if delay.is_zero() {
+                    if delay.is_zero() || self.has_older_before(offset) {
                         self.make_ready(offset, 0);
                     } else {
                         self.message(offset).state = State::Delayed { since: self.now, delay };
@@ -498,8 +511,15 @@ impl Model {
         self.kept_since.clear();
         self.clock = None;
         self.floor = dispatched_to;
-        for message in self.messages.iter_mut().filter(|message| message.is_here()) {
+        let messages = self.messages.iter_mut().enumerate();
+        for (at, message) in messages.filter(|(_, message)| message.is_here()) {
+            let offset = Offset(at as u64);
             message.attempts += u32::from(message.is_in_flight());
+            // Whoever asks for no permits may have delivered what was set aside, for all that the log says.
+            let is_set_aside = matches!(message.state, State::Turn(_));
+            let is_held_back = matches!(message.state, State::HeldBack(_));
+            let may_be_tried = is_set_aside || (offset < dispatched_to && !is_held_back);
+            message.attempts = message.attempts.max(u32::from(may_be_tried));
             message.state = message.new.not_before.map_or(State::Fresh, State::HeldBack);
             message.too_large_for.clear();
             message.ran_out_at.clear();

@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 
 use queue_engine::{
-    Action, ConsumerId, DispatchStrategy, Input, Key, Ledger, MessageId, NewMessage, Offset,
-    Outcome, Queue, QueueConfig, Scope, StoredAt, invariants,
+    Action, ConsumerId, DispatchStrategy, Input, Key, Ledger, MadeKey, MessageId, NewMessage,
+    Offset, Outcome, Queue, QueueConfig, Scope, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -139,6 +139,10 @@ impl Player {
             }
             ["max_messages", number] => config(&|config| config.max_messages = number.parse().ok()),
             ["last_value", on] => config(&|config| config.last_value = on == "on"),
+            ["generation", number] => {
+                config(&|config| config.key_generation = number.parse().expect("a number"))
+            }
+            ["rekey", keys] => return self.rekey(keys),
             ["strategy", number] => config(&|config| {
                 let strategy = DispatchStrategy::from_number(number.parse().expect("a number"));
                 config.dispatch_strategy = strategy.expect("a known number");
@@ -152,7 +156,21 @@ impl Player {
         UnixMillis(1_800_000_000_000 + self.now.as_millis())
     }
 
-    /// `key=1,2` gives keys in turn, `ttl=5s`, `delay=5s` and `id=7` the same to all.
+    /// So many of the messages that are asked for get these keys, one after the other.
+    fn rekey(&mut self, keys: &str) -> String {
+        let keys: Vec<&str> = keys.split(',').collect();
+        let Some(part) = self.queue.to_rekey(100 * keys.len() as u64) else {
+            return "none".to_owned();
+        };
+        let made = part.bodies.iter().zip(keys).map(|((offset, ..), key)| MadeKey {
+            offset: *offset,
+            key: Key(key.parse().unwrap_or(77)),
+            is_unkeyed: key == "none",
+        });
+        self.handle(Input::Rekey { round: part.round, made: made.collect() })
+    }
+
+    /// `key=1,2` gives keys in turn, `ttl=5s`, `delay=5s`, `id=7` and `of=1`, their making, the same to all.
     fn enqueue(&mut self, count: u64, with: &[&str]) -> String {
         let with: BTreeMap<&str, &str> =
             with.iter().map(|word| word.split_once('=').expect("a name and a value")).collect();
@@ -176,7 +194,8 @@ impl Player {
             let message = NewMessage::new(at, 100, self.wall());
             let message = NewMessage { key, expires, not_before, message_id: id, ..message };
             let is_unkeyed = with.get("key") == Some(&"none");
-            let message = NewMessage { is_unkeyed, ..message };
+            let key_generation = with.get("of").map_or(0, |of| of.parse().expect("a number"));
+            let message = NewMessage { is_unkeyed, key_generation, ..message };
             shown.push(self.handle(Input::Enqueue(message)));
         }
         shown.retain(|actions| !actions.is_empty());
@@ -198,23 +217,8 @@ impl Player {
     }
 }
 
-/// All but what is said of the attempts of a message with its first delivery, which the twin checks.
 fn show_all(actions: &[Action]) -> String {
-    let mut shown = Vec::new();
-    for (at, action) in actions.iter().enumerate() {
-        let next = actions.get(at + 1);
-        let is_said_with = |next: &Action| match (*action, *next) {
-            (
-                Action::Attempted { offset, .. },
-                Action::Deliver { offset: next, attempt: 1, .. },
-            ) => offset == next && !matches!(action, Action::Attempted { attempts: 0, .. }),
-            _ => false,
-        };
-        if !next.is_some_and(is_said_with) {
-            shown.push(show_action(action));
-        }
-    }
-    shown.join(" ")
+    actions.iter().map(show_action).collect::<Vec<_>>().join(" ")
 }
 
 fn show_action(action: &Action) -> String {

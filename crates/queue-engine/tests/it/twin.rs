@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use queue_engine::{
-    ConsumerId, DispatchStrategy, Input, Key, MessageId, NewMessage, Offset, Outcome, Overflow,
-    Queue, QueueConfig, Scope, Snapshot, invariants,
+    ConsumerId, DispatchStrategy, Input, Key, MadeKey, MessageId, NewMessage, Offset, Outcome,
+    Overflow, Queue, QueueConfig, Scope, Snapshot, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -25,6 +25,7 @@ pub(crate) enum Command {
         /// Milliseconds from now, if it is held back.
         delay: Option<u64>,
         message_id: Option<u128>,
+        generation: u8,
     },
     Attach {
         consumer: u64,
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Redriven {
         offset: Index,
     },
+    /// Some get their keys.
+    Rekey,
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
@@ -103,7 +106,8 @@ pub(crate) fn any_config() -> impl Strategy<Value = QueueConfig> {
         milliseconds(&[0, 300, 4_000]),
         prop::bool::weighted(0.1),
     );
-    let keys = (0_u32..3, select(&[1_u32, 3, 100][..]), prop::bool::weighted(0.25));
+    let generation = select(&[0_u8, 0, 0, 1][..]);
+    let keys = (0_u32..3, select(&[1_u32, 3, 100][..]), prop::bool::weighted(0.25), generation);
     let limits = (
         select(&[None, None, None, Some(0), Some(1), Some(5), Some(30)][..]),
         select(&[None, None, None, Some(900), Some(5_000), Some(100_000)][..]),
@@ -127,6 +131,7 @@ pub(crate) fn any_config() -> impl Strategy<Value = QueueConfig> {
             key_inflight: keys.0,
             key_look_ahead: keys.1,
             last_value: keys.2,
+            key_generation: keys.3,
             max_messages: limits.0,
             max_bytes: limits.1,
             overflow: limits.2,
@@ -149,14 +154,16 @@ fn any_enqueue() -> impl Strategy<Value = Command> {
         ]
     };
     let message_id = prop_oneof![3 => Just(None), 1 => (1_u128..4).prop_map(Some)];
-    (1_u8..6, 0_u32..2000, 0_u64..4, time(1), time(1), message_id).prop_map(
-        |(count, size, key, expires, delay, message_id)| Command::Enqueue {
+    let generation = select(&[0_u8, 0, 0, 0, 0, 0, 1][..]);
+    (1_u8..6, 0_u32..2000, 0_u64..4, time(1), time(1), message_id, generation).prop_map(
+        |(count, size, key, expires, delay, message_id, generation)| Command::Enqueue {
             count,
             size,
             key,
             expires,
             delay,
             message_id,
+            generation,
         },
     )
 }
@@ -169,6 +176,7 @@ fn many() -> Command {
         expires: None,
         delay: None,
         message_id: None,
+        generation: 0,
     }
 }
 
@@ -201,24 +209,27 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         2 => index().prop_map(|to| Command::Rewind { to }),
         2 => index().prop_map(|offset| Command::Redriven { offset }),
     ];
-    prop_oneof![5 => ordinary, 1 => rare]
+    let rekey = Just(Command::Rekey);
+    prop_oneof![15 => ordinary, 3 => rare, 2 => rekey]
 }
 
 /// The inputs of a command, given the leases there are.
 pub(crate) fn inputs(
     command: &Command,
-    next: Offset,
+    queue: &Queue,
     leases: &[(ConsumerId, Offset)],
     now: Instant,
 ) -> Vec<Input> {
+    let next = queue.next_offset();
     let stored = UnixMillis(1_800_000_000_000 + now.as_millis());
     let any_offset = |index: &Index| Offset(index.index(next.0 as usize + 2) as u64);
     let leased = |lease: &Index| (!leases.is_empty()).then(|| *lease.get(leases));
     match command.clone() {
-        Command::Enqueue { count, size, key, expires, delay, message_id } => {
+        Command::Enqueue { count, size, key, expires, delay, message_id, generation } => {
             let later = |milliseconds: u64| UnixMillis(stored.0 + milliseconds);
             let message = |n: u64| NewMessage {
                 key: Key((key + n) % 4),
+                key_generation: generation,
                 expires: expires.map(|after| later(after + n * 30)),
                 not_before: delay.map(|after| later(after + n % 3 * 30)),
                 message_id: message_id.map(MessageId::new),
@@ -268,15 +279,27 @@ pub(crate) fn inputs(
         }
         Command::Rewind { to } => vec![Input::Rewind(any_offset(&to))],
         Command::Redriven { offset } => vec![Input::Redriven(any_offset(&offset))],
+        Command::Rekey => rekey(queue, 600).into_iter().collect(),
     }
+}
+
+/// The keys that a queue asks for, as many as are of so many bytes: each follows from offset and making alone.
+pub(crate) fn rekey(queue: &Queue, bytes_max: u64) -> Option<Input> {
+    let part = queue.to_rekey(bytes_max)?;
+    let generation = u64::from(queue.config().key_generation);
+    let made = part.bodies.into_iter().map(|(offset, ..)| {
+        let key = Key((offset.0 / (generation + 1)) % 4);
+        MadeKey { offset, key, is_unkeyed: false }
+    });
+    Some(Input::Rekey { round: part.round, made: made.collect() })
 }
 
 /// A queue out of the bytes of another's snapshot.
 pub(crate) fn restarted(queue: &Queue, seed: u64) -> Queue {
     let mut bytes = Vec::new();
-    queue.snapshot().encode(&mut bytes);
+    queue.snapshot(Offset(0)).encode(&mut bytes);
     let snapshot = Snapshot::decode(&bytes).expect("what was encoded is legal");
-    assert_eq!(snapshot, queue.snapshot(), "a snapshot comes out as it went in");
+    assert_eq!(snapshot, queue.snapshot(Offset(0)), "a snapshot comes out as it went in");
     Queue::restore(queue.config().clone(), seed, snapshot)
 }
 
@@ -295,7 +318,7 @@ fn run(config: QueueConfig, seed: u64, commands: &[Command]) {
             (queue, same) = (restarted(&queue, seed), restarted(&same, seed));
             model.restart(queue.dispatched_to());
         }
-        for input in inputs(command, queue.next_offset(), &model.leases(), now) {
+        for input in inputs(command, &queue, &model.leases(), now) {
             let (mut actions, mut same_actions) = (Vec::new(), Vec::new());
             let dispatched_to = queue.dispatched_to();
             let result = queue.handle(now, input.clone(), &mut actions);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Auditor;
 use crate::plan::TOPICS;
-use crate::queues::QUEUES;
+use crate::queues::{KeyOf, QUEUES};
 
 /// What is known of those queues in this life of the process.
 #[derive(Default, Debug)]
@@ -29,10 +29,12 @@ impl Auditor {
         &mut self,
         queue: usize,
         (number, offset): (u32, u64),
+        key_of: Option<KeyOf>,
         is_accepting: impl Fn(u64) -> bool,
     ) {
         let topic = TOPICS[self.messages[number as usize].topic];
-        let Some(key) = QUEUES[queue].key_of(topic) else { return };
+        let key = key_of.map(|key_of| key_of(topic)).or_else(|| QUEUES[queue].key_of(topic));
+        let Some(key) = key else { return };
         let Some(before) = self.ordering.newest.insert((queue, key), offset) else { return };
         let is_settled = self.queues[queue].accepted.contains_key(&before)
             || self.ordering.perhaps.contains(&(queue, before))
@@ -42,6 +44,16 @@ impl Auditor {
             "queue {} gives {offset} after {before} of key '{key}', settled: {is_settled}",
             QUEUES[queue].name
         );
+    }
+
+    /// What came before from a queue says nothing of the order in which messages come from now on.
+    pub(crate) fn goes_by_other_keys(&mut self, queue: usize) {
+        self.ordering.newest.retain(|(of, _), _| *of != queue);
+    }
+
+    /// What a message was published to.
+    pub(crate) fn topic_of(&self, number: u32) -> &'static str {
+        TOPICS[self.messages[number as usize].topic]
     }
 
     /// A client has accepted a message, and nobody knows whether the broker does.

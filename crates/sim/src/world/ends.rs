@@ -49,6 +49,8 @@ impl World {
         }
         self.boot(seed);
         self.note_begun();
+        self.key_now = None;
+        self.note_keys();
         self.check_ledgers();
         self.check_positions();
     }

@@ -7,7 +7,7 @@ use super::World;
 use crate::client::{Client, Lease, Role, Source};
 use crate::plan::{CONSUMERS, PUBLISHERS, is_wanted};
 use crate::queues::{
-    BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, OPERATED, QUEUES, number_of,
+    BRIEF, DEAD, HASTE_MS, HASTY, Kind, LATER, MOODY, ONCE, OPERATED, QUEUES, TURNING, number_of,
 };
 use crate::wire::{self, Delivery, Heard};
 
@@ -299,7 +299,9 @@ impl World {
                     queue != MOODY || !self.is_paused || self.clients[n].was_blocked,
                     "message {message} comes from a queue that is paused"
                 );
-                self.auditor.comes_in_order(queue, (message, *offset), |before| {
+                self.comes_alone(queue, (message, *offset));
+                let key_of = self.key_now.filter(|_| queue == TURNING);
+                self.auditor.comes_in_order(queue, (message, *offset), key_of, |before| {
                     accepting.contains(&Source::Queue(queue, before))
                 });
                 return Source::Queue(queue, *offset);

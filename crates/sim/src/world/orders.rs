@@ -8,12 +8,13 @@ use broker::{
     QueueDefinition, RedriveError, RedrivePage, RedriveRequest, SeekTo,
 };
 
+use key_expression::KeyExpression;
 use queue_engine::{DispatchStrategy, Offset};
 
 use super::World;
-use crate::client::Client;
+use crate::client::{Client, Source};
 use crate::plan::{LATER_TOPIC, MEMBER, READER, SHARER, Step, TOPICS};
-use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, WIDE};
+use crate::queues::{DEAD, MOODY, QUEUES, REBOUND, TURNING, WAYS, WIDE};
 use crate::streams::{READERS, READS_ON, STREAMS, TEAM};
 
 /// More messages than wait to be published.
@@ -28,6 +29,8 @@ pub(super) enum Order {
     Cancel(Receiver<Result<(), DelayedError>>),
     /// A binding.
     Bind(usize, Receiver<Result<Arc<QueueDefinition>, ControlError>>),
+    /// Other keys.
+    Turn(Receiver<Result<Arc<QueueDefinition>, ControlError>>),
     /// A reader, how often it had been asked to go elsewhere by then, and where to.
     Reader(usize, u64, u64, Receiver<Result<(), OperateError>>),
 }
@@ -43,6 +46,7 @@ impl World {
             Step::Reconfigure { strategy, max_inflight } => {
                 self.reconfigure(strategy, max_inflight);
             }
+            Step::TurnKeys { way } => self.turn_keys(way),
             Step::SeekReader { reader, hundredths } => self.seek_reader(reader, Some(hundredths)),
             Step::ForgetReader { reader } => self.seek_reader(reader, None),
             other => panic!("{other:?} is nothing that an operator asks for"),
@@ -139,6 +143,71 @@ impl World {
         self.orders.push(Order::Change(None, answer));
     }
 
+    /// Lets a living queue go by other keys, or by none.
+    fn turn_keys(&mut self, way: usize) {
+        let Some(queue) = self.node.handle.queue(QUEUES[TURNING].name) else { return };
+        let mut properties = queue.properties.clone();
+        properties.config.dispatch_strategy = match WAYS[way] {
+            None => DispatchStrategy::RoundRobin,
+            Some((expression, _)) => {
+                properties.key_expression = KeyExpression::parse(expression).expect("legal");
+                DispatchStrategy::KeyOrdered
+            }
+        };
+        let change = QueueChange { properties: Some(properties), ..QueueChange::default() };
+        let (tell, answer) = channel();
+        let reply = Box::new(move |changed| drop(tell.send(changed)));
+        self.node.handle.change_queue(QUEUES[TURNING].name.to_owned(), change, reply);
+        self.say(format!("an operator lets a queue go by {:?}", WAYS[way].map(|way| way.0)));
+        // Until all is at rest nobody knows by which keys a message comes.
+        self.key_now = None;
+        self.orders.push(Order::Turn(answer));
+    }
+
+    /// Everything is at rest, or has begun anew: from here on messages come by the keys that are known now.
+    pub(super) fn note_keys(&mut self) {
+        let is_turning = self.orders.iter().any(|order| matches!(order, Order::Turn(_)));
+        let queue = self.node.handle.queue(QUEUES[TURNING].name).filter(|_| !is_turning);
+        let keyed = queue.filter(|queue| {
+            queue.properties.config.dispatch_strategy == DispatchStrategy::KeyOrdered
+        });
+        let key_now = keyed.and_then(|queue| {
+            let expression = queue.properties.key_expression.as_str();
+            WAYS.into_iter().flatten().find(|(text, _)| *text == expression)
+        });
+        let key_now = key_now.map(|(_, key_of)| key_of);
+        if self.key_now.is_none() && key_now.is_some() {
+            self.auditor.goes_by_other_keys(TURNING);
+        }
+        self.key_now = key_now;
+    }
+
+    /// No other message of its key may be with anybody who has not answered it.
+    pub(super) fn comes_alone(&mut self, queue: usize, (message, offset): (u32, u64)) {
+        let Some(key_of) = self.key_now.filter(|_| queue == TURNING) else { return };
+        let key = key_of(self.auditor.topic_of(message));
+        self.seen.note("message comes by other keys", 1);
+        for client in &self.clients {
+            let socket =
+                client.at.and_then(|(shard, conn)| self.node.sockets[shard].open.get(&conn.slot));
+            let is_there = socket.is_some_and(|socket| socket.closed.is_none());
+            if !is_there || !client.consumes.contains(&queue) {
+                continue;
+            }
+            for lease in &client.leases {
+                let Source::Queue(of, other) = lease.source else { continue };
+                let is_alone = of != queue
+                    || other == offset
+                    || key_of(self.auditor.topic_of(lease.message)) != key;
+                assert!(
+                    is_alone,
+                    "{offset} comes while {} has {other}, of the same key '{key}'",
+                    client.name
+                );
+            }
+        }
+    }
+
     /// Lets a reader that nobody reads for go on elsewhere, or forgets it. The one with a session goes before.
     fn seek_reader(&mut self, reader: usize, hundredths: Option<u64>) {
         let of = READERS[reader];
@@ -184,6 +253,10 @@ impl World {
                     Ok(done) => self.has_cancelled(&done),
                     Err(_) => self.orders.push(Order::Cancel(answer)),
                 },
+                Order::Turn(answer) => match answer.try_recv() {
+                    Ok(changed) => self.has_turned(&changed),
+                    Err(_) => self.orders.push(Order::Turn(answer)),
+                },
                 Order::Bind(binding, answer) => match answer.try_recv() {
                     Ok(bound) => self.has_bound(binding, &bound),
                     Err(_) => self.orders.push(Order::Bind(binding, answer)),
@@ -224,6 +297,12 @@ impl World {
             self.auditor.is_bound(binding);
             self.seen.note("queue is bound anew", 1);
         }
+    }
+
+    fn has_turned(&mut self, changed: &Result<Arc<QueueDefinition>, ControlError>) {
+        let is_done = changed.is_ok();
+        self.say(format!("the operator hears that it goes by other keys: {is_done}"));
+        self.seen.note("queue goes by other keys", u64::from(is_done));
     }
 
     /// Gives whether the queue is paused now, if it was changed.

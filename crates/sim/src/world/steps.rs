@@ -289,6 +289,7 @@ impl World {
             let (held, counted) = self.node.references();
             assert_eq!(held, counted, "bodies that are needed, and references in the log");
             self.check_ledgers();
+            self.note_keys();
         }
     }
 

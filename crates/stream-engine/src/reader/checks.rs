@@ -7,10 +7,10 @@ use message_index::{Key, Offset};
 use super::{Around, Reader, State};
 
 impl Reader {
-    /// The first thing that does not hold.
-    pub(crate) fn check(&self, around: &Around<'_>) -> Result<(), String> {
+    /// The first thing that does not hold. It may be given nothing while the keys that it goes by are made anew.
+    pub(crate) fn check(&self, around: &Around<'_>, awaits_keys: bool) -> Result<(), String> {
         self.check_places(around)?;
-        self.check_members(around)?;
+        self.check_members(around, awaits_keys)?;
         let position = self.position();
         let is_ahead = self.cursor.0.saturating_sub(position.0) > around.config.look_ahead.max(1);
         for (holds, what) in [
@@ -76,7 +76,7 @@ impl Reader {
         ensure(self.barred.iter().all(waits), "what is settled is too large for a member")
     }
 
-    fn check_members(&self, around: &Around<'_>) -> Result<(), String> {
+    fn check_members(&self, around: &Around<'_>, awaits_keys: bool) -> Result<(), String> {
         for member in &self.members {
             let has = self.unsettled.iter();
             let has = has.filter(|(_, message)| message.state == State::InFlight(member.id));
@@ -84,7 +84,7 @@ impl Reader {
             ensure(count == member.in_flight as usize, "a member's messages are counted wrongly")?;
         }
         ensure(self.name.is_group() || self.members.len() < 2, "a client reads twice")?;
-        if around.config.paused {
+        if around.config.paused || awaits_keys {
             return Ok(());
         }
         let may_go = |offset: &Offset| self.pick(Some(*offset), around.config).is_some();

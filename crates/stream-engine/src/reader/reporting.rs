@@ -1,5 +1,7 @@
 //! What the caller is told of a reader to log it, and what a log says of one.
 
+use std::ops::Range;
+
 use message_index::{Index, Offset};
 
 use super::Reader;
@@ -64,12 +66,10 @@ impl Reader {
         !self.done.is_empty() && self.done.contains(offset)
     }
 
-    /// Messages of an index that it is still to come by and has settled.
-    pub(crate) fn done_in(&self, index: &Index) -> u64 {
+    /// Offsets that it is still to come by and has settled, as runs.
+    pub(crate) fn done_ahead(&self) -> impl Iterator<Item = Range<u64>> {
         let ahead = self.done.iter().map(|run| run.start.max(self.cursor.0)..run.end);
-        let ahead = ahead.filter(|run| !run.is_empty());
-        let len_from = |offset| index.len_from(Offset(offset));
-        ahead.map(|run| len_from(run.start) - len_from(run.end)).sum()
+        ahead.filter(|run| !run.is_empty())
     }
 
     /// Whether a message is still to be settled.
@@ -89,8 +89,7 @@ impl Reader {
             from = offset.next();
         }
         runs.add(from.0..self.cursor.0);
-        let ahead = self.done.iter().map(|run| run.start.max(self.cursor.0)..run.end);
-        ahead.for_each(|run| runs.add(run));
+        self.done_ahead().for_each(|run| runs.add(run));
         runs
     }
 

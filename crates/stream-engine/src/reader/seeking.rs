@@ -35,19 +35,35 @@ impl Reader {
         self.skipped = self.skipped.max(skipped);
     }
 
-    /// Goes by keys, or not, as the properties now say.
+    /// Goes by keys, or not, as the properties now say, and by those that messages have now.
     pub(crate) fn rekey(&mut self, around: &Around<'_>) {
         let by_keys = self.goes_by_keys(around.config);
         self.keys.clear();
+        let mut waiting = Vec::new();
         for (offset, message) in self.unsettled.iter_mut() {
             let key = around.index.key(offset).filter(|_| by_keys);
             message.key = key.unwrap_or(Key::NONE);
-            if message.state == State::PassedOver {
-                // Those that wait begin anew: some may go, and the others find their keys busy.
+            match message.state {
+                State::InFlight(_) => self.keys.begin(message.key),
+                State::Delayed(_) if !by_keys => {}
+                // Those that wait begin anew, in order: the first of each key may go.
+                State::Delayed(_) | State::Ready | State::PassedOver => waiting.push(offset),
+            }
+        }
+        if by_keys {
+            self.delayed.clear();
+        }
+        self.ready.clear();
+        for offset in waiting {
+            let Some(message) = self.unsettled.get_mut(offset) else { continue };
+            if self.keys.is_busy(message.key) {
+                message.state = State::PassedOver;
+                self.keys.wait(message.key, offset);
+            } else {
                 message.state = State::Ready;
+                self.keys.begin(message.key);
                 self.ready.insert(offset);
             }
-            self.keys.begin(message.key);
         }
     }
 }

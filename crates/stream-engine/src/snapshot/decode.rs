@@ -1,6 +1,6 @@
 //! Reading a snapshot: whatever the bytes, a legal snapshot or an error.
 
-use message_index::{ChunkError, ChunkLayout, Offset, SharedChunk};
+use message_index::{ChunkError, ChunkLayout, Offset, SharedChunk, Stale};
 use stdx::UnixMillis;
 
 use super::{
@@ -108,8 +108,12 @@ impl Snapshot {
         for _ in 0..count {
             readers.push(cursor.reader(version)?);
         }
+        let stale = match version {
+            VERSION => Stale::decode(&mut cursor.rest, next)?,
+            _ => Stale::default(),
+        };
         let chunks = SharedChunk::decode_all(&mut cursor.rest, ChunkLayout::V2, next)?;
-        let snapshot = Self { next, counts, readers, chunks };
+        let snapshot = Self { next, counts, readers, stale, chunks };
         let left = departures.into_iter().try_fold(0_u64, u64::checked_add);
         let came = left.and_then(|left| left.checked_add(snapshot.kept()));
         let in_order = |reader: &StoredReader| {

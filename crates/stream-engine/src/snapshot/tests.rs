@@ -133,6 +133,15 @@ fn the_layout_stays() {
     assert_eq!(bytes_of(&two()), expected);
     let first = 1 + 7 * 8;
     let second = first + 7 + 5 * 8;
+    // While keys are made anew it says of each reader that it has settled nothing more, and which keys are stale.
+    let mut rekeying = two();
+    let config = StreamConfig { keyed: true, key_generation: 1, ..rekeying.config().clone() };
+    rekeying.replay_reconfigure(config);
+    let behind = second + 7 + 5 * 8;
+    let readers = [&expected[1..second], &[0; 8], &expected[second..behind], &[0; 8]].concat();
+    let stale = [0, 2, 0].map(number).concat();
+    let third = [&[3][..], &readers, &stale, &expected[behind..]].concat();
+    assert_eq!(bytes_of(&rekeying), third);
     let chunk = second + 7 + 5 * 8 + 8;
     for (at, byte, refused) in [
         (33, 2, "its ledger does not balance"),
@@ -193,7 +202,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 3] {
+    for version in [0, 4] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }

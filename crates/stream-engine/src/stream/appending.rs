@@ -50,6 +50,9 @@ impl Stream {
             ..Entry::plain(message.at, message.size, message.stored)
         };
         let offset = self.index.push(entry);
+        if self.has_no_key_here(message) {
+            self.stale_since(offset);
+        }
         let deadline = self.deadline(&entry);
         if deadline != NEVER {
             self.expiry.note(chunk_of(offset), deadline);
@@ -59,7 +62,7 @@ impl Stream {
 
     /// The message that a newer one of its key has replaced.
     pub(super) fn replaces(&mut self, offset: Offset, key: Key) -> Option<Offset> {
-        if !self.config.last_value || key == Key::NONE {
+        if !self.is_last_value() || key == Key::NONE {
             return None;
         }
         self.newest.insert(key, offset)
@@ -69,7 +72,7 @@ impl Stream {
     pub(super) fn find_newest(&mut self) {
         self.newest.clear();
         self.replaced.clear();
-        if self.config.last_value {
+        if self.is_last_value() {
             let keyed = self.index.iter_from(Offset(0)).filter(|(_, entry)| entry.key != Key::NONE);
             let older = keyed.filter_map(|(offset, entry)| self.newest.insert(entry.key, offset));
             self.replaced.extend(older);

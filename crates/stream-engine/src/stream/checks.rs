@@ -15,13 +15,18 @@ impl Stream {
             "a departure is not counted".to_owned()
         })?;
         self.check_messages()?;
+        self.stale.check(&self.index)?;
+        let is_known = self.is_rekeying || self.stale.is_empty();
+        ensure(is_known, || "stale keys are not made".to_owned())?;
         if self.rules_are_stale {
             return Ok(());
         }
         self.readers.check()?;
         let around = Around { index: &self.index, config: &self.config, now: self.now };
         for (_, reader) in self.readers.iter() {
-            reader.check(&around).map_err(|what| format!("{}: {what}", reader.name))?;
+            let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
+            let checked = reader.check(&around, awaits_keys);
+            checked.map_err(|what| format!("{}: {what}", reader.name))?;
         }
         let is_over = self.config.max_messages.is_some_and(|max| ledger.kept > max)
             || self.config.max_bytes.is_some_and(|max| ledger.bytes > max);
@@ -37,7 +42,7 @@ impl Stream {
             let noted = self.expiry.of(chunk_of(offset)).unwrap_or(NEVER);
             ensure(noted <= deadline, || format!("offset {offset} is not looked at in time"))?;
             ensure(now.is_none_or(|now| deadline > now), || format!("offset {offset} is overdue"))?;
-            if self.config.last_value && entry.key != Key::NONE {
+            if self.is_last_value() && entry.key != Key::NONE {
                 let newest = self.newest.get(&entry.key).copied();
                 let is_newest = newest == Some(offset);
                 keyed += usize::from(is_newest);

@@ -5,7 +5,7 @@ use stdx::UnixMillis;
 
 use super::Stream;
 use crate::reader::Reader;
-use crate::{MemberId, MemberState, Progress, ReaderId, ReaderName, Report};
+use crate::{MemberId, MemberState, ReaderId, ReaderName, Report};
 
 /// A message as an operator sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,36 +22,6 @@ pub struct Peeked {
     pub key: Key,
     /// When its own time runs out.
     pub expires: Option<UnixMillis>,
-}
-
-/// A reader as an operator sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ReaderState {
-    /// Who.
-    pub name: ReaderName,
-    /// How far it has come.
-    pub progress: Progress,
-    /// Its members, and the messages that each has.
-    pub members: Vec<(MemberId, u32)>,
-    /// Messages that were read and wait to be delivered again, or for their key.
-    pub waiting: usize,
-    /// Messages that are here and that it has not settled.
-    pub lag: u64,
-    /// Their bytes, if they are as large as what is here is on average.
-    pub lag_bytes: u64,
-    /// The age of the oldest of these in milliseconds: 0 when there is none, or the time was never told.
-    pub lag_ms: u64,
-}
-
-/// How far the reader is behind that is behind the most, of those that have members.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Behind {
-    /// Messages that are here from its position on.
-    pub messages: u64,
-    /// Their bytes, if they are as large as what is here is on average.
-    pub bytes: u64,
-    /// When the oldest of them was stored.
-    pub since: Option<UnixMillis>,
 }
 
 impl Stream {
@@ -174,67 +144,14 @@ impl Stream {
         self.readers.of_member(member)
     }
 
-    /// A reader's state.
-    #[must_use]
-    pub fn reader(&self, name: &ReaderName) -> Option<ReaderState> {
-        self.readers
-            .of_name(name)
-            .and_then(|id| self.readers.get(id))
-            .map(|reader| self.state(reader))
-    }
-
     /// The names of all readers, in no order that means anything.
     pub fn reader_names(&self) -> impl Iterator<Item = &ReaderName> {
         self.readers.iter().map(|(_, reader)| &reader.name)
-    }
-
-    /// The states of all readers, in no order that means anything.
-    pub fn readers(&self) -> impl Iterator<Item = ReaderState> {
-        self.readers.iter().map(|(_, reader)| self.state(reader))
-    }
-
-    /// How far the reader is behind that is behind the most.
-    #[must_use]
-    pub fn behind(&self) -> Behind {
-        let there = self.readers.iter().filter(|(_, reader)| reader.has_members());
-        let position = there.map(|(_, reader)| reader.progress().position).min();
-        let Some(position) = position else { return Behind::default() };
-        let messages = self.index.len_from(position);
-        let oldest = self.index.first_from(position).and_then(|oldest| self.index.get(oldest));
-        let since = oldest.map(|entry| entry.stored);
-        Behind { messages, bytes: self.bytes_of(messages), since }
-    }
-
-    /// What so many messages take on average.
-    fn bytes_of(&self, messages: u64) -> u64 {
-        let all = u128::from(self.index.bytes()) * u128::from(messages);
-        u64::try_from(all / u128::from(self.index.len().max(1))).unwrap_or(u64::MAX)
     }
 
     /// What a member has, and takes.
     #[must_use]
     pub fn member(&self, member: MemberId) -> Option<MemberState> {
         self.readers.get(self.reader_of(member)?)?.member_state(member, &self.config)
-    }
-
-    fn state(&self, reader: &Reader) -> ReaderState {
-        let cursor = reader.cursor();
-        // What it went back before, and a member still has, is counted from the cursor on.
-        let here = |offset: &Offset| *offset < cursor && self.index.contains(*offset);
-        let unsettled = reader.unsettled().filter(here).count() as u64;
-        let ahead = self.index.len_from(cursor) - reader.done_in(&self.index);
-        let next = || self.index.iter_from(cursor).find(|(offset, _)| !reader.is_done(*offset));
-        let oldest = reader.unsettled().find(here).or_else(|| next().map(|(offset, _)| offset));
-        let oldest = oldest.and_then(|offset| self.index.get(offset));
-        let age = oldest.zip(self.clock.at(self.now)).map(|(entry, now)| now.since(entry.stored));
-        ReaderState {
-            name: reader.name.clone(),
-            progress: reader.progress(),
-            members: reader.members().collect(),
-            waiting: reader.waiting(),
-            lag: unsettled + ahead,
-            lag_bytes: self.bytes_of(unsettled + ahead),
-            lag_ms: age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        }
     }
 }

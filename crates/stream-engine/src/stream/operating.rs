@@ -3,7 +3,6 @@
 use message_index::Offset;
 
 use super::Stream;
-use crate::reader::Around;
 use crate::{Action, Departure, Scope, StreamConfig};
 
 impl Stream {
@@ -40,12 +39,13 @@ impl Stream {
         if self.config.retention != before.retention {
             self.find_deadlines();
         }
-        if self.config.last_value != before.last_value {
+        let was_rekeying = self.is_rekeying;
+        self.find_stale(&before);
+        if self.config.last_value != before.last_value || self.is_rekeying != was_rekeying {
             self.find_newest();
         }
         if self.config.needs_keys() != before.needs_keys() {
-            let around = Around { index: &self.index, config: &self.config, now: self.now };
-            self.readers.iter_mut().for_each(|reader| reader.rekey(&around));
+            self.rekey_readers();
         }
         self.rules_are_stale = true;
         self.readers.stir_all();

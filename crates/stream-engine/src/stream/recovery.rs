@@ -28,6 +28,7 @@ impl Stream {
             next: self.index.next(),
             counts: self.counts,
             readers,
+            stale: self.stale.share(),
             chunks: self.index.share(),
         }
     }
@@ -37,6 +38,8 @@ impl Stream {
     pub fn restore(config: StreamConfig, snapshot: Snapshot) -> Self {
         let mut stream = Self::new(config);
         stream.index = Index::restore(snapshot.next, &snapshot.chunks);
+        stream.stale = snapshot.stale.restore(&stream.index);
+        stream.is_rekeying = !stream.stale.is_empty();
         stream.counts = snapshot.counts;
         for StoredReader { name, progress, settled, gone_since } in snapshot.readers {
             let id = stream.readers.insert(Reader::restore(name, progress, settled));

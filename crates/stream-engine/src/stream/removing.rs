@@ -17,6 +17,7 @@ impl Stream {
     pub(super) fn take_out(&mut self, offset: Offset, how: Departure) -> Option<Entry> {
         let removed = self.index.remove(offset)?;
         self.counts.count(how);
+        self.stale.remove(offset);
         if let Some(chunk) = removed.freed {
             self.expiry.forget(chunk);
         }

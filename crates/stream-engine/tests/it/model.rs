@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, Key, MemberId, NewMessage, Offset, Progress, ReaderName, Scope,
-    Start, Stream, StreamConfig,
+    Action, Behind, Departure, Input, Key, MemberId, NewMessage, Offset, Progress, ReaderName,
+    Scope, Start, Stream, StreamConfig,
 };
 
 pub(crate) use reader::Reader;
@@ -25,6 +25,8 @@ pub(crate) struct Sight<'a> {
 pub(crate) struct Message {
     pub(crate) new: NewMessage,
     pub(crate) is_here: bool,
+    /// Whether its key is to be made anew.
+    is_stale: bool,
 }
 
 /// The twin.
@@ -36,6 +38,7 @@ pub(crate) struct Model {
     readers: BTreeMap<ReaderName, Reader>,
     counts: BTreeMap<u8, u64>,
     redelivered: u64,
+    is_rekeying: bool,
     /// What a replay or other properties leave to be done with the next input.
     replaced: Vec<Offset>,
     removed: BTreeSet<(Offset, u8)>,
@@ -53,6 +56,7 @@ impl Model {
             readers: BTreeMap::new(),
             counts: BTreeMap::new(),
             redelivered: 0,
+            is_rekeying: false,
             replaced: Vec::new(),
             removed: BTreeSet::new(),
             forgotten: BTreeSet::new(),
@@ -99,10 +103,14 @@ impl Model {
         }
     }
 
+    fn is_last_value(&self) -> bool {
+        self.config.last_value && !self.is_rekeying
+    }
+
     fn find_replaced(&mut self) {
         let mut newest = BTreeMap::new();
         let mut replaced = Vec::new();
-        if self.config.last_value {
+        if self.is_last_value() {
             for (offset, message) in self.here().filter(|(_, message)| message.key != Key::NONE) {
                 replaced.extend(newest.insert(message.key, offset));
             }
@@ -127,6 +135,7 @@ impl Model {
         let actions = outcome.unwrap_or_default();
         if is_legal {
             self.time_passes();
+            self.end_rekeying();
             for offset in std::mem::take(&mut self.replaced) {
                 self.remove(offset, Departure::Replaced);
             }
@@ -194,6 +203,12 @@ impl Model {
                 self.looked_at.extend(self.readers.keys().cloned());
             }
             Input::Reconfigure(config) => self.reconfigure((**config).clone()),
+            Input::Rekey { made, .. } => {
+                for (offset, key) in made {
+                    let message = &mut self.messages[offset.0 as usize];
+                    (message.new.key, message.is_stale) = (*key, false);
+                }
+            }
         }
         true
     }
@@ -207,19 +222,25 @@ impl Model {
     }
 
     fn append(&mut self, mut message: NewMessage) {
-        if !self.config.needs_keys() {
+        let needs_keys = self.config.needs_keys();
+        let is_stale = needs_keys && message.key_generation != self.config.key_generation;
+        if is_stale && !self.is_rekeying {
+            self.is_rekeying = true;
+            self.find_replaced();
+        }
+        if !needs_keys {
             message.key = Key::NONE;
         }
         message.expires = message.expires.map(|expires| expires.max(message.stored));
         let older = self.here().filter(|(_, older)| older.key == message.key).last();
         let older = older.map(|(offset, _)| offset);
-        if self.config.last_value
+        if self.is_last_value()
             && message.key != Key::NONE
             && let Some(older) = older
         {
             self.remove(older, Departure::Replaced);
         }
-        self.messages.push(Message { new: message, is_here: true });
+        self.messages.push(Message { new: message, is_here: true, is_stale });
         let hungry = self.readers.values().filter(|reader| reader.is_hungry);
         self.looked_at.extend(hungry.map(|reader| reader.name.clone()));
     }
@@ -277,13 +298,40 @@ impl Model {
 
     fn reconfigure(&mut self, config: StreamConfig) {
         let before = std::mem::replace(&mut self.config, config);
-        if self.config.last_value != before.last_value {
+        let was_rekeying = self.is_rekeying;
+        self.find_stale(&before);
+        if self.config.last_value != before.last_value || self.is_rekeying != was_rekeying {
             self.find_replaced();
         }
         if self.config.needs_keys() != before.needs_keys() {
             let sight = Sight { config: &self.config, messages: &self.messages, now: self.now };
             self.readers.values_mut().for_each(|reader| reader.rekey(&sight));
         }
+        self.looked_at.extend(self.readers.keys().cloned());
+    }
+
+    fn is_any_stale(&self) -> bool {
+        self.messages.iter().any(|message| message.is_stale && message.is_here)
+    }
+
+    fn find_stale(&mut self, before: &StreamConfig) {
+        let config = &self.config;
+        let is_new = !before.needs_keys() || before.key_generation != config.key_generation;
+        if !config.needs_keys() || is_new {
+            let is_stale = config.needs_keys();
+            self.messages.iter_mut().for_each(|message| message.is_stale = is_stale);
+        }
+        self.is_rekeying = self.is_any_stale();
+    }
+
+    fn end_rekeying(&mut self) {
+        if !self.is_rekeying || self.is_any_stale() {
+            return;
+        }
+        self.is_rekeying = false;
+        self.find_replaced();
+        let sight = Sight { config: &self.config, messages: &self.messages, now: self.now };
+        self.readers.values_mut().for_each(|reader| reader.rekey(&sight));
         self.looked_at.extend(self.readers.keys().cloned());
     }
 
@@ -355,7 +403,9 @@ impl Model {
         let sight = Sight { config: &self.config, messages: &self.messages, now: self.now };
         for name in &self.looked_at {
             let Some(reader) = self.readers.get_mut(name) else { continue };
-            let expected = reader.deliver(&sight);
+            let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
+            reader.is_hungry &= !awaits_keys;
+            let expected = if awaits_keys { Vec::new() } else { reader.deliver(&sight) };
             self.redelivered += expected
                 .iter()
                 .filter(|action| matches!(action, Action::Deliver { attempt: 2.., .. }))
@@ -380,8 +430,9 @@ impl Model {
             assert_eq!(count, counted, "{how:?}");
         }
         assert_eq!(ledger.redelivered, self.redelivered);
-        let names: BTreeSet<ReaderName> = stream.readers().map(|state| state.name).collect();
-        assert!(names.iter().eq(self.readers.keys()));
+        let names: BTreeSet<&ReaderName> = stream.reader_names().collect();
+        assert!(names.into_iter().eq(self.readers.keys()));
+        let mut behind = Behind::default();
         for (name, reader) in &self.readers {
             let state = stream.reader(name).expect("it is known");
             assert_eq!(state.progress, reader.progress(), "{name}");
@@ -393,14 +444,19 @@ impl Model {
             };
             let lag: Vec<&Offset> = here.iter().filter(|offset| is_unsettled(offset)).collect();
             assert_eq!(state.lag, lag.len() as u64, "{name}");
+            let sizes = lag.iter().map(|offset| self.messages[offset.0 as usize].new.size);
+            assert_eq!(state.lag_bytes, sizes.map(u64::from).sum::<u64>(), "{name}");
+            behind.messages = behind.messages.max(state.lag);
+            behind.bytes = behind.bytes.max(state.lag_bytes);
+            behind.readers += u64::from(!lag.is_empty());
+            let oldest = lag.first().copied().copied();
+            behind.oldest = [behind.oldest, oldest].into_iter().flatten().min();
             let age = lag.first().zip(self.wall()).map(|(offset, now)| {
                 now.since(self.messages[offset.0 as usize].new.stored).as_millis() as u64
             });
             assert_eq!(state.lag_ms, age.unwrap_or(0), "{name}");
         }
-        let there = stream.readers().filter(|state| !state.members.is_empty());
-        let last = there.map(|state| state.progress.position).min();
-        let behind = |offset: &&Offset| last.is_some_and(|last| **offset >= last);
-        assert_eq!(stream.behind().messages, here.iter().filter(behind).count() as u64);
+        behind.since = behind.oldest.map(|offset| self.messages[offset.0 as usize].new.stored);
+        assert_eq!(stream.behind(), behind);
     }
 }

@@ -1,7 +1,9 @@
 //! Each rule of streams, as a transcript.
 
 mod groups;
+mod lagging;
 mod limits;
+mod rekeying;
 
 use stream_engine::StreamConfig;
 

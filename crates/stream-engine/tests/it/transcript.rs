@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Input, InputError, Key, Ledger, MemberId, NewMessage, Offset, Outcome, Progress,
-    ReaderName, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
+    Action, Behind, Input, InputError, Key, Ledger, Losses, MemberId, NewMessage, Offset, Outcome,
+    Progress, ReaderName, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
 };
 
 const EPOCH: u64 = 1_800_000_000_000;
@@ -97,6 +97,10 @@ impl Player {
                 return shown.collect::<Vec<_>>().join(" ");
             }
             ["reader", name] => return self.show_reader(&reader(name)),
+            ["behind"] => return show_behind(&self.stream.behind()),
+            ["losses"] => {
+                return show_losses(&self.stream.losses(&self.stream.behind(), self.wall()));
+            }
             ["deadline"] => {
                 let left =
                     |deadline: Instant| format!("{}ms", deadline.since(self.now).as_millis());
@@ -138,6 +142,7 @@ impl Player {
                 let key = Key(key.parse().expect("a key"));
                 Input::Purge { scope: Scope::Key(offset(from)..offset(to), key), max: 1000 }
             }
+            ["rekey", keys] => return self.rekey(keys),
             ["set", property, value] => {
                 let mut config = self.stream.config().clone();
                 match property {
@@ -148,6 +153,7 @@ impl Player {
                     "max_inflight" => config.max_inflight = value.parse().expect("a number"),
                     "last_value" => config.last_value = value == "on",
                     "keyed" => config.keyed = value == "on",
+                    "generation" => config.key_generation = value.parse().expect("a number"),
                     _ => panic!("unknown property {property}"),
                 }
                 Input::Reconfigure(Box::new(config))
@@ -157,7 +163,17 @@ impl Player {
         self.handle(input)
     }
 
-    /// `key=1,2` gives keys in turn, `ttl=5s` and `size=7` the same to all.
+    /// So many of the messages that are asked for get these keys, one after the other.
+    fn rekey(&mut self, keys: &str) -> String {
+        let keys: Vec<u64> = keys.split(',').map(|key| key.parse().expect("a key")).collect();
+        let Some(part) = self.stream.to_rekey(u64::from(self.size) * keys.len() as u64) else {
+            return "none".to_owned();
+        };
+        let made = part.bodies.iter().zip(keys).map(|((offset, ..), key)| (*offset, Key(key)));
+        self.handle(Input::Rekey { round: part.round, made: made.collect() })
+    }
+
+    /// `key=1,2` gives keys in turn, `ttl=5s`, `size=7` and `of=1`, their making, the same to all.
     fn append(&mut self, count: u64, with: &[&str]) -> String {
         let with: BTreeMap<&str, &str> =
             with.iter().map(|word| word.split_once('=').expect("a name and a value")).collect();
@@ -172,6 +188,7 @@ impl Player {
             let at = stored_at(self.stream.next_offset().0);
             let message = NewMessage {
                 key: Key(keys[n as usize % keys.len()]),
+                key_generation: with.get("of").map_or(0, |of| of.parse().expect("a number")),
                 expires,
                 ..NewMessage::new(at, size, self.wall())
             };
@@ -224,6 +241,21 @@ impl Player {
         shown.push(format!("waiting={} lag={} {}ms", state.waiting, state.lag, state.lag_ms));
         shown.join(" ")
     }
+}
+
+fn show_behind(behind: &Behind) -> String {
+    let Behind { messages, bytes, oldest, readers, .. } = behind;
+    let oldest = oldest.map_or("none".to_owned(), |offset| offset.to_string());
+    format!("messages={messages} bytes={bytes} oldest={oldest} readers={readers}")
+}
+
+fn show_losses(losses: &Losses) -> String {
+    let Losses { retention, max_messages, max_bytes } = losses;
+    let limits = [("age", retention), ("messages", max_messages), ("bytes", max_bytes)];
+    let shown = limits.iter().filter_map(|(what, left)| {
+        left.as_ref().map(|left| format!("{what}={}ms", left.as_millis()))
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 fn show_name(name: &ReaderName) -> String {

@@ -24,6 +24,7 @@ pub(crate) enum Command {
         key: u64,
         /// Milliseconds from now, if it runs out.
         expires: Option<u64>,
+        generation: u8,
     },
     Attach {
         member: u64,
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Pause,
     Resume,
     Reconfigure(StreamConfig),
+    /// Some messages get their keys.
+    Rekey,
     Restart,
 }
 
@@ -86,7 +89,13 @@ fn milliseconds(choices: &'static [u64]) -> impl Strategy<Value = Duration> {
 
 pub(crate) fn any_config() -> impl Strategy<Value = StreamConfig> {
     let reading = (1_u32..5, milliseconds(&[0, 100, 1000]), milliseconds(&[0, 300, 4000]));
-    let flags = (prop::bool::weighted(0.05), prop::bool::weighted(0.4), prop::bool::weighted(0.25));
+    let generation = select(&[0_u8, 0, 0, 1][..]);
+    let flags = (
+        prop::bool::weighted(0.05),
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.25),
+        generation,
+    );
     let limits = (
         select(&[None, None, None, Some(0), Some(1), Some(5), Some(30)][..]),
         select(&[None, None, None, Some(900), Some(5000), Some(100_000)][..]),
@@ -101,6 +110,7 @@ pub(crate) fn any_config() -> impl Strategy<Value = StreamConfig> {
         paused: flags.0,
         keyed: flags.1,
         last_value: flags.2,
+        key_generation: flags.3,
         max_messages: limits.0,
         max_bytes: limits.1,
         look_ahead: limits.2,
@@ -128,11 +138,15 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         3 => Just(None),
         1 => select(&[0_u64, 40, 700, 3000][..]).prop_map(Some),
     ];
+    let generation = select(&[0_u8, 0, 0, 0, 0, 0, 1][..]);
     let key = prop_oneof![2 => Just(None), 1 => (0_u64..4).prop_map(Some)];
     let ordinary = prop_oneof![
-        10 => (1_u16..6, 0_u32..2000, 0_u64..4, expires)
-            .prop_map(|(count, size, key, expires)| Command::Append { count, size, key, expires }),
-        1 => Just(Command::Append { count: 250, size: 70, key: 0, expires: None }),
+        10 => (1_u16..6, 0_u32..2000, 0_u64..4, expires, generation).prop_map(
+            |(count, size, key, expires, generation)| {
+                Command::Append { count, size, key, expires, generation }
+            }
+        ),
+        1 => Just(Command::Append { count: 250, size: 70, key: 0, expires: None, generation: 0 }),
         6 => (0_u64..5, 0_usize..4, start(), 0_u32..5)
             .prop_map(|(member, reader, start, window)| Command::Attach { member, reader, start, window }),
         3 => (0_u64..5, any::<u64>())
@@ -159,7 +173,8 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         2 => any_config().prop_map(Command::Reconfigure),
         1 => Just(Command::Restart),
     ];
-    prop_oneof![5 => ordinary, 1 => rare]
+    let rekey = Just(Command::Rekey);
+    prop_oneof![15 => ordinary, 3 => rare, 2 => rekey]
 }
 
 pub(crate) fn reader(number: usize) -> ReaderName {
@@ -187,9 +202,10 @@ pub(crate) fn inputs(
         _ => Start::Time(UnixMillis(EPOCH + index.index(now.as_millis() as usize + 2) as u64)),
     };
     match command.clone() {
-        Command::Append { count, size, key, expires } => {
+        Command::Append { count, size, key, expires, generation } => {
             let message = |n: u64| NewMessage {
                 key: Key((key + n) % 4),
+                key_generation: generation,
                 expires: expires.map(|after| UnixMillis(stored.0 + after + n * 30)),
                 ..NewMessage::new(stored_at(next.0 + n), size, stored)
             };
@@ -245,8 +261,18 @@ pub(crate) fn inputs(
         Command::Pause => vec![Input::Pause],
         Command::Resume => vec![Input::Resume],
         Command::Reconfigure(config) => vec![Input::Reconfigure(Box::new(config))],
+        Command::Rekey => rekey(stream, 600).into_iter().collect(),
         Command::Restart => vec![],
     }
+}
+
+/// The keys that a stream asks for, as many as are of so many bytes: each follows from offset and making alone.
+pub(crate) fn rekey(stream: &Stream, bytes_max: u64) -> Option<Input> {
+    let part = stream.to_rekey(bytes_max)?;
+    let generation = u64::from(stream.config().key_generation);
+    let key = |offset: Offset| Key((offset.0 / (generation + 1)) % 4);
+    let made = part.bodies.into_iter().map(|(offset, ..)| (offset, key(offset)));
+    Some(Input::Rekey { round: part.round, made: made.collect() })
 }
 
 /// A stream out of the bytes of another's snapshot.

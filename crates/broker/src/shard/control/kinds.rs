@@ -32,6 +32,9 @@ pub(crate) trait Kind: Defined {
 
     fn needs_keys(&self) -> bool;
 
+    /// Says of which making keys are from now on, after those properties: another one, if what they follow from is another.
+    fn number_keys(&mut self, before: &Self);
+
     fn terms(definition: &Definition<Self>, room: Arc<Room>) -> Terms;
 
     /// Takes in at its owner what is defined, or defined anew.
@@ -86,6 +89,13 @@ impl Kind for QueueProperties {
         self.config.needs_keys()
     }
 
+    fn number_keys(&mut self, before: &Self) {
+        let is_same = before.needs_keys() && before.key_expression == self.key_expression;
+        let generation = before.config.key_generation;
+        let is_other = self.needs_keys() && !is_same;
+        self.config.key_generation = if is_other { next_making(generation) } else { generation };
+    }
+
     fn terms(definition: &QueueDefinition, room: Arc<Room>) -> Terms {
         Terms::of_queue(definition, room)
     }
@@ -132,6 +142,13 @@ impl Kind for StreamProperties {
         self.config.needs_keys()
     }
 
+    fn number_keys(&mut self, before: &Self) {
+        let is_same = before.needs_keys() && before.key_expression == self.key_expression;
+        let generation = before.config.key_generation;
+        let is_other = self.needs_keys() && !is_same;
+        self.config.key_generation = if is_other { next_making(generation) } else { generation };
+    }
+
     fn terms(definition: &StreamDefinition, room: Arc<Room>) -> Terms {
         Terms::of_stream(definition, room)
     }
@@ -153,4 +170,10 @@ impl Kind for StreamProperties {
         };
         Letter::Ensured { subscribe, filter, result: result.map(Ensured::Stream) }
     }
+}
+
+/// The number of the next making of keys. Numbers come around, long after the messages of earlier rounds have their keys;
+/// 0 is of keys that never changed.
+fn next_making(generation: u8) -> u8 {
+    generation.checked_add(1).unwrap_or(1)
 }

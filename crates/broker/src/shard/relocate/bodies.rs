@@ -149,7 +149,7 @@ impl Shard {
             Relocated::Hosted { sink, .. } => {
                 // Its key goes along, for when it becomes a dead letter.
                 let keys = before.map(|before| before.keys.as_slice()).unwrap_or_default();
-                more.keys = keys.iter().filter(|(of, _)| *of == sink).copied().collect();
+                more.keys = keys.iter().filter(|made| made.sink == sink).copied().collect();
             }
             Relocated::Delayed(delayed) => {
                 more.delayed = Some(delayed);

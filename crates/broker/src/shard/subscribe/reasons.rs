@@ -8,7 +8,9 @@ use crate::control::ControlError;
 pub(super) const fn suback_code(error: &ControlError) -> ReasonCode {
     match error {
         ControlError::TooMany { .. } => ReasonCode::QUOTA_EXCEEDED,
-        ControlError::BoundElsewhere { .. } => ReasonCode::TOPIC_FILTER_INVALID,
+        ControlError::BoundElsewhere { .. } | ControlError::FilterTooLarge { .. } => {
+            ReasonCode::TOPIC_FILTER_INVALID
+        }
         _ => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
     }
 }

@@ -11,8 +11,9 @@ use super::message::State;
 use super::{account, table};
 use crate::commands::define::{Resource as _, path, switch};
 use crate::commands::place::Place;
-use crate::commands::progress::Watch;
+use crate::commands::progress::{Extent, Watch};
 use crate::commands::{messages, progress};
+use crate::number_args::{count, number, offset};
 use crate::rest_args::RestArgs;
 
 /// What the name of a queue's own dead-letter queue begins with.
@@ -40,10 +41,10 @@ pub enum OperateVerb {
         #[arg(long)]
         to: Option<String>,
         /// Messages a second at most
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_parser = count::<u32>)]
         rate: Option<u32>,
         /// How many at most
-        #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'n', long, value_parser = count::<u64>)]
         limit: Option<u64>,
     },
     /// Look at messages without changing anything
@@ -51,10 +52,10 @@ pub enum OperateVerb {
         /// The queue
         name: String,
         /// The first offset to look at
-        #[arg(short, long, default_value_t = 0)]
+        #[arg(short, long, default_value_t = 0, value_parser = offset)]
         offset: u64,
         /// How many at most
-        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = count::<u64>)]
         limit: u64,
         /// Only messages that stand so
         #[arg(short, long, value_enum)]
@@ -82,10 +83,10 @@ pub enum OperateVerb {
         /// The queue
         name: String,
         /// How many of the newest to begin with
-        #[arg(short = 'n', long, default_value_t = 10)]
+        #[arg(short = 'n', long, default_value_t = 10, value_parser = number::<u64>)]
         lines: u64,
         /// Stop after that many messages
-        #[arg(short = 'C', long, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'C', long, value_parser = count::<u64>)]
         count: Option<u64>,
     },
     /// List who consumes it
@@ -106,7 +107,9 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
     match verb {
         OperateVerb::Purge { name, filter, key } => {
             let body = PurgeBody { filter: filter.clone(), key: key.clone() };
-            let result: PurgeResult = progress::walk::<QueueView, _>(args, name, "purge", &body)?;
+            let extent = if body == PurgeBody::default() { Extent::All } else { Extent::Some };
+            let result: PurgeResult =
+                progress::walk::<QueueView, _>(args, (name, "purge"), &body, extent)?;
             args.said(&result, || format!("queue '{name}': {} messages purged", result.purged))
         }
         OperateVerb::Redrive { name, to, rate, limit } => {
@@ -126,7 +129,8 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
             messages::peek::<QueueMessageView>(&rest, &path, &state, (*offset, *limit), args.json)
         }
         OperateVerb::Seek { name, to } => {
-            let result: SeekResult = progress::walk::<QueueView, _>(args, name, "seek", &to.0)?;
+            let result: SeekResult =
+                progress::walk::<QueueView, _>(args, (name, "seek"), &to.0, Extent::Some)?;
             args.said(&result, || {
                 let SeekResult { offset, purged, restored } = result;
                 format!(
@@ -163,7 +167,9 @@ fn redrive(args: &RestArgs, name: &str, body: &RedriveBody) -> Result<RedriveRes
         // The request ends with its connection.
         let interrupted = "interrupted: what was sent back stays there, the rest stays where it is";
         let (name, interrupted) = (grave(args, name)?, interrupted.to_owned());
-        Ok(Watch { name, bar: sent_back, interrupted })
+        let limit = body.limit.unwrap_or(u64::MAX);
+        let bar = Box::new(move |before: &_, now: &_| sent_back(before, now, limit));
+        Ok(Watch { name, bar, interrupted })
     })
 }
 
@@ -179,8 +185,8 @@ fn grave(args: &RestArgs, name: &str) -> Result<String> {
     })
 }
 
-fn sent_back(before: &QueueView, now: &QueueView) -> String {
-    let total = before.stats.ready + before.stats.delayed;
+fn sent_back(before: &QueueView, now: &QueueView, limit: u64) -> String {
+    let total = (before.stats.ready + before.stats.delayed).min(limit);
     let done = now.stats.settled.saturating_sub(before.stats.settled);
     progress::bar(done, total, "dead letters sent back")
 }

@@ -6,15 +6,21 @@ use admin_api::{
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::{account, table};
 use crate::commands::define::{Resource as _, path, switch};
 use crate::commands::place::Place;
+use crate::commands::progress::Extent;
 use crate::commands::queue::table::consumers as consumers_table;
 use crate::commands::{messages, progress};
-use crate::output;
+use crate::failure::Usage;
+use crate::number_args::{count, number, offset};
 use crate::rest::segment;
 use crate::rest_args::RestArgs;
+
+/// What is said to who looks for dead letters of a stream.
+const NO_DEAD_LETTERS: &str = "a stream has no dead letters: what a reader rejects stays in the stream; to read it once more: weir stream seek NAME OFFSET --reader CLIENT_ID";
 
 /// The verbs for one stream.
 #[derive(Debug, Subcommand)]
@@ -24,7 +30,7 @@ pub enum OperateVerb {
         /// The stream
         name: String,
         /// Only messages before this offset
-        #[arg(short, long, value_name = "OFFSET")]
+        #[arg(short, long, value_name = "OFFSET", value_parser = offset)]
         before: Option<u64>,
         /// Only messages whose topic matches this filter
         #[arg(short, long)]
@@ -38,10 +44,10 @@ pub enum OperateVerb {
         /// The stream
         name: String,
         /// The first offset to look at
-        #[arg(short, long, default_value_t = 0)]
+        #[arg(short, long, default_value_t = 0, value_parser = offset)]
         offset: u64,
         /// How many at most
-        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = count::<u64>)]
         limit: u64,
     },
     /// Show messages as they come, without being a reader
@@ -49,10 +55,10 @@ pub enum OperateVerb {
         /// The stream
         name: String,
         /// How many of the newest to begin with
-        #[arg(short = 'n', long, default_value_t = 10)]
+        #[arg(short = 'n', long, default_value_t = 10, value_parser = number::<u64>)]
         lines: u64,
         /// Stop after that many messages
-        #[arg(short = 'C', long, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'C', long, value_parser = count::<u64>)]
         count: Option<u64>,
     },
     /// Let a reader go on at another message
@@ -80,6 +86,12 @@ pub enum OperateVerb {
         name: String,
         #[command(flatten)]
         who: Who,
+    },
+    /// What queues have, and streams do not
+    #[command(hide = true)]
+    Redrive {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
     },
     /// Store, and deliver nothing
     Pause {
@@ -121,23 +133,26 @@ impl Who {
 
 /// Does what the verb says.
 pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
-    let rest = args.rest()?;
+    let rest = || args.rest();
     let below = |name: &str, what: &str| format!("{}/{what}", path::<StreamView>(name));
     match verb {
         OperateVerb::Purge { name, before, filter, key } => {
             let body =
                 StreamPurgeBody { before: *before, filter: filter.clone(), key: key.clone() };
-            let result: PurgeResult = progress::walk::<StreamView, _>(args, name, "purge", &body)?;
+            let all = body == StreamPurgeBody::default();
+            let extent = if all { Extent::All } else { Extent::Some };
+            let result: PurgeResult =
+                progress::walk::<StreamView, _>(args, (name, "purge"), &body, extent)?;
             args.said(&result, || format!("stream '{name}': {} messages purged", result.purged))
         }
         OperateVerb::Peek { name, offset, limit } => {
             let path = below(name, "messages");
-            messages::peek::<StreamMessageView>(&rest, &path, "", (*offset, *limit), args.json)
+            messages::peek::<StreamMessageView>(&rest()?, &path, "", (*offset, *limit), args.json)
         }
         OperateVerb::Tail { name, lines, count } => {
-            let end = rest.get::<StreamView>(&path::<StreamView>(name))?.next_offset();
+            let end = rest()?.get::<StreamView>(&path::<StreamView>(name))?.next_offset();
             let path = below(name, "messages");
-            messages::tail::<StreamMessageView>(&rest, &path, (end, *lines), *count, args.json)
+            messages::tail::<StreamMessageView>(&rest()?, &path, (end, *lines), *count, args.json)
         }
         OperateVerb::Seek { name, to: Place(place), who } => {
             let body = StreamSeekBody {
@@ -147,7 +162,7 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
                 time: place.time,
                 to: place.to,
             };
-            let result: StreamSeekResult = rest.send("POST", &below(name, "seek"), &body)?;
+            let result: StreamSeekResult = rest()?.send("POST", &below(name, "seek"), &body)?;
             let (kind, who) = who.named();
             args.said(&result, || {
                 let position = result.position;
@@ -155,24 +170,27 @@ pub fn run(verb: &OperateVerb, args: &RestArgs) -> Result<()> {
             })
         }
         OperateVerb::Readers { name } => {
-            let readers: Vec<ReaderView> = rest.list(&below(name, "readers"), &[])?;
+            let readers: Vec<ReaderView> = rest()?.list(&below(name, "readers"), &[])?;
             args.said(&readers, || table::readers(&readers))
         }
         OperateVerb::Consumers { name } => {
-            let consumers: Vec<ConsumerView> = rest.list(&below(name, "consumers"), &[])?;
+            let consumers: Vec<ConsumerView> = rest()?.list(&below(name, "consumers"), &[])?;
             args.said(&consumers, || consumers_table(&consumers))
         }
         OperateVerb::Forget { name, who } => {
             let (kind, who) = who.named();
             let kind = kind.as_str();
             let path = format!("{}/{}?kind={kind}", below(name, "readers"), segment(who));
-            rest.delete(&path)?;
-            output::line(&format!("position of {kind} '{who}' in '{name}' forgotten"))
+            rest()?.delete(&path)?;
+            args.said(&json!({ "forgotten": who, "kind": kind }), || {
+                format!("position of {kind} '{who}' in '{name}' forgotten")
+            })
         }
+        OperateVerb::Redrive { .. } => Err(Usage(NO_DEAD_LETTERS.to_owned()).into()),
         OperateVerb::Pause { name } => switch::<StreamView>(args, name, "pause", "paused"),
         OperateVerb::Resume { name } => switch::<StreamView>(args, name, "resume", "resumed"),
         OperateVerb::Ledger { name } => {
-            let view: StreamLedgerView = rest.get(&below(name, "ledger"))?;
+            let view: StreamLedgerView = rest()?.get(&below(name, "ledger"))?;
             args.said(&view, || account(&view))
         }
     }

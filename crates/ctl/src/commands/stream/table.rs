@@ -94,7 +94,6 @@ mod tests {
                 lag: 7,
                 lag_bytes: 900,
                 lag_ms: 1_500,
-                time_to_data_loss_ms: None,
                 oldest_age_ms: 61_234,
                 bytes: 2_048,
                 ..StreamStats::default()

@@ -6,31 +6,13 @@ use queue_engine::{DispatchStrategy, Stall};
 const PASSED_OVER: u64 = u64::MAX;
 
 impl Model {
-    /// Checks deliveries, and what is said of attempts with them. Gives the other actions.
+    /// Checks deliveries. Gives the other actions.
     pub(super) fn check_deliveries(&mut self, actions: &[Action], queue: &Queue) -> Vec<Action> {
         let mut others = Vec::new();
-        let (mut plain, mut said) = (false, None);
-        for (at, action) in actions.iter().enumerate() {
+        let mut plain = false;
+        for action in actions {
             match *action {
-                Action::Deliver { offset, .. } => {
-                    let message = &self.messages[offset.0 as usize];
-                    let is_first = message.state == State::Fresh && offset >= self.floor;
-                    let must_say = message.attempts == 0 && !is_first;
-                    assert_eq!(said.take() == Some(offset), must_say, "what is said of {offset}");
-                    plain |= self.check_delivery(*action, plain);
-                }
-                Action::Attempted { offset, attempts: 1 }
-                    if self.message(offset).attempts == 0
-                        && matches!(actions.get(at + 1), Some(Action::Deliver { offset: next, .. }) if *next == offset) =>
-                {
-                    said = Some(offset);
-                }
-                Action::Attempted { offset, attempts: 0 }
-                    if self.is_keyed() && self.message(offset).state == State::Fresh =>
-                {
-                    assert!(offset >= self.floor, "{offset} is known not to have been tried");
-                    self.message(offset).state = State::Turn(PASSED_OVER);
-                }
+                Action::Deliver { .. } => plain |= self.check_delivery(*action, plain),
                 other => others.push(other),
             }
         }
@@ -38,14 +20,14 @@ impl Model {
         others
     }
 
-    /// Of those that were dispatched before a restart nothing is said when they are passed over.
+    /// Nothing is said of those that are passed over.
     fn note_passed_over(&mut self, queue: &Queue) {
         let mut upcoming = Vec::new();
         queue.upcoming(None, usize::MAX, &mut upcoming);
         for offset in self.offsets() {
             let is_upcoming = upcoming.binary_search_by_key(&offset, |(at, _)| *at).is_ok();
             if self.message(offset).state == State::Fresh && !is_upcoming {
-                assert!(self.is_keyed() && offset < self.floor, "{offset} is not upcoming");
+                assert!(self.is_keyed(), "{offset} is not upcoming");
                 self.message(offset).state = State::Turn(PASSED_OVER);
             }
         }
@@ -56,7 +38,7 @@ impl Model {
         let Action::Deliver { consumer, offset, at, attempt } = delivery else {
             panic!("{delivery:?} is none");
         };
-        assert!(!self.config.paused, "{delivery:?} while paused");
+        assert!(!self.config.paused && !self.is_rekeying, "{delivery:?} while paused");
         let message = self.message(offset).clone();
         assert!(message.is_ready(), "{delivery:?} of a message that is {:?}", message.state);
         assert_eq!((at, attempt), (message.new.at, message.attempts + 1), "{delivery:?}");
@@ -193,7 +175,7 @@ impl Model {
 
     pub(super) fn check_nobody_waits_in_vain(&self, queue: &Queue) {
         self.check_stall(queue);
-        if self.config.paused {
+        if self.config.paused || self.is_rekeying {
             return;
         }
         let waiting = |m: &&Message| matches!(m.state, State::Turn(_)) && !m.has_bars();
@@ -248,6 +230,13 @@ impl Model {
         let has_credit = self.consumers.iter().flatten().any(|consumer| consumer.turn.is_some());
         let expected = match stall {
             None => idle == 0,
+            Some(Stall::Rekeying { messages }) => {
+                let here = |m: &&Message| m.is_stale && m.is_here();
+                let here = self.messages.iter().filter(here).count() as u64;
+                // Some that are kept may be counted as well.
+                self.is_rekeying && messages >= here
+            }
+            Some(Stall::AwaitingLog) => false,
             Some(Stall::Paused) => self.config.paused,
             Some(Stall::NoConsumers) => self.attached().is_empty(),
             Some(Stall::Delayed { .. }) => ready == 0,

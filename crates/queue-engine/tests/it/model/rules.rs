@@ -7,7 +7,11 @@ const CHUNK: u64 = 512;
 
 impl Model {
     pub(super) fn is_keyed(&self) -> bool {
-        self.config.dispatch_strategy == DispatchStrategy::KeyOrdered
+        self.config.dispatch_strategy == DispatchStrategy::KeyOrdered && !self.is_rekeying
+    }
+
+    fn is_last_value(&self) -> bool {
+        self.config.last_value && !self.is_rekeying
     }
 
     pub(super) fn is_single(&self) -> bool {
@@ -37,7 +41,9 @@ impl Model {
             self.ids.drain(..too_many);
         }
         let mut new = *new;
-        if !self.config.last_value && !self.is_keyed() {
+        let needs_keys = self.config.needs_keys();
+        let is_stale = needs_keys && new.key_generation != self.config.key_generation;
+        if !needs_keys {
             new.key = Key::NONE;
         }
         new.expires = new.expires.map(|at| at.max(new.stored));
@@ -48,9 +54,13 @@ impl Model {
             state: new.not_before.map_or(State::Fresh, State::HeldBack),
             attempts: 0,
             is_replaced: false,
+            is_stale,
             too_large_for: Vec::new(),
             ran_out_at: Vec::new(),
         });
+        if is_stale && !self.is_rekeying {
+            self.begin_rekeying();
+        }
         self.note_newest(offset);
         self.replace_older();
     }
@@ -58,7 +68,7 @@ impl Model {
     /// Marks a message, or the other one of its key, as replaced.
     fn note_newest(&mut self, offset: Offset) {
         let key = self.message(offset).new.key;
-        if !self.config.last_value || key == Key::NONE {
+        if !self.is_last_value() || key == Key::NONE {
             return;
         }
         let is_other = |other: &Offset| {
@@ -142,6 +152,9 @@ impl Model {
             if let State::HeldBack(due) = self.message(offset).state
                 && due <= wall
             {
+                if self.message(offset).attempts == 0 {
+                    self.expected.push(Action::Attempted { offset, attempts: 1 });
+                }
                 self.make_ready(offset, due.0);
             }
         }
@@ -201,7 +214,7 @@ impl Model {
     pub(super) fn check_room(&self, queue: &Queue) {
         let (count, bytes) = self.amount();
         let newest = self.messages.iter().rev().find(|m| m.new.key == Key(1) && m.is_here());
-        let freed = newest.filter(|m| self.config.last_value && !m.is_replaced && m.is_idle());
+        let freed = newest.filter(|m| self.is_last_value() && !m.is_replaced && m.is_idle());
         for (key, freed) in [(Key(999), None), (Key(1), freed)] {
             let count = count - u64::from(freed.is_some());
             let bytes = bytes - freed.map_or(0, |message| u64::from(message.new.size));
@@ -254,10 +267,12 @@ impl Model {
         self.ledger.settled -= back.len() as u64;
         self.floor = self.floor.max(dispatched_to);
         for offset in back {
-            let floor = self.floor;
+            if offset >= self.floor {
+                self.expected.push(Action::Attempted { offset, attempts: 1 });
+            }
             let message = self.message(offset);
             message.state = State::Fresh;
-            message.attempts = u32::from(offset < floor);
+            message.attempts = 1;
             message.too_large_for.clear();
             message.ran_out_at.clear();
             self.note_newest(offset);
@@ -272,7 +287,10 @@ impl Model {
         if config.dedup_window.is_zero() {
             self.ids.clear();
         }
-        if before.last_value != config.last_value {
+        let was_rekeying = self.is_rekeying;
+        self.find_stale(&before);
+        let is_changed = was_rekeying != self.is_rekeying;
+        if before.last_value != config.last_value || is_changed {
             self.messages.iter_mut().for_each(|message| message.is_replaced = false);
             self.offsets().for_each(|offset| {
                 if self.messages[offset.0 as usize].is_here() {
@@ -282,10 +300,71 @@ impl Model {
         }
         if before.dispatch_strategy != config.dispatch_strategy
             || before.key_inflight != config.key_inflight
+            || is_changed
         {
             self.find_owners();
         }
         self.attached().into_iter().for_each(|id| self.refresh(id));
+    }
+
+    fn begin_rekeying(&mut self) {
+        self.is_rekeying = true;
+        self.messages.iter_mut().for_each(|message| message.is_replaced = false);
+    }
+
+    fn is_any_stale(&self) -> bool {
+        self.messages.iter().any(|message| message.is_stale && message.state != State::Left)
+    }
+
+    fn find_stale(&mut self, before: &QueueConfig) {
+        let config = &self.config;
+        let is_new = !before.needs_keys() || before.key_generation != config.key_generation;
+        if !config.needs_keys() {
+            self.messages.iter_mut().for_each(|message| message.is_stale = false);
+        } else if is_new {
+            self.messages.iter_mut().for_each(|message| message.is_stale = true);
+        }
+        self.is_rekeying = self.is_any_stale();
+    }
+
+    pub(super) fn rekey(&mut self, made: &[MadeKey]) {
+        for MadeKey { offset, key, .. } in made {
+            self.message(*offset).new.key = *key;
+            self.message(*offset).is_stale = false;
+        }
+    }
+
+    /// When all have their keys: those that were tried go before others, in order, and older ones are replaced.
+    pub(super) fn end_rekeying(&mut self) {
+        if !self.is_rekeying || self.is_any_stale() {
+            return;
+        }
+        let is_ordered = self.config.dispatch_strategy == DispatchStrategy::KeyOrdered;
+        for offset in self.offsets().filter(|_| is_ordered) {
+            match self.message(offset).state {
+                State::Turn(u64::MAX) => self.message(offset).state = State::Turn(0),
+                State::Delayed { .. } => self.make_ready(offset, 0),
+                _ => {}
+            }
+        }
+        self.is_rekeying = false;
+        self.find_owners();
+        for offset in self.offsets() {
+            if self.messages[offset.0 as usize].is_here() {
+                self.note_newest(offset);
+            }
+        }
+    }
+
+    /// Whether another message of its key waits and goes before it, where order is kept.
+    pub(super) fn has_older_before(&self, offset: Offset) -> bool {
+        let key = self.messages[offset.0 as usize].new.key;
+        let is_before = |(other, message): (usize, &Message)| {
+            let is_of_key = message.new.key == key && !message.has_bars();
+            is_of_key && message.state == State::Turn(0) && (other as u64) < offset.0
+        };
+        let keeps_order = self.is_keyed() && self.config.key_inflight <= 1;
+        keeps_order && self.messages.iter().enumerate().any(is_before)
     }
 
     fn find_owners(&mut self) {

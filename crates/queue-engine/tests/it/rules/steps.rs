@@ -27,6 +27,7 @@ fn filled(config: QueueConfig, delay_ms: Option<u64>) -> Queue {
             expires: None,
             not_before: delay_ms.map(UnixMillis),
             key: Key(n % 100 + 1),
+            key_generation: 0,
             is_unkeyed: false,
             message_id: None,
         };

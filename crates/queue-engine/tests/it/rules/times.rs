@@ -39,7 +39,7 @@ fn one_that_expires_is_not_delivered_even_before_the_tick() {
          enqueue 1 ttl=1s    ->
          enqueue 1 ttl=4s    ->
          release a 0         -> tried:0=1 a1
-         busy a 1            -> tried:1=0
+         busy a 1            ->
          wait 2s             -> dead:1=expired/0
          deadline            -> 2000ms
          wait 2s             -> dead:2=expired/0
@@ -95,7 +95,7 @@ fn delayed_messages_go_in_order_of_their_times() {
          attach a 1          -> a4
          wait 1s             -> expired:3
          stall               -> no consumer has credit: 1 messages are unsettled
-         wait 4s             ->
+         wait 4s             -> tried:1=1 tried:2=1 tried:0=1
          ledger              -> ready=5 in_flight=1 expired=1 bytes=600
          accept a 4          -> settled:4 a1
          accept a 1          -> settled:1 a2
@@ -112,8 +112,8 @@ fn a_delayed_message_does_not_block_its_key() {
          attach a 9                ->
          enqueue 1 key=1 delay=1s  ->
          stall                     -> all waiting messages are delayed
-         enqueue 2 key=1           -> a1 tried:2=0
-         wait 1s                   ->
+         enqueue 2 key=1           -> a1
+         wait 1s                   -> tried:0=1
          accept a 1                -> settled:1 a0
          accept a 0                -> settled:0 a2",
     );
@@ -130,6 +130,24 @@ fn an_id_is_stored_once_in_a_window() {
          wait 1s             ->
          enqueue 2 id=7      -> duplicate
          ledger              -> ready=3 bytes=300",
+    );
+}
+
+#[test]
+fn what_was_delayed_and_settled_before_others_comes_back_as_delivered_once() {
+    check(
+        QueueConfig { keep_settled: Duration::from_secs(60), ..plain() },
+        "clock               ->
+         enqueue 1           ->
+         enqueue 1 delay=1s  ->
+         wait 1s             -> tried:1=1
+         attach a 1          -> a1
+         pause               ->
+         accept a 1          -> kept:1
+         rewind 0            -> rewound:0+1 tried:1=1
+         peek 0              -> 0:Ready/0 1:Ready/1
+         resume              -> a0
+         accept a 0          -> kept:0 a1#2",
     );
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stdx::{Instant, UnixMillis};
-use stream_engine::{Action, Key, MemberId, Offset, Outcome, Progress, ReaderName, Report};
+use stream_engine::{
+    Action, Key, MemberId, Offset, Outcome, Progress, ReaderName, Report, StreamConfig,
+};
 
 use super::Sight;
 
@@ -245,15 +247,31 @@ impl Reader {
         self.skipped = self.skipped.max(report.progress.skipped);
     }
 
+    pub(crate) fn goes_by_keys(&self, config: &StreamConfig) -> bool {
+        self.name.is_group() && config.needs_keys()
+    }
+
     pub(crate) fn rekey(&mut self, sight: &Sight<'_>) {
-        let by_keys = self.name.is_group() && sight.config.needs_keys();
+        let by_keys = self.goes_by_keys(sight.config);
+        let mut waiting = Vec::new();
         for (offset, message) in &mut self.unsettled {
             let stored = &sight.messages[offset.0 as usize];
             let is_kept = by_keys && stored.is_here;
             message.key = if is_kept { stored.new.key } else { Key::NONE };
-            if message.state == State::PassedOver {
-                message.state = State::Ready;
+            let stays = match message.state {
+                State::InFlight(_) => true,
+                State::Delayed(_) => !by_keys,
+                State::Ready | State::PassedOver => false,
+            };
+            if !stays {
+                message.state = State::PassedOver;
+                waiting.push(*offset);
             }
+        }
+        for offset in waiting {
+            let is_busy = self.is_busy(self.unsettled[&offset].key);
+            let message = self.unsettled.get_mut(&offset).expect("it is unsettled");
+            message.state = if is_busy { State::PassedOver } else { State::Ready };
         }
     }
 
@@ -336,7 +354,7 @@ impl Reader {
             if is_done || self.unsettled.contains_key(&offset) {
                 continue;
             }
-            let by_keys = self.name.is_group() && sight.config.needs_keys();
+            let by_keys = self.goes_by_keys(sight.config);
             let key = sight.messages[offset.0 as usize].new.key;
             let key = if by_keys { key } else { Key::NONE };
             let is_busy = self.is_busy(key);

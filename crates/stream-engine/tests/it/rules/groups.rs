@@ -109,6 +109,7 @@ fn keys_of_a_group_come_and_go_with_the_properties() {
          set keyed off            -> a3
          set keyed on             ->
          append 1 key=1           ->
+         rekey 1,1,1              ->
          accept a 2               -> g:y@3/5
          accept a 3               -> a4 g:y@4/5",
     );
