@@ -122,6 +122,7 @@ pub(crate) struct Auditor {
     delaying: Delaying,
     /// When this life of the process began.
     begun_at_moment: u64,
+    lives_before: u64,
     /// What is retained at the end, by topic.
     kept: BTreeMap<&'static str, u32>,
     moment: u64,
@@ -153,6 +154,7 @@ impl Auditor {
             leasing: Leasing::default(),
             delaying: Delaying::default(),
             begun_at_moment: 0,
+            lives_before: 0,
             kept: BTreeMap::new(),
             moment: 0,
             has_met_damage: false,
@@ -578,6 +580,8 @@ impl Auditor {
     pub(crate) fn most(&self, queue: usize) -> u64 {
         let queue = if queue == DEAD { DYING } else { queue };
         let is_of = |message: &&Message| self.takes(queue, message) != Some(false);
-        self.messages.iter().filter(is_of).map(|message| message.sent_times).sum()
+        let sent: u64 = self.messages.iter().filter(is_of).map(|message| message.sent_times).sum();
+        // In each moment in which a process ends, what is published later may be published and not known to be.
+        if queue == LATER { sent * (1 + self.lives_before) } else { sent }
     }
 }

@@ -97,6 +97,10 @@ impl Streams {
             }
         }
         stream.forget(&record.forgotten);
+        for reader in record.forgotten {
+            // It begins anew, also with what it had received before.
+            self.received.remove(&(record.sink, reader));
+        }
         for (reader, progress) in record.positions {
             // A message is read again rather than not at all.
             let progress = Progress { position: progress.position.min(sure), ..progress };
@@ -190,5 +194,48 @@ impl RecoveredStream {
         if let Some(at) = self.engine.replay_removed(offset, how) {
             released.add(Position::from_u64(at.0));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkpoint's part of a stream that was taken when the reader had been forgotten knows nothing of it, and the log behind
+    /// the other parts says again what it had received before.
+    #[test]
+    fn what_a_reader_received_before_it_was_forgotten_comes_again() {
+        let sink = SinkId(5);
+        let reader = ReaderName::client("r");
+        let mut streams = Streams::default();
+        streams.define(DefinitionRecord {
+            sink,
+            name: "log".to_owned(),
+            topic_filter: None,
+            created_at_ms: 0,
+            properties: StreamProperties::default(),
+            key_seed: Default::default(),
+        });
+        let stream = streams.streams.get_mut(&sink).expect("it is there");
+        for at in 0..3 {
+            stream.engine.replay_append(&stream_engine::NewMessage {
+                at: StoredAt(at),
+                size: 1,
+                stored: stdx::UnixMillis(1),
+                key: stream_engine::Key::NONE,
+                key_generation: 0,
+                expires: None,
+            });
+        }
+        streams.received(sink, reader.clone(), Offset(0));
+        let forgotten = vec![reader.clone()];
+        let record = StreamRecord { forgotten, ..StreamRecord::new(sink) };
+        streams.change(record, Offset(3), &mut Releases::default());
+        let positions = vec![(reader.clone(), Progress::default())];
+        let record = StreamRecord { positions, ..StreamRecord::new(sink) };
+        streams.change(record, Offset(3), &mut Releases::default());
+        let streams = streams.finish(&mut Releases::default());
+        let known = streams[0].engine.reader(&reader).expect("it began anew");
+        assert_eq!(known.progress.position, Offset(0));
     }
 }

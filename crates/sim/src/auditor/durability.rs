@@ -88,6 +88,7 @@ impl Auditor {
         self.durability.begun = self.published();
         self.moment += 1;
         self.begun_at_moment = self.moment;
+        self.lives_before += 1;
         self.durability.begun_at = ends;
         for (queue, end) in [(OS, ends.os), (MEMORY, ends.memory)] {
             let lost = self.queues[queue].forget_from(end);

@@ -3,6 +3,8 @@
 
 use std::sync::mpsc::channel;
 
+use log_api::{Log, LogState};
+
 use super::World;
 use super::hearing::STANDING;
 use crate::auditor::Arrival;
@@ -154,6 +156,11 @@ impl World {
 
     /// All is at rest: whether the reader with a session has answered all that it had.
     pub(super) fn note_others(&mut self) {
+        // What cannot be read, or for which no packet id can be stored, does not come.
+        let log = &self.node.log;
+        if log.state() != LogState::Writable || log.stats().damaged_reads_total > 0 {
+            return;
+        }
         let client = &self.clients[READER + READS_ON];
         let has_none = client.leases.is_empty() && client.received.is_empty();
         if client.is_subscribed && client.at.is_some() && !client.was_blocked && has_none {
