@@ -134,10 +134,21 @@ impl Reports {
         self.readers.values_mut().for_each(|known| known.is_named = false);
     }
 
-    /// Something that was said is not in the log: each report to come says all.
-    pub(super) fn not_stored(&mut self) {
-        for known in self.readers.values_mut() {
+    /// Something that was said is not in the log: it is said again, and each report to come says all.
+    pub(super) fn not_stored(
+        &mut self,
+        mut forgotten: Vec<ReaderName>,
+        said: &[(Range<u64>, Report)],
+    ) {
+        self.forgotten.append(&mut forgotten);
+        for (reader, known) in &mut self.readers {
             (known.is_named, known.settled) = (false, None);
+            let place = said.partition_point(|(numbers, _)| numbers.end <= known.number);
+            let was_said =
+                said.get(place).is_some_and(|(numbers, _)| numbers.contains(&known.number));
+            if was_said && !std::mem::replace(&mut known.is_changed, true) {
+                self.changed.push(*reader);
+            }
         }
     }
 }

@@ -291,9 +291,19 @@ impl HostedStream {
         self.reports.name_anew();
     }
 
-    /// A record of what happened here is not stored.
-    pub(super) fn not_stored(&mut self) {
-        self.reports.not_stored();
+    /// What a record says that the log has refused is for the next one, as far as it still holds.
+    pub(super) fn owe(&mut self, refused: StreamRecord) {
+        for (how, ranges) in refused.left {
+            let has_left = |offset: &u64| !self.engine.is_here(Offset(*offset));
+            let owed: Vec<u64> = ranges.into_iter().flatten().filter(has_left).collect();
+            let place = Departure::ALL.into_iter().position(|one| one == how);
+            if let Some(offsets) = place.and_then(|place| self.left.get_mut(place)) {
+                offsets.extend(owed);
+            }
+        }
+        let is_gone = |name: &ReaderName| self.engine.reader_id(name).is_none();
+        let forgotten = refused.forgotten.into_iter().filter(is_gone).collect();
+        self.reports.not_stored(forgotten, &refused.reports);
     }
 
     /// All that there is to know of a reader.

@@ -80,12 +80,14 @@ impl Hosting {
         self.streams.iter().map(|(sink, stream)| (*sink, stream.state(now))).collect()
     }
 
-    /// A record of what happened in a stream is not stored.
+    /// A record of what happened in a stream is not stored: it is to be written again.
     pub(crate) fn stream_not_stored(&mut self, record: &[u8]) {
-        let stream = StreamRecord::sink_of(record).and_then(|sink| self.streams.get_mut(&sink));
-        if let Some(stream) = stream {
-            stream.not_stored();
+        let Ok(refused) = StreamRecord::decode(record) else { return };
+        let sink = refused.sink;
+        if let Some(stream) = self.streams.get_mut(&sink) {
+            stream.owe(refused);
         }
+        self.note(sink);
     }
 
     /// A checkpoint is about to have all streams as they are now.

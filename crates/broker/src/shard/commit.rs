@@ -202,6 +202,7 @@ impl Shard {
             let token = record.token;
             if record.kind == RecordKind::StreamChanged {
                 self.hosting.stream_not_stored(&record.body);
+                self.settle_again_at = self.turn.now + SETTLE_AGAIN;
             }
             if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
                 self.hosting.settlements_refused(&record.body, &mut self.turn);

@@ -33,3 +33,36 @@ fn many_readers_that_keep_up_take_as_much_of_the_log_as_few() {
     println!("2 readers: {few} bytes, 1000: {many}");
     assert!(many < few + few / 2, "2 readers: {few} bytes, 1000: {many}");
 }
+
+/// Nothing is said of the reader after that, which would say all.
+#[test]
+fn what_a_full_log_has_refused_is_reported_again() {
+    super::check(
+        "
+stream log log/#
+p connect
+  p connack 00
+p publish 1 log/a one id=1
+  p puback 1 00
+p publish 1 log/a two id=2
+  p puback 2 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-offset:next
+  a suback 1 01
+  a publish 1 id=1 log/a one
+  a publish 1 id=2 log/a two
+a puback 1
+log refuses
+wait 60
+wait 1000
+wait 50
+crash
+a connect
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-offset:next
+  a suback 1 01
+  a publish 1 id=1 log/a two
+",
+    );
+}

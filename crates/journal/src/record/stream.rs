@@ -70,14 +70,6 @@ impl StreamRecord {
         }
     }
 
-    /// The stream that a record is about.
-    #[must_use]
-    pub fn sink_of(body: &[u8]) -> Option<SinkId> {
-        let mut reader = Reader { record: "stream", rest: body };
-        reader.version(VERSION).ok()?;
-        reader.u32().ok().map(SinkId)
-    }
-
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let is_by_name = self.named.is_empty() && self.reports.is_empty();
@@ -127,7 +119,11 @@ impl StreamRecord {
         }
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the body of a record.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader { record: "stream", rest: body };
         let version = reader.version(VERSION)?;
         let mut record = Self::new(SinkId(reader.u32()?));
@@ -253,7 +249,6 @@ mod tests {
         let mut body = Vec::new();
         record.encode(&mut body);
         assert_eq!(body[0], version);
-        assert_eq!(StreamRecord::sink_of(&body), Some(record.sink));
         assert_eq!(StreamRecord::decode(&body).as_ref(), Ok(record));
         for cut in 0..body.len() {
             assert!(StreamRecord::decode(&body[..cut]).is_err(), "cut at {cut}");
