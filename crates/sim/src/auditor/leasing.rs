@@ -67,8 +67,16 @@ impl Auditor {
             attempt + u32::from(before.was_busy) > before.attempt,
             "offset {offset} comes as attempt {attempt}, after {before:?}"
         );
-        let mut others = self.leasing.attached.iter().filter(|other| **other != holder);
-        let other = others.next().filter(|_| before.holder == holder && !before.is_back);
+        // Who let it run out as well has no more claim to it than this one.
+        let has_run_out = |(client, connection): (usize, u32)| {
+            let of = |since_ms| (client, connection, offset, since_ms);
+            self.leasing.run_out.range(of(0)..=of(u64::MAX)).next().is_some()
+        };
+        let attached = self.leasing.attached.iter();
+        let mut others = attached.filter(|other| **other != holder && !has_run_out(**other));
+        // With an attempt in between it was somewhere that it is not known to have been.
+        let is_next = attempt == before.attempt + 1 && before.holder == holder;
+        let other = others.next().filter(|_| is_next && !before.is_back);
         assert_eq!(
             other, None,
             "offset {offset} comes to who let it run out, and another is there"
