@@ -98,19 +98,28 @@ impl Queue {
     /// Whether something would be delivered if the log knew of it, beside what [`Queue::has_announced`].
     #[must_use]
     pub fn awaits_permit(&self) -> bool {
-        let may_go = || {
-            let is_free = |slot| self.consumers.get(slot).is_available;
-            !self.config.paused && self.consumers.slots().any(is_free)
+        let waits = match self.permits.permitted {
+            Permitted::Nothing | Permitted::Soon => self.index.len() > self.leases.len() as u64,
+            Permitted::To(to) => self.fresh >= to && self.fresh < self.index.next(),
         };
-        match self.permits.permitted {
-            Permitted::Nothing | Permitted::Soon => {
-                self.index.len() > self.leases.len() as u64 && may_go()
-            }
-            Permitted::To(to) => {
-                let is_at_the_end = self.fresh >= to && self.fresh < self.index.next();
-                is_at_the_end && may_go()
-            }
+        waits && self.has_somebody()
+    }
+
+    /// Whether somebody takes what is next.
+    fn has_somebody(&self) -> bool {
+        if self.config.paused || self.is_rekeying || self.rules_are_stale || self.has_more {
+            return false;
         }
+        if self.is_single() {
+            let next = self.next_and_active().filter(|_| self.awaited_retry().is_none());
+            return next.is_some_and(|(_, slot)| {
+                let consumer = self.consumers.get(slot);
+                consumer.is_available && consumer.in_flight as usize == self.leases.len()
+            });
+        }
+        let look_ahead = self.config.key_look_ahead.max(1) as usize;
+        let is_far = self.is_keyed() && self.keys.waiting() >= look_ahead;
+        !is_far && self.consumers.slots().any(|slot| self.consumers.get(slot).is_available)
     }
 
     /// Whether a message whose time has come waits for the log.

@@ -112,11 +112,21 @@ impl Caller {
         });
         let tried = announced.collect();
         self.flush();
-        if self.is_withheld {
+        let was_withheld = std::mem::take(&mut self.is_withheld);
+        if was_withheld {
             self.log_untried(1);
-            self.is_withheld = false;
         }
+        let (awaits, leases) = (self.queue.awaits_permit(), self.leases.len());
+        let had_announced = self.queue.has_announced();
+        let has_more = self.queue.next_deadline().is_some_and(|due| due <= self.now);
         self.tell(Input::Permit { to: Some(to), tried });
+        // It asks for what is of use, and for nothing else.
+        if more > 0 && !was_withheld && !has_more {
+            let goes_on = self.queue.dispatched_to() > dispatched_to;
+            assert!(goes_on || !awaits || had_announced, "it had no use for a permit");
+            let is_wanted = awaits || had_announced;
+            assert!(is_wanted || self.leases.len() <= leases, "it did not ask for a permit");
+        }
     }
 
     fn log_untried(&mut self, attempts: u32) {
