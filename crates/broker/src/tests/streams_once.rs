@@ -214,7 +214,7 @@ fn who_was_set_elsewhere_begins_anew_after_a_crash() {
     }
 }
 
-/// What the log did not take is said again with what comes next, and what is said since is not taken for more than it is.
+/// What the log did not take is said again a second later, and what is said since is not taken for more than it is.
 #[test]
 fn a_reader_that_went_back_unheard_is_not_where_it_was_after_a_crash() {
     check_on(
@@ -246,6 +246,7 @@ a subscribe 2 $stream/log,1 up=stream-offset:earliest
   a publish 1 id=3 t 2
 a puback 1
 a puback 3
+wait 1000
 wait 60
 crash
 a connect
