@@ -276,7 +276,10 @@ impl Shard {
                 self.publishes.remove(key);
                 let PendingPublish { ticket, stored, .. } = pending;
                 let due_ms = more.as_ref().and_then(|more| more.delayed).map(|of| of.due_ms);
-                let place = Place { ticket, stored, retained: more.and_then(held_change) };
+                let groups = more.iter().flat_map(|more| &more.sessions);
+                let groups = groups.filter_map(|to| Some(to.shared?.mark.group)).collect();
+                let retained = more.and_then(held_change);
+                let place = Place { ticket, stored, groups, retained };
                 self.hold(pending.conn, message, pending.packet_id, (Some(place), due_ms), out);
                 true
             }

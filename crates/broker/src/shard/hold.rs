@@ -38,6 +38,8 @@ pub(super) struct Place {
     pub(super) ticket: AckTicket,
     /// What they are to say.
     pub(super) stored: ReasonCode,
+    /// Groups whose member was to find it in its inbox. Those of others were given it live.
+    pub(super) groups: Box<[u32]>,
     /// The change it made to its topic's retained message. A later one may have come since.
     pub(super) retained: Option<HeldChange>,
 }
@@ -203,7 +205,7 @@ impl Shard {
         let (head, packet_id) = (*message.head(), held.packet_id);
         let mut live =
             Live::new(head, topic, message.properties(), message.payload(), Some(session));
-        let Some(Place { ticket, stored, retained }) = &held.place else {
+        let Some(Place { ticket, stored, groups, retained }) = &held.place else {
             let publisher = Publisher { conn, session, packet_id: Some(packet_id), qos: head.qos };
             match held.due_ms {
                 Some(due_ms) => self.take_delayed(&mut live, due_ms, publisher, out),
@@ -223,6 +225,11 @@ impl Shard {
         let route = self.routes.route(&self.shared.routes, topic);
         let picks = self.pick_members(&route, &live);
         let mut more = self.more_targets(&route, &picks, &live);
+        if let Some(more) = &mut more {
+            let is_owed =
+                |to: &SessionTarget| to.shared.is_none_or(|by| groups.contains(&by.mark.group));
+            more.sessions.retain(is_owed);
+        }
         self.keep_packet_id(session, packet_id, head.qos, &mut more);
         if let Some(HeldChange { version, sessions }) = retained {
             let more = more.get_or_insert_default();

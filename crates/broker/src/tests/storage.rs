@@ -332,3 +332,35 @@ s subscribe 1 t,1
 "#,
     );
 }
+
+/// What ran live to a member of a group is not for another one when it is stored after all.
+#[test]
+fn a_held_message_that_a_member_was_given_live_goes_to_no_other() {
+    check(
+        r#"
+create jobs work
+d connect
+  d connack 00
+d subscribe 1 $share/g/work,1
+  d suback 1 01
+p connect v=3.1.1
+  p connack 00
+log hold
+p publish 1 work one id=1
+  d publish 1 id=1 work one
+log full
+log commit
+d puback 1
+e connect expiry=1000
+  e connack 00
+e subscribe 1 $share/g/work,1
+  e suback 1 01
+d lost
+wait 1000
+log well
+  p puback 1 00
+ledger jobs
+  enqueued=1 ready=1
+"#,
+    );
+}
