@@ -244,6 +244,12 @@ impl World {
             leases.retain(|lease| lease.id != id);
             leases.push(Lease { id, qos, message, source, granted_ms, heard_ms });
         } else {
+            // Written long ago, perhaps, and taken back since.
+            if let Source::Queue(HASTY, offset) = source
+                && self.clients[n].was_blocked
+            {
+                self.had_twice.insert((n, offset));
+            }
             self.has_accepted(n, source, message);
         }
     }
@@ -321,6 +327,12 @@ impl World {
         let nth = if self.clients[n].role == Role::ReadsOn { 0 } else { nth };
         let Lease { id, qos, message, source, granted_ms, .. } = self.clients[n].leases.remove(nth);
         let code = self.code_of(n, source, code);
+        // It had run out there, and an answer to either is one to the newer.
+        if let Source::Queue(HASTY, offset) = source
+            && self.clients[n].leases.iter().any(|lease| lease.source == source)
+        {
+            self.had_twice.insert((n, offset));
+        }
         if let Source::Queue(queue, offset) = source
             && code == 0x97
         {

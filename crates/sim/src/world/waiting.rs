@@ -31,7 +31,8 @@ impl World {
     /// Whether the broker may have read too late that a client accepts a message of the hasty queue.
     pub(super) fn is_late(&self, n: usize, offset: u64) -> bool {
         let deadline = self.deadlines.get(&(n, offset));
-        deadline.is_some_and(|deadline| self.machine.now_ms() >= *deadline)
+        let is_over = deadline.is_some_and(|deadline| self.machine.now_ms() >= *deadline);
+        is_over || self.had_twice.contains(&(n, offset))
     }
 
     /// The queue that has so many bytes has no more, at any moment.
