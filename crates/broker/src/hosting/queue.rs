@@ -329,7 +329,7 @@ impl HostedQueue {
         let is_here = |offset: &Offset| self.engine.message(*offset).is_some();
         let owed = refused.attempts.into_iter().map(|(offset, _)| offset);
         let owed = owed.filter(|offset| is_here(offset) && !said.contains(offset));
-        let owed = owed.map(|offset| (offset, self.engine.attempts(offset)));
+        let owed = owed.map(|offset| (offset, self.engine.attempts_to_say(offset)));
         self.attempts.extend(owed.collect::<Vec<_>>());
     }
 

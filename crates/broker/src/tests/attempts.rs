@@ -215,6 +215,34 @@ a subscribe 1 $queue/jobs,1 metadata
     );
 }
 
+#[test]
+fn what_went_without_the_log_is_not_said_to_be_untried_later() {
+    check(
+        r#"
+create jobs work
+p connect
+  p connack 00
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+p publish 1 work 1 id=1 up=delay:1s
+  p puback 1 00
+log refuses
+wait 1000
+  a publish 1 id=1 work 1 delay:1s queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+wait 1000
+wait 50
+crash
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+  a publish 1 id=1 work 1 delay:1s queue:jobs offset:0 attempt:2 publish-ts:1700000000000
+"#,
+    );
+}
+
 const CONSUMERS: [&str; 3] = ["a", "b", "c"];
 
 /// A queue, who consumes it, and what they were given.

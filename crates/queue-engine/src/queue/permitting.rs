@@ -75,6 +75,12 @@ impl Queue {
             || self.index.get(offset).is_some_and(is_held_back)
     }
 
+    /// What a log is to say of a message that is here: one delivery at least if somebody may have had it.
+    #[must_use]
+    pub fn attempts_to_say(&self, offset: Offset) -> u32 {
+        self.attempts(offset).max(u32::from(!self.is_untried(offset)))
+    }
+
     /// Messages that nobody can have had though they come before [`Queue::dispatched_to`], but for those that are held
     /// back: passed over, or given back without an attempt. In order.
     ///

@@ -14,19 +14,15 @@ impl Queue {
     /// whatever is permitted.
     #[must_use]
     pub fn snapshot(&self, said: Offset) -> Snapshot {
-        let may_be_tried = |(offset, attempts): (Offset, u32)| {
-            let least = u32::from(!self.is_untried(offset));
-            (offset, attempts.max(least))
-        };
-        let kept = self.attempts.iter().filter(|(offset, _)| self.index.contains(*offset));
-        let kept = kept.map(may_be_tried);
+        let kept = self.attempts.iter().map(|(offset, _)| offset);
+        let kept = kept.filter(|offset| self.index.contains(*offset));
         let floor = self.dispatched_to().max(said);
         // Below the new floor what was implied as none must be said.
-        let unsaid =
-            self.set_aside().map(|offset| may_be_tried((offset, self.attempts.get(offset))));
+        let waiting = kept.chain(self.set_aside());
+        let waiting = waiting.map(|offset| (offset, self.attempts_to_say(offset)));
         let in_flight =
             self.leases.iter().map(|lease| (lease.offset, lease.attempts.saturating_add(1)));
-        let all = kept.chain(unsaid).chain(in_flight);
+        let all = waiting.chain(in_flight);
         // The log may take back what it says of those between the two.
         let certain = self.dispatched_to();
         let is_implied = |offset, attempts| {
