@@ -243,6 +243,64 @@ a subscribe 1 $queue/jobs,1 metadata
     );
 }
 
+#[test]
+fn what_the_log_was_told_and_takes_back_is_asked_for_again() {
+    check(
+        r#"
+create jobs work
+p connect
+  p connack 00
+p publish 1 work 1 id=1
+  p puback 1 00
+p publish 1 work 2 id=2
+  p puback 2 00
+a connect rm=1
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+  a publish 1 id=1 work 1
+wait 50
+wait 50
+wait 50
+log hold
+a puback 1
+log commit
+  a publish 1 id=2 work 2
+"#,
+    );
+}
+
+#[test]
+fn what_comes_after_a_crash_is_new_whatever_was_told_before_it() {
+    check(
+        r#"
+create jobs work
+p connect
+  p connack 00
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1
+  a suback 1 01
+p publish 1 work 1 id=1
+  a publish 1 id=1 work 1
+  p puback 1 00
+crash
+p connect
+  p connack 00
+p publish 1 work 2 id=1
+  p puback 1 00
+wait 50
+crash
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+  a publish 1 id=1 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
+  a publish 1 id=2 work 2 queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+"#,
+    );
+}
+
 const CONSUMERS: [&str; 3] = ["a", "b", "c"];
 
 /// A queue, who consumes it, and what they were given.
