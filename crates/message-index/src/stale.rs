@@ -140,7 +140,7 @@ impl Stale {
     /// As a snapshot has it.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self { round: 0, ..self.clone() }
+        if self.is_empty() { Self::default() } else { Self { round: 0, ..self.clone() } }
     }
 
     /// Appends its bytes: `next u64 | to u64 | late: n u64 | n × offset u64, in order`, little-endian.
