@@ -13,8 +13,10 @@ impl HostedQueue {
         while !self.damaged
             && let Some(&Granted { consumer, offset, attempt, .. }) = self.granted.front()
         {
-            let Some(&at) = self.consumers.get(&consumer) else {
-                // The consumer has gone: the engine released the lease with it.
+            let at = self.consumers.get(&consumer).copied();
+            // While the body was on its way the consumer may have gone, or the lease may have run out.
+            let has_lease = self.engine.has_lease(consumer, offset, attempt);
+            let Some(at) = at.filter(|_| has_lease) else {
                 self.granted.pop_front();
                 continue;
             };

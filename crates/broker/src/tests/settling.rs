@@ -180,6 +180,40 @@ ledger jobs
 }
 
 #[test]
+fn a_lease_that_runs_out_while_its_body_is_read_is_not_delivered() {
+    let mut config = Config::default();
+    config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);
+    check_with(
+        &config,
+        r#"
+create jobs work
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work 1 id=1
+  a publish 1 id=1 work 1 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+b connect
+  b connack 00
+b subscribe 1 $queue/jobs,1 metadata
+  b suback 1 01
+log slow
+a puback 1 80
+wait 1500
+wait 5000
+log reads
+  b publish 1 id=1 work 1 queue:jobs offset:0 attempt:3 publish-ts:1700000000000
+b puback 1
+ledger jobs
+  enqueued=1 settled=1
+"#,
+    );
+}
+
+#[test]
 fn what_is_unwritten_counts_no_attempt_though_it_was_written_once_before() {
     let mut config = Config { max_output_buffer_bytes: 50, ..Config::default() };
     config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);

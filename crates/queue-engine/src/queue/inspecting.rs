@@ -32,6 +32,13 @@ impl Queue {
         })
     }
 
+    /// Whether a consumer has a message, by that delivery.
+    #[must_use]
+    pub fn has_lease(&self, consumer: ConsumerId, offset: Offset, attempt: u32) -> bool {
+        let lease = self.leases.get(offset).filter(|lease| lease.attempt() == attempt);
+        lease.is_some_and(|lease| self.consumers.get(lease.consumer).id == consumer)
+    }
+
     /// Since when the message that is next could have been delivered: it was stored then, or its delay was over. None when
     /// nothing is ready.
     #[must_use]
@@ -83,6 +90,10 @@ mod tests {
         let consumer = ConsumerId(3);
         tell(&mut queue, Input::Attach { consumer, max_inflight: 1 });
         assert_eq!(queue.next_since(), Some(UnixMillis(7)), "the first one is in flight");
+        let has = |queue: &Queue, (offset, attempt)| queue.has_lease(consumer, offset, attempt);
+        let first = (Offset(0), 1);
+        assert!(has(&queue, first) && !has(&queue, (Offset(0), 2)) && !has(&queue, (Offset(1), 1)));
+        assert!(!queue.has_lease(ConsumerId(4), Offset(0), 1));
         let state = queue.consumer(consumer).expect("it is attached");
         assert_eq!((state.in_flight, state.max_inflight, state.rests_until), (1, 1, None));
         let outcome = Outcome::Busy;
