@@ -224,7 +224,7 @@ fn the_newest_of_a_key_stays_in_its_own_place() {
          attach a 1           -> a1
          enqueue 1 key=2      ->
          enqueue 1 key=2      -> replaced:4
-         release a 1          -> tried:1=1 replaced:1 a2
+         release a 1          -> replaced:1 a2
          accept a 2           -> settled:2 a3
          enqueue 1 key=1      ->
          accept a 3           -> settled:3 a5
