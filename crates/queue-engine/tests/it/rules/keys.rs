@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use queue_engine::{
-    Action, DeadReason, Departure, DispatchStrategy, Input, NewMessage, Offset, Queue, QueueConfig,
+    Action, ConsumerId, DeadReason, Departure, DispatchStrategy, Input, Key, NewMessage, Offset,
+    Outcome, Queue, QueueConfig, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -295,4 +296,48 @@ fn a_message_without_a_key_whose_death_the_log_does_not_have_is_given_up_after_a
     };
     assert_eq!(actions, [given_up]);
     assert_eq!((queue.ledger().ready, queue.ledger().dead_lettered), (1, 2));
+}
+
+/// Offsets that a queue delivers with an input, each accepted before the next one.
+fn drained(queue: &mut Queue, now: Instant, input: Input) -> Vec<u64> {
+    let (mut came, mut actions) = (Vec::new(), Vec::new());
+    queue.handle(now, input, &mut actions).expect("legal");
+    while let Some(action) = actions.pop() {
+        let Action::Deliver { consumer, offset, .. } = action else { continue };
+        came.push(offset.0);
+        let accept = Input::Settle { consumer, offset, outcome: Outcome::Accept };
+        queue.handle(now, accept, &mut actions).expect("legal");
+    }
+    came
+}
+
+#[test]
+fn after_a_restart_nothing_waits_that_comes_behind_a_ready_one_of_its_key() {
+    // Keys by offset: 0 was in flight when the keys were made anew, as 2 was, which was released; 1 and 3 were released.
+    let keys = [7, 8, 7, 8, 8];
+    for (key_inflight, first, then) in
+        [(1, &[0, 2][..], &[1, 3, 4][..]), (2, &[0][..], &[1, 2, 3, 4][..])]
+    {
+        let config = QueueConfig { key_inflight, ..config(KEY_ORDERED) };
+        let mut queue = Queue::new(config, 1);
+        for (offset, key) in (0..).zip(keys) {
+            let message = NewMessage::new(stored_at(offset), 100, UnixMillis(1));
+            queue.replay_enqueue(&NewMessage { key: Key(key), ..message });
+        }
+        queue.replay_dispatched(Offset(4));
+        for offset in [3, 2, 1] {
+            queue.replay_attempts(Offset(offset), 1, Some(UnixMillis(1_000)));
+        }
+        queue.end_replay();
+        invariants::check(&queue).expect("in order");
+        let now = Instant::from_millis(1);
+        let attach = Input::Attach { consumer: ConsumerId(1), max_inflight: 1 };
+        for input in [Input::Pause, attach, Input::Clock(UnixMillis(500))] {
+            queue.handle(now, input, &mut Vec::new()).expect("legal");
+        }
+        let came = drained(&mut queue, now, Input::Resume);
+        assert_eq!(came, first, "at once, with {key_inflight} of a key in flight");
+        let later = Instant::from_millis(501);
+        assert_eq!(drained(&mut queue, later, Input::Tick), then, "then, with {key_inflight}");
+    }
 }
