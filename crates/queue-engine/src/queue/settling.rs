@@ -112,8 +112,7 @@ impl Queue {
         // After a restart all may be due at once. What is left makes a tick due.
         for _ in 0..STEP_MAX {
             let Some(offset) = self.delayed.pop_due(self.now) else { break };
-            self.hold(offset, false);
-            self.make_ready((RETURNED, offset), actions);
+            self.end_back_off(offset, actions);
         }
         while let Some(lease) =
             self.leases.oldest().copied().filter(|lease| self.has_run_out(lease))
@@ -209,6 +208,20 @@ impl Queue {
         if waits {
             self.delayed.insert(due, offset);
             self.hold(offset, true);
+        } else {
+            self.make_ready((RETURNED, offset), actions);
+        }
+    }
+
+    /// A back-off is over. Where nothing behind the message was dispatched, since a restart or since messages were set back, those
+    /// before it were not either: it goes behind them.
+    pub(super) fn end_back_off(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        self.hold(offset, false);
+        if self.is_over(offset, actions) {
+            return;
+        }
+        if offset >= self.fresh && self.barred.bars(offset).is_none() {
+            self.index.unplace(offset);
         } else {
             self.make_ready((RETURNED, offset), actions);
         }

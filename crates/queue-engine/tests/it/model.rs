@@ -264,7 +264,7 @@ impl Model {
         let actions = outcome.unwrap_or_default();
         if legal {
             self.time_passes();
-            self.end_rekeying();
+            self.end_rekeying(queue);
             self.apply_rules();
         }
         let mut others = self.check_deliveries(actions, queue);
@@ -442,7 +442,7 @@ impl Model {
             if let State::Resumed(until) = self.messages[at].state
                 && self.wall().is_some_and(|wall| wall >= until || self.latest <= Some(self.now))
             {
-                self.make_ready(offset, 0);
+                self.end_back_off(offset, queue);
             }
             let State::Delayed { since, delay } = self.messages[at].state else { continue };
             let (soonest, latest) = (since + delay * 4 / 5, since + delay * 6 / 5);
@@ -454,7 +454,7 @@ impl Model {
                 assert!(is_due, "offset {offset} comes back too late");
             }
             if is_due {
-                self.make_ready(offset, 0);
+                self.end_back_off(offset, queue);
             }
         }
         let timeout = self.config.ack_timeout;
@@ -481,6 +481,22 @@ impl Model {
                 }
                 self.make_ready(offset, 0);
             }
+        }
+    }
+
+    /// It comes before all that was never dispatched, but where it is among these: nothing behind it was dispatched since a
+    /// restart, or since messages were set back.
+    fn end_back_off(&mut self, offset: Offset, queue: &Queue) {
+        let mut next = Vec::new();
+        queue.upcoming(offset.0.checked_sub(1).map(Offset), 1, &mut next);
+        let mut older = self.messages.iter().take(offset.0 as usize);
+        // It may be delivered with this very input.
+        let is_among = older.any(|message| message.state == State::Fresh)
+            || next.first().is_some_and(|(at, _)| *at == offset);
+        self.make_ready(offset, 0);
+        let message = self.message(offset);
+        if is_among && message.is_ready() && !message.has_bars() {
+            message.state = State::Fresh;
         }
     }
 

@@ -335,7 +335,7 @@ impl Model {
     }
 
     /// When all have their keys: those that were tried go before others, in order, and older ones are replaced.
-    pub(super) fn end_rekeying(&mut self) {
+    pub(super) fn end_rekeying(&mut self, queue: &Queue) {
         if !self.is_rekeying || self.is_any_stale() {
             return;
         }
@@ -343,7 +343,7 @@ impl Model {
         for offset in self.offsets().filter(|_| is_ordered) {
             match self.message(offset).state {
                 State::Turn(u64::MAX) => self.message(offset).state = State::Turn(0),
-                State::Delayed { .. } | State::Resumed(_) => self.make_ready(offset, 0),
+                State::Delayed { .. } | State::Resumed(_) => self.end_back_off(offset, queue),
                 _ => {}
             }
         }

@@ -311,6 +311,41 @@ fn drained(queue: &mut Queue, now: Instant, input: Input) -> Vec<u64> {
     came
 }
 
+/// After a restart offset 0 is ready, which was in flight, and 1 and 2 wait until a time that the clock shows then; all have a key.
+fn restarted(config: QueueConfig, shows: UnixMillis) -> Queue {
+    let mut queue = Queue::new(config, 1);
+    for offset in 0..4 {
+        let message = NewMessage::new(stored_at(offset), 100, UnixMillis(1));
+        queue.replay_enqueue(&NewMessage { key: Key(7), ..message });
+    }
+    queue.replay_dispatched(Offset(3));
+    for offset in [2, 1] {
+        queue.replay_attempts(Offset(offset), 1, Some(UnixMillis(1_000)));
+    }
+    queue.end_replay();
+    for input in [Input::Clock(shows), Input::Tick] {
+        queue.handle(Instant::from_millis(1), input, &mut Vec::new()).expect("legal");
+        invariants::check(&queue).expect("in order");
+    }
+    queue
+}
+
+#[test]
+fn what_was_tried_before_a_restart_is_in_order_when_the_queue_begins_to_go_by_keys() {
+    let now = Instant::from_millis(1);
+    for shows in [500, 1_000].map(UnixMillis) {
+        let mut queue = restarted(QueueConfig::default(), shows);
+        let attach = Input::Attach { consumer: ConsumerId(1), max_inflight: 1 };
+        let mut came = Vec::new();
+        for input in [Input::Reconfigure(Box::new(config(KEY_ORDERED))), attach] {
+            came.extend(drained(&mut queue, now, input));
+        }
+        let rekey = crate::twin::rekey(&queue, 9_000).expect("some need keys");
+        came.extend(drained(&mut queue, now, rekey));
+        assert_eq!(came, [0, 1, 2, 3], "at {shows:?}");
+    }
+}
+
 #[test]
 fn after_a_restart_nothing_waits_that_comes_behind_a_ready_one_of_its_key() {
     // Keys by offset: 0 was in flight when the keys were made anew, as 2 was, which was released; 1 and 3 were released.
