@@ -42,6 +42,7 @@ mod retained;
 mod retained_crashes;
 mod retained_once;
 mod retained_sessions;
+mod retries;
 mod sessions;
 mod settling;
 mod shards;

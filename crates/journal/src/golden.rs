@@ -32,7 +32,7 @@ use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptCopy, KeptLease, KeptReplay, Leaving, Left, Lying,
     MoreTargets, Moved, PublishRecord, Relocated, RetainedPage, SessionEvent, SessionRecord,
     SessionTarget, SettleRecord, SharedTarget, SinkKey, StoredSession, StoredSubscription,
-    StreamRecord, Targets, Why, decode_delayed_done, decode_deleted, encode_delayed_done,
+    StreamRecord, Targets, Tried, Why, decode_delayed_done, decode_deleted, encode_delayed_done,
     encode_deleted, encode_publish,
 };
 use crate::retained::{Change, Holds, RetainedLimits, RetainedPart, RetainedStore};
@@ -149,17 +149,21 @@ fn publishes() {
 
 #[test]
 fn settlements() {
+    let tried = |offset, attempts| Tried { offset: Offset(offset), attempts, until: None };
     let every = Left::ALL.into_iter().zip(0..);
     let record = SettleRecord {
         sink: SinkId(7),
         rewound: None,
         left: every.map(|(left, n)| (left, vec![n * 10..n * 10 + 3, 5000..6000 + n])).collect(),
         dispatched_to: Offset(9001),
-        attempts: vec![(Offset(4), 2), (Offset(1 << 40), u32::MAX)],
+        attempts: vec![tried(4, 2), tried(1 << 40, u32::MAX)],
     };
     check(("settle", 1), &record, SettleRecord::encode, SettleRecord::decode);
     let rewound = SettleRecord { rewound: Some(Offset(300)), ..record };
     check(("settle", 2), &rewound, SettleRecord::encode, SettleRecord::decode);
+    let waiting = Tried { until: Some(UnixMillis(1_700_000_000_123)), ..tried(5, 3) };
+    let waits = SettleRecord { attempts: vec![tried(4, 2), waiting], ..rewound };
+    check(("settle", 3), &waits, SettleRecord::encode, SettleRecord::decode);
 }
 
 fn definition() -> DefinitionRecord {

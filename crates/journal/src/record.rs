@@ -24,7 +24,7 @@ pub use publish::{
 pub use relocated::Relocated;
 pub use session::{ConnectedAs, SessionEvent, SessionRecord};
 pub use session_parts::{KeptLease, KeptReplay, RetainedPage, StoredSession, StoredSubscription};
-pub use settle::{Left, SettleRecord, ranges};
+pub use settle::{Left, SettleRecord, Tried, ranges};
 pub use stream::StreamRecord;
 pub use targets::{
     Delayed, KeptCopy, Lying, MoreTargets, Moved, SessionTarget, SharedTarget, copies,

@@ -378,8 +378,8 @@ impl Recovery {
             }
         }
         queue.engine.replay_dispatched(record.dispatched_to.min(sure));
-        for (offset, attempts) in record.attempts.iter().filter(|(offset, _)| *offset < sure) {
-            queue.engine.replay_attempts(*offset, *attempts);
+        for tried in record.attempts.iter().filter(|tried| tried.offset < sure) {
+            queue.engine.replay_attempts(tried.offset, tried.attempts, tried.until);
         }
     }
 

@@ -224,6 +224,15 @@ impl Index {
         }
     }
 
+    /// Lets a message not be passed over any more.
+    pub fn unplace(&mut self, offset: Offset) {
+        let (number, at) = split(offset);
+        let placed = self.slot_mut(number).and_then(|slot| slot.placed.as_mut());
+        if let Some(placed) = placed.filter(|placed| placed.contains(at)) {
+            placed.remove(at);
+        }
+    }
+
     /// Whether a message is passed over.
     pub fn is_placed(&self, offset: Offset) -> bool {
         let (number, at) = split(offset);

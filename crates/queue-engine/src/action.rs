@@ -1,5 +1,7 @@
 //! What a queue asks its caller to do. It must not know how it is done.
 
+use stdx::UnixMillis;
+
 use crate::{ConsumerId, Offset, StoredAt};
 
 /// The one way out of a queue. Actions are to be performed in order.
@@ -52,14 +54,17 @@ pub enum Action {
         /// Deliveries that counted.
         attempts: u32,
     },
-    /// A lease ended and the message stays, or it is delivered out of turn, or was passed over: log how many deliveries count, when there is something to log anyway.
+    /// A lease ended and the message stays, or it is delivered out of turn, or was passed over: log how many deliveries count and
+    /// how long it waits, when there is something to log anyway.
     ///
-    /// Nothing waits for it. It keeps a crash from setting the count back.
+    /// Nothing waits for it. It keeps a crash from setting the count back, and from ending the back-off.
     Attempted {
         /// The message.
         offset: Offset,
         /// Deliveries that counted, also when this one did not.
         attempts: u32,
+        /// Until when it waits before it is tried again; none when it does not, or the wall clock was never told.
+        until: Option<UnixMillis>,
     },
     /// A consumer accepted the message, and it stays replayable: log it as settled within 50 ms.
     ///

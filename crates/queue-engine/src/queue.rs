@@ -20,7 +20,7 @@ mod settling;
 mod single;
 mod stalling;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -38,7 +38,7 @@ use crate::ledger::Counts;
 use crate::newest::Newest;
 use crate::permits::Permits;
 use crate::prng::Prng;
-use crate::retry::Delayed;
+use crate::retry::{Delayed, longest_back_off};
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
 
 pub use inspecting::ConsumerState;
@@ -102,6 +102,8 @@ pub struct Queue {
     is_rekeying: bool,
     /// Messages without a key that a replay has let in.
     unkeyed: Vec<Offset>,
+    /// Until when messages wait, as far as a replay has come.
+    waits: BTreeMap<Offset, UnixMillis>,
     /// Whether rules have changed, or were not kept in a replay.
     rules_are_stale: bool,
     /// With so many actions nothing more leaves by itself with this input.
@@ -147,6 +149,7 @@ impl Queue {
             stale: Stale::default(),
             is_rekeying: false,
             unkeyed: Vec::new(),
+            waits: BTreeMap::new(),
             rules_are_stale: false,
             enough_at: 0,
             has_more: false,
@@ -179,7 +182,7 @@ impl Queue {
             }
             Input::DeadLetterDropped { offset } => self.dead_letter_dropped(offset)?,
             Input::Tick => self.tick(actions),
-            Input::Clock(shows) => self.clock.tell(self.now, shows),
+            Input::Clock(shows) => self.tell_clock(shows),
             Input::Purge { scope, max } => self.purge(scope, max, actions),
             Input::Rewind(to) => self.rewind(to, actions),
             Input::Redriven(offset) => self.redriven(offset, actions)?,
@@ -228,6 +231,11 @@ impl Queue {
     const fn is_enough(&mut self, actions: &[Action]) -> bool {
         self.has_more |= actions.len() >= self.enough_at;
         self.has_more
+    }
+
+    fn tell_clock(&mut self, shows: UnixMillis) {
+        self.clock.tell(self.now, shows);
+        self.delayed.tell(self.clock, self.now, longest_back_off(&self.config));
     }
 
     fn attach(&mut self, id: ConsumerId, max_inflight: u32) -> Result<(), InputError> {

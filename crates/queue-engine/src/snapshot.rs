@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub(crate) ids: Vec<(MessageId, UnixMillis)>,
     /// Messages whose keys are to be made anew.
     pub(crate) stale: Stale,
+    /// Until when messages wait before they are tried again, by ascending offset.
+    pub(crate) delayed: Vec<(Offset, UnixMillis)>,
     pub(crate) chunks: Vec<SharedChunk>,
 }
 
@@ -41,8 +43,10 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
-/// What is written while keys are made anew.
-const VERSION: u8 = 4;
+/// What is written while messages wait before they are tried again.
+const VERSION: u8 = 5;
+/// What is written otherwise while keys are made anew.
+const VERSION_4: u8 = 4;
 /// What is written otherwise. Versions 1 and 2 are read as well.
 const VERSION_3: u8 = 3;
 const VERSION_2: u8 = 2;

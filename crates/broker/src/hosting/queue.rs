@@ -22,7 +22,7 @@ use super::watch::Seen;
 use crate::budget::Budget;
 use crate::directory::DeadLetter;
 use crate::directory::QueueDefinition;
-use crate::record::{Leaving, Left, SettleRecord, Why, ranges};
+use crate::record::{Leaving, Left, SettleRecord, Tried, Why, ranges};
 use crate::terms::{Load, Room, knows_ids};
 use crate::turn::Turn;
 use rooms::load_of;
@@ -56,7 +56,7 @@ pub(crate) struct HostedQueue {
     pub(crate) consumers: HashMap<ConsumerId, ShardId>,
     /// How offsets left since the last settle record.
     pub(crate) left: [Vec<u64>; Left::ALL.len()],
-    pub(crate) attempts: Vec<(Offset, u32)>,
+    pub(crate) attempts: Vec<Tried>,
     /// What settle records say may be handed to consumers; none when no record outlives the process.
     pub(super) reservation: Option<Reservation>,
     /// Whether a message waits for the record that says it may be.
@@ -253,8 +253,8 @@ impl HostedQueue {
                     self.moves.add(offset, Leaving { at, why: Why::Dead { reason, attempts } });
                 }
             }
-            Action::Attempted { offset, attempts } => {
-                self.attempts.push((offset, attempts));
+            Action::Attempted { offset, attempts, until } => {
+                self.attempts.push(Tried { offset, attempts, until });
                 self.has_announced |= self.engine.has_announced();
             }
             Action::Dropped { offset, at } => self.leaves(Left::Dropped, offset, at, turn),
@@ -325,11 +325,15 @@ impl HostedQueue {
                 offsets.extend(owed);
             }
         }
-        let said: HashSet<Offset> = self.attempts.iter().map(|(offset, _)| *offset).collect();
+        let said: HashSet<Offset> = self.attempts.iter().map(|tried| tried.offset).collect();
         let is_here = |offset: &Offset| self.engine.message(*offset).is_some();
-        let owed = refused.attempts.into_iter().map(|(offset, _)| offset);
+        let owed = refused.attempts.into_iter().map(|tried| tried.offset);
         let owed = owed.filter(|offset| is_here(offset) && !said.contains(offset));
-        let owed = owed.map(|offset| (offset, self.engine.attempts_to_say(offset)));
+        let owed = owed.map(|offset| Tried {
+            offset,
+            attempts: self.engine.attempts_to_say(offset),
+            until: self.engine.waits_until(offset),
+        });
         self.attempts.extend(owed.collect::<Vec<_>>());
     }
 

@@ -5,7 +5,7 @@ use queue_engine::{Input, Offset};
 use super::queue::HostedQueue;
 use super::reservation::{Look, Plan, Reservation};
 use crate::directory::Durability;
-use crate::record::SettleRecord;
+use crate::record::{SettleRecord, Tried};
 use crate::turn::Turn;
 
 /// All may be delivered.
@@ -103,7 +103,7 @@ impl HostedQueue {
 
     fn say_untried(&mut self, attempts: u32) {
         let untried = self.engine.untried().into_iter();
-        self.attempts.extend(untried.map(|offset| (offset, attempts)));
+        self.attempts.extend(untried.map(|offset| Tried { offset, attempts, until: None }));
     }
 
     /// A record is stored that deliveries waited for.
@@ -111,7 +111,7 @@ impl HostedQueue {
         let to = record.dispatched_to;
         let is_it = self.reservation.as_mut().is_some_and(|reservation| reservation.stored(to));
         if is_it || self.engine.has_announced() {
-            let tried = record.attempts.iter().map(|(offset, _)| *offset).collect();
+            let tried = record.attempts.iter().map(|tried| tried.offset).collect();
             self.handle(Input::Permit { to: is_it.then_some(to), tried }, turn);
         }
     }
@@ -121,7 +121,7 @@ impl HostedQueue {
         let to = record.dispatched_to;
         let is_it = self.reservation.as_mut().is_some_and(|reservation| reservation.refused(to));
         if is_it || self.engine.has_announced() {
-            let tried = record.attempts.iter().map(|(offset, _)| *offset).collect();
+            let tried = record.attempts.iter().map(|tried| tried.offset).collect();
             self.handle(Input::Permit { to: is_it.then_some(ALL), tried }, turn);
         }
     }

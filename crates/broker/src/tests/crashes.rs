@@ -304,6 +304,8 @@ impl Twin {
     /// All is well again: what waits comes out, in order, and it is all that must.
     fn finish(mut self) {
         self.crash();
+        // No back-off lasts longer.
+        self.command("wait 72000");
         for (queue, _) in QUEUES {
             self.command(&format!("resume {queue}"));
             self.command(&format!("c0 subscribe 9 $queue/{queue},1 metadata"));

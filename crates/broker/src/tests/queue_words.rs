@@ -97,6 +97,7 @@ fn apply(properties: &mut QueueProperties, words: &Words<'_>) {
     let set = |place: &mut Duration, value: Option<Duration>| *place = value.unwrap_or(*place);
     set(&mut config.ack_timeout, duration("ack_timeout"));
     set(&mut config.retry_delay, duration("retry_delay"));
+    set(&mut config.retry_delay_max, duration("retry_delay_max"));
     set(&mut config.retention, duration("retention"));
     set(&mut config.dedup_window, duration("dedup_window"));
     set(&mut config.keep_settled, duration("keep_settled"));

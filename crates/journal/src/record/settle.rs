@@ -2,12 +2,17 @@
 
 use mqtt_router::SinkId;
 use queue_engine::{Departure, Offset, Queue, StoredAt};
+use stdx::UnixMillis;
 
 use super::codec::{Reader, RecordError, put_ranges, put_varint};
 
-/// What is written of what bears a rewind. Everything else is written as version 1, which has none.
-const VERSION: u8 = 2;
+/// What is written when a message waits before it is tried again.
+const VERSION: u8 = 3;
+/// What is written otherwise of what bears a rewind. Everything else is written as version 1, which has none.
+const VERSION_2: u8 = 2;
 const VERSION_1: u8 = 1;
+/// The first byte after the queue, in version 3: what a record bears. The bits are on disk and never reused.
+const REWOUND: u8 = 1;
 
 /// How a message left its queue. The numbers are on disk and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,11 +72,23 @@ impl Left {
     }
 }
 
+/// Deliveries of a message that stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tried {
+    /// The message.
+    pub offset: Offset,
+    /// How many count.
+    pub attempts: u32,
+    /// Until when it waits before it is tried again; never the beginning of time.
+    pub until: Option<UnixMillis>,
+}
+
 /// What happened to a queue's messages since its last such record.
 ///
 /// ```text
-/// version u8 | sink u32 | rewound_to varint (version 2 only) | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
-/// | dispatched_to varint | attempts varint | { offset varint | attempts varint } ...
+/// version u8 | sink u32 | bears u8 (version 3 only) | rewound_to varint (version 2, or as version 3 bears)
+/// | groups varint | { left u8 | runs varint | { gap varint | length varint } ... } ...
+/// | dispatched_to varint | attempts varint | { offset varint | attempts varint | until varint (version 3 only; 0: none) } ...
 /// ```
 /// Runs are of consecutive offsets in ascending order; a gap counts from the end of the run before. A rewind comes before all
 /// else that a record tells of, and after all that earlier ones do.
@@ -85,8 +102,8 @@ pub struct SettleRecord {
     pub left: Vec<(Left, Vec<std::ops::Range<u64>>)>,
     /// Offsets below were handed to a consumer: after a crash that delivery counts, so that the next one says so.
     pub dispatched_to: Offset,
-    /// Deliveries counted of messages that stay.
-    pub attempts: Vec<(Offset, u32)>,
+    /// Deliveries counted of messages that stay. The last word on one holds.
+    pub attempts: Vec<Tried>,
 }
 
 /// Turns offsets in any order into ascending ranges.
@@ -106,8 +123,17 @@ pub fn ranges(mut offsets: Vec<u64>) -> Vec<std::ops::Range<u64>> {
 impl SettleRecord {
     /// Appends the body of the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(if self.rewound.is_some() { VERSION } else { VERSION_1 });
+        let waits = self.attempts.iter().any(|tried| tried.until.is_some());
+        let version = match (waits, self.rewound) {
+            (true, _) => VERSION,
+            (false, Some(_)) => VERSION_2,
+            (false, None) => VERSION_1,
+        };
+        out.push(version);
         out.extend_from_slice(&self.sink.0.to_le_bytes());
+        if version == VERSION {
+            out.push(if self.rewound.is_some() { REWOUND } else { 0 });
+        }
         if let Some(to) = self.rewound {
             put_varint(out, to.0);
         }
@@ -118,9 +144,12 @@ impl SettleRecord {
         }
         put_varint(out, self.dispatched_to.0);
         put_varint(out, self.attempts.len() as u64);
-        for (offset, attempts) in &self.attempts {
+        for Tried { offset, attempts, until } in &self.attempts {
             put_varint(out, offset.0);
             put_varint(out, u64::from(*attempts));
+            if version == VERSION {
+                put_varint(out, until.map_or(0, |until| until.0));
+            }
         }
     }
 
@@ -132,7 +161,14 @@ impl SettleRecord {
         let mut reader = Reader { record: "settle", rest: body };
         let version = reader.version(VERSION)?;
         let sink = SinkId(reader.u32()?);
-        let rewound = if version > VERSION_1 { Some(Offset(reader.varint()?)) } else { None };
+        let is_rewound = match version {
+            VERSION => match reader.u8()? {
+                bears @ 0..=REWOUND => bears == REWOUND,
+                _ => return Err(reader.error("what it bears is unknown")),
+            },
+            version => version > VERSION_1,
+        };
+        let rewound = if is_rewound { Some(Offset(reader.varint()?)) } else { None };
         let groups = reader.varint()?;
         let mut left = Vec::new();
         for _ in 0..groups {
@@ -147,7 +183,12 @@ impl SettleRecord {
         for _ in 0..count {
             let offset = Offset(reader.varint()?);
             let number = reader.varint()?;
-            attempts.push((offset, u32::try_from(number).unwrap_or(u32::MAX)));
+            let until = if version == VERSION { reader.varint()? } else { 0 };
+            attempts.push(Tried {
+                offset,
+                attempts: u32::try_from(number).unwrap_or(u32::MAX),
+                until: Some(UnixMillis(until)).filter(|until| until.0 > 0),
+            });
         }
         Ok(Self { sink, rewound, left, dispatched_to, attempts })
     }
@@ -160,11 +201,17 @@ mod tests {
     #[test]
     fn settlements_come_out_as_they_went_in() {
         for rewound in [None, Some(Offset(0)), Some(Offset(u64::MAX))] {
-            check(rewound);
+            for until in [None, Some(UnixMillis(1)), Some(UnixMillis(u64::MAX))] {
+                check(rewound, until);
+            }
         }
     }
 
-    fn check(rewound: Option<Offset>) {
+    const fn tried(offset: u64, attempts: u32, until: Option<UnixMillis>) -> Tried {
+        Tried { offset: Offset(offset), attempts, until }
+    }
+
+    fn check(rewound: Option<Offset>, until: Option<UnixMillis>) {
         let record = SettleRecord {
             sink: SinkId(7),
             rewound,
@@ -174,7 +221,7 @@ mod tests {
                 (Left::Forgotten, vec![4..5, 7..8]),
             ],
             dispatched_to: Offset(5001),
-            attempts: vec![(Offset(4), 2), (Offset(u64::MAX), u32::MAX)],
+            attempts: vec![tried(4, 2, None), tried(u64::MAX, u32::MAX, until)],
         };
         let mut body = Vec::new();
         record.encode(&mut body);
@@ -185,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bears_no_rewind_is_written_as_ever() {
+    fn what_is_said_newly_has_a_form_of_its_own() {
         let record = SettleRecord {
             sink: SinkId(7),
             rewound: None,
@@ -200,6 +247,19 @@ mod tests {
         body.clear();
         rewound.encode(&mut body);
         assert_eq!(body, [2, 7, 0, 0, 0, 0xAC, 2, 1, 6, 2, 2, 1, 1, 3, 5, 0]);
+        let attempts = vec![tried(9, 1, None), tried(8, 2, Some(UnixMillis(300)))];
+        let both = SettleRecord { attempts: attempts.clone(), ..rewound };
+        body.clear();
+        both.encode(&mut body);
+        let said = [5, 2, 9, 1, 0, 8, 2, 0xAC, 2];
+        let left = [1, 6, 2, 2, 1, 1, 3];
+        assert_eq!(body, [&[3, 7, 0, 0, 0, 1, 0xAC, 2], &left[..], &said].concat());
+        let waits = SettleRecord { rewound: None, ..both };
+        body.clear();
+        waits.encode(&mut body);
+        assert_eq!(body, [&[3, 7, 0, 0, 0, 0], &left[..], &said].concat());
+        body[5] = 2;
+        assert!(SettleRecord::decode(&body).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::ids::SessionNumber;
 use crate::queue::QueueProperties;
 use crate::record::{
     ConnectedAs, DefinitionRecord, Delayed, KeptLease, Left, MoreTargets, Moved, Relocated,
-    SessionEvent, SessionRecord, SessionTarget, SettleRecord, StreamRecord, Targets,
+    SessionEvent, SessionRecord, SessionTarget, SettleRecord, StreamRecord, Targets, Tried,
     encode_publish,
 };
 use crate::recovery::{Doubts, Recovered, Recovery};
@@ -97,7 +97,7 @@ impl Story {
             sink: QUEUE,
             rewound: None,
             dispatched_to: Offset(range.end),
-            attempts: vec![(Offset(range.end), 5)],
+            attempts: vec![Tried { offset: Offset(range.end), attempts: 5, until: None }],
             left: vec![(Left::Settled, vec![range])],
         };
         self.record(RecordKind::Settle, |out| record.encode(out));

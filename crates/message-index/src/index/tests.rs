@@ -125,6 +125,12 @@ fn what_is_placed_is_passed_over_until_it_leaves() {
     let from = |index: &Index, n| index.first_unplaced(Offset(n)).map(|offset| offset.0);
     assert_eq!([0, 510, 511, 1400].map(|n| from(&index, n)), [3, 510, 513, 1401].map(Some));
     assert!(index.is_placed(Offset(511)) && !index.is_placed(Offset(510)));
+    for _ in 0..2 {
+        index.unplace(Offset(1));
+        index.unplace(Offset(600));
+        assert_eq!(from(&index, 0), Some(1), "it is in no place any more");
+        index.check().unwrap();
+    }
     index.remove(Offset(511));
     assert!(!index.is_placed(Offset(511)));
     index.place(Offset(511));

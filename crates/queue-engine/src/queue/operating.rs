@@ -62,7 +62,7 @@ impl Queue {
         }
         for offset in out_of_turn {
             self.attempts.set(offset, 1);
-            actions.push(Action::Attempted { offset, attempts: 1 });
+            actions.push(Action::Attempted { offset, attempts: 1, until: None });
         }
     }
 

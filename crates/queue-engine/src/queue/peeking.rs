@@ -136,6 +136,12 @@ impl Queue {
         self.leases.get(offset).map_or_else(|| self.attempts.get(offset), |lease| lease.attempts)
     }
 
+    /// Until when a message waits before it is tried again; none when it does not, or the wall clock was never told.
+    #[must_use]
+    pub fn waits_until(&self, offset: Offset) -> Option<UnixMillis> {
+        self.delayed.until(offset, &self.clock)
+    }
+
     /// Where the body of a message is that is still here, or kept.
     #[must_use]
     pub fn body(&self, offset: Offset) -> Option<StoredAt> {

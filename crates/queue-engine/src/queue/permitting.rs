@@ -59,7 +59,7 @@ impl Queue {
         if self.attempts.get(offset) > 0 || is_told_later {
             return self.make_ready((due_turn(due.0), offset), actions);
         }
-        actions.push(Action::Attempted { offset, attempts: 1 });
+        actions.push(Action::Attempted { offset, attempts: 1, until: None });
         if self.permits.are_asked_for() {
             self.permits.announced.insert((due, offset));
         } else {

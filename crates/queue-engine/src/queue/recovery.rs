@@ -1,17 +1,22 @@
 //! Taking the state out, putting it back, and replaying what the log says happened since.
 
-use super::Queue;
-use crate::{Departure, MessageState, NewMessage, Offset, QueueConfig, Snapshot, StoredAt};
+use std::collections::BTreeMap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use message_index::Index;
+use stdx::UnixMillis;
+
+use super::Queue;
+use crate::{Departure, Key, MessageState, NewMessage, Offset, QueueConfig, Snapshot, StoredAt};
 
 impl Queue {
     /// The state as it would be found after a crash at this moment, when the log says that messages below `said` may have
     /// been delivered.
     ///
     /// Full chunks of the index are shared with the queue, so this is quick however much is waiting. Consumers and
-    /// leases are not part of it: what is in flight, or waits before it is tried again, is ready once it is restored, in
-    /// order. What is in flight may have been handed over, so that delivery counts; so may be, by the time of a crash,
-    /// whatever is permitted.
+    /// leases are not part of it: what is in flight is ready once it is restored, in order. It may have been handed over, so
+    /// that delivery counts; so may be, by the time of a crash, whatever is permitted.
     #[must_use]
     pub fn snapshot(&self, said: Offset) -> Snapshot {
         let kept = self.attempts.iter().map(|(offset, _)| offset);
@@ -32,6 +37,12 @@ impl Queue {
         let mut attempts: Vec<(Offset, u32)> = said.collect();
         attempts.sort_unstable();
         attempts.dedup();
+        let mut delayed: Vec<(Offset, UnixMillis)> = self
+            .delayed
+            .iter()
+            .filter_map(|offset| Some((offset, self.waits_until(offset)?)))
+            .collect();
+        delayed.sort_unstable();
         Snapshot {
             next: self.index.next(),
             dispatched_to: floor,
@@ -40,11 +51,12 @@ impl Queue {
             replaced: self.newest.replaced().collect(),
             ids: self.dedup.iter().collect(),
             stale: self.stale.share(),
+            delayed,
             chunks: self.index.share(),
         }
     }
 
-    /// A queue in the state of a snapshot, without consumers.
+    /// A queue in the state of a snapshot, without consumers. A replay may follow, and must be ended.
     #[must_use]
     pub fn restore(config: QueueConfig, seed: u64, snapshot: Snapshot) -> Self {
         let mut queue = Self::new(config, seed);
@@ -54,8 +66,9 @@ impl Queue {
         queue.counts = snapshot.counts;
         queue.attempts.raise_floor(snapshot.dispatched_to);
         for (offset, attempts) in snapshot.attempts {
-            queue.replay_attempts(offset, attempts);
+            queue.replay_attempts(offset, attempts, None);
         }
+        queue.waits.extend(snapshot.delayed);
         queue.held_back =
             queue.index.held_back().map(|(offset, entry)| (entry.not_before, offset)).collect();
         let held_back: Vec<Offset> = queue.held_back.iter().map(|(_, offset)| *offset).collect();
@@ -100,6 +113,7 @@ impl Queue {
             return None;
         }
         self.take_out(offset);
+        self.waits.remove(&offset);
         Some(self.leave(offset, departure).at)
     }
 
@@ -111,6 +125,7 @@ impl Queue {
     pub fn replay_kept(&mut self, offset: Offset) {
         if self.is_waiting(offset) {
             self.take_out(offset);
+            self.waits.remove(&offset);
             self.keep(offset);
             self.rules_are_stale = true;
         }
@@ -131,10 +146,15 @@ impl Queue {
     }
 
     /// What the log says an [`Action::Attempted`](crate::Action::Attempted) said. The last such record holds.
-    pub fn replay_attempts(&mut self, offset: Offset, attempts: u32) {
-        if self.index.contains(offset) && self.leases.get(offset).is_none() {
-            self.attempts.set(offset, attempts);
+    pub fn replay_attempts(&mut self, offset: Offset, attempts: u32, until: Option<UnixMillis>) {
+        if !self.index.contains(offset) || self.leases.get(offset).is_some() {
+            return;
         }
+        self.attempts.set(offset, attempts);
+        match until {
+            Some(until) => self.waits.insert(offset, until),
+            None => self.waits.remove(&offset),
+        };
     }
 
     /// What the log says of deliveries: those of messages below count as made, but for what was held back, also of messages
@@ -153,11 +173,51 @@ impl Queue {
         }
     }
 
-    /// All of the log was replayed: what comes from now on was never delivered, whatever the log says.
+    /// All of the log was replayed: what comes from now on was never delivered, whatever the log says, and what waited
+    /// before it is tried again goes on waiting.
     pub fn end_replay(&mut self) {
         let end = self.index.next();
         self.permits.is_overstated = self.attempts.floor() > end;
         self.replay_dispatched(self.attempts.floor().min(end));
+        self.resume_back_offs();
+    }
+
+    /// What waited before it is tried again waits on, but where an older message of its key is ready that is to go before
+    /// it: that one was in flight, or was set back.
+    fn resume_back_offs(&mut self) {
+        let mut waits = std::mem::take(&mut self.waits);
+        waits.retain(|offset, _| self.index.contains(*offset));
+        if self.is_keyed() && self.config.key_inflight <= 1 {
+            self.retain_first_of_keys(&mut waits);
+        }
+        for (offset, until) in waits {
+            if let Some(entry) = self.index.get(offset) {
+                // Its own time had come before it was tried.
+                self.held_back.remove(&(entry.not_before, offset));
+            }
+            self.index.place(offset);
+            self.delayed.resume(until, offset);
+            self.hold(offset, true);
+        }
+    }
+
+    /// Retains those before which only such messages of their keys come as wait, too, or were never tried because they are
+    /// held back.
+    fn retain_first_of_keys(&self, waits: &mut BTreeMap<Offset, UnixMillis>) {
+        let Some((last, _)) = waits.last_key_value() else { return };
+        let keys: HashSet<Key, FixedState> = waits.keys().map(|at| self.key(*at)).collect();
+        let mut ready: HashSet<Key, FixedState> = HashSet::default();
+        let mut behind = Vec::new();
+        let entries = self.index.iter_from(Offset(0)).take_while(|(offset, _)| offset <= last);
+        for (offset, entry) in entries.filter(|(_, entry)| keys.contains(&entry.key)) {
+            if !waits.contains_key(&offset) {
+                let is_ready = !entry.is_held_back() || self.attempts.get(offset) > 0;
+                is_ready.then(|| ready.insert(entry.key));
+            } else if ready.contains(&entry.key) {
+                behind.push(offset);
+            }
+        }
+        behind.iter().for_each(|offset| _ = waits.remove(offset));
     }
 
     /// Whether the log says of messages that are still to come that they may have been delivered, and is to be told

@@ -114,7 +114,7 @@ impl Queue {
         let delayed: Vec<Offset> = self.delayed.iter().collect();
         for offset in delayed {
             self.delayed.remove(offset);
-            self.make_ready((RETURNED, offset), actions);
+            self.end_back_off(offset, actions);
         }
     }
 }

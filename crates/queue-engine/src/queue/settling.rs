@@ -1,6 +1,6 @@
 //! How leases end: verdicts, time, consumers that go.
 
-use super::Queue;
+use super::{Queue, STEP_MAX};
 use crate::barred::Bar;
 use crate::consumers::ConsumerSlot;
 use crate::keys::{RETURNED, Turn};
@@ -39,9 +39,7 @@ impl Queue {
             }
             Outcome::Release => {
                 let lease = self.end(offset, slot);
-                if self.count_attempt(&lease, true, actions) {
-                    self.delay(offset, actions);
-                }
+                self.delay(&lease, actions);
             }
             Outcome::Busy => {
                 let lease = self.end(offset, slot);
@@ -111,9 +109,10 @@ impl Queue {
         while let Some(slot) = self.consumers.wake_next(self.now) {
             self.refresh(slot);
         }
-        while let Some(offset) = self.delayed.pop_due(self.now) {
-            self.hold(offset, false);
-            self.make_ready((RETURNED, offset), actions);
+        // After a restart all may be due at once. What is left makes a tick due.
+        for _ in 0..STEP_MAX {
+            let Some(offset) = self.delayed.pop_due(self.now) else { break };
+            self.end_back_off(offset, actions);
         }
         while let Some(lease) =
             self.leases.oldest().copied().filter(|lease| self.has_run_out(lease))
@@ -174,33 +173,64 @@ impl Queue {
         lease
     }
 
-    /// Notes the attempts of a message whose lease has ended. False when it was one too many and the message has left.
+    /// Notes the attempts of a message whose lease has ended, and says so. False when it was one too many and the message
+    /// has left.
     fn count_attempt(&mut self, lease: &Lease, counts: bool, actions: &mut Vec<Action>) -> bool {
-        let offset = lease.offset;
+        let attempts = self.note_attempt(lease, counts, actions);
+        if let Some(attempts) = attempts.filter(|attempts| *attempts > 0) {
+            actions.push(Action::Attempted { offset: lease.offset, attempts, until: None });
+        }
+        attempts.is_some()
+    }
+
+    /// Notes the attempts of a message whose lease has ended; none when it was one too many and the message has left.
+    fn note_attempt(
+        &mut self,
+        lease: &Lease,
+        counts: bool,
+        actions: &mut Vec<Action>,
+    ) -> Option<u32> {
         let attempts = lease.attempts.saturating_add(u32::from(counts));
         let attempts_max = self.config.max_attempts;
         if counts && attempts_max != 0 && attempts >= attempts_max {
-            self.dead_letter(offset, DeadReason::MaxAttempts, attempts, actions);
-            return false;
+            self.dead_letter(lease.offset, DeadReason::MaxAttempts, attempts, actions);
+            return None;
         }
-        self.attempts.set(offset, attempts);
-        if attempts > 0 {
-            actions.push(Action::Attempted { offset, attempts });
-        }
-        true
+        self.attempts.set(lease.offset, attempts);
+        Some(attempts)
     }
 
-    /// Lets a released message wait for its back-off.
-    fn delay(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+    /// Counts the attempt of a released message, and lets it wait for its back-off.
+    fn delay(&mut self, lease: &Lease, actions: &mut Vec<Action>) {
+        let offset = lease.offset;
+        let Some(attempts) = self.note_attempt(lease, true, actions) else { return };
         if self.is_over(offset, actions) {
             return;
         }
-        let delay = back_off(&self.config, self.attempts.get(offset), &mut self.prng);
-        if delay.is_zero() || self.has_older_before(offset) {
-            self.make_ready((RETURNED, offset), actions);
-        } else {
-            self.delayed.insert(self.now + delay, offset);
+        let delay = back_off(&self.config, attempts, &mut self.prng);
+        let due = self.now + delay;
+        let waits = !delay.is_zero() && !self.has_older_before(offset);
+        let until = self.clock.at(due).filter(|_| waits);
+        actions.push(Action::Attempted { offset, attempts, until });
+        if waits {
+            self.delayed.insert(due, offset);
             self.hold(offset, true);
+        } else {
+            self.make_ready((RETURNED, offset), actions);
+        }
+    }
+
+    /// A back-off is over. Where nothing behind the message was dispatched, since a restart or since messages were set back, those
+    /// before it were not either: it goes behind them.
+    pub(super) fn end_back_off(&mut self, offset: Offset, actions: &mut Vec<Action>) {
+        self.hold(offset, false);
+        if self.is_over(offset, actions) {
+            return;
+        }
+        if offset >= self.fresh && self.barred.bars(offset).is_none() {
+            self.index.unplace(offset);
+        } else {
+            self.make_ready((RETURNED, offset), actions);
         }
     }
 

@@ -3,7 +3,7 @@
 use message_index::{ChunkError, ChunkLayout, SharedChunk, Stale, chunk_of};
 use stdx::UnixMillis;
 
-use super::{Snapshot, SnapshotError, VERSION, VERSION_1, VERSION_2};
+use super::{Snapshot, SnapshotError, VERSION, VERSION_1, VERSION_2, VERSION_4};
 use crate::ledger::Counts;
 use crate::{Departure, MessageId, Offset};
 
@@ -64,13 +64,15 @@ impl Snapshot {
             _ => (read_offsets(&mut reader)?, read_ids(&mut reader)?),
         };
         let stale = match version {
-            VERSION => Stale::decode(&mut reader.rest, next)?,
+            VERSION_4.. => Stale::decode(&mut reader.rest, next)?,
             _ => Stale::default(),
         };
+        let delayed = if version >= VERSION { read_delayed(&mut reader)? } else { Vec::new() };
         let layout = if version == VERSION_1 { ChunkLayout::V1 } else { ChunkLayout::V2 };
         let chunks = SharedChunk::decode_all(&mut reader.rest, layout, next)?;
         let kept: u64 = chunks.iter().map(SharedChunk::kept).sum();
-        let snapshot = Self { next, dispatched_to, counts, attempts, replaced, ids, stale, chunks };
+        let snapshot =
+            Self { next, dispatched_to, counts, attempts, replaced, ids, stale, delayed, chunks };
         let left = departures.into_iter().try_fold(0_u64, u64::checked_add);
         let is_balanced =
             left.and_then(|left| left.checked_add(snapshot.waiting())) == Some(next.0);
@@ -78,7 +80,8 @@ impl Snapshot {
             (reader.rest.is_empty(), "bytes follow"),
             (version > VERSION_2 || dispatched_to <= next, "more was dispatched than came"),
             (is_balanced, "its ledger does not balance"),
-            (snapshot.knows_replaced(), "what is not here was replaced"),
+            (snapshot.are_here(&snapshot.replaced), "what is not here was replaced"),
+            (snapshot.knows_delayed(), "what is not here is delayed"),
             (kept <= counts.get(Departure::Settled), "more is kept than was settled"),
         ] {
             if !is_legal {
@@ -90,14 +93,20 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    /// Whether all that was replaced is here, and in order.
-    fn knows_replaced(&self) -> bool {
+    /// Whether all that is delayed is here, and in order.
+    fn knows_delayed(&self) -> bool {
+        let offsets: Vec<Offset> = self.delayed.iter().map(|(offset, _)| *offset).collect();
+        self.are_here(&offsets)
+    }
+
+    /// Whether all these messages are here, and in order.
+    fn are_here(&self, offsets: &[Offset]) -> bool {
         let is_here = |offset: &Offset| {
             let found = self.chunks.binary_search_by_key(&chunk_of(*offset), SharedChunk::number);
             let chunk = found.ok().and_then(|at| self.chunks.get(at));
             chunk.is_some_and(|chunk| chunk.contains(*offset))
         };
-        self.replaced.is_sorted_by(|a, b| a < b) && self.replaced.iter().all(is_here)
+        offsets.is_sorted_by(|a, b| a < b) && offsets.iter().all(is_here)
     }
 }
 
@@ -112,6 +121,15 @@ fn read_attempts(reader: &mut Reader<'_>) -> Result<Vec<(Offset, u32)>, Snapshot
         attempts.push(one);
     }
     Ok(attempts)
+}
+
+fn read_delayed(reader: &mut Reader<'_>) -> Result<Vec<(Offset, UnixMillis)>, SnapshotError> {
+    let count = reader.u64()?;
+    let mut delayed = Vec::new();
+    for _ in 0..count {
+        delayed.push((Offset(reader.u64()?), UnixMillis(reader.u64()?)));
+    }
+    Ok(delayed)
 }
 
 fn read_offsets(reader: &mut Reader<'_>) -> Result<Vec<Offset>, SnapshotError> {

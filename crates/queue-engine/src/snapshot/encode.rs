@@ -2,7 +2,7 @@
 
 use message_index::SharedChunk;
 
-use super::{Snapshot, VERSION, VERSION_3};
+use super::{Snapshot, VERSION, VERSION_3, VERSION_4};
 
 impl Snapshot {
     /// Appends its bytes. All numbers are little-endian.
@@ -14,13 +14,19 @@ impl Snapshot {
     /// | replaced: n u64 | n × offset u64, in order
     /// | ids:      n u64 | n × { id u128 | stored u64 }, in the order they came
     /// | stale keys, see [`Stale::encode`](message_index::Stale::encode)
+    /// | delayed:  n u64 | n × { offset u64 | until u64 }, by offset
     /// | chunks, see [`SharedChunk::encode_all`]
     /// ```
-    /// Without stale keys version 3 is written, which has nothing in that place. Up to version 2 `dispatched_to` is not above `next`.
+    /// When nothing is delayed version 4 is written, which has nothing in that place; without stale keys too version 3, which has
+    /// nothing in either. Up to version 2 `dispatched_to` is not above `next`.
     /// Version 1 has no `replaced`, no `ids`, and chunks of the first layout.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let is_rekeying = !self.stale.is_empty();
-        out.push(if is_rekeying { VERSION } else { VERSION_3 });
+        let version = match (self.delayed.is_empty(), self.stale.is_empty()) {
+            (false, _) => VERSION,
+            (true, false) => VERSION_4,
+            (true, true) => VERSION_3,
+        };
+        out.push(version);
         let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
         put(self.next.0);
         put(self.dispatched_to.0);
@@ -40,8 +46,15 @@ impl Snapshot {
             out.extend_from_slice(&id.hash().to_le_bytes());
             out.extend_from_slice(&stored.0.to_le_bytes());
         }
-        if is_rekeying {
+        if version >= VERSION_4 {
             self.stale.encode(out);
+        }
+        if version >= VERSION {
+            out.extend_from_slice(&(self.delayed.len() as u64).to_le_bytes());
+            for (offset, until) in &self.delayed {
+                out.extend_from_slice(&offset.0.to_le_bytes());
+                out.extend_from_slice(&until.0.to_le_bytes());
+            }
         }
         SharedChunk::encode_all(&self.chunks, out);
     }

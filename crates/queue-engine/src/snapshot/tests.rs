@@ -3,7 +3,7 @@ use stdx::{Instant, UnixMillis};
 
 use super::*;
 use crate::{
-    ConsumerId, Input, Key, NewMessage, Outcome, Queue, QueueConfig, StoredAt, invariants,
+    Action, ConsumerId, Input, Key, NewMessage, Outcome, Queue, QueueConfig, StoredAt, invariants,
 };
 
 /// 1300 messages; 0 to 599 settled but for 7, which was tried once; 600 to 605 in flight; 3 of them again after a release.
@@ -52,6 +52,54 @@ fn a_queue_comes_back_with_all_that_was_in_flight_or_delayed() {
     assert!(restored.stored().eq(queue.stored()));
 }
 
+/// What the ledger counts as ready and as delayed.
+fn ready_and_delayed(queue: &Queue) -> (u64, u64) {
+    (queue.ledger().ready, queue.ledger().delayed)
+}
+
+#[test]
+fn what_waited_before_it_is_tried_again_goes_on_waiting() {
+    let mut queue = queue();
+    let consumer = ConsumerId(1);
+    let second = std::time::Duration::from_secs(1);
+    let tell = |queue: &mut Queue, now, input| {
+        let mut actions = Vec::new();
+        queue.handle(now, input, &mut actions).unwrap();
+        actions
+    };
+    let now = Instant::from_millis(5);
+    tell(&mut queue, now, Input::Clock(UnixMillis(2_000_000)));
+    let release =
+        Input::Settle { consumer, offset: Offset(600), attempt: 1, outcome: Outcome::Release };
+    let said = tell(&mut queue, now, release);
+    let until = queue.waits_until(Offset(600)).unwrap();
+    assert!((2_000_800..=2_001_200).contains(&until.0), "{until:?}");
+    let attempted = Action::Attempted { offset: Offset(600), attempts: 1, until: Some(until) };
+    assert!(said.contains(&attempted), "{said:?}");
+    let busy = Input::Settle { consumer, offset: Offset(601), attempt: 1, outcome: Outcome::Busy };
+    tell(&mut queue, now, busy);
+    tell(&mut queue, now, Input::Detach { consumer, written: Vec::new() });
+
+    let restored = Snapshot::decode(&bytes_of(&queue)).unwrap();
+    let mut restored = Queue::restore(queue.config().clone(), 3, restored);
+    restored.end_replay();
+    invariants::check(&restored).unwrap();
+    // The one that was released before the clock was told waits as well: that is known since.
+    assert_eq!(ready_and_delayed(&restored), (699, 2));
+    let start = Instant::ZERO;
+    tell(&mut restored, start, Input::Tick);
+    assert_eq!(restored.next_deadline(), None, "nobody knows what time it is");
+    // The process comes back half a second later.
+    tell(&mut restored, start, Input::Clock(UnixMillis(2_000_500)));
+    let due = start + UnixMillis(until.0).since(UnixMillis(2_000_500));
+    let consumer = ConsumerId(2);
+    tell(&mut restored, start, Input::Attach { consumer, max_inflight: 1 });
+    tell(&mut restored, due - second / 1000, Input::Tick);
+    assert_eq!(restored.state(Offset(600)), Some(crate::MessageState::Delayed));
+    tell(&mut restored, due, Input::Tick);
+    assert_eq!(restored.state(Offset(600)), Some(crate::MessageState::Ready));
+}
+
 #[test]
 fn full_chunks_are_shared_and_not_copied() {
     let queue = queue();
@@ -82,7 +130,15 @@ fn two(full: bool) -> Queue {
         queue.handle(Instant::ZERO, Input::Enqueue(message), &mut actions).unwrap();
     }
     queue.replay_left(Offset(0), crate::Departure::Purged);
-    queue.replay_attempts(Offset(1), 4);
+    queue.replay_attempts(Offset(1), 4, None);
+    queue
+}
+
+/// The same, and message 1 waits before it is tried again.
+fn delayed() -> Queue {
+    let mut queue = two(true);
+    queue.replay_attempts(Offset(1), 4, Some(UnixMillis(15)));
+    queue.end_replay();
     queue
 }
 
@@ -98,6 +154,9 @@ fn layout(version: u8) -> Vec<u8> {
     }
     if version == 4 {
         expected.extend([0, 2, 0].map(number).concat());
+    }
+    if version == 5 {
+        expected.extend([0, 0, 0, 1, 1, 15].map(number).concat());
     }
     expected.extend([1, 0].map(number).concat());
     expected.extend([2, 0]);
@@ -125,6 +184,9 @@ fn the_layout_stays() {
     let config = QueueConfig { key_generation: 1, ..rekeying.config().clone() };
     rekeying.replay_reconfigure(config);
     assert_eq!(bytes_of(&rekeying), layout(4));
+    let delayed = delayed();
+    assert_eq!(bytes_of(&delayed), layout(5));
+    assert_eq!(Snapshot::decode(&layout(5)), Ok(delayed.snapshot(Offset(0))));
     let present = 1 + 11 * 8 + 4 + 5 * 8 + 2 * 8 + 2;
     for (at, byte, refused) in [
         (present, 0b100, "a chunk holds what never came, or nothing"),
@@ -140,6 +202,21 @@ fn the_layout_stays() {
         let illegal = Snapshot::decode(&bytes).unwrap_err();
         assert_eq!(illegal, SnapshotError::Illegal(refused), "byte {at} as {byte}");
     }
+}
+
+#[test]
+fn what_is_delayed_must_be_here_and_in_order() {
+    let bytes = layout(5);
+    let delayed = 1 + 11 * 8 + 4 + 5 * 8 + 3 * 8;
+    assert_eq!(bytes[delayed..][..8], 1_u64.to_le_bytes());
+    let refused = Err(SnapshotError::Illegal("what is not here is delayed"));
+    for offset in [0, 2] {
+        let mut bytes = bytes.clone();
+        bytes[delayed + 8] = offset;
+        assert_eq!(Snapshot::decode(&bytes), refused, "{offset}");
+    }
+    let twice = [&bytes[..delayed], &[2], &bytes[delayed + 1..][..23], &bytes[delayed + 8..]];
+    assert_eq!(Snapshot::decode(&twice.concat()), refused);
 }
 
 #[test]
@@ -213,7 +290,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 5] {
+    for version in [0, 6] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use queue_engine::{
     Action, ConsumerId, Departure, DispatchStrategy, Input, MessageState, NewMessage, Offset,
-    Queue, QueueConfig, Snapshot, StoredAt, invariants,
+    Peeked, Queue, QueueConfig, Snapshot, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -20,7 +20,7 @@ enum Record {
     Kept { offset: Offset },
     Forgotten { offset: Offset },
     Rewound { to: Offset },
-    Attempts { offset: Offset, attempts: u32 },
+    Attempts { offset: Offset, attempts: u32, until: Option<UnixMillis> },
     Dispatched { to: Offset },
     Reconfigured(QueueConfig),
 }
@@ -30,6 +30,8 @@ struct Checkpoint {
     at: usize,
     bytes: Vec<u8>,
     config: QueueConfig,
+    /// What waited then before it is tried again, and until when.
+    waits: BTreeMap<Offset, UnixMillis>,
 }
 
 /// A caller that logs what it should, now and then, and takes checkpoints.
@@ -131,7 +133,7 @@ impl Caller {
 
     fn log_untried(&mut self, attempts: u32) {
         let untried = self.queue.untried().into_iter();
-        self.log.extend(untried.map(|offset| Record::Attempts { offset, attempts }));
+        self.log.extend(untried.map(|offset| Record::Attempts { offset, attempts, until: None }));
     }
 
     fn perform(&mut self, action: Action) {
@@ -156,8 +158,8 @@ impl Caller {
             Action::Purged { offset, .. } => left(offset, Departure::Purged),
             Action::Kept { offset, .. } => (offset, Record::Kept { offset }),
             Action::Forgotten { offset, .. } => (offset, Record::Forgotten { offset }),
-            Action::Attempted { offset, attempts } => {
-                (offset, Record::Attempts { offset, attempts })
+            Action::Attempted { offset, attempts, until } => {
+                (offset, Record::Attempts { offset, attempts, until })
             }
         };
         self.leases.remove(&offset);
@@ -177,7 +179,9 @@ impl Caller {
         let mut bytes = Vec::new();
         self.queue.snapshot(self.said.unwrap_or_default()).encode(&mut bytes);
         let config = self.queue.config().clone();
-        self.checkpoint = Checkpoint { at: self.log.len(), bytes, config };
+        let offsets = (0..self.queue.next_offset().0).map(Offset);
+        let waits = offsets.filter_map(|at| Some((at, self.queue.waits_until(at)?))).collect();
+        self.checkpoint = Checkpoint { at: self.log.len(), bytes, config, waits };
     }
 }
 
@@ -197,7 +201,9 @@ fn replay(queue: &mut Queue, records: &[Record]) -> Vec<Offset> {
                 left.extend(queue.replay_forgotten(*offset).map(|_| *offset));
             }
             Record::Rewound { to } => queue.replay_rewound(*to),
-            Record::Attempts { offset, attempts } => queue.replay_attempts(*offset, *attempts),
+            Record::Attempts { offset, attempts, until } => {
+                queue.replay_attempts(*offset, *attempts, *until);
+            }
             Record::Dispatched { to } => queue.replay_dispatched(*to),
             Record::Reconfigured(config) => queue.replay_reconfigure(config.clone()),
         }
@@ -221,7 +227,7 @@ fn drain(mut queue: Queue) -> Vec<(Offset, StoredAt, u32)> {
     };
     let attach = Input::Attach { consumer: ConsumerId(0), max_inflight: u32::MAX };
     let far = Input::Clock(UnixMillis(3_000_000_000_000));
-    for input in [Input::Reconfigure(Box::new(config)), attach, far] {
+    for input in [Input::Reconfigure(Box::new(config)), attach, far, Input::Tick] {
         queue
             .handle(Instant::ZERO, input, &mut actions)
             .expect("a restored queue has no consumers");
@@ -250,7 +256,7 @@ fn run(config: &QueueConfig, commands: &[(Command, u8)], asks: bool) {
         had: BTreeSet::new(),
         said: None,
         is_withheld: false,
-        checkpoint: Checkpoint { at: 0, bytes, config: config.clone() },
+        checkpoint: Checkpoint { at: 0, bytes, config: config.clone(), waits: BTreeMap::new() },
         now: Instant::ZERO,
     };
     if asks {
@@ -278,19 +284,30 @@ struct Told {
     left: BTreeSet<Offset>,
     kept: BTreeSet<Offset>,
     attempts: BTreeMap<Offset, u32>,
+    waits: BTreeMap<Offset, UnixMillis>,
     dispatched: Offset,
     rewinds: usize,
 }
 
 impl Told {
     fn by(log: &[Record]) -> Self {
-        let mut told = Self::default();
+        Self::default().and(log)
+    }
+
+    fn and(mut self, log: &[Record]) -> Self {
+        let told = &mut self;
         for record in log {
             match record {
                 Record::Enqueued { message, is_duplicate: false } => told.messages.push(*message),
                 Record::Enqueued { .. } | Record::Reconfigured(_) => {}
-                Record::Left { offset, .. } => drop(told.left.insert(*offset)),
-                Record::Kept { offset } => drop(told.kept.insert(*offset)),
+                Record::Left { offset, .. } => {
+                    told.left.insert(*offset);
+                    told.waits.remove(offset);
+                }
+                Record::Kept { offset } => {
+                    told.kept.insert(*offset);
+                    told.waits.remove(offset);
+                }
                 Record::Forgotten { offset } => {
                     assert!(told.kept.remove(offset), "{offset} was not kept");
                     told.left.insert(*offset);
@@ -301,13 +318,17 @@ impl Told {
                         told.attempts.remove(&offset);
                     }
                 }
-                Record::Attempts { offset, attempts } => {
+                Record::Attempts { offset, attempts, until } => {
                     told.attempts.insert(*offset, *attempts);
+                    match until {
+                        Some(until) => told.waits.insert(*offset, *until),
+                        None => told.waits.remove(offset),
+                    };
                 }
                 Record::Dispatched { to } => told.dispatched = *to,
             }
         }
-        told
+        self
     }
 
     fn here(&self) -> Vec<Offset> {
@@ -329,18 +350,25 @@ fn check_recovery(config: &QueueConfig, caller: &Caller) {
     let mut from_log = Queue::new(config.clone(), 2);
     let replayed = replay(&mut from_log, &caller.log);
     assert_eq!(replayed.len(), told.left.len(), "each body is given up once");
-    let Checkpoint { at, bytes, config } = &caller.checkpoint;
+    let Checkpoint { at, bytes, config, waits } = &caller.checkpoint;
     let snapshot = Snapshot::decode(bytes).expect("what was encoded is legal");
     let mut from_checkpoint = Queue::restore(config.clone(), 2, snapshot);
     replay(&mut from_checkpoint, &caller.log[*at..]);
+    let since = Told { waits: waits.clone(), ..Told::by(&caller.log[..*at]) };
+    let since = since.and(&caller.log[*at..]).waits;
 
-    for (what, mut queue) in [("the log", from_log), ("the checkpoint", from_checkpoint)] {
+    for (what, mut queue, waits) in
+        [("the log", from_log, &told.waits), ("the checkpoint", from_checkpoint, &since)]
+    {
         invariants::check(&queue).unwrap_or_else(|violation| panic!("{violation} from {what}"));
+        queue.end_replay();
+        check_waits(&queue, waits, what);
         if told.rewinds == 0 {
             let again: Vec<Record> =
                 caller.log.iter().filter(|record| is_idempotent(record)).cloned().collect();
             assert_eq!(replay(&mut queue, &again), [], "replaying twice, from {what}");
         }
+        invariants::check(&queue).unwrap_or_else(|violation| panic!("{violation} from {what}"));
         let ledger = queue.ledger();
         assert_eq!(
             (ledger.waiting(), ledger.left()),
@@ -350,7 +378,8 @@ fn check_recovery(config: &QueueConfig, caller: &Caller) {
         assert_eq!(ledger.enqueued, caller.queue.ledger().enqueued, "from {what}");
         assert!(queue.kept().map(|(offset, _)| offset).eq(told.kept.iter().copied()), "{what}");
         let mut drained = drain(queue);
-        if here.iter().any(|offset| told.messages[offset.0 as usize].not_before.is_some()) {
+        let is_held_back = |offset: &Offset| told.messages[offset.0 as usize].not_before.is_some();
+        if !waits.is_empty() || here.iter().any(is_held_back) {
             drained.sort_unstable();
         }
         let offsets: Vec<Offset> = drained.iter().map(|(offset, _, _)| *offset).collect();
@@ -377,6 +406,63 @@ fn check_recovery(config: &QueueConfig, caller: &Caller) {
                     || attempt == 1,
                 "{offset} was never tried"
             );
+        }
+    }
+}
+
+/// What waited before it is tried again waits on, for as long as it was to wait, and what did not does not: but behind one of
+/// its key that does not wait, where order is kept.
+fn check_waits(queue: &Queue, waits: &BTreeMap<Offset, UnixMillis>, what: &str) {
+    let config = queue.config().clone();
+    let found = |queue: &Queue| -> BTreeMap<Offset, UnixMillis> {
+        let offsets = (0..queue.next_offset().0).map(Offset);
+        offsets.filter_map(|offset| Some((offset, queue.waits_until(offset)?))).collect()
+    };
+    let resumed = found(queue);
+    let keeps_order =
+        config.dispatch_strategy == DispatchStrategy::KeyOrdered && config.key_inflight <= 1;
+    if keeps_order && !queue.is_rekeying() {
+        let all: BTreeMap<Offset, Peeked> =
+            queue.peek(Offset(0)).map(|peeked| (peeked.offset, peeked)).collect();
+        for (offset, until) in waits {
+            let is_ready = |one: &&Peeked| {
+                let was_held_back = one.not_before.is_some() && one.attempts > 0;
+                let waits = resumed.contains_key(&one.offset);
+                one.state == MessageState::Ready || was_held_back && !waits
+            };
+            let mut older = all.range(..offset).map(|(_, one)| one);
+            let ready = older.find(|one| one.key == all[offset].key && is_ready(one));
+            assert_eq!(resumed.contains_key(offset), ready.is_none(), "{offset} from {what}");
+            assert!(resumed.get(offset).is_none_or(|found| found == until), "{offset} from {what}");
+        }
+        assert!(resumed.keys().all(|offset| waits.contains_key(offset)), "{resumed:?} from {what}");
+    } else {
+        assert_eq!(&resumed, waits, "from {what}");
+    }
+    let count = resumed.len() as u64;
+    assert!(queue.ledger().delayed >= count, "they count as delayed, from {what}");
+    let middle = resumed.values().nth(resumed.len() / 2).filter(|_| !queue.is_rekeying());
+    let Some(middle) = middle.copied() else { return };
+    let longest = config.retry_delay_max * 6 / 5;
+    let just_before = Instant::ZERO + longest.saturating_sub(Duration::from_nanos(1));
+    // With a clock that is right, and with one that was set far back: what is over by then.
+    let all = UnixMillis(u64::MAX);
+    let none = if longest.is_zero() { all } else { UnixMillis(0) };
+    for (shows, at, over) in [
+        (middle, Instant::ZERO, middle.max(none)),
+        (UnixMillis(0), just_before, none),
+        (UnixMillis(0), Instant::ZERO + longest, all),
+    ] {
+        let mut queue = Queue::restore(config.clone(), 3, queue.snapshot(Offset(0)));
+        queue.end_replay();
+        for (now, input) in [(Instant::ZERO, Input::Clock(shows)), (at, Input::Tick)] {
+            queue.handle(now, input, &mut Vec::new()).expect("it fits");
+            invariants::check(&queue).expect("it is in order");
+        }
+        for (offset, until) in &resumed {
+            let waits = queue.waits_until(*offset).is_some();
+            let is_here = queue.message(*offset).is_some();
+            assert_eq!(waits, is_here && *until > over, "{offset} until {until:?} at {shows:?}");
         }
     }
 }

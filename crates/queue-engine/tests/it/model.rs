@@ -30,6 +30,8 @@ enum State {
         since: Instant,
         delay: Duration,
     },
+    /// It waited before a restart, until a time of the wall clock.
+    Resumed(UnixMillis),
     HeldBack(UnixMillis),
     Kept,
     Left,
@@ -68,6 +70,10 @@ impl Message {
         self.too_large_for.contains(&consumer) || self.ran_out_at.contains(&consumer)
     }
 
+    fn is_backing_off(&self) -> bool {
+        matches!(self.state, State::Delayed { .. } | State::Resumed(_))
+    }
+
     fn has_bars(&self) -> bool {
         !self.too_large_for.is_empty() || !self.ran_out_at.is_empty()
     }
@@ -103,6 +109,10 @@ pub(crate) struct Model {
     dispatched_to_before: Offset,
     ledger: Ledger,
     expected: Vec<Action>,
+    /// The message that was released with this input and waits, and the least and the most until when.
+    waits: Option<(Offset, UnixMillis, UnixMillis)>,
+    /// What was resumed waits no longer.
+    latest: Option<Instant>,
 }
 
 impl Model {
@@ -124,6 +134,8 @@ impl Model {
             dispatched_to_before: Offset(0),
             ledger: Ledger::default(),
             expected: Vec::new(),
+            waits: None,
+            latest: None,
         }
     }
 
@@ -213,7 +225,7 @@ impl Model {
             return false;
         }
         if attempts > 0 {
-            self.expected.push(Action::Attempted { offset, attempts });
+            self.expected.push(Action::Attempted { offset, attempts, until: None });
         }
         true
     }
@@ -246,15 +258,17 @@ impl Model {
         self.now = now;
         self.dispatched_to_before = dispatched_to_before;
         self.expected.clear();
+        self.waits = None;
         let legal = self.apply(input, queue);
         assert_eq!(legal, outcome.is_ok(), "whether {input:?} is legal");
         let actions = outcome.unwrap_or_default();
         if legal {
             self.time_passes();
-            self.end_rekeying();
+            self.end_rekeying(queue);
             self.apply_rules();
         }
-        let others = self.check_deliveries(actions, queue);
+        let mut others = self.check_deliveries(actions, queue);
+        self.check_until(&mut others);
         let sorted = |actions: &[Action]| {
             let mut actions: Vec<String> =
                 actions.iter().map(|action| format!("{action:?}")).collect();
@@ -317,7 +331,11 @@ impl Model {
                 self.ledger.dropped += 1;
             }
             Input::Tick => self.tick(queue),
-            Input::Clock(shows) => self.clock = Some((self.now, *shows)),
+            Input::Clock(shows) => {
+                self.clock = Some((self.now, *shows));
+                let longest = self.config.retry_delay_max * 6 / 5;
+                self.latest = self.latest.or(Some(self.now + longest));
+            }
             Input::Purge { scope, max } => self.purge(scope, *max),
             Input::Rewind(to) => self.rewind(*to, self.dispatched_to_before),
             Input::Redriven(offset) => {
@@ -359,7 +377,12 @@ impl Model {
                 self.make_ready(offset, 0);
             }
             Outcome::Release => {
-                if self.tried(offset, true) && !self.is_over(offset) {
+                if !self.tried(offset, true) {
+                    return self.refresh(consumer);
+                }
+                let said = self.expected.pop();
+                if !self.is_over(offset) {
+                    self.expected.extend(said);
                     let doublings = self.message(offset).attempts - 1;
                     let delay = self.config.retry_delay * 2_u32.pow(doublings.min(20));
                     let delay = delay.min(self.config.retry_delay_max);
@@ -367,6 +390,10 @@ impl Model {
                         self.make_ready(offset, 0);
                     } else {
                         self.message(offset).state = State::Delayed { since: self.now, delay };
+                        let within =
+                            self.wall().map(|wall| (wall + delay * 4 / 5, wall + delay * 6 / 5));
+                        self.waits =
+                            within.map(|(least, most)| (offset, least, UnixMillis(most.0 + 1)));
                     }
                 }
             }
@@ -415,8 +442,13 @@ impl Model {
         woken.sort();
         woken.into_iter().for_each(|(_, id)| self.refresh(id));
         for at in 0..self.messages.len() {
-            let State::Delayed { since, delay } = self.messages[at].state else { continue };
             let offset = Offset(at as u64);
+            if let State::Resumed(until) = self.messages[at].state
+                && self.wall().is_some_and(|wall| wall >= until || self.latest <= Some(self.now))
+            {
+                self.end_back_off(offset, queue);
+            }
+            let State::Delayed { since, delay } = self.messages[at].state else { continue };
             let (soonest, latest) = (since + delay * 4 / 5, since + delay * 6 / 5);
             // In between chance has decided, unless it expires now.
             let is_due = queue.state(offset) != Some(MessageState::Delayed);
@@ -426,7 +458,7 @@ impl Model {
                 assert!(is_due, "offset {offset} comes back too late");
             }
             if is_due {
-                self.make_ready(offset, 0);
+                self.end_back_off(offset, queue);
             }
         }
         let timeout = self.config.ack_timeout;
@@ -456,14 +488,29 @@ impl Model {
         }
     }
 
+    /// It comes before all that was never dispatched, but where it is among these: nothing behind it was dispatched since a
+    /// restart, or since messages were set back.
+    fn end_back_off(&mut self, offset: Offset, queue: &Queue) {
+        let mut next = Vec::new();
+        queue.upcoming(offset.0.checked_sub(1).map(Offset), 1, &mut next);
+        let mut older = self.messages.iter().take(offset.0 as usize);
+        // It may be delivered with this very input.
+        let is_among = older.any(|message| message.state == State::Fresh)
+            || next.first().is_some_and(|(at, _)| *at == offset);
+        self.make_ready(offset, 0);
+        let message = self.message(offset);
+        if is_among && message.is_ready() && !message.has_bars() {
+            message.state = State::Fresh;
+        }
+    }
+
     fn check_ledger(&self, queue: &Queue) {
         let count = |is: fn(&Message) -> bool| {
             self.messages.iter().filter(|message| is(message)).count() as u64
         };
         let here = |message: &&Message| message.is_here();
         let oldest = self.messages.iter().position(Message::is_here);
-        let is_delayed =
-            |m: &Message| matches!(m.state, State::Delayed { .. } | State::HeldBack(_));
+        let is_delayed = |m: &Message| m.is_backing_off() || matches!(m.state, State::HeldBack(_));
         let bytes = self.messages.iter().filter(here).map(|message| u64::from(message.new.size));
         let expected = Ledger {
             enqueued: self.messages.len() as u64,
@@ -486,7 +533,9 @@ impl Model {
             let state = match message.state {
                 State::Fresh | State::Turn(_) => MessageState::Ready,
                 State::InFlight { .. } => MessageState::InFlight,
-                State::Delayed { .. } | State::HeldBack(_) => MessageState::Delayed,
+                State::Delayed { .. } | State::Resumed(_) | State::HeldBack(_) => {
+                    MessageState::Delayed
+                }
                 State::Kept => MessageState::Settled,
                 State::Left => panic!("{peeked:?} has left"),
             };
@@ -506,8 +555,23 @@ impl Model {
         assert_eq!((queue.has_fresh(), upcoming), (!fresh.is_empty(), fresh));
     }
 
-    /// The process ends and begins again: what was in flight may have been handed over.
-    pub(crate) fn restart(&mut self, dispatched_to: Offset) {
+    /// Only of a message that was released it is said until when it waits, as far as that is known.
+    fn check_until(&self, actions: &mut [Action]) {
+        let mut waits = self.waits;
+        for action in actions {
+            if let Action::Attempted { offset, until: until @ Some(_), .. } = action {
+                let (of, least, most) = waits.take().expect("a message was released and waits");
+                assert!(*offset == of && (Some(least)..=Some(most)).contains(until), "{action:?}");
+                *until = None;
+            }
+        }
+        assert_eq!(waits, None, "nothing is said of it");
+    }
+
+    /// The process ends and begins again: what was in flight may have been handed over, and what waited goes on.
+    pub(crate) fn restart(&mut self, dispatched_to: Offset, waits: &[(Offset, UnixMillis)]) {
+        self.check_waits(waits);
+        self.latest = None;
         self.consumers.clear();
         self.free.clear();
         self.line.clear();
@@ -528,5 +592,47 @@ impl Model {
             message.too_large_for.clear();
             message.ran_out_at.clear();
         }
+        for (offset, until) in waits {
+            if !self.has_ready_before(*offset, waits) {
+                self.message(*offset).state = State::Resumed(*until);
+            }
+        }
+    }
+
+    /// Whether these are all that wait before they are tried again, and for as long as they may.
+    fn check_waits(&self, waits: &[(Offset, UnixMillis)]) {
+        let wall_at = |at: Instant| self.clock.map(|(told, shows)| shows + at.since(told));
+        let mut waits = waits.iter();
+        for (at, message) in self.messages.iter().enumerate() {
+            let within = match message.state {
+                State::Delayed { since, delay } => {
+                    wall_at(since + delay * 4 / 5).zip(wall_at(since + delay * 6 / 5))
+                }
+                State::Resumed(until) => {
+                    let latest = self.clock.and_then(|_| wall_at(self.latest?));
+                    let until = latest.map_or(until, |latest| latest.min(until));
+                    Some((until, until))
+                }
+                _ => None,
+            };
+            let Some((least, most)) = within else { continue };
+            let (offset, until) = waits.next().expect("it waits");
+            assert_eq!(offset.0, at as u64);
+            assert!((least..=most).contains(until), "{offset} until {until:?}");
+        }
+        assert_eq!(waits.next(), None);
+    }
+
+    /// Whether an older message of its key is ready after a restart, where order is kept.
+    fn has_ready_before(&self, offset: Offset, waits: &[(Offset, UnixMillis)]) -> bool {
+        let key = self.messages[offset.0 as usize].new.key;
+        let keeps_order = self.is_keyed() && self.config.key_inflight <= 1;
+        let older = self.messages.iter().enumerate().take(offset.0 as usize);
+        let mut of_key = older.filter(|(_, m)| m.is_here() && m.new.key == key);
+        keeps_order
+            && of_key.any(|(at, message)| {
+                let waits = waits.iter().any(|(waiting, _)| waiting.0 == at as u64);
+                !waits && (message.new.not_before.is_none() || message.attempts > 0)
+            })
     }
 }

@@ -258,7 +258,7 @@ fn show_action(action: &Action) -> String {
             body(offset, at);
             format!("dead:{offset}={}/{attempts}", reason.as_str())
         }
-        Action::Attempted { offset, attempts } => format!("tried:{offset}={attempts}"),
+        Action::Attempted { offset, attempts, .. } => format!("tried:{offset}={attempts}"),
         Action::Rewound { to, count } => format!("rewound:{to}+{count}"),
         Action::Duplicate { .. } => "duplicate".to_owned(),
         Action::Kept { offset, at } => {

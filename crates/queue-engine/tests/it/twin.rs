@@ -325,7 +325,15 @@ pub(crate) fn restarted(queue: &Queue, seed: u64) -> Queue {
     queue.snapshot(Offset(0)).encode(&mut bytes);
     let snapshot = Snapshot::decode(&bytes).expect("what was encoded is legal");
     assert_eq!(snapshot, queue.snapshot(Offset(0)), "a snapshot comes out as it went in");
-    Queue::restore(queue.config().clone(), seed, snapshot)
+    let mut restored = Queue::restore(queue.config().clone(), seed, snapshot);
+    restored.end_replay();
+    restored
+}
+
+/// Which messages wait before they are tried again, and until when.
+fn waits(queue: &Queue) -> Vec<(Offset, UnixMillis)> {
+    let offsets = (0..queue.next_offset().0).map(Offset);
+    offsets.filter_map(|offset| Some((offset, queue.waits_until(offset)?))).collect()
 }
 
 fn run(config: QueueConfig, seed: u64, commands: &[Command]) {
@@ -340,8 +348,9 @@ fn run(config: QueueConfig, seed: u64, commands: &[Command]) {
             now = now + Duration::from_millis(*milliseconds);
         }
         if matches!(command, Command::Restart) {
+            let waits = waits(&queue);
             (queue, same) = (restarted(&queue, seed), restarted(&same, seed));
-            model.restart(queue.dispatched_to());
+            model.restart(queue.dispatched_to(), &waits);
         }
         for input in inputs(command, &queue, &model.leases(), now) {
             let (mut actions, mut same_actions) = (Vec::new(), Vec::new());

@@ -104,8 +104,7 @@ impl Model {
     /// In flight, held, and the first that waits.
     fn of_key(&self, key: Key) -> (u32, u32, Option<Offset>) {
         let of_key = || self.messages.iter().filter(|message| message.new.key == key);
-        let held =
-            |m: &&Message| matches!(m.state, State::Delayed { .. }) || m.is_ready() && m.has_bars();
+        let held = |m: &&Message| m.is_backing_off() || m.is_ready() && m.has_bars();
         (
             of_key().filter(|message| message.is_in_flight()).count() as u32,
             of_key().filter(held).count() as u32,
@@ -145,9 +144,7 @@ impl Model {
 
     /// A message that nothing may overtake.
     fn awaited_retry(&self) -> Option<Offset> {
-        let is_delayed = |offset: &Offset| {
-            matches!(self.messages[offset.0 as usize].state, State::Delayed { .. })
-        };
+        let is_delayed = |offset: &Offset| self.messages[offset.0 as usize].is_backing_off();
         let keeps_order = self.is_single() && self.config.max_inflight <= 1;
         self.offsets().find(|offset| keeps_order && is_delayed(offset))
     }

@@ -18,7 +18,7 @@ impl Model {
         self.config.dispatch_strategy == DispatchStrategy::SingleActive
     }
 
-    fn wall(&self) -> Option<UnixMillis> {
+    pub(super) fn wall(&self) -> Option<UnixMillis> {
         let (told, shows) = self.clock?;
         Some(shows + self.now.since(told))
     }
@@ -153,7 +153,7 @@ impl Model {
                 && due <= wall
             {
                 if self.message(offset).attempts == 0 {
-                    self.expected.push(Action::Attempted { offset, attempts: 1 });
+                    self.expected.push(Action::Attempted { offset, attempts: 1, until: None });
                 }
                 self.make_ready(offset, due.0);
             }
@@ -268,7 +268,7 @@ impl Model {
         self.floor = self.floor.max(dispatched_to);
         for offset in back {
             if offset >= self.floor {
-                self.expected.push(Action::Attempted { offset, attempts: 1 });
+                self.expected.push(Action::Attempted { offset, attempts: 1, until: None });
             }
             let message = self.message(offset);
             message.state = State::Fresh;
@@ -335,7 +335,7 @@ impl Model {
     }
 
     /// When all have their keys: those that were tried go before others, in order, and older ones are replaced.
-    pub(super) fn end_rekeying(&mut self) {
+    pub(super) fn end_rekeying(&mut self, queue: &Queue) {
         if !self.is_rekeying || self.is_any_stale() {
             return;
         }
@@ -343,7 +343,7 @@ impl Model {
         for offset in self.offsets().filter(|_| is_ordered) {
             match self.message(offset).state {
                 State::Turn(u64::MAX) => self.message(offset).state = State::Turn(0),
-                State::Delayed { .. } => self.make_ready(offset, 0),
+                State::Delayed { .. } | State::Resumed(_) => self.end_back_off(offset, queue),
                 _ => {}
             }
         }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use queue_engine::{
-    Action, DeadReason, Departure, DispatchStrategy, Input, NewMessage, Offset, Queue, QueueConfig,
+    Action, ConsumerId, DeadReason, Departure, DispatchStrategy, Input, Key, NewMessage, Offset,
+    Outcome, Queue, QueueConfig, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -224,7 +225,7 @@ fn the_newest_of_a_key_stays_in_its_own_place() {
          attach a 1           -> a1
          enqueue 1 key=2      ->
          enqueue 1 key=2      -> replaced:4
-         release a 1          -> tried:1=1 replaced:1 a2
+         release a 1          -> replaced:1 a2
          accept a 2           -> settled:2 a3
          enqueue 1 key=1      ->
          accept a 3           -> settled:3 a5
@@ -295,4 +296,83 @@ fn a_message_without_a_key_whose_death_the_log_does_not_have_is_given_up_after_a
     };
     assert_eq!(actions, [given_up]);
     assert_eq!((queue.ledger().ready, queue.ledger().dead_lettered), (1, 2));
+}
+
+/// Offsets that a queue delivers with an input, each accepted before the next one.
+fn drained(queue: &mut Queue, now: Instant, input: Input) -> Vec<u64> {
+    let (mut came, mut actions) = (Vec::new(), Vec::new());
+    queue.handle(now, input, &mut actions).expect("legal");
+    while let Some(action) = actions.pop() {
+        let Action::Deliver { consumer, offset, .. } = action else { continue };
+        came.push(offset.0);
+        let accept = Input::Settle { consumer, offset, attempt: 1, outcome: Outcome::Accept };
+        queue.handle(now, accept, &mut actions).expect("legal");
+    }
+    came
+}
+
+/// After a restart offset 0 is ready, which was in flight, and 1 and 2 wait until a time that the clock shows then; all have a key.
+fn restarted(config: QueueConfig, shows: UnixMillis) -> Queue {
+    let mut queue = Queue::new(config, 1);
+    for offset in 0..4 {
+        let message = NewMessage::new(stored_at(offset), 100, UnixMillis(1));
+        queue.replay_enqueue(&NewMessage { key: Key(7), ..message });
+    }
+    queue.replay_dispatched(Offset(3));
+    for offset in [2, 1] {
+        queue.replay_attempts(Offset(offset), 1, Some(UnixMillis(1_000)));
+    }
+    queue.end_replay();
+    for input in [Input::Clock(shows), Input::Tick] {
+        queue.handle(Instant::from_millis(1), input, &mut Vec::new()).expect("legal");
+        invariants::check(&queue).expect("in order");
+    }
+    queue
+}
+
+#[test]
+fn what_was_tried_before_a_restart_is_in_order_when_the_queue_begins_to_go_by_keys() {
+    let now = Instant::from_millis(1);
+    for shows in [500, 1_000].map(UnixMillis) {
+        let mut queue = restarted(QueueConfig::default(), shows);
+        let attach = Input::Attach { consumer: ConsumerId(1), max_inflight: 1 };
+        let mut came = Vec::new();
+        for input in [Input::Reconfigure(Box::new(config(KEY_ORDERED))), attach] {
+            came.extend(drained(&mut queue, now, input));
+        }
+        let rekey = crate::twin::rekey(&queue, 9_000).expect("some need keys");
+        came.extend(drained(&mut queue, now, rekey));
+        assert_eq!(came, [0, 1, 2, 3], "at {shows:?}");
+    }
+}
+
+#[test]
+fn after_a_restart_nothing_waits_that_comes_behind_a_ready_one_of_its_key() {
+    // Keys by offset: 0 was in flight when the keys were made anew, as 2 was, which was released; 1 and 3 were released.
+    let keys = [7, 8, 7, 8, 8];
+    for (key_inflight, first, then) in
+        [(1, &[0, 2][..], &[1, 3, 4][..]), (2, &[0][..], &[1, 2, 3, 4][..])]
+    {
+        let config = QueueConfig { key_inflight, ..config(KEY_ORDERED) };
+        let mut queue = Queue::new(config, 1);
+        for (offset, key) in (0..).zip(keys) {
+            let message = NewMessage::new(stored_at(offset), 100, UnixMillis(1));
+            queue.replay_enqueue(&NewMessage { key: Key(key), ..message });
+        }
+        queue.replay_dispatched(Offset(4));
+        for offset in [3, 2, 1] {
+            queue.replay_attempts(Offset(offset), 1, Some(UnixMillis(1_000)));
+        }
+        queue.end_replay();
+        invariants::check(&queue).expect("in order");
+        let now = Instant::from_millis(1);
+        let attach = Input::Attach { consumer: ConsumerId(1), max_inflight: 1 };
+        for input in [Input::Pause, attach, Input::Clock(UnixMillis(500))] {
+            queue.handle(now, input, &mut Vec::new()).expect("legal");
+        }
+        let came = drained(&mut queue, now, Input::Resume);
+        assert_eq!(came, first, "at once, with {key_inflight} of a key in flight");
+        let later = Instant::from_millis(501);
+        assert_eq!(drained(&mut queue, later, Input::Tick), then, "then, with {key_inflight}");
+    }
 }

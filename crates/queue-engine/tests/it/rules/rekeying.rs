@@ -91,7 +91,7 @@ fn the_newest_of_each_new_key_stays() {
          enqueue 1 key=2      ->
          rekey 1,2,1,2        ->
          rekey 3              -> replaced:1 replaced:3
-         release a 0          -> tried:0=1 replaced:0 a2
+         release a 0          -> replaced:0 a2
          ledger               -> ready=2 in_flight=1 replaced=3 bytes=300",
     );
 }

@@ -112,6 +112,31 @@ fn delayed_messages_fall_due_in_steps() {
 }
 
 #[test]
+fn what_was_delayed_before_a_restart_falls_due_in_steps() {
+    let mut queue = filled(QueueConfig::default(), None);
+    let offsets = (0..MESSAGES).map(queue_engine::Offset);
+    offsets.for_each(|offset| queue.replay_attempts(offset, 1, Some(UnixMillis(1_000))));
+    queue.end_replay();
+    let mut delayed = queue.ledger().delayed;
+    assert_eq!(delayed, MESSAGES);
+    let now = Instant::from_millis(1);
+    let mut input = Input::Clock(UnixMillis(1_000));
+    for _ in 0..1_000 {
+        queue.handle(now, input, &mut Vec::new()).expect("legal");
+        queue_engine::invariants::check(&queue).expect("sound");
+        let due = delayed - queue.ledger().delayed;
+        assert!(due <= BOUND as u64, "{due} at once");
+        delayed -= due;
+        if queue.next_deadline().is_none_or(|due| due > now) {
+            assert_eq!((delayed, queue.ledger().ready), (0, MESSAGES));
+            return;
+        }
+        input = Input::Tick;
+    }
+    panic!("it does not come to an end");
+}
+
+#[test]
 fn kept_messages_are_forgotten_in_steps() {
     let keeping = QueueConfig { keep_settled: Duration::from_secs(3600), ..QueueConfig::default() };
     let mut queue = filled(keeping.clone(), None);

@@ -24,7 +24,7 @@ fn a_message_expires_at_its_moment_wherever_it_waits() {
          deadline            -> 2000ms
          attach a 1          -> a0
          wait 2s             -> expired:1
-         release a 0         -> tried:0=1 expired:0 a3
+         release a 0         -> expired:0 a3
          ledger              -> in_flight=1 expired=3 bytes=100",
     );
 }
