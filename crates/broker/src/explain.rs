@@ -147,8 +147,8 @@ pub struct PublishExplained {
     pub delayed: Option<u32>,
     /// Why nobody may publish there.
     pub reserved: Option<&'static str>,
-    /// Why nothing is stored at the moment, and the reason code.
-    pub not_stored: Option<(u8, String)>,
+    /// Why it cannot be taken at this moment, whoever would get it, and the reason code.
+    pub refusal: Option<(u8, String)>,
     /// How many sessions have subscriptions that match, shared ones apart.
     pub subscribers: usize,
     /// The first of them.

@@ -89,6 +89,7 @@ use delayed::DelayedMessages;
 pub(crate) use explain::{Leads, leads};
 use inbox::UnloggedInboxes;
 use listing::Looks;
+pub(crate) use live::is_stored_for;
 use loans::{LendJob, Lent};
 use operate::Operations;
 use outside::Outside;

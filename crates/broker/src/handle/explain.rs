@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hashbrown::HashMap;
 use key_expression::{Facts, KeyExpression, KeySeed, Needs, Scratch};
 use log_api::{LogState, ShardId};
-use mqtt_router::{Matches, SharedGroup, SinkId};
+use mqtt_router::{Match, Matches, SharedGroup, SinkId};
 use mqtt_types::{ReasonCode, TopicName};
 use parking_lot::Mutex;
 use queue_engine::Key;
@@ -22,12 +22,12 @@ use crate::explain::{
     ExplainLetter, Explained, GroupExplained, Inquiry, KeyExplained, PublishExplained,
     SinkExplained, Subscribed, WouldPublish,
 };
-use crate::groups::{Presence, RouteGroup};
+use crate::groups::{Presence, RouteGroup, is_home};
 use crate::ids::SessionId;
 use crate::mail::{Letter, Mail};
 use crate::new_message::{MessageError, NewMessage};
 use crate::operate::OperateError;
-use crate::shard::{Kind, Leads, leads};
+use crate::shard::{Kind, Leads, is_stored_for, leads};
 use crate::terms::{Arriving, Terms, key_of};
 
 impl Handle {
@@ -50,7 +50,7 @@ impl Handle {
             topic: topic.to_owned(),
             delayed: None,
             reserved: None,
-            not_stored: self.not_stored(),
+            refusal: None,
             subscribers: 0,
             sessions: Vec::new(),
             group_count: 0,
@@ -66,20 +66,21 @@ impl Handle {
                 topic.as_str().clone_into(&mut explained.topic);
                 explained.delayed = seconds;
                 explained.has_retained = self.shared.retained.find(topic, now.0).is_some();
-                self.follow(topic, publisher, (now, limit), &mut explained);
+                let is_stored = self.follow(topic, publisher, (now, limit), &mut explained);
+                explained.refusal = self.refusal(is_stored || seconds.is_some());
             }
         }
         Ok(explained)
     }
 
-    /// Finds out where a topic leads.
+    /// Finds out where a topic leads. True when a message at QoS 1 is stored for somebody.
     fn follow(
         &self,
         topic: TopicName<'_>,
         publisher: WouldPublish<'_>,
         (now, limit): (UnixMillis, usize),
         explained: &mut PublishExplained,
-    ) {
+    ) -> bool {
         let mut matches = Matches::default();
         self.shared.routes.read(|router| router.matches(topic, &mut matches));
         explained.subscribers = matches.subscribers.len();
@@ -88,10 +89,15 @@ impl Handle {
         explained.group_count = matches.groups.len();
         let groups = matches.groups.iter().take(limit);
         explained.groups = groups.map(|group| self.group(group)).collect();
+        let is_stored = |to: &Match| is_stored_for(SessionId::from(to.subscriber), to.qos);
+        let homes = matches.groups.iter().flat_map(|group| group.members());
+        let is_stored = !matches.sinks.is_empty()
+            || matches.subscribers.iter().any(is_stored)
+            || homes.into_iter().any(is_home);
         explained.sink_count = matches.sinks.len();
         let wanted = matches.sinks.get(..limit).unwrap_or(&matches.sinks);
         if wanted.is_empty() {
-            return;
+            return is_stored;
         }
         let (queues, streams) = (self.queues(), self.streams());
         let queues: HashMap<SinkId, _> = queues.iter().map(|one| (one.sink, one)).collect();
@@ -119,6 +125,7 @@ impl Handle {
             Some(with_room(explained, &terms, &arriving))
         };
         explained.sinks = wanted.iter().filter_map(sink).collect();
+        is_stored
     }
 
     fn group(&self, group: &Arc<SharedGroup>) -> GroupExplained {
@@ -134,14 +141,15 @@ impl Handle {
         }
     }
 
-    /// Why nothing can be stored at this moment.
-    fn not_stored(&self) -> Option<(u8, String)> {
+    /// Why a message cannot be taken at this moment, whoever would get it.
+    fn refusal(&self, is_stored: bool) -> Option<(u8, String)> {
         if self.shared.budgets.memory.is_over() {
             let message =
                 "what waits for clients takes all the memory that it may (mqtt.max_buffered_bytes)";
             return Some((ReasonCode::QUOTA_EXCEEDED.0, message.to_owned()));
         }
         match self.shared.log.state() {
+            _ if !is_stored => None,
             LogState::Writable => None,
             LogState::Full => {
                 Some((ReasonCode::QUOTA_EXCEEDED.0, "the broker's disk is full".to_owned()))
