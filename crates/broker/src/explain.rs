@@ -134,7 +134,9 @@ pub struct Inquiry {
 pub struct WouldPublish<'a> {
     /// Its client id.
     pub client_id: Option<&'a str>,
-    /// The user that it is, if it is connected as one.
+    /// Whether it is connected: then it is known which user it is.
+    pub is_connected: bool,
+    /// The user that it is connected as.
     pub username: Option<&'a str>,
 }
 

@@ -274,7 +274,7 @@ impl KeyQuestion<'_> {
         if !on.is_empty() {
             return KeyExplained::Depends { expression: expression.to_string(), on };
         }
-        let WouldPublish { client_id, username } = self.publisher;
+        let WouldPublish { client_id, username, .. } = self.publisher;
         let facts = Facts { client_id, username, ..Facts::of_topic(self.topic) };
         let mut scratch = Scratch::default();
         let evaluation = expression.evaluate(&facts, &mut scratch);
@@ -288,12 +288,12 @@ impl KeyQuestion<'_> {
 
     /// What an expression asks for that only a message tells, or a publisher that is not named.
     fn depends_on(&self, needs: Needs) -> Vec<&'static str> {
-        let is_unknown = self.publisher.client_id.is_none();
+        let WouldPublish { client_id, is_connected, .. } = self.publisher;
         let asked = [
             (needs.payload, "payload"),
             (needs.user_property, "user_property"),
-            (needs.client_id && is_unknown, "client_id"),
-            (needs.username && is_unknown, "username"),
+            (needs.client_id && client_id.is_none(), "client_id"),
+            (needs.username && !is_connected, "username"),
         ];
         asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, word)| word).collect()
     }

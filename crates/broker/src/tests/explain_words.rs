@@ -22,6 +22,7 @@ impl World {
             "would" => {
                 let publisher = WouldPublish {
                     client_id: words.value("client"),
+                    is_connected: words.value("user").is_some(),
                     username: words.value("user"),
                 };
                 let now = UnixMillis(EPOCH_MS);
