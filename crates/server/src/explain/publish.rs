@@ -113,7 +113,7 @@ fn judge(explained: &PublishExplained, publish: &mut ExplainedPublish) -> Vec<Ex
     }
     let refusal = reasons.iter().find_map(|reason| reason.details.reason_code);
     if explained.delayed.is_some() {
-        let message = "it is kept until its time has come; where it goes then is decided then, this is where it would go now";
+        let message = "it is kept until its time has come, and where it goes is decided then: this is where it would go now. Where a queue is full then, it waits on";
         reasons.push(ExplainReason::new("delayed", message));
     }
     let is_nobodys = explained.subscribers + explained.group_count + explained.sink_count == 0;
