@@ -13,6 +13,10 @@ use super::sinks::{self, unmatched};
 use super::{LIST_MAX, count_of, keep_alarms, now};
 use crate::answer::answer;
 
+/// What becomes of a message that cannot be stored.
+const WHO_HEARS: &str = "at QoS 1 and 2 a publisher of MQTT 5 hears it, one of 3.x is held for mqtt.publisher_hold and then \
+                         disconnected; at QoS 0 nobody hears it, and the message runs live and is stored nowhere";
+
 /// What is asked.
 pub(super) struct Question {
     pub(super) topic: String,
@@ -112,6 +116,9 @@ fn judge(explained: &PublishExplained, publish: &mut ExplainedPublish) -> Vec<Ex
         reasons.extend(full);
     }
     let refusal = reasons.iter().find_map(|reason| reason.details.reason_code);
+    if refusal.is_some() && explained.reserved.is_none() {
+        reasons.push(ExplainReason::new("who_hears", WHO_HEARS));
+    }
     if explained.delayed.is_some() {
         let message = "it is kept until its time has come, and where it goes is decided then: this is where it would go now. Where a queue is full then, it waits on";
         reasons.push(ExplainReason::new("delayed", message));

@@ -114,7 +114,12 @@ fn summary(explanation: &Explanation, of: &SinkName, message: &MessageExplained)
     let until = explanation.reasons.first().and_then(|reason| reason.details.until);
     let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
     match explanation.verdict {
-        Verdict::Ready => format!("{what} is ready and not delivered: {why}{until}"),
+        Verdict::Ready => {
+            let details = explanation.reasons.first().map(|reason| &reason.details);
+            let client = details.and_then(|details| details.client_id.as_ref());
+            let at = client.map(|client| format!(" at client '{client}'")).unwrap_or_default();
+            format!("{what} is ready and not delivered: {why}{at}{until}")
+        }
         Verdict::Delayed => format!("{what} is {why}{until}"),
         Verdict::InFlight => {
             let view = explanation.message.as_ref();
@@ -126,6 +131,9 @@ fn summary(explanation: &Explanation, of: &SinkName, message: &MessageExplained)
         }
         Verdict::Settled => format!("{what} was settled, and is kept for `keep_settled`"),
         Verdict::DeadLettered => format!("{what} is a dead letter: {why}"),
+        Verdict::Kept if explanation.readers.is_empty() => {
+            format!("{what} is kept; nobody has a position in the stream")
+        }
         Verdict::Kept => {
             let unsettled = explanation.readers.iter().filter(|reader| !reader.settled).count();
             let readers = explanation.readers.len() as u64;
