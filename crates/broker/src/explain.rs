@@ -2,8 +2,6 @@
 //! a queue or a stream that delivers or does not. Nothing of it is recorded: it is what holds at this moment. It must not
 //! know who asks.
 
-pub(crate) mod words;
-
 use std::sync::Arc;
 
 use mqtt_router::SinkId;
@@ -270,19 +268,23 @@ impl Reason {
         Self { code, message, offset: None, consumer: None, until: None, count: None }
     }
 
-    fn about(self, offset: u64) -> Self {
+    /// It is about that message.
+    pub(crate) fn about(self, offset: u64) -> Self {
         Self { offset: Some(offset), ..self }
     }
 
-    fn at(self, consumer: Option<ConsumerId>) -> Self {
+    /// It is about that consumer.
+    pub(crate) fn at(self, consumer: Option<ConsumerId>) -> Self {
         Self { consumer: consumer.map(|consumer| consumer.0), ..self }
     }
 
-    fn until(self, until: UnixMillis) -> Self {
+    /// It holds until then.
+    pub(crate) fn until(self, until: UnixMillis) -> Self {
         Self { until: Some(until), ..self }
     }
 
-    fn of(self, count: u64) -> Self {
+    /// It is about so many.
+    pub(crate) fn of(self, count: u64) -> Self {
         Self { count: Some(count), ..self }
     }
 }

@@ -1,6 +1,8 @@
 //! What a queue or a stream says of itself and of one of its messages. What that costs is bounded, however much is in it,
 //! but for its consumers and readers, which are put in order. It must not know who asks.
 
+mod words;
+
 use hashbrown::HashSet;
 use mqtt_router::SinkId;
 use queue_engine::{Ledger, MessageState, Offset, Standing};
@@ -8,12 +10,12 @@ use stdx::UnixMillis;
 use stream_engine::{ReaderName, ReaderStanding};
 
 use super::{HostedQueue, HostedStream, Hosting};
-use crate::explain::words::{of_reader, of_stall, of_standing, wall};
 use crate::explain::{
     Explained, Inquiry, MessageExplained, MessageStands, ReaderExplained, Reason,
 };
 use crate::operate::Attached;
 use crate::turn::Turn;
+use words::{of_reader, of_stall, of_standing, wall};
 
 const DAMAGED: &str = "a stored message cannot be read: see the broker's messages for the file; nothing is delivered until \
                        it is deleted, or the broker is started over a sound log";

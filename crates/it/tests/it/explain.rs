@@ -160,7 +160,8 @@ fn a_message_says_where_it_stands_until_it_is_a_dead_letter() {
     let words = "the message at offset 1 of queue 'work/+' is ready and not delivered: the message at offset 0, of the same \
                  key, waits for its next try\n";
     assert!(shown.starts_with(words), "{shown}");
-    weir.command(&["queue", "pause", "work/+"], "");
+    let paused = weir.command(&["queue", "pause", "work/+"], "");
+    assert!(paused.contains("paused"), "{paused}");
     let answer = explain(&weir, "queue=work%2F%2B");
     assert_eq!((&answer["verdict"], codes(&answer["reasons"])), (&json!("held"), vec!["paused"]));
 }

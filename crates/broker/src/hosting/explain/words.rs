@@ -4,11 +4,11 @@ use queue_engine::{ConsumerId, Stall, Standing, Waits};
 use stdx::{Instant, UnixMillis};
 use stream_engine::{ReaderStanding, ReaderWaits};
 
-use super::Reason;
+use crate::explain::Reason;
 use crate::turn::Turn;
 
 /// A moment of the monotonic clock as the wall clock would show it.
-pub(crate) fn wall(turn: &Turn, at: Instant) -> UnixMillis {
+pub(super) fn wall(turn: &Turn, at: Instant) -> UnixMillis {
     let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     if at >= turn.now {
         UnixMillis(turn.unix_ms.saturating_add(millis(at.since(turn.now))))
@@ -18,7 +18,7 @@ pub(crate) fn wall(turn: &Turn, at: Instant) -> UnixMillis {
 }
 
 /// Why a queue delivers nothing.
-pub(crate) fn of_stall(stall: &Stall, turn: &Turn) -> Reason {
+pub(super) fn of_stall(stall: &Stall, turn: &Turn) -> Reason {
     let reason = |code| Reason::new(code, stall.to_string());
     match *stall {
         Stall::Paused => reason("paused"),
@@ -63,7 +63,7 @@ fn of_waits(waits: &Waits, turn: &Turn) -> Reason {
 }
 
 /// What keeps a message of a queue where it stands.
-pub(crate) fn of_standing(standing: &Standing, turn: &Turn) -> Reason {
+pub(super) fn of_standing(standing: &Standing, turn: &Turn) -> Reason {
     let reason = |code| Reason::new(code, standing.to_string());
     match *standing {
         Standing::NotYet => reason("not_yet"),
@@ -81,7 +81,7 @@ pub(crate) fn of_standing(standing: &Standing, turn: &Turn) -> Reason {
 }
 
 /// Why a reader of a stream has not settled a message; none when it has.
-pub(crate) fn of_reader(standing: &ReaderStanding, turn: &Turn) -> Option<Reason> {
+pub(super) fn of_reader(standing: &ReaderStanding, turn: &Turn) -> Option<Reason> {
     let reason = |code| Reason::new(code, standing.to_string());
     Some(match *standing {
         ReaderStanding::Settled => return None,
