@@ -44,6 +44,9 @@ impl Hosting {
         let spoken_of = reasons.filter_map(|reason| reason.consumer);
         let spoken_of = spoken_of.chain(message.filter_map(|message| message.consumer));
         let spoken_of: HashSet<u64> = spoken_of.collect();
+        if limit == 0 && spoken_of.is_empty() {
+            return Vec::new();
+        }
         let (all, _) = self.consumers(sink, None, usize::MAX);
         let is_wanted = |(place, one): &(usize, Attached)| {
             *place < limit || spoken_of.contains(&one.consumer.0)

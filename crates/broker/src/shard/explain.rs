@@ -12,7 +12,7 @@ use crate::ids::SessionId;
 use crate::operate::OperateError;
 
 /// Subscriptions that are looked at in one turn.
-const SUBSCRIPTIONS_MAX: usize = 65_536;
+const SUBSCRIPTIONS_MAX: usize = 8_192;
 
 /// Where a publish to a topic leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -119,7 +119,7 @@ async fn one(handle: &Handle, sink: &SinkExplained) -> Result<Option<ExplainedSi
         reasons.extend(what_storing_does(&of, sink, &explained, &properties));
     }
     reasons.extend(of_key(&of, sink, &properties));
-    reasons.extend(what_delivers_not(&of, &explained, &properties));
+    reasons.extend(holds(&of, &explained, &properties));
     Ok(Some(ExplainedSink {
         kind: of.kind,
         name: of.name,
@@ -190,12 +190,12 @@ fn of_key(of: &SinkName, sink: &SinkExplained, properties: &Properties) -> Optio
     }
 }
 
-/// What would keep the message from being delivered once it is stored.
-fn what_delivers_not(
-    of: &SinkName,
-    explained: &Explained,
-    properties: &Properties,
-) -> Vec<ExplainReason> {
+/// What keeps a queue or a stream from delivering what waits, or what would come.
+pub(super) fn held(handle: &Handle, of: &SinkName, explained: &Explained) -> Vec<ExplainReason> {
+    holds(of, explained, &properties(handle, of).unwrap_or_default())
+}
+
+fn holds(of: &SinkName, explained: &Explained, properties: &Properties) -> Vec<ExplainReason> {
     let mut reasons: Vec<ExplainReason> =
         explained.held.iter().map(|one| reason(of, explained, one)).collect();
     let has = |reasons: &[ExplainReason], code: &str| reasons.iter().any(|one| one.code == code);

@@ -10,7 +10,7 @@ use broker::{
 
 use super::dead_letters::{self, Found};
 use super::reasons::{about, kind_of, reason};
-use super::{LIST_MAX, count_of, keep_alarms};
+use super::{LIST_MAX, count_of, keep_alarms, sinks};
 use crate::answer::answer;
 use crate::errors::of_operation;
 use crate::queue_operations::consumer_view;
@@ -41,7 +41,7 @@ pub(super) async fn explain(
             judge(handle, &mut explanation, of, (&explained, message)).await?;
         }
         None => {
-            explanation.reasons = explained.held.iter().map(known).collect();
+            explanation.reasons = sinks::held(handle, of, &explained);
             judge_source(&mut explanation, of, &explained);
         }
     }
@@ -170,14 +170,14 @@ fn judge_source(explanation: &mut Explanation, of: &SinkName, explained: &Explai
     };
     let numbers = explained.counts.iter().map(|(name, count)| format!("{count} {name}"));
     let numbers: Vec<String> = numbers.collect();
-    let does = match explanation.verdict {
-        Verdict::Idle => "has nothing to deliver",
-        Verdict::Held => "delivers nothing",
-        _ => "delivers",
-    };
-    let why = reason.map(|why| format!(": {why}")).unwrap_or_default();
     let numbers = numbers.join(", ").replace('_', " ");
-    explanation.summary = format!("{} '{}' {does}{why} ({numbers})", of.kind.as_str(), of.name);
+    let name = format!("{} '{}'", of.kind.as_str(), of.name);
+    explanation.summary = match (explanation.verdict, reason) {
+        (Verdict::Idle, _) => format!("{name} has nothing to deliver ({numbers})"),
+        (Verdict::Held, Some(why)) => format!("{name} delivers nothing ({numbers}): {why}"),
+        (_, Some(why)) => format!("{name} delivers ({numbers}); what waits: {why}"),
+        (_, None) => format!("{name} delivers ({numbers})"),
+    };
 }
 
 fn readers(of: &SinkName, explained: &Explained) -> Vec<ExplainedReader> {
