@@ -152,7 +152,7 @@ fn a_message_says_where_it_stands_until_it_is_a_dead_letter() {
     );
     assert_eq!(
         answer["reasons"][0]["message"],
-        "it was given up (rejected, after 1 deliveries) and is at offset 0 of queue 'dead:work/+'"
+        "it was given up (rejected, after 1 delivery) and is at offset 0 of queue 'dead:work/+'"
     );
     assert_eq!(codes(&ask(3)["reasons"]), ["left"]);
 

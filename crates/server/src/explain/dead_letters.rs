@@ -3,6 +3,7 @@
 use admin_api::{ApiError, ExplainReason, SinkName, SinkWord};
 use broker::{Handle, Look, OperateError, QueueMessage};
 
+use super::count_of;
 use super::reasons::about;
 use crate::answer::answer;
 use crate::errors::of_operation;
@@ -65,14 +66,15 @@ fn is_it(one: &QueueMessage, queue: &str, offset: u64, dead: &str) -> Option<Exp
     let is_it = value("dead-queue")? == queue && value("dead-offset")?.parse() == Ok(offset);
     is_it.then(|| {
         let why = value("dead-reason").unwrap_or("unknown");
-        let attempts = value("dead-attempts").unwrap_or("0");
+        let attempts: u64 = value("dead-attempts").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let after = count_of(attempts, "delivery", "deliveries");
         let message = format!(
-            "it was given up ({why}, after {attempts} deliveries) and is at offset {} of queue '{dead}'",
+            "it was given up ({why}, after {after}) and is at offset {} of queue '{dead}'",
             one.offset
         );
         let mut reason = about(&name_of(dead), "dead_lettered", message);
         reason.details.offset = Some(one.offset);
-        reason.details.count = attempts.parse().ok();
+        reason.details.count = Some(attempts);
         reason
     })
 }

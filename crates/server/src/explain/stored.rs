@@ -10,7 +10,7 @@ use broker::{
 
 use super::dead_letters::{self, Found};
 use super::reasons::{about, kind_of, reason};
-use super::{LIST_MAX, count_of, keep_alarms, sinks};
+use super::{LIST_MAX, keep_alarms, sinks};
 use crate::answer::answer;
 use crate::errors::of_operation;
 use crate::queue_operations::consumer_view;
@@ -136,9 +136,8 @@ fn summary(explanation: &Explanation, of: &SinkName, message: &MessageExplained)
         }
         Verdict::Kept => {
             let unsettled = explanation.readers.iter().filter(|reader| !reader.settled).count();
-            let readers = explanation.readers.len() as u64;
-            let all = count_of(readers, "reader", "readers");
-            format!("{what} is kept; {unsettled} of {all} listed have not settled it")
+            let readers = explanation.readers.len();
+            format!("{what} is kept; of {readers} readers listed {unsettled} have not settled it")
         }
         Verdict::NotYet => format!("{what} does not exist: {why}"),
         _ => format!("{what} is gone: {why}"),
