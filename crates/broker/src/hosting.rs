@@ -226,11 +226,11 @@ impl Hosting {
                 queue.handle(Input::Detach { consumer, written }, turn);
                 queue.trim();
             }
-            Letter::Settle { consumer, offset, outcome, .. } => {
-                queue.handle(Input::Settle { consumer, offset, outcome }, turn);
+            Letter::Settle { consumer, offset, attempt, outcome, .. } => {
+                queue.handle(Input::Settle { consumer, offset, attempt, outcome }, turn);
             }
-            Letter::TooLarge { consumer, offset, .. } => {
-                queue.handle(Input::TooLarge { consumer, offset }, turn);
+            Letter::TooLarge { consumer, offset, attempt, .. } => {
+                queue.handle(Input::TooLarge { consumer, offset, attempt }, turn);
             }
             _ => {}
         }

@@ -44,9 +44,9 @@ pub(crate) enum Letter {
     /// A queue's message for one of its consumers at this shard.
     Lease(Lease),
     /// A consumer's verdict on a lease, to the queue's owner.
-    Settle { sink: SinkId, consumer: ConsumerId, offset: Offset, outcome: Outcome },
+    Settle { sink: SinkId, consumer: ConsumerId, offset: Offset, attempt: u32, outcome: Outcome },
     /// The consumer cannot take a message of that size, to the queue's owner.
-    TooLarge { sink: SinkId, consumer: ConsumerId, offset: Offset },
+    TooLarge { sink: SinkId, consumer: ConsumerId, offset: Offset, attempt: u32 },
     /// A consumer begins, to the queue's owner.
     Attach { sink: SinkId, consumer: ConsumerId, at: ShardId, max_inflight: u32 },
     /// A consumer begins to read a stream, to its owner. `asked` says which SUBSCRIBE waits for the answer, and which of its

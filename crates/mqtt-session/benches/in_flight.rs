@@ -27,7 +27,7 @@ fn send(session: &mut Session, qos: QoS) -> PacketId {
     let Admission::Send(Some(id)) = session.admit(black_box(qos), true) else {
         panic!("the window is open");
     };
-    session.sent(Some(id), qos, Origin::Queue { consumer: 1, offset: 2 }, None, 3);
+    session.sent(Some(id), qos, Origin::Queue { consumer: 1, offset: 2, attempt: 1 }, None, 3);
     id
 }
 

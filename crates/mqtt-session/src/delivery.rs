@@ -59,6 +59,8 @@ pub enum Origin {
         consumer: u64,
         /// The message's offset in the queue.
         offset: u64,
+        /// Which delivery of it this is.
+        attempt: u32,
     },
 }
 
@@ -78,6 +80,8 @@ pub struct Released {
     pub consumer: u64,
     /// The message's offset in the queue.
     pub offset: u64,
+    /// Which delivery of it this was.
+    pub attempt: u32,
     /// Whether it was written to the socket, so that the attempt counts.
     pub written: bool,
 }

@@ -105,8 +105,9 @@ impl Session {
                 let slot = Slot { origin, mark, delivery, awaiting: awaiting(qos) };
                 self.in_flight.push(id, slot, self.window);
             }
-            (None, Origin::Queue { consumer, offset }) => {
-                self.unwritten.get_or_insert_default().push(mark, consumer, offset);
+            (None, Origin::Queue { consumer, offset, attempt }) => {
+                let released = Released { consumer, offset, attempt, written: true };
+                self.unwritten.get_or_insert_default().push(mark, released);
             }
             (None, _) => {}
         }
@@ -445,8 +446,8 @@ impl Session {
     fn release_pending(&mut self, released: &mut Vec<Released>, is_released: impl Fn(u64) -> bool) {
         if let Some(pending) = &mut self.pending {
             pending.remove_where(|waiting| match waiting.origin {
-                Origin::Queue { consumer, offset } if is_released(consumer) => {
-                    released.push(Released { consumer, offset, written: false });
+                Origin::Queue { consumer, offset, attempt } if is_released(consumer) => {
+                    released.push(Released { consumer, offset, attempt, written: false });
                     true
                 }
                 _ => false,

@@ -14,8 +14,7 @@ pub(crate) struct Unwritten {
 struct Entry {
     /// The end of its PUBLISH in the connection's output.
     mark: u64,
-    consumer: u64,
-    offset: u64,
+    delivery: Released,
 }
 
 impl Unwritten {
@@ -23,15 +22,14 @@ impl Unwritten {
         self.queue.is_empty()
     }
 
-    pub(crate) fn push(&mut self, mark: u64, consumer: u64, offset: u64) {
-        self.queue.push_back(Entry { mark, consumer, offset });
+    /// `delivery` as it is to be given when it is written.
+    pub(crate) fn push(&mut self, mark: u64, delivery: Released) {
+        self.queue.push_back(Entry { mark, delivery });
     }
 
     pub(crate) fn settle(&mut self, written: u64, settled: &mut Vec<Released>) {
-        while let Some(Entry { consumer, offset, .. }) =
-            self.queue.front().filter(|first| first.mark <= written)
-        {
-            settled.push(Released { consumer: *consumer, offset: *offset, written: true });
+        while let Some(first) = self.queue.front().filter(|first| first.mark <= written) {
+            settled.push(first.delivery);
             self.queue.pop_front();
         }
     }
@@ -43,10 +41,9 @@ impl Unwritten {
         is_released: impl Fn(u64) -> bool,
     ) {
         self.queue.retain(|one| {
-            let leaves = is_released(one.consumer);
+            let leaves = is_released(one.delivery.consumer);
             if leaves {
-                let Entry { mark, consumer, offset } = *one;
-                released.push(Released { consumer, offset, written: mark <= written });
+                released.push(Released { written: one.mark <= written, ..one.delivery });
             }
             !leaves
         });

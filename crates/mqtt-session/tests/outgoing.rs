@@ -207,7 +207,11 @@ impl World {
             let Admission::Send(Some(id)) = self.session.admit(qos, true) else {
                 panic!("the window is open")
             };
-            self.send_new(id, &delivery(qos, offset), Origin::Queue { consumer: 1, offset });
+            self.send_new(
+                id,
+                &delivery(qos, offset),
+                Origin::Queue { consumer: 1, offset, attempt: 1 },
+            );
             self.leased.insert(offset, (qos, self.output));
         }
     }

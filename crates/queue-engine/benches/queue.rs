@@ -22,7 +22,7 @@ fn main() {
 struct Load {
     queue: Queue,
     actions: Vec<Action>,
-    leases: std::collections::VecDeque<(ConsumerId, Offset)>,
+    leases: std::collections::VecDeque<(ConsumerId, Offset, u32)>,
     number: u64,
     /// Messages go around so many keys.
     keys: u64,
@@ -54,8 +54,8 @@ impl Load {
         let now = Instant::from_nanos(self.number * 1000);
         self.queue.handle(now, black_box(input), &mut self.actions).expect("inputs are legal");
         for action in self.actions.drain(..) {
-            if let Action::Deliver { consumer, offset, .. } = action {
-                self.leases.push_back((consumer, offset));
+            if let Action::Deliver { consumer, offset, attempt, .. } = action {
+                self.leases.push_back((consumer, offset, attempt));
             }
         }
     }
@@ -80,8 +80,8 @@ impl Load {
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        if let Some((consumer, offset)) = self.leases.pop_front() {
-            self.handle(Input::Settle { consumer, offset, outcome });
+        if let Some((consumer, offset, attempt)) = self.leases.pop_front() {
+            self.handle(Input::Settle { consumer, offset, attempt, outcome });
         }
     }
 }

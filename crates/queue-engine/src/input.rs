@@ -29,6 +29,9 @@ pub enum Input {
         consumer: ConsumerId,
         /// The message.
         offset: Offset,
+        /// Which delivery it is of: a message whose lease ran out may be with its consumer twice. To release what is
+        /// there, it must be the newer.
+        attempt: u32,
         /// The verdict.
         outcome: Outcome,
     },
@@ -38,6 +41,8 @@ pub enum Input {
         consumer: ConsumerId,
         /// The message.
         offset: Offset,
+        /// Which delivery could not be made.
+        attempt: u32,
     },
     /// The caller did not keep a dead letter: it counts as dropped instead of dead-lettered.
     DeadLetterDropped {
@@ -180,7 +185,7 @@ pub enum InputError {
     /// Somebody may have been given something.
     #[error("the queue has consumers")]
     HasConsumers,
-    /// The message is not leased to the consumer, or no longer.
+    /// The message is not leased to the consumer, or no longer, or since anew.
     #[error("offset {offset} is not leased to consumer {consumer}")]
     NotLeased {
         /// Who.

@@ -18,6 +18,13 @@ pub(crate) struct Lease {
     pub(crate) granted: Instant,
 }
 
+impl Lease {
+    /// Which delivery it is, from 1 on.
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.attempts.saturating_add(1)
+    }
+}
+
 /// All leases: by offset, by consumer, and by age.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {

@@ -173,10 +173,12 @@ impl Queue {
             Input::Enqueue(message) => self.enqueue(&message, actions),
             Input::Attach { consumer, max_inflight } => self.attach(consumer, max_inflight)?,
             Input::Detach { consumer, written } => self.detach(consumer, &written, actions)?,
-            Input::Settle { consumer, offset, outcome } => {
-                self.settle(consumer, offset, outcome, actions)?;
+            Input::Settle { consumer, offset, attempt, outcome } => {
+                self.settle((consumer, offset, attempt), outcome, actions)?;
             }
-            Input::TooLarge { consumer, offset } => self.too_large(consumer, offset, actions)?,
+            Input::TooLarge { consumer, offset, attempt } => {
+                self.too_large((consumer, offset, attempt), actions)?;
+            }
             Input::DeadLetterDropped { offset } => self.dead_letter_dropped(offset)?,
             Input::Tick => self.tick(actions),
             Input::Clock(shows) => self.clock.tell(self.now, shows),

@@ -108,6 +108,8 @@ pub(crate) struct Lease {
     pub(crate) qos: u8,
     pub(crate) message: u32,
     pub(crate) source: Source,
+    /// Which delivery of a queue or a stream it is.
+    pub(crate) attempt: u32,
     /// A consumer had it then at the earliest, if that is known, and at the latest.
     pub(crate) granted_ms: u64,
     pub(crate) heard_ms: u64,

@@ -9,13 +9,14 @@ pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     /// What a search over hundreds of seeds must have met, or it has looked at nothing.
-    pub const MUST: [&'static str; 44] = [
+    pub const MUST: [&'static str; 45] = [
         "acknowledged",
         "all comes out without a restart",
         "checkpoint",
         "clock set",
         "consumer accepts",
         "consumer refuses",
+        "consumer answers an older delivery",
         "consumer has a message for too long",
         "damage met in reading",
         "dead letter comes",

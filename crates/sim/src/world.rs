@@ -56,8 +56,11 @@ pub(crate) struct World {
     unrested_ms: Option<u64>,
     /// By client and offset of the hasty queue, until when the broker takes what the client has accepted.
     deadlines: BTreeMap<(usize, u64), u64>,
-    /// Clients and offsets of the hasty queue that they had in two leases at once, or that may have been taken back unseen.
-    had_twice: BTreeSet<(usize, u64)>,
+    /// By client and offset of the hasty queue, which delivery came last.
+    newest: BTreeMap<(usize, u64), u32>,
+    /// Clients and offsets of the hasty queue that they have accepted by an older delivery than the last, or that may have been
+    /// taken back unseen.
+    is_unsure: BTreeSet<(usize, u64)>,
     /// So many messages of the brief queue had expired when all was at rest.
     expired: u64,
     /// How often the wall clock was set.
@@ -108,7 +111,8 @@ impl World {
             unrested_ms: None,
             expired: 0,
             deadlines: BTreeMap::new(),
-            had_twice: BTreeSet::new(),
+            newest: BTreeMap::new(),
+            is_unsure: BTreeSet::new(),
             clock_set: 0,
             sizes: Vec::new(),
             conns: 0,

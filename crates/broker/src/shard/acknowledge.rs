@@ -131,8 +131,8 @@ impl Shard {
         let is_queue = matches!(completed.origin, Origin::Queue { .. });
         // Discarded: nobody else gets it, nor this client again. `[MQTT-4.8.2-6]`
         self.counts.negative_acks_total += u64::from(completed.reason.is_error() && !is_queue);
-        let (consumer, offset) = match completed.origin {
-            Origin::Queue { consumer, offset } => (consumer, offset),
+        let (consumer, offset, attempt) = match completed.origin {
+            Origin::Queue { consumer, offset, attempt } => (consumer, offset, attempt),
             Origin::Inbox(gone) => return self.left_inbox(id, gone),
             Origin::Lent { loan, .. } => return self.loan_ends(loan, LoanOutcome::Settled),
             Origin::Live | Origin::Shared { .. } => return,
@@ -143,12 +143,19 @@ impl Shard {
             reason if reason.is_error() => Outcome::Release,
             _ => Outcome::Accept,
         };
-        self.settle_as(ConsumerId(consumer), Offset(offset), outcome);
+        self.settle_as(ConsumerId(consumer), Offset(offset), attempt, outcome);
     }
 
-    pub(super) fn settle_as(&mut self, consumer: ConsumerId, offset: Offset, outcome: Outcome) {
+    pub(super) fn settle_as(
+        &mut self,
+        consumer: ConsumerId,
+        offset: Offset,
+        attempt: u32,
+        outcome: Outcome,
+    ) {
         let Some(state) = self.consumers.get(consumer) else { return };
-        self.turn.mail(state.owner, Letter::Settle { sink: state.sink, consumer, offset, outcome });
+        let sink = state.sink;
+        self.turn.mail(state.owner, Letter::Settle { sink, consumer, offset, attempt, outcome });
     }
 
     /// Sends what waits in a session, as far as its window and its connection's output go.
@@ -176,7 +183,7 @@ impl Shard {
             let Some(pending) = entry.session.next_pending() else { break };
             entry.account(&self.shared.budgets.memory);
             let delivery = &pending.delivery;
-            if let (Origin::Queue { consumer, offset }, Some(packet_id)) =
+            if let (Origin::Queue { consumer, offset, attempt }, Some(packet_id)) =
                 (pending.origin, pending.packet_id)
                 && Self::keeps_lease(id, delivery.qos)
             {
@@ -186,6 +193,7 @@ impl Shard {
                     packet_id,
                     consumer: ConsumerId(consumer),
                     offset: Offset(offset),
+                    attempt,
                     message: delivery.message.clone(),
                     identifiers: delivery.subscription_identifiers.clone(),
                 };
@@ -214,7 +222,7 @@ impl Shard {
 
     /// A message that could not go to this client.
     pub(super) fn not_sent(&mut self, origin: Origin, sent: Sent) {
-        let Origin::Queue { consumer, offset } = origin else {
+        let Origin::Queue { consumer, offset, attempt } = origin else {
             self.counts.live_dropped_total += 1;
             if let Origin::Lent { loan, .. } = origin {
                 self.loan_ends(loan, LoanOutcome::Settled);
@@ -223,9 +231,10 @@ impl Shard {
         };
         let (consumer, offset) = (ConsumerId(consumer), Offset(offset));
         if sent == Sent::Expired {
-            self.settle_as(consumer, offset, Outcome::Expired);
+            self.settle_as(consumer, offset, attempt, Outcome::Expired);
         } else if let Some(state) = self.consumers.get(consumer) {
-            self.turn.mail(state.owner, Letter::TooLarge { sink: state.sink, consumer, offset });
+            let sink = state.sink;
+            self.turn.mail(state.owner, Letter::TooLarge { sink, consumer, offset, attempt });
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Queue and stream subscriptions at the session's side: leases out, verdicts back, attaching and detaching.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use mqtt_codec::PropertyBlock;
 use mqtt_session::{Admission, Delivery, Origin, Released, SubscriptionRecord};
-use mqtt_types::{Message, Property, ReasonCode, TopicName};
+use mqtt_types::{Message, Property, QoS, ReasonCode, TopicName};
 use queue_engine::{ConsumerId, Offset};
 use smallvec::SmallVec;
 
@@ -71,8 +72,13 @@ impl Shard {
     /// Ends a consumer whose unsettled messages go back: those that were written count an attempt.
     pub(super) fn detach_consumer(&mut self, consumer: ConsumerId, released: &[Released]) {
         let Some(state) = self.consumers.remove(consumer) else { return };
-        let mine = released.iter().filter(|one| one.consumer == consumer.0 && one.written);
-        let written = mine.map(|one| Offset(one.offset)).collect();
+        let mut mine: Vec<&Released> =
+            released.iter().filter(|one| one.consumer == consumer.0).collect();
+        // Of a message that is there twice the lease of the newer delivery goes back: that of the older had run out.
+        mine.sort_unstable_by_key(|one| (one.offset, Reverse(one.attempt)));
+        mine.dedup_by_key(|one| one.offset);
+        let written = mine.into_iter().filter(|one| one.written);
+        let written = written.map(|one| Offset(one.offset)).collect();
         self.turn.mail(state.owner, Letter::Detach { sink: state.sink, consumer, written });
     }
 
@@ -117,7 +123,7 @@ impl Shard {
             message = with_metadata(&message, (state.what, &state.name), offset, attempt);
         }
         let Some(entry) = self.sessions.get_mut(id) else { return };
-        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
+        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0, attempt };
         let conn = entry.conn;
         let mut buffer = conn.and_then(|conn| out.buffer(conn));
         // Behind those that wait, at any QoS: a queue's first deliveries keep its order.
@@ -129,22 +135,24 @@ impl Shard {
             Admission::Send(packet_id) => packet_id,
             // No room for it to wait: another consumer may take it, or this one later.
             _ if message.bytes().len() > self.shared.budgets.memory.share() => {
-                return self.settle_as(consumer, offset, queue_engine::Outcome::Busy);
+                return self.settle_as(consumer, offset, attempt, queue_engine::Outcome::Busy);
             }
             Admission::Queue | Admission::Drop(_) => {
-                let delivery = Delivery {
-                    message: self.shared.budgets.memory.keep(&message),
-                    qos: record.qos,
-                    retain: false,
-                    subscription_identifiers: identifiers,
-                };
-                return self.let_lease_wait(id, delivery, origin, out);
+                return self.let_lease_wait(id, (&message, record.qos, identifiers), origin, out);
             }
         };
         let (Some(conn), Some(buffer)) = (conn, buffer.take()) else { return };
         if let Some(packet_id) = packet_id.filter(|_| Self::keeps_lease(id, record.qos)) {
-            let delivering =
-                Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers };
+            let delivering = Delivering {
+                conn,
+                session: id,
+                packet_id,
+                consumer,
+                offset,
+                attempt,
+                message,
+                identifiers,
+            };
             return self.deliver_kept(delivering, out);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
@@ -179,10 +187,12 @@ impl Shard {
     fn let_lease_wait<O: Outbox>(
         &mut self,
         id: SessionId,
-        delivery: Delivery,
+        (message, qos, subscription_identifiers): (&Message, QoS, SmallVec<[u32; 4]>),
         origin: Origin,
         out: &mut O,
     ) {
+        let message = self.shared.budgets.memory.keep(message);
+        let delivery = Delivery { message, qos, retain: false, subscription_identifiers };
         let Some(entry) = self.sessions.get_mut(id) else { return };
         let overflow = entry.session.queue(Arc::new(delivery), origin, Shared::LEASES);
         entry.account(&self.shared.budgets.memory);
@@ -200,12 +210,9 @@ impl Shard {
                     self.count_overflow(id);
                 }
                 Origin::Lent { loan, .. } => self.loan_ends(loan, LoanOutcome::NoRoom),
-                Origin::Queue { consumer, offset } => {
-                    self.settle_as(
-                        ConsumerId(consumer),
-                        Offset(offset),
-                        queue_engine::Outcome::Busy,
-                    );
+                Origin::Queue { consumer, offset, attempt } => {
+                    let (consumer, offset) = (ConsumerId(consumer), Offset(offset));
+                    self.settle_as(consumer, offset, attempt, queue_engine::Outcome::Busy);
                 }
             }
         }

@@ -117,6 +117,7 @@ pub(crate) struct Delivering {
     pub(crate) packet_id: PacketId,
     pub(crate) consumer: ConsumerId,
     pub(crate) offset: Offset,
+    pub(crate) attempt: u32,
     pub(crate) message: Message,
     pub(crate) identifiers: SmallVec<[u32; 4]>,
 }
@@ -130,7 +131,7 @@ impl Shard {
     /// Delivers: under the packet id that the client may know from before, or else under the one given, once that is
     /// stored.
     pub(super) fn deliver_kept<O: Outbox>(&mut self, mut delivering: Delivering, out: &mut O) {
-        let Delivering { session: id, packet_id, consumer, offset, .. } = delivering;
+        let Delivering { session: id, packet_id, consumer, offset, attempt, .. } = delivering;
         let Some(sink) = self.consumers.get(consumer).map(|state| state.sink) else { return };
         let reader = self.reader_by(id, consumer);
         let Some(entry) = self.sessions.get_mut(id) else { return };
@@ -145,7 +146,7 @@ impl Shard {
         }
         leases.0.insert(packet_id, Leased { sink, offset, reader, state: State::Storing });
         entry.session.keep(packet_id);
-        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
+        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0, attempt };
         // Its last byte is not written before it goes out.
         entry.session.sent(Some(packet_id), QoS::ExactlyOnce, origin, None, u64::MAX);
         self.lease_not_over(id, packet_id);
@@ -170,19 +171,20 @@ impl Shard {
 
     /// It does not: the message goes back to its queue, which tries again later.
     pub(super) fn lease_not_stored(&mut self, delivering: &Delivering) {
-        let Delivering { conn, session: id, packet_id, consumer, offset, .. } = *delivering;
+        let Delivering { conn, session: id, packet_id, consumer, offset, attempt, .. } =
+            *delivering;
         if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn == Some(conn)) {
             entry.session.unsend(packet_id);
             self.lease_over(id, packet_id);
-            self.settle_as(consumer, offset, Outcome::Busy);
+            self.settle_as(consumer, offset, attempt, Outcome::Busy);
         }
     }
 
     fn put_kept<O: Outbox>(&mut self, delivering: &Delivering, again: bool, out: &mut O) {
-        let Delivering { conn, session: id, packet_id, consumer, offset, message, identifiers } =
-            delivering;
-        let (conn, id, packet_id) = (*conn, *id, *packet_id);
-        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0 };
+        let Delivering { conn, session: id, packet_id, consumer, offset, attempt, .. } =
+            *delivering;
+        let Delivering { message, identifiers, .. } = delivering;
+        let origin = Origin::Queue { consumer: consumer.0, offset: offset.0, attempt };
         let left = match message.expiry_left(self.turn.unix_ms) {
             Some(None) => None,
             left => Some(left.flatten()),

@@ -108,7 +108,8 @@ impl Shard {
             let mut settled = Vec::new();
             entry.session.on_written(out.written(conn), &mut settled);
             for one in settled {
-                self.settle_as(ConsumerId(one.consumer), Offset(one.offset), Outcome::Accept);
+                let (consumer, offset) = (ConsumerId(one.consumer), Offset(one.offset));
+                self.settle_as(consumer, offset, one.attempt, Outcome::Accept);
             }
         }
         self.pump(id, out);

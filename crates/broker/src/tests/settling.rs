@@ -137,6 +137,78 @@ ledger jobs
 }
 
 #[test]
+fn a_late_refusal_does_not_put_back_what_the_consumer_has_anew() {
+    let mut config = Config::default();
+    config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);
+    check_with(
+        &config,
+        r#"
+create jobs work
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work 1 id=1
+  a publish 1 id=1 work 1 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+wait 5000
+  a publish 1 id=2 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
+# Of the first delivery, which had run out: the second is still with the client.
+a puback 1 80
+wait 4000
+ledger jobs
+  enqueued=1 in_flight=1
+a puback 2
+ledger jobs
+  enqueued=1 settled=1
+p publish 1 work 2 id=2
+  a publish 1 id=3 work 2 queue:jobs offset:1 attempt:1 publish-ts:1700000009000
+  p puback 2 00
+wait 5000
+  a publish 1 id=4 work 2 queue:jobs offset:1 attempt:2 publish-ts:1700000009000
+# Done is done.
+a puback 3
+ledger jobs
+  enqueued=2 settled=2
+a puback 4
+ledger jobs
+  enqueued=2 settled=2
+"#,
+    );
+}
+
+#[test]
+fn what_is_unwritten_counts_no_attempt_though_it_was_written_once_before() {
+    let mut config = Config { max_output_buffer_bytes: 50, ..Config::default() };
+    config.queue_defaults.config.ack_timeout = std::time::Duration::from_secs(5);
+    check_with(
+        &config,
+        r#"
+create jobs work
+a connect
+  a connack 00
+a subscribe 1 $queue/jobs,1 metadata
+  a suback 1 01
+p connect
+  p connack 00
+p publish 1 work 1 id=1
+  a publish 1 id=1 work 1 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  p puback 1 00
+a block
+wait 5000
+a lost
+b connect
+  b connack 00
+b subscribe 1 $queue/jobs,1 metadata
+  b suback 1 01
+  b publish 1 id=1 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
+"#,
+    );
+}
+
+#[test]
 fn busy_without_a_delay_comes_to_rest() {
     let mut config = Config { max_output_buffer_bytes: 50, ..Config::default() };
     config.queue_defaults.config.retry_delay = std::time::Duration::ZERO;

@@ -58,9 +58,9 @@ impl Slot {
     /// Gives the delivery back to its queue, if it is of one and unsettled.
     pub(crate) fn release(&mut self, written: u64) -> Option<Released> {
         match (self.origin, self.awaiting) {
-            (Origin::Queue { consumer, offset }, Awaiting::PubAck | Awaiting::PubRec) => {
+            (Origin::Queue { consumer, offset, attempt }, Awaiting::PubAck | Awaiting::PubRec) => {
                 self.origin = Origin::Live;
-                Some(Released { consumer, offset, written: self.mark <= written })
+                Some(Released { consumer, offset, attempt, written: self.mark <= written })
             }
             _ => None,
         }

@@ -10,7 +10,7 @@ fn id(number: u16) -> PacketId {
 }
 
 fn origin(offset: u64) -> Origin {
-    Origin::Queue { consumer: 1, offset }
+    Origin::Queue { consumer: 1, offset, attempt: 1 }
 }
 
 fn send(in_flight: &mut InFlight, qos: QoS, offset: u64) -> PacketId {

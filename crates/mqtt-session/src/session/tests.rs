@@ -63,7 +63,7 @@ fn lose(session: &mut Session, written: u64) -> Vec<(u64, u64, bool)> {
 }
 
 fn queue(consumer: u64, offset: u64) -> Origin {
-    Origin::Queue { consumer, offset }
+    Origin::Queue { consumer, offset, attempt: 1 }
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn deliveries_of_queues_go_back_when_the_connection_goes() {
         assert_eq!(session.on_pubrec(id(2), OK), Ok(PubRecVerdict::SendPubRel { settled }));
         let mut written = Vec::new();
         session.on_written(60, &mut written);
-        assert_eq!(written, [Released { consumer: 7, offset: 60, written: true }]);
+        assert_eq!(written, [Released { consumer: 7, offset: 60, attempt: 1, written: true }]);
         assert!(session.has_unwritten());
         let back = [(7, 30, true), (7, 40, true), (7, 50, false), (7, 70, false), (7, 80, false)];
         assert_eq!(lose(&mut session, 45), back);

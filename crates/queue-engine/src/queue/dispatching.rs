@@ -143,7 +143,7 @@ impl Queue {
         let lease = Lease { offset, consumer: slot, attempts, granted: self.now };
         self.leases.grant(lease, &mut consumer.held);
         let (consumer, in_flight) = (consumer.id, consumer.in_flight);
-        let attempt = attempts.saturating_add(1);
+        let attempt = lease.attempt();
         self.counts.redelivered += u64::from(attempt > 1);
         actions.push(Action::Deliver { consumer, offset, at, attempt });
         if in_flight < self.credit(slot) {

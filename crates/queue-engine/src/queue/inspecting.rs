@@ -86,7 +86,7 @@ mod tests {
         let state = queue.consumer(consumer).expect("it is attached");
         assert_eq!((state.in_flight, state.max_inflight, state.rests_until), (1, 1, None));
         let outcome = Outcome::Busy;
-        tell(&mut queue, Input::Settle { consumer, offset: Offset(0), outcome });
+        tell(&mut queue, Input::Settle { consumer, offset: Offset(0), attempt: 1, outcome });
         let state = queue.consumer(consumer).expect("it is attached");
         assert!(state.in_flight == 0 && state.rests_until.is_some());
         assert_eq!(queue.next_since(), Some(UnixMillis(5)), "it came back");

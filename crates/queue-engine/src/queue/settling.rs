@@ -12,12 +12,13 @@ impl Queue {
     /// A consumer's verdict.
     pub(super) fn settle(
         &mut self,
-        consumer: ConsumerId,
-        offset: Offset,
+        (consumer, offset, attempt): (ConsumerId, Offset, u32),
         outcome: Outcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), InputError> {
-        let slot = self.leased_to(consumer, offset)?;
+        // What is done with or never to come is so whichever delivery says it; to put back is only what was not since.
+        let attempt = matches!(outcome, Outcome::Release | Outcome::Busy).then_some(attempt);
+        let slot = self.leased_to(consumer, offset, attempt)?;
         match outcome {
             Outcome::Accept => {
                 self.end(offset, slot);
@@ -61,11 +62,10 @@ impl Queue {
     /// A leased message is too large for its consumer.
     pub(super) fn too_large(
         &mut self,
-        consumer: ConsumerId,
-        offset: Offset,
+        (consumer, offset, attempt): (ConsumerId, Offset, u32),
         actions: &mut Vec<Action>,
     ) -> Result<(), InputError> {
-        let slot = self.leased_to(consumer, offset)?;
+        let slot = self.leased_to(consumer, offset, Some(attempt))?;
         let lease = self.end(offset, slot);
         self.count_attempt(&lease, false, actions);
         self.barred.bar(offset, slot, Bar::TooLarge);
@@ -136,9 +136,16 @@ impl Queue {
         !ack_timeout.is_zero() && lease.granted + ack_timeout <= self.now
     }
 
-    fn leased_to(&self, consumer: ConsumerId, offset: Offset) -> Result<ConsumerSlot, InputError> {
+    /// The consumer that has the message, by that delivery if one is given.
+    fn leased_to(
+        &self,
+        consumer: ConsumerId,
+        offset: Offset,
+        attempt: Option<u32>,
+    ) -> Result<ConsumerSlot, InputError> {
         let slot = self.consumers.slot(consumer).ok_or(InputError::UnknownConsumer(consumer))?;
         let lease = self.leases.get(offset).filter(|lease| lease.consumer == slot);
+        let lease = lease.filter(|lease| attempt.is_none_or(|attempt| attempt == lease.attempt()));
         lease.map(|_| slot).ok_or(InputError::NotLeased { consumer, offset })
     }
 

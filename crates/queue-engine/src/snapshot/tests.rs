@@ -20,7 +20,7 @@ fn queue() -> Queue {
     }
     for offset in (0..600).map(Offset) {
         let outcome = if offset.0 == 7 { Outcome::Release } else { Outcome::Accept };
-        handle(Input::Settle { consumer, offset, outcome });
+        handle(Input::Settle { consumer, offset, attempt: 1, outcome });
     }
     queue
 }
@@ -176,7 +176,7 @@ fn what_is_kept_or_replaced_comes_back_and_must_be_sound() {
         let message = NewMessage::new(StoredAt(n), 70, UnixMillis(9));
         handle(Input::Enqueue(NewMessage { key: Key(1), ..message }));
     }
-    handle(Input::Settle { consumer, offset: Offset(2), outcome: Outcome::Accept });
+    handle(Input::Settle { consumer, offset: Offset(2), attempt: 1, outcome: Outcome::Accept });
     let bytes = bytes_of(&queue);
     let snapshot = Snapshot::decode(&bytes).unwrap();
     assert_eq!(snapshot, queue.snapshot(Offset(0)));

@@ -288,15 +288,19 @@ impl Model {
                 self.refresh(*consumer);
             }
             Input::Detach { consumer, written } => return self.detach(*consumer, written),
-            Input::Settle { consumer, offset, outcome } => {
-                let legal = self.is_leased(*consumer, *offset);
+            Input::Settle { consumer, offset, attempt, outcome } => {
+                let puts_back = matches!(outcome, Outcome::Release | Outcome::Busy);
+                let legal = self.is_leased(*consumer, *offset)
+                    && (!puts_back || *attempt == self.message(*offset).attempts + 1);
                 if legal {
                     self.settle(*consumer, *offset, *outcome);
                 }
                 return legal;
             }
-            Input::TooLarge { consumer, offset } => {
-                if !self.is_leased(*consumer, *offset) {
+            Input::TooLarge { consumer, offset, attempt } => {
+                if !self.is_leased(*consumer, *offset)
+                    || *attempt != self.message(*offset).attempts + 1
+                {
                     return false;
                 }
                 self.end(*offset);

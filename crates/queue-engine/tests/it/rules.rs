@@ -238,6 +238,23 @@ fn a_lease_that_runs_out_goes_to_another() {
 }
 
 #[test]
+fn an_answer_to_a_delivery_that_ran_out_does_not_put_back_the_one_after_it() {
+    check(
+        QueueConfig { ack_timeout: std::time::Duration::from_secs(10), ..config(ROUND_ROBIN) },
+        "attach a 9         ->
+         enqueue 5          -> a0 a1 a2 a3 a4
+         wait 10s           -> tried:0=1 tried:1=1 tried:2=1 tried:3=1 tried:4=1 a0#2 a1#2 a2#2 a3#2 a4#2
+         late 1 release a 0 -> refused: offset 0 is not leased to consumer 97
+         late 1 busy a 1    -> refused: offset 1 is not leased to consumer 97
+         late 1 accept a 2  -> settled:2
+         late 1 reject a 3  -> dead:3=rejected/2
+         release a 4        -> tried:4=2
+         accept a 0         -> settled:0
+         ledger             -> in_flight=1 delayed=1 settled=2 dead_lettered=1 redelivered=5 bytes=200",
+    );
+}
+
+#[test]
 fn what_a_gone_consumer_had_goes_at_once_and_before_fresh_ones() {
     check(
         config(ROUND_ROBIN),

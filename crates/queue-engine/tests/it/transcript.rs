@@ -49,13 +49,20 @@ fn offset(text: &str) -> Offset {
     Offset(text.parse().expect("an offset"))
 }
 
+fn outcome(verdict: &str) -> Option<Outcome> {
+    Some(match verdict {
+        "accept" => Outcome::Accept,
+        "release" => Outcome::Release,
+        "busy" => Outcome::Busy,
+        "reject" => Outcome::Reject,
+        "expired" => Outcome::Expired,
+        _ => return None,
+    })
+}
+
 impl Player {
     fn play(&mut self, words: &[&str]) -> String {
-        let settle = |name: &str, at: &str, outcome| Input::Settle {
-            consumer: consumer(name),
-            offset: offset(at),
-            outcome,
-        };
+        let attempt = |at: &str| self.queue.attempts(offset(at)) + 1;
         let config = |change: &dyn Fn(&mut QueueConfig)| {
             let mut config = self.queue.config().clone();
             change(&mut config);
@@ -106,14 +113,23 @@ impl Player {
                 consumer: consumer(name),
                 written: written.iter().map(|at| offset(at)).collect(),
             },
-            ["accept", name, at] => settle(name, at, Outcome::Accept),
-            ["release", name, at] => settle(name, at, Outcome::Release),
-            ["busy", name, at] => settle(name, at, Outcome::Busy),
-            ["reject", name, at] => settle(name, at, Outcome::Reject),
-            ["expired", name, at] => settle(name, at, Outcome::Expired),
-            ["too_large", name, at] => {
-                Input::TooLarge { consumer: consumer(name), offset: offset(at) }
-            }
+            [verdict, name, at] if let Some(outcome) = outcome(verdict) => Input::Settle {
+                consumer: consumer(name),
+                offset: offset(at),
+                attempt: attempt(at),
+                outcome,
+            },
+            ["late", nth, verdict, name, at] => Input::Settle {
+                consumer: consumer(name),
+                offset: offset(at),
+                attempt: nth.parse().expect("a number"),
+                outcome: outcome(verdict).expect("a verdict"),
+            },
+            ["too_large", name, at] => Input::TooLarge {
+                consumer: consumer(name),
+                offset: offset(at),
+                attempt: attempt(at),
+            },
             ["dropped", at] => Input::DeadLetterDropped { offset: offset(at) },
             ["pause"] => Input::Pause,
             ["resume"] => Input::Resume,

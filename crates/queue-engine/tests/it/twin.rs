@@ -40,6 +40,12 @@ pub(crate) enum Command {
         lease: Index,
         outcome: Outcome,
     },
+    /// By a delivery before the last.
+    Late {
+        lease: Index,
+        before: u32,
+        outcome: Outcome,
+    },
     TooLarge {
         lease: Index,
     },
@@ -47,6 +53,7 @@ pub(crate) enum Command {
     Stray {
         consumer: u64,
         offset: u64,
+        attempt: u32,
         outcome: Outcome,
     },
     Dropped {
@@ -189,13 +196,16 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         6 => (0_u64..5, 0_u32..5).prop_map(|(consumer, max_inflight)| Command::Attach { consumer, max_inflight }),
         3 => (0_u64..5, any::<u64>()).prop_map(|(consumer, written)| Command::Detach { consumer, written }),
         20 => (index(), any_outcome()).prop_map(|(lease, outcome)| Command::Settle { lease, outcome }),
+        3 => (index(), 1_u32..3, any_outcome())
+            .prop_map(|(lease, before, outcome)| Command::Late { lease, before, outcome }),
         5 => index().prop_map(|lease| Command::TooLarge { lease }),
         8 => select(&[0_u64, 50, 100, 700, 1_000, 5_000][..])
             .prop_map(|milliseconds| Command::Wait { milliseconds }),
     ];
     let rare = prop_oneof![
-        1 => (0_u64..6, 0_u64..20, any_outcome())
-            .prop_map(|(consumer, offset, outcome)| Command::Stray { consumer, offset, outcome }),
+        1 => (0_u64..6, 0_u64..20, 1_u32..4, any_outcome()).prop_map(
+            |(consumer, offset, attempt, outcome)| Command::Stray { consumer, offset, attempt, outcome }
+        ),
         1 => (0_u64..20).prop_map(|offset| Command::Dropped { offset }),
         1 => Just(Command::Pause),
         2 => Just(Command::Resume),
@@ -224,6 +234,7 @@ pub(crate) fn inputs(
     let stored = UnixMillis(1_800_000_000_000 + now.as_millis());
     let any_offset = |index: &Index| Offset(index.index(next.0 as usize + 2) as u64);
     let leased = |lease: &Index| (!leases.is_empty()).then(|| *lease.get(leases));
+    let attempt = |offset: Offset| queue.attempts(offset) + 1;
     match command.clone() {
         Command::Enqueue { count, size, key, expires, delay, message_id, generation } => {
             let later = |milliseconds: u64| UnixMillis(stored.0 + milliseconds);
@@ -246,15 +257,29 @@ pub(crate) fn inputs(
             vec![Input::Detach { consumer: ConsumerId(consumer), written }]
         }
         Command::Settle { lease, outcome } => {
-            let settle = |(consumer, offset)| Input::Settle { consumer, offset, outcome };
+            let settle = |(consumer, offset)| {
+                let attempt = attempt(offset);
+                Input::Settle { consumer, offset, attempt, outcome }
+            };
+            leased(&lease).map(settle).into_iter().collect()
+        }
+        Command::Late { lease, before, outcome } => {
+            let settle = |(consumer, offset)| {
+                let attempt = attempt(offset).saturating_sub(before);
+                Input::Settle { consumer, offset, attempt, outcome }
+            };
             leased(&lease).map(settle).into_iter().collect()
         }
         Command::TooLarge { lease } => {
-            let too_large = |(consumer, offset)| Input::TooLarge { consumer, offset };
+            let too_large = |(consumer, offset)| {
+                let attempt = attempt(offset);
+                Input::TooLarge { consumer, offset, attempt }
+            };
             leased(&lease).map(too_large).into_iter().collect()
         }
-        Command::Stray { consumer, offset, outcome } => {
-            vec![Input::Settle { consumer: ConsumerId(consumer), offset: Offset(offset), outcome }]
+        Command::Stray { consumer, offset, attempt, outcome } => {
+            let (consumer, offset) = (ConsumerId(consumer), Offset(offset));
+            vec![Input::Settle { consumer, offset, attempt, outcome }]
         }
         Command::Dropped { offset } => vec![Input::DeadLetterDropped { offset: Offset(offset) }],
         Command::Wait { .. } => vec![Input::Tick],

@@ -38,6 +38,7 @@ impl World {
         (self.is_slow, self.is_reading_slowly, self.failed_at) = (false, false, None);
         self.forget_orders();
         self.deadlines.clear();
+        self.newest.clear();
         self.unrested_ms = None;
         self.is_put_back = false;
         if !std::mem::take(&mut self.asked).is_empty() {

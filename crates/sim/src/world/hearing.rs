@@ -239,16 +239,20 @@ impl World {
             _ => self.has_got(n, message, delivery, is_again),
         };
         let (granted_ms, heard_ms) = (self.granted_ms(n), self.machine.now_ms());
+        let attempt = delivery.from_queue.as_ref().map_or(0, |(.., attempt)| *attempt);
+        if let Source::Queue(HASTY, offset) = source {
+            self.newest.insert((n, offset), attempt);
+        }
         if qos > 0 {
             let leases = &mut self.clients[n].leases;
             leases.retain(|lease| lease.id != id);
-            leases.push(Lease { id, qos, message, source, granted_ms, heard_ms });
+            leases.push(Lease { id, qos, message, source, attempt, granted_ms, heard_ms });
         } else {
             // Written long ago, perhaps, and taken back since.
             if let Source::Queue(HASTY, offset) = source
                 && self.clients[n].was_blocked
             {
-                self.had_twice.insert((n, offset));
+                self.is_unsure.insert((n, offset));
             }
             self.has_accepted(n, source, message);
         }
@@ -325,14 +329,10 @@ impl World {
         }
         // A session that gets each message once answers them in their order.
         let nth = if self.clients[n].role == Role::ReadsOn { 0 } else { nth };
-        let Lease { id, qos, message, source, granted_ms, .. } = self.clients[n].leases.remove(nth);
+        let Lease { id, qos, message, source, attempt, granted_ms, .. } =
+            self.clients[n].leases.remove(nth);
         let code = self.code_of(n, source, code);
-        // It had run out there, and an answer to either is one to the newer.
-        if let Source::Queue(HASTY, offset) = source
-            && self.clients[n].leases.iter().any(|lease| lease.source == source)
-        {
-            self.had_twice.insert((n, offset));
-        }
+        let is_newest = self.is_newest(n, source, attempt);
         if let Source::Queue(queue, offset) = source
             && code == 0x97
         {
@@ -340,8 +340,10 @@ impl World {
         }
         if matches!(source, Source::Queue(..)) {
             self.seen.note(if code == 0 { "consumer accepts" } else { "consumer refuses" }, 1);
+            self.seen.note("consumer answers an older delivery", u64::from(!is_newest));
         }
         if let Source::Queue(HASTY, offset) = source
+            && (is_newest || code == 0)
             && self.machine.now_ms() >= granted_ms + HASTE_MS
         {
             self.auditor.is_answered_late(offset);
@@ -350,8 +352,12 @@ impl World {
             (Source::Queue(queue, offset), 0) => {
                 self.auditor.accepts(queue, offset);
                 self.note_deadline(n, offset, granted_ms);
+                if !is_newest {
+                    // The newer may have been given back, or have run out as well.
+                    self.is_unsure.insert((n, offset));
+                }
             }
-            (Source::Queue(HASTY, offset), _) => {
+            (Source::Queue(HASTY, offset), _) if is_newest => {
                 let until = (n, granted_ms + HASTE_MS);
                 self.auditor.is_released(offset, until, code == 0x97);
             }
@@ -372,8 +378,18 @@ impl World {
         let kind = if qos == 1 { AckKind::PubAck } else { AckKind::PubRec };
         let version = self.clients[n].version;
         let name = self.clients[n].name.clone();
-        self.say(format!("{name} answers {message} with {code:02x}"));
+        let of = match source {
+            Source::Queue(queue, _) => format!(" of {}", QUEUES[queue].name),
+            Source::Stream(..) | Source::Group(_) | Source::Topic => String::new(),
+        };
+        self.say(format!("{name} answers {message}{of} with {code:02x}"));
         self.send(n, wire::ack(version, kind, id, code));
+    }
+
+    /// Whether no later delivery of the message has come to the client. An older one had run out: it gives nothing back.
+    fn is_newest(&self, n: usize, source: Source, attempt: u32) -> bool {
+        let Source::Queue(HASTY, offset) = source else { return true };
+        self.newest.get(&(n, offset)).is_none_or(|newest| *newest <= attempt)
     }
 
     /// Only who takes from a queue or reads a stream refuses, and only one queue has dead letters.

@@ -32,7 +32,7 @@ impl World {
     pub(super) fn is_late(&self, n: usize, offset: u64) -> bool {
         let deadline = self.deadlines.get(&(n, offset));
         let is_over = deadline.is_some_and(|deadline| self.machine.now_ms() >= *deadline);
-        is_over || self.had_twice.contains(&(n, offset))
+        is_over || self.is_unsure.contains(&(n, offset))
     }
 
     /// The queue that has so many bytes has no more, at any moment.

@@ -120,9 +120,9 @@ fn kept_messages_are_forgotten_in_steps() {
     let mut actions = Vec::new();
     queue.handle(now, Input::Attach { consumer, max_inflight: 32 }, &mut actions).expect("legal");
     while let Some(action) = actions.pop() {
-        if let Action::Deliver { offset, .. } = action {
+        if let Action::Deliver { offset, attempt, .. } = action {
             let outcome = queue_engine::Outcome::Accept;
-            let settle = Input::Settle { consumer, offset, outcome };
+            let settle = Input::Settle { consumer, offset, attempt, outcome };
             queue.handle(now, settle, &mut actions).expect("legal");
         }
     }
