@@ -6,10 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::{
-    AlarmView, ApiError, BackupDownload, ClientView, ConsumerView, DelayedView, MessageSpec,
-    NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult,
-    QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult, RetainedView,
-    Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
+    AlarmView, ApiError, BackupDownload, ClientView, ConsumerView, DelayedView, ExplainRequest,
+    Explanation, MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome,
+    PurgeBody, PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody,
+    RedriveResult, RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
 };
 
 pub use streams::StreamBackend;
@@ -141,6 +141,12 @@ pub trait Backend: StreamBackend + Send + Sync + 'static {
     ///
     /// The error is [`ApiError::Conflict`] while another one is under way.
     fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>>;
+
+    /// Why a message goes where it goes, or stays where it is.
+    ///
+    /// The error is [`ApiError::NotFound`] for a queue, a stream or a client that is not there, and [`ApiError::Invalid`] for a
+    /// topic that nobody could name.
+    fn explain(&self, request: ExplainRequest) -> BoxFuture<'_, Result<Explanation, ApiError>>;
 
     /// All alarms that stand, in any order. Does not wait.
     fn alarms(&self) -> Vec<AlarmView>;

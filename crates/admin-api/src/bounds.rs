@@ -2,6 +2,8 @@
 
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
+use crate::ApiError;
+
 /// The largest whole number that the document admits: that of a signed integer of 64 bits.
 pub(crate) const NUMBER_MAX: u64 = i64::MAX as u64;
 
@@ -15,4 +17,13 @@ pub(crate) fn moment() -> Schema {
         .examples(["2026-11-24T10:37:00.000Z"])
         .build()
         .into()
+}
+
+/// A whole number of a query, whose field that is.
+pub(crate) fn number(field: &str, text: &str) -> Result<u64, ApiError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.filter(|number| *number <= NUMBER_MAX).ok_or_else(|| {
+        ApiError::invalid(field, format!("'{text}' is no whole number up to {NUMBER_MAX}"))
+    })
 }

@@ -9,6 +9,7 @@ mod client;
 mod definition;
 mod delayed;
 mod error;
+mod explain;
 mod login;
 mod message;
 mod message_body;
@@ -29,6 +30,12 @@ pub use client::{ClientView, SubscriptionView, SubscriptionsWanted};
 pub use definition::{Patch, Properties, Spec};
 pub use delayed::DelayedView;
 pub use error::{ApiError, ErrorBody, ErrorDetails};
+pub use explain::{
+    Counted, ExplainAbout, ExplainQuery, ExplainQuestion, ExplainReason, ExplainRequest,
+    ExplainedGroup, ExplainedMessage, ExplainedPublish, ExplainedReader, ExplainedSink,
+    ExplainedSource, ExplainedSubscription, Explanation, PolicyDecision, ReasonDetails, SinkName,
+    SinkOutcome, SinkWord, Verdict,
+};
 pub use login::{LoginRequest, LoginResponse};
 pub use message::{
     BulkOutcome, BulkSpec, MESSAGES_MAX, MessageProperties, MessageSpec, PublishOutcome,

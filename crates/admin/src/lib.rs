@@ -9,6 +9,7 @@ mod clients;
 mod config;
 mod connections;
 mod delayed;
+mod explain;
 mod failure;
 mod health;
 mod json_body;

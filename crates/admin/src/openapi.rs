@@ -20,7 +20,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         (name = "queues", description = "Durable queues: what they are bound to, what they do, their ledger."),
         (name = "streams", description = "Durable streams: what they keep, and how far who reads them has come."),
         (name = "clients", description = "Sessions with and without a connection, and their subscriptions."),
-        (name = "messages", description = "Publishing, and what is to be published later."),
+        (name = "messages", description = "Publishing, what is to be published later, and why messages go where they go."),
         (name = "users", description = "Who may sign in."),
         (name = "node", description = "Health and numbers of this node."),
     ),

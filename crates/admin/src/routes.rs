@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::{
-    alarms, backup, clients, delayed, health, login, metrics_page, openapi, publish,
+    alarms, backup, clients, delayed, explain, health, login, metrics_page, openapi, publish,
     queue_operations, queues, retained, start_page, stream_operations, streams, users,
 };
 
@@ -81,6 +81,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(publish::bulk))
         .routes(routes!(delayed::list))
         .routes(routes!(delayed::delete))
+        .routes(routes!(explain::explain))
         .routes(routes!(retained::list, retained::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::patch, users::delete))

@@ -1,5 +1,6 @@
 //! What the outside may ask of a running broker. Cheap to clone; answers come by callback, on a shard's thread.
 
+mod explain;
 mod listing;
 mod queues;
 mod streams;

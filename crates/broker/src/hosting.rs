@@ -3,6 +3,7 @@
 //! It must not know sessions, connections or packets.
 
 mod bodies;
+mod explain;
 mod granting;
 mod hosted;
 mod logging;

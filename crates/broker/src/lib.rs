@@ -8,6 +8,7 @@ mod clocks;
 mod config;
 mod control;
 mod directory;
+mod explain;
 mod groups;
 mod handle;
 mod hosting;
@@ -46,6 +47,10 @@ pub use config::{Config, ServerReference};
 pub use control::{ControlError, NewQueue, NewStream, QueueChange, Reply, SinkKind, StreamChange};
 pub use directory::{
     DeadLetter, Durability, QueueDefinition, QueueProperties, StreamDefinition, StreamProperties,
+};
+pub use explain::{
+    Explained, GroupExplained, Inquiry, KeyExplained, MessageExplained, MessageStands,
+    PublishExplained, ReaderExplained, Reason, SinkExplained, Subscribed, WouldPublish,
 };
 pub use groups::{SharedStrategy, SharedSubscriptions};
 pub use handle::{Handle, NodeState};

@@ -90,6 +90,8 @@ pub struct ClientState {
     pub connected_with: Option<ProtocolVersion>,
     /// Whose session it is; `None` of an anonymous client's.
     pub username: Option<Arc<str>>,
+    /// The roles of the user, while it is connected.
+    pub roles: Vec<Box<str>>,
     /// Whether the session outlives the connection.
     pub is_durable: bool,
     /// How long the session outlives the connection, in seconds; `u32::MAX` is for ever.

@@ -11,6 +11,7 @@ use stream_engine::{ReaderName, Report, Start};
 
 use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::{QueueDefinition, QueueProperties, StreamDefinition, StreamProperties};
+use crate::explain::ExplainLetter;
 use crate::groups::GroupMark;
 use crate::ids::{ConnId, SessionId};
 use crate::listing::{ClientError, DelayedError, DelayedId, List, RemovedStep};
@@ -108,6 +109,8 @@ pub(crate) enum Letter {
     Publish { message: Message, reply: Reply<Published> },
     /// What an operator asks of a queue.
     Queue(QueueLetter),
+    /// Why messages go where they go.
+    Explain(ExplainLetter),
     /// Ends all connections, flushes settlements, then answers.
     Drain(Reply<()>),
 }

@@ -308,7 +308,27 @@ impl Terms {
 
     /// Whether a message would be refused now.
     pub(crate) fn is_full_for(&self, new: &Arriving) -> bool {
-        let more = match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
+        self.full_for(new).is_some()
+    }
+
+    /// Which limit a message would be beyond now, that it is refused for.
+    pub(crate) fn full_for(&self, new: &Arriving) -> Option<Full> {
+        let more = self.needs_more(new);
+        let taken = self.room.taken().and(more);
+        self.check(new.size, more, taken).err().filter(|_| !self.knows(new))
+    }
+
+    /// Whether the oldest message has to go when another one comes.
+    pub(crate) fn drops_for(&self, new: &Arriving) -> bool {
+        let more = self.needs_more(new);
+        let taken = self.room.taken().and(more);
+        let Some(limits) = self.limits.filter(|limits| limits.makes_room) else { return false };
+        let limits = Limits { makes_room: false, ..limits };
+        limits.check(new.size, more, taken).is_err()
+    }
+
+    fn needs_more(&self, new: &Arriving) -> Change {
+        match new.key.filter(|key| self.takes_over && *key != UNKEYED) {
             Some(key) => {
                 let mut promised = self.room.promised.lock();
                 let more = promised.promise(key, new.size);
@@ -316,9 +336,7 @@ impl Terms {
                 more
             }
             None => Load::default().up_to(Load::of_one(new.size)),
-        };
-        let taken = self.room.taken().and(more);
-        self.check(new.size, more, taken).is_err() && !self.knows(new)
+        }
     }
 
     fn check(&self, size: u32, more: Change, taken: Load) -> Result<(), Full> {

@@ -16,6 +16,8 @@ mod durable_crashes;
 mod durable_edges;
 mod durable_refusals;
 mod durable_unsure;
+mod explain;
+mod explain_words;
 mod fuzz;
 mod listing;
 mod live;

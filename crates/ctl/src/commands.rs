@@ -6,6 +6,7 @@ mod backup;
 mod clients;
 mod define;
 mod delayed;
+mod explain;
 mod messages;
 mod place;
 mod progress;
@@ -48,6 +49,8 @@ pub enum Commands {
     Retained(retained::RetainedArgs),
     /// Show what needs attention
     Alarms(alarms::AlarmsArgs),
+    /// Say why a message goes where it goes, or stays where it is
+    Explain(explain::ExplainArgs),
     /// Show what the broker does, live
     Top(top::TopArgs),
     /// Manage users
@@ -72,6 +75,7 @@ impl Commands {
             Self::Delayed(args) => delayed::run(args),
             Self::Retained(args) => retained::run(args),
             Self::Alarms(args) => alarms::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Top(args) => top::run(args),
             Self::Users(args) => users::run(args),
             Self::Backup(args) => backup::run(args),

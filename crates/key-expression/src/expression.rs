@@ -37,6 +37,10 @@ impl KeyExpression {
         &self.text
     }
 
+    pub(crate) const fn term(&self) -> &Term {
+        &self.term
+    }
+
     /// The key of a message. It costs no memory but what `scratch` may grow by.
     pub fn evaluate<'k, 'm: 'k>(
         &'k self,

@@ -27,6 +27,7 @@ mod facts;
 mod hash;
 mod json;
 mod limits;
+mod needs;
 mod parser;
 mod problem;
 mod term;
@@ -40,4 +41,5 @@ pub use hash::{KeyHash, KeySeed};
 pub use limits::{
     ARGUMENTS_MAX, EXPRESSION_BYTES_MAX, JSON_DEPTH_MAX, KEY_BYTES_MAX, NESTING_MAX, PATH_STEPS_MAX,
 };
+pub use needs::Needs;
 pub use problem::Problem;

@@ -40,6 +40,12 @@ impl Bars {
         self.bars.len()
     }
 
+    /// For how many it is too large, and at how many its lease ran out.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let too_large = self.bars.iter().filter(|(_, bar)| *bar == Bar::TooLarge).count();
+        (too_large as u64, (self.bars.len() - too_large) as u64)
+    }
+
     pub(crate) fn slots(&self) -> impl Iterator<Item = ConsumerSlot> {
         self.bars.iter().map(|(slot, _)| *slot)
     }

@@ -150,6 +150,12 @@ impl Keys {
         self.busy.get(&key)?.waiting.binary_search(&turn).ok()
     }
 
+    /// The message of the key that is next, if any waits, and who may have it.
+    pub(crate) fn first_of(&self, key: Key) -> Option<(Turn, Takes)> {
+        let busy = self.busy.get(&key)?;
+        Some((*busy.waiting.front()?, busy.takes(self.inflight_max)))
+    }
+
     /// Messages that wait for a key.
     pub(crate) const fn waiting(&self) -> usize {
         self.waiting

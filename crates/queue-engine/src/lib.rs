@@ -44,5 +44,7 @@ pub use ids::{ConsumerId, MessageId};
 pub use input::{Input, InputError, MadeKey, NewMessage, Outcome, Scope};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StalePart, StoredAt};
-pub use queue::{ConsumerState, Full, MessageState, Peeked, Queue, Stall};
+pub use queue::{
+    Blocker, ConsumerState, Full, MessageState, Peeked, Queue, Stall, Standing, Waits,
+};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -4,6 +4,7 @@ mod arriving;
 mod checks;
 mod dispatching;
 mod expiring;
+mod explaining;
 mod inspecting;
 mod keeping;
 mod keyed;
@@ -41,6 +42,7 @@ use crate::prng::Prng;
 use crate::retry::{Delayed, longest_back_off};
 use crate::{Action, ConsumerId, Departure, Input, InputError, Ledger, Offset, QueueConfig};
 
+pub use explaining::{Blocker, Standing, Waits};
 pub use inspecting::ConsumerState;
 pub use limits::Full;
 pub use peeking::{MessageState, Peeked};

@@ -89,6 +89,11 @@ impl Delayed {
         self.first().map(|(due, _)| due).filter(|due| *due < END_OF_TIME)
     }
 
+    /// When a message is due that waits here.
+    pub(crate) fn when(&self, offset: Offset) -> Option<Instant> {
+        self.when.get(&offset).copied()
+    }
+
     /// Takes out the next message that is due by `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Offset> {
         let (_, next) = self.first().filter(|(due, _)| *due <= now)?;

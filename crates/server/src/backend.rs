@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use admin_api::{
     AlarmMetrics, AlarmView, ApiError, AuthenticationMetrics, Backend, BackupDownload, BoxFuture,
-    ClientView, ConsumerView, DelayedView, Health, LogMetrics, MessageSpec, NodeMetrics, Page,
-    PageRequest, PeekRequest, PublishOutcome, PurgeBody, PurgeResult, QueueMessageView,
-    QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView, RedriveBody,
-    RedriveResult, RetainedView, Seek, SeekResult, StreamProperties, SubscriptionView,
-    SubscriptionsWanted, Timestamp,
+    ClientView, ConsumerView, DelayedView, ExplainRequest, Explanation, Health, LogMetrics,
+    MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
+    PurgeResult, QueueMessageView, QueueMetrics, QueuePatch, QueueProperties, QueueSpec,
+    QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult,
+    StreamProperties, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
     Alarm, AlarmCounts, Counts, Handle, NewQueue, NodeState, QueueChange, QueueDefinition,
@@ -22,6 +22,7 @@ use crate::answer::answer;
 use crate::backup::Backups;
 use crate::binding::rebound;
 use crate::errors::of_control;
+use crate::explain;
 use crate::operator;
 use crate::queue_operations;
 use crate::queue_properties::{of_definition, to_broker};
@@ -256,6 +257,10 @@ impl Backend for BrokerBackend {
 
     fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
         Box::pin(self.backups.begin())
+    }
+
+    fn explain(&self, request: ExplainRequest) -> BoxFuture<'_, Result<Explanation, ApiError>> {
+        Box::pin(explain::explain(&self.handle, self.alarms(), request))
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

@@ -6,6 +6,7 @@ mod backend;
 mod backup;
 mod binding;
 mod errors;
+mod explain;
 mod greeting;
 mod limits;
 mod mapping;

@@ -107,7 +107,7 @@ fn message_view(of: &QueueMessage) -> QueueMessageView {
     QueueMessageView { body: body(of.message.as_ref()), key: of.key.clone(), ..view }
 }
 
-fn consumer_view(consumer: QueueConsumer) -> ConsumerView {
+pub(crate) fn consumer_view(consumer: QueueConsumer) -> ConsumerView {
     ConsumerView {
         client_id: consumer.client_id,
         address: consumer.address,

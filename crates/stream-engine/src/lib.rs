@@ -60,7 +60,7 @@ pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StalePart, StoredAt};
 pub use progress::{Progress, Report};
-pub use reader::MemberState;
+pub use reader::{MemberState, ReaderStanding, ReaderWaits};
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use stream::{Behind, Full, Losses, PACE_WINDOW, Peeked, ReaderState, Stream};

@@ -11,6 +11,7 @@
 
 mod checks;
 mod delivering;
+mod explaining;
 mod reporting;
 mod seeking;
 mod settling;
@@ -24,6 +25,7 @@ use crate::busy_keys::BusyKeys;
 use crate::window::Window;
 use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
 
+pub use explaining::{ReaderStanding, ReaderWaits};
 pub(crate) use reporting::News;
 
 /// What a reader may look at.

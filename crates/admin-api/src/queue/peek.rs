@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::bounds::NUMBER_MAX;
+use crate::bounds::number;
 use crate::{ApiError, PageRequest};
 
 /// Where a message stands.
@@ -90,14 +90,6 @@ pub(crate) fn part(
     let limit = limit.map(|text| number("limit", text)).transpose()?;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     Ok((offset, PageRequest { limit, after: None }.limit()?))
-}
-
-fn number(field: &str, text: &str) -> Result<u64, ApiError> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if digits { text.parse().ok() } else { None };
-    number.filter(|number| *number <= NUMBER_MAX).ok_or_else(|| {
-        ApiError::invalid(field, format!("'{text}' is no whole number up to {NUMBER_MAX}"))
-    })
 }
 
 fn state_of(text: &str) -> Result<MessageState, ApiError> {

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use admin_api::{
     AlarmView, ApiError, Backend, BackupDownload, BoxFuture, ClientView, ConsumerView, DelayedView,
-    Health, MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
-    PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView, RedriveBody, RedriveResult,
-    RetainedView, Seek, SeekResult, SubscriptionView, SubscriptionsWanted,
+    ExplainRequest, Explanation, Health, MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest,
+    PublishOutcome, PurgeBody, PurgeResult, QueueMessageView, QueuePatch, QueueSpec, QueueView,
+    RedriveBody, RedriveResult, RetainedView, Seek, SeekResult, SubscriptionView,
+    SubscriptionsWanted,
 };
 use axum::Extension;
 use axum::body::Body;
@@ -133,6 +134,10 @@ impl Backend for Numbers {
     }
 
     fn backup(&self) -> BoxFuture<'_, Result<BackupDownload, ApiError>> {
+        refused()
+    }
+
+    fn explain(&self, _: ExplainRequest) -> BoxFuture<'_, Result<Explanation, ApiError>> {
         refused()
     }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use admin_api::{
     AlarmView, ApiError, Backend, BackupDownload, BoxFuture, ClientView, ConsumerView, DelayedView,
-    Health, MessageBody, MessageProperties, MessageSpec, MessageState, NodeMetrics, Page,
-    PageRequest, PeekRequest, Pieces, PublishOutcome, PurgeBody, PurgeResult, QueueEnd,
-    QueueMessageView, QueueMetrics, QueuePatch, QueueProperties, QueueSpec, QueueStats, QueueView,
-    RedriveBody, RedriveResult, RetainedView, Seek, SeekResult, StreamView, SubscriptionView,
-    SubscriptionsWanted, Timestamp,
+    ExplainAbout, ExplainRequest, Explanation, Health, MessageBody, MessageProperties, MessageSpec,
+    MessageState, NodeMetrics, Page, PageRequest, PeekRequest, Pieces, PublishOutcome, PurgeBody,
+    PurgeResult, QueueEnd, QueueMessageView, QueueMetrics, QueuePatch, QueueProperties, QueueSpec,
+    QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult, SinkWord,
+    StreamView, SubscriptionView, SubscriptionsWanted, Timestamp, Verdict,
 };
 
 const SUPPORTED: &[&str] =
@@ -67,6 +67,48 @@ impl FakeBackend {
         };
         queues.insert(view.name.clone(), view.clone());
         Ok(view)
+    }
+
+    /// Nobody takes anything, and nothing is left.
+    fn explain(&self, request: &ExplainRequest) -> Result<Explanation, ApiError> {
+        let verdict = match &request.about {
+            ExplainAbout::Publish { topic, .. } if topic.contains('+') => {
+                return Err(ApiError::invalid("topic", "has a wildcard"));
+            }
+            ExplainAbout::Publish { .. } => Verdict::NoTakers,
+            ExplainAbout::Source(sink, _) => {
+                let (queues, streams) = (&self.queues, &self.streams);
+                let is_known = match sink.kind {
+                    SinkWord::Queue => {
+                        queues.lock().expect("not poisoned").contains_key(&sink.name)
+                    }
+                    SinkWord::Stream => {
+                        streams.lock().expect("not poisoned").contains_key(&sink.name)
+                    }
+                };
+                if !is_known {
+                    let (kind, name) = (sink.kind.as_str(), sink.name.clone());
+                    return Err(ApiError::NotFound { kind, name });
+                }
+                Verdict::Left
+            }
+            ExplainAbout::Client(_) => Verdict::Away,
+        };
+        Ok(Explanation {
+            question: request.question(),
+            at: Timestamp::default(),
+            verdict,
+            summary: String::new(),
+            reasons: Vec::new(),
+            publish: None,
+            message: None,
+            source: None,
+            client: None,
+            consumers: Vec::new(),
+            readers: Vec::new(),
+            subscriptions: Vec::new(),
+            alarms: Vec::new(),
+        })
     }
 
     fn patch(&self, name: String, patch: &QueuePatch) -> Result<QueueView, ApiError> {
@@ -320,6 +362,10 @@ impl Backend for FakeBackend {
                 Ok(BackupDownload { estimated_bytes: 77, pieces: Box::new(FakePieces(pieces)) })
             }
         })
+    }
+
+    fn explain(&self, request: ExplainRequest) -> BoxFuture<'_, Result<Explanation, ApiError>> {
+        answer(self.explain(&request))
     }
 
     fn alarms(&self) -> Vec<AlarmView> {

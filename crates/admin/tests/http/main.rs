@@ -3,6 +3,7 @@
 mod alarms;
 mod backup;
 mod client;
+mod explain;
 mod fake_backend;
 mod limits;
 mod open_routes;

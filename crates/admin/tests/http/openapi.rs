@@ -72,7 +72,7 @@ fn every_operation_is_described_and_exists() {
             operation["security"].as_array().is_some_and(|all| all.contains(&json!({})));
         assert_eq!(may_be_open, open, "{at}");
     }
-    assert_eq!(operations.len(), 48, "{ids:?}");
+    assert_eq!(operations.len(), 49, "{ids:?}");
 }
 
 #[test]

@@ -144,7 +144,7 @@ pub(super) fn look_on<P: Kind + Send + Sync + 'static>(
 }
 
 /// Asks the shards of consumers who they are.
-fn name_all(shared: &Shared, attached: Vec<Attached>, reply: Reply<Vec<QueueConsumer>>) {
+pub(super) fn name_all(shared: &Shared, attached: Vec<Attached>, reply: Reply<Vec<QueueConsumer>>) {
     let mut by_shard: BTreeMap<u16, Vec<Attached>> = BTreeMap::new();
     for one in attached {
         by_shard.entry(one.at.0).or_default().push(one);

@@ -74,6 +74,7 @@ impl Shard {
             }
             Letter::Publish { message, reply } => self.publish_outside(&message, reply, out),
             Letter::Queue(letter) => self.queue_letter(letter),
+            Letter::Explain(letter) => self.explain(letter),
             Letter::Drain(reply) => {
                 self.drain(out);
                 reply(());

@@ -136,10 +136,12 @@ impl Shard {
         let session = &entry.session;
         let inbox = session.inbox();
         let conn = entry.conn.and_then(|conn| self.conns.get(conn));
+        let signed_in = conn.and_then(|state| state.signed_in.as_ref());
         ClientState {
             client_id: session.client_id().to_owned(),
             connected_with: conn.map(|state| state.connection.version()),
             username: entry.owner.clone(),
+            roles: signed_in.map_or_else(Vec::new, |one| one.identity.roles.to_vec()),
             is_durable: entry.id.is_durable(),
             session_expiry_interval: session.expiry_interval(),
             subscriptions: session.subscription_count() as u64,

@@ -274,7 +274,7 @@ fn put_live(
 
 /// Whether a message comes to the session by the log and not live: it must survive a crash.
 #[inline]
-pub(super) fn is_stored_for(session: SessionId, qos: QoS) -> bool {
+pub(crate) fn is_stored_for(session: SessionId, qos: QoS) -> bool {
     session.is_durable() && qos > QoS::AtMostOnce
 }
 

@@ -38,7 +38,7 @@ pub(super) fn is_reserved(topic: &str) -> bool {
 }
 
 /// What to say to who publishes there all the same.
-fn why_reserved(topic: &str) -> &'static str {
+pub(super) fn why_reserved(topic: &str) -> &'static str {
     match topic.split('/').next() {
         Some("$delayed") => {
             "a delayed message is published to $delayed/<seconds>/<topic>, at most 4294967295 seconds ahead and to no \

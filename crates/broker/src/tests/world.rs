@@ -159,7 +159,8 @@ impl World {
             "ledger" => return vec![self.ledger_line(words.at(1))],
             _ if self.operator_command(&words)
                 || self.queue_command(&words)
-                || self.stream_command(&words) => {}
+                || self.stream_command(&words)
+                || self.explain_command(&words) => {}
             _ => self.client_command(&words),
         }
         self.settle()

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod broker;
+mod explain;
 mod operator;
 mod program;
 mod publish;

@@ -8,6 +8,7 @@ mod crash;
 mod damage;
 mod dead_letters;
 mod disk_use;
+mod explain;
 mod fleet;
 mod full_disk;
 mod half_open;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MessageState, Queue};
+use super::{MessageState, Queue, Standing, Waits};
 use crate::consumers::ConsumerSlot;
 use crate::{Key, Offset, Overflow};
 use message_index::{NEVER, chunk_of};
@@ -19,6 +19,7 @@ impl Queue {
         self.stale.check(&self.index)?;
         ensure(self.is_rekeying || self.stale.is_empty(), || "stale keys are not made".to_owned())?;
         self.check_rules()?;
+        self.check_standings()?;
         self.check_dispatched()
     }
 
@@ -63,6 +64,28 @@ impl Queue {
         ensure(idle.is_none_or(|idle| idle >= self.oldest_idle), || {
             format!("{idle:?} is not in flight, and looked for from {}", self.oldest_idle)
         })
+    }
+
+    /// Each message that is here stands where its state says, and for each that is ready there is a reason.
+    fn check_standings(&self) -> Result<(), String> {
+        for (offset, _) in self.index.iter_from(Offset(0)) {
+            let standing = self.standing(offset);
+            let state = match &standing {
+                Standing::Ready(_) => MessageState::Ready,
+                Standing::InFlight { .. } => MessageState::InFlight,
+                Standing::BackingOff { .. } | Standing::HeldBack { .. } | Standing::Announced => {
+                    MessageState::Delayed
+                }
+                Standing::NotYet | Standing::Left | Standing::Settled => MessageState::Settled,
+            };
+            ensure(self.state(offset) == Some(state), || {
+                format!("offset {offset} is said to stand elsewhere: {standing}")
+            })?;
+            ensure(standing != Standing::Ready(Waits::Nothing), || {
+                format!("offset {offset} is ready, and nobody knows why")
+            })?;
+        }
+        Ok(())
     }
 
     /// Each busy key knows what of it is in flight, held and waiting.

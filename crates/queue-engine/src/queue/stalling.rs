@@ -145,7 +145,7 @@ impl Queue {
     }
 
     /// Why no consumer may be chosen.
-    fn why_nobody(&self, in_flight: u64) -> Stall {
+    pub(super) fn why_nobody(&self, in_flight: u64) -> Stall {
         let consumers = self.consumers.slots().map(|slot| (slot, self.consumers.get(slot)));
         let with_credit = consumers.filter(|(slot, one)| one.in_flight < self.credit(*slot));
         match with_credit.filter_map(|(_, consumer)| consumer.rests).min() {
@@ -155,7 +155,7 @@ impl Queue {
     }
 
     /// Why the consumer whose turn it is gets nothing.
-    fn why_not_the_active(&self, in_flight: u64) -> Stall {
+    pub(super) fn why_not_the_active(&self, in_flight: u64) -> Stall {
         match self.next_and_active().map(|(_, slot)| self.consumers.get(slot)) {
             Some(active) if u64::from(active.in_flight) != in_flight => {
                 Stall::HandingOver { in_flight }

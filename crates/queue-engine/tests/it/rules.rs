@@ -1,5 +1,6 @@
 //! Each rule of the contract's chapter on queues, as a transcript.
 
+mod explaining;
 mod keys;
 mod limits;
 mod operators;

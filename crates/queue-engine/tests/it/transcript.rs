@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use queue_engine::{
     Action, ConsumerId, DispatchStrategy, Input, Key, Ledger, MadeKey, MessageId, NewMessage,
-    Offset, Outcome, Queue, QueueConfig, Scope, StoredAt, invariants,
+    Offset, Outcome, Queue, QueueConfig, Scope, Standing, StoredAt, invariants,
 };
 use stdx::{Instant, UnixMillis};
 
@@ -76,6 +76,7 @@ impl Player {
                 let stall = self.queue.why_no_progress();
                 return stall.map_or("none".to_owned(), |stall| stall.to_string());
             }
+            ["why", at] => return self.why(offset(at)),
             ["peek", from] => {
                 let shown = self.queue.peek(offset(from)).map(|message| {
                     format!("{}:{:?}/{}", message.offset, message.state, message.attempts)
@@ -166,6 +167,25 @@ impl Player {
             _ => panic!("unknown command {words:?}"),
         };
         self.handle(input)
+    }
+
+    fn why(&self, offset: Offset) -> String {
+        let name = |consumer: ConsumerId| char::from(consumer.0 as u8);
+        let standing = self.queue.standing(offset);
+        match standing {
+            Standing::InFlight { consumer, since, until } => {
+                let ago = self.now.since(since).as_millis();
+                let left = until.map_or("never".to_owned(), |until| {
+                    format!("{}ms", until.since(self.now).as_millis())
+                });
+                format!("in flight at {} since {ago}ms until {left}", name(consumer))
+            }
+            Standing::Ready(waits) => {
+                let at = waits.blocker().and_then(|blocker| blocker.consumer).map(name);
+                format!("ready: {waits}{}", at.map(|at| format!(" at {at}")).unwrap_or_default())
+            }
+            other => other.to_string(),
+        }
     }
 
     fn wall(&self) -> UnixMillis {

@@ -4,6 +4,7 @@ use message_index::{Key, NEVER, Offset, chunk_of};
 
 use super::Stream;
 use crate::reader::Around;
+use crate::{ReaderStanding, ReaderWaits};
 
 impl Stream {
     /// The first thing that does not hold.
@@ -27,6 +28,12 @@ impl Stream {
             let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
             let checked = reader.check(&around, awaits_keys);
             checked.map_err(|what| format!("{}: {what}", reader.name))?;
+            for (offset, _) in self.index.iter_from(reader.position()) {
+                let standing = reader.standing(offset, &around);
+                let is_known =
+                    awaits_keys || standing != ReaderStanding::Waits(ReaderWaits::Nothing);
+                ensure(is_known, || format!("{}: nobody knows why {offset} waits", reader.name))?;
+            }
         }
         let is_over = self.config.max_messages.is_some_and(|max| ledger.kept > max)
             || self.config.max_bytes.is_some_and(|max| ledger.bytes > max);

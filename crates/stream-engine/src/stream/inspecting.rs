@@ -4,8 +4,8 @@ use message_index::{Key, NEVER, Offset, StoredAt, first_of};
 use stdx::UnixMillis;
 
 use super::Stream;
-use crate::reader::Reader;
-use crate::{MemberId, MemberState, ReaderId, ReaderName, Report};
+use crate::reader::{Around, Reader};
+use crate::{MemberId, MemberState, ReaderId, ReaderName, ReaderStanding, ReaderWaits, Report};
 
 /// A message as an operator sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,6 +147,28 @@ impl Stream {
     /// The names of all readers, in no order that means anything.
     pub fn reader_names(&self) -> impl Iterator<Item = &ReaderName> {
         self.readers.iter().map(|(_, reader)| &reader.name)
+    }
+
+    /// How a message that is here stands to a reader, and what it waits for; none when the reader is not known.
+    #[must_use]
+    pub fn standing(&self, name: &ReaderName, offset: Offset) -> Option<ReaderStanding> {
+        let reader = self.readers.get(self.readers.of_name(name)?)?;
+        let around = Around { index: &self.index, config: &self.config, now: self.now };
+        let standing = reader.standing(offset, &around);
+        let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
+        Some(match standing {
+            ReaderStanding::Waits(_) if awaits_keys && !self.config.paused => {
+                ReaderStanding::Waits(ReaderWaits::Rekeying { messages: self.rekeying() })
+            }
+            standing => standing,
+        })
+    }
+
+    /// When a message that is here expires, by its own time or the stream's; none when it does not.
+    #[must_use]
+    pub fn expires(&self, offset: Offset) -> Option<UnixMillis> {
+        let deadline = self.index.get(offset).map(|entry| self.deadline(&entry));
+        deadline.filter(|deadline| *deadline != NEVER)
     }
 
     /// What a member has, and takes.

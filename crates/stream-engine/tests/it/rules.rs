@@ -1,5 +1,6 @@
 //! Each rule of streams, as a transcript.
 
+mod explaining;
 mod groups;
 mod lagging;
 mod limits;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
     Action, Behind, Input, InputError, Key, Ledger, Losses, MemberId, NewMessage, Offset, Outcome,
-    Progress, ReaderName, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
+    Progress, ReaderName, ReaderStanding, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
 };
 
 const EPOCH: u64 = 1_800_000_000_000;
@@ -96,6 +96,7 @@ impl Player {
                     self.stream.peek(offset(from)).map(|message| message.offset.to_string());
                 return shown.collect::<Vec<_>>().join(" ");
             }
+            ["why", of, at] => return self.why(&reader(of), offset(at)),
             ["reader", name] => return self.show_reader(&reader(name)),
             ["behind"] => return show_behind(&self.stream.behind()),
             ["losses"] => {
@@ -229,6 +230,22 @@ impl Player {
                 assert_eq!(*at, stored_at(offset.0));
                 format!("{how:?}:{offset}").to_lowercase()
             }
+        }
+    }
+
+    fn why(&self, name: &ReaderName, offset: Offset) -> String {
+        if offset >= self.stream.next_offset() {
+            return "it has not come yet".to_owned();
+        }
+        if !self.stream.is_here(offset) {
+            return "it is not here any more".to_owned();
+        }
+        match self.stream.standing(name, offset) {
+            None => format!("{} is not known", show_name(name)),
+            Some(ReaderStanding::InFlight(id)) => {
+                format!("in flight at {}", char::from(id.0 as u8))
+            }
+            Some(standing) => standing.to_string(),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "/api/v1/queues",
     "/api/v1/queues/a%2F%23",
     "/api/v1/queues/%FF",
@@ -24,6 +24,7 @@ const PATHS: [&str; 14] = [
     "/api/v1/users/ada",
     "/api/v1/users/%00",
     "/api/v1/login",
+    "/api/v1/explain?topic=%FF&offset=-1",
     "/api/v1/nothing",
     "/healthz",
     "/metrics",
