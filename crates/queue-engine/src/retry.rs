@@ -89,9 +89,10 @@ impl Delayed {
         self.first().map(|(due, _)| due).filter(|due| *due < END_OF_TIME)
     }
 
-    /// When a message is due that waits here.
+    /// When a message is due that waits here: at the end of time as long as nobody knows.
     pub(crate) fn when(&self, offset: Offset) -> Option<Instant> {
-        self.when.get(&offset).copied()
+        let resumed = || self.resumed.until.get(&offset).map(|until| self.resumed.when(*until));
+        self.when.get(&offset).copied().or_else(resumed)
     }
 
     /// Takes out the next message that is due by `now`.
