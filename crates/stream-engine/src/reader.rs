@@ -52,6 +52,8 @@ struct Unsettled {
     /// [`Key::NONE`] where the reader does not go by keys.
     key: Key,
     state: State,
+    /// A member has it, and where the reader was put back to it is settled: it holds up nothing and does not come again.
+    is_left_over: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +140,7 @@ impl Reader {
 
     /// All messages below are settled or not wanted.
     pub(crate) fn position(&self) -> Offset {
-        let oldest = self.unsettled.first_from(self.from);
+        let oldest = self.unsettled().next();
         oldest.map_or(self.cursor, |offset| self.cursor.min(offset))
     }
 
@@ -198,7 +200,8 @@ impl Reader {
 
     /// Unsettled messages that are wanted, in order.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = Offset> {
-        self.unsettled.iter_from(self.from).map(|(offset, _)| offset)
+        let from = self.unsettled.iter_from(self.from);
+        from.filter(|(_, message)| !message.is_left_over).map(|(offset, _)| offset)
     }
 
     /// Unsettled messages that no member has.

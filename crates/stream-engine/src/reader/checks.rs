@@ -39,10 +39,7 @@ impl Reader {
         ensure(self.unsettled.is_sound(), "what is unsettled is kept in the wrong way")?;
         for (offset, message) in self.unsettled.iter() {
             let is_in_flight = matches!(message.state, State::InFlight(_));
-            ensure(
-                is_in_flight || offset < self.cursor && offset >= self.from,
-                "what waits is not wanted",
-            )?;
+            ensure(is_in_flight || self.comes_again(offset), "what waits is not wanted")?;
             let is_listed = match message.state {
                 State::InFlight(member) => self.members.iter().any(|known| known.id == member),
                 State::Ready => {

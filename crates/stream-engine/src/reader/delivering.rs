@@ -64,7 +64,8 @@ impl Reader {
             let key =
                 if by_keys { around.index.key(offset).unwrap_or_default() } else { Key::NONE };
             let attempts = u32::from(offset < self.floor);
-            let mut message = Unsettled { attempts, key, state: State::PassedOver };
+            let state = State::PassedOver;
+            let mut message = Unsettled { attempts, key, state, is_left_over: false };
             if self.keys.is_busy(key) {
                 self.unsettled.insert(offset, message);
                 self.keys.wait(key, offset);

@@ -75,7 +75,7 @@ impl Reader {
     /// Whether a message is still to be settled.
     pub(crate) fn wants(&self, offset: Offset) -> bool {
         match offset < self.cursor {
-            true => offset >= self.from && self.unsettled.contains(offset),
+            true => self.comes_again(offset),
             false => !self.is_done(offset),
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, MemberId, NewMessage, Offset, Outcome, Progress, ReaderId,
-    ReaderName, Report, Snapshot, Start, StoredAt, Stream, StreamConfig, invariants,
+    Action, Departure, Input, MemberId, NewMessage, Offset, Progress, ReaderId, ReaderName, Report,
+    Snapshot, Start, StoredAt, Stream, StreamConfig, invariants,
 };
 
 use crate::twin::{Command, EPOCH, any_command, any_config, inputs};
@@ -40,10 +40,6 @@ struct Caller {
     /// What has changed of readers: nothing holds that was said before, or what they have settled since.
     changed: BTreeMap<ReaderId, Option<Vec<Offset>>>,
     in_flight: Vec<(MemberId, Offset)>,
-    /// What members have accepted.
-    accepted: BTreeSet<u64>,
-    /// Whether a reader was put back where it had been.
-    has_put_back: bool,
     checkpoint: Checkpoint,
     now: Instant,
 }
@@ -63,11 +59,7 @@ impl Caller {
                 Input::Reconfigure(_) | Input::Pause | Input::Resume => {
                     self.log.push(Record::Reconfigured(self.stream.config().clone()));
                 }
-                Input::PutBack { .. } => self.has_put_back = true,
-                Input::Settle { member, offset, outcome } => {
-                    if outcome == Outcome::Accept {
-                        self.accepted.insert(offset.0);
-                    }
+                Input::Settle { member, offset, .. } => {
                     self.in_flight.retain(|one| *one != (member, offset));
                 }
                 Input::Detach { member, .. } => self.in_flight.retain(|(id, _)| *id != member),
@@ -225,8 +217,6 @@ fn run(config: &StreamConfig, commands: &[(Command, u8)]) {
         forgotten: Vec::new(),
         changed: BTreeMap::new(),
         in_flight: Vec::new(),
-        accepted: BTreeSet::new(),
-        has_put_back: false,
         checkpoint: Checkpoint { at: 0, late: 0, bytes, config: config.clone() },
         now: Instant::ZERO,
     };
@@ -261,14 +251,9 @@ fn check_that_nothing_is_lost(config: &StreamConfig, caller: &Caller) {
         let settled = |stream: &Stream| {
             let id = stream.reader_id(&state.name).expect("it is known");
             let settled = stream.report(id, None).expect("it is known").settled;
-            settled.iter().flatten().filter(|n| here.contains(n)).collect::<BTreeSet<u64>>()
+            settled.iter().flatten().filter(|n| here.contains(n)).collect::<Vec<u64>>()
         };
-        let (mut known, live) = (settled(&stream), settled(&caller.stream));
-        if caller.has_put_back {
-            // A member may have again what had been accepted: after a crash it does not come once more.
-            known.retain(|offset| live.contains(offset) || !caller.accepted.contains(offset));
-        }
-        assert_eq!(known, live, "{}", state.name);
+        assert_eq!(settled(&stream), settled(&caller.stream), "{}", state.name);
     }
     assert_eq!(stream.reader_names().count(), caller.stream.reader_names().count());
 }
@@ -316,15 +301,7 @@ fn check_recovery(config: &StreamConfig, caller: &Caller) {
                 .filter(|(offset, _)| *offset >= restored.position && !settled.contains(&offset.0))
                 .map(|(offset, _)| (*offset, 1 + u32::from(*offset < restored.delivered_to)))
                 .collect();
-            // What a member had again, when its reader was put back, counts as settled or not: it had been accepted.
-            let is_certain = |(offset, _): &(Offset, u32)| {
-                !caller.has_put_back || !caller.accepted.contains(&offset.0)
-            };
-            let certain = |mut all: Vec<(Offset, u32)>| {
-                all.retain(is_certain);
-                all
-            };
-            assert_eq!(certain(read_all(copy, name)), certain(expected), "{name} from {what}");
+            assert_eq!(read_all(copy, name), expected, "{name} from {what}");
         }
         settle_down(stream, caller.now);
     }

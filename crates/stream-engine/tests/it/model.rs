@@ -440,7 +440,7 @@ impl Model {
             let is_unsettled = |offset: &Offset| {
                 *offset >= position
                     && !reader.is_done(*offset)
-                    && (*offset >= reader.cursor || reader.unsettled.contains_key(offset))
+                    && (*offset >= reader.cursor || reader.is_unsettled(*offset))
             };
             let lag: Vec<&Offset> = here.iter().filter(|offset| is_unsettled(offset)).collect();
             assert_eq!(state.lag, lag.len() as u64, "{name}");
