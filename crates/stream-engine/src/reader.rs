@@ -11,6 +11,7 @@
 
 mod checks;
 mod delivering;
+mod permitting;
 mod reporting;
 mod seeking;
 mod settling;
@@ -24,6 +25,7 @@ use crate::busy_keys::BusyKeys;
 use crate::window::Window;
 use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
 
+pub(crate) use delivering::Halt;
 pub(crate) use reporting::News;
 
 /// What a reader may look at.
@@ -94,8 +96,12 @@ pub(crate) struct Reader {
     cursor: Offset,
     /// What is below is settled or not wanted, also where a member still has it.
     from: Offset,
-    /// What is below was delivered in an earlier life: an attempt counts for it.
+    /// What is below was delivered in an earlier life, or may have been: an attempt counts for it.
     floor: Offset,
+    /// What was never delivered is not, from here on.
+    permitted: Offset,
+    /// Whether a replayed log says more of deliveries than was ever made use of.
+    is_overstated: bool,
     /// What was settled in an earlier life at the cursor or behind it.
     done: Runs,
     unsettled: Window<Unsettled>,
@@ -123,6 +129,8 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
+            permitted: Offset(u64::MAX),
+            is_overstated: false,
             done: Runs::default(),
             unsettled: Window::default(),
             ready: BTreeSet::new(),
@@ -147,7 +155,7 @@ impl Reader {
     pub(crate) fn progress(&self) -> Progress {
         Progress {
             position: self.position(),
-            delivered_to: self.cursor.max(self.floor),
+            delivered_to: self.dispatched_to(),
             rejected: self.rejected,
             skipped: self.skipped,
         }

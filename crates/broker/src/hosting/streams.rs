@@ -99,7 +99,7 @@ impl Hosting {
     pub(crate) fn stream_parts(&self) -> Vec<StreamPart> {
         let part = |stream: &HostedStream| StreamPart {
             definition: (*stream.definition).clone(),
-            snapshot: stream.engine.snapshot(),
+            snapshot: stream.engine.snapshot(|_| stream_engine::Offset(0)),
         };
         self.streams.values().map(part).collect()
     }

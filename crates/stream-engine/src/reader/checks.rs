@@ -88,7 +88,8 @@ impl Reader {
         ensure(!self.ready.iter().any(may_go), "a message waits while a member has credit")?;
         let is_free = self.has_room(around.config) && self.pick(None, around.config).is_some();
         let next = around.index.first_from(self.cursor);
-        ensure(!is_free || next.is_none(), "a message is not read while a member has credit")
+        let may_be_read = next.is_some_and(|next| next < self.permitted);
+        ensure(!is_free || !may_be_read, "a message is not read while a member has credit")
     }
 }
 

@@ -35,7 +35,8 @@ impl Reader {
         let Progress { position, delivered_to, rejected, skipped } = report.progress;
         self.cursor = self.cursor.max(position.min(end));
         self.from = self.cursor;
-        self.floor = self.floor.max(delivered_to.min(end)).max(self.cursor);
+        // It may have been taken back.
+        self.floor = delivered_to.max(self.cursor).max(self.done.end().unwrap_or_default());
         self.rejected = self.rejected.max(rejected);
         self.skipped = self.skipped.max(skipped);
         self.take_in_settled(&report.settled, end);

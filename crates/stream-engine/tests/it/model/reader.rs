@@ -41,6 +41,8 @@ pub(crate) struct Reader {
     pub(crate) cursor: Offset,
     from: Offset,
     floor: Offset,
+    /// Only what is below is delivered for the first time.
+    pub(crate) permitted: Offset,
     pub(crate) unsettled: BTreeMap<Offset, Unsettled>,
     pub(crate) members: Vec<Member>,
     turn: usize,
@@ -53,6 +55,8 @@ pub(crate) struct Reader {
     done: BTreeSet<Offset>,
     pub(crate) gone_since: Option<UnixMillis>,
     pub(crate) is_hungry: bool,
+    /// What is next has no permit.
+    pub(crate) is_withheld: bool,
 }
 
 impl Reader {
@@ -62,6 +66,7 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
+            permitted: Offset(u64::MAX),
             unsettled: BTreeMap::new(),
             members: Vec::new(),
             turn: 0,
@@ -72,6 +77,7 @@ impl Reader {
             done: BTreeSet::new(),
             gone_since: None,
             is_hungry: false,
+            is_withheld: false,
         }
     }
 
@@ -240,7 +246,7 @@ impl Reader {
         true
     }
 
-    pub(crate) fn seek(&mut self, to: Offset) {
+    fn seek(&mut self, to: Offset) {
         self.unsettled.retain(|_, message| matches!(message.state, State::InFlight(_)));
         for message in self.unsettled.values_mut() {
             message.too_large_for.clear();
@@ -252,7 +258,19 @@ impl Reader {
         self.told = None;
     }
 
-    pub(crate) fn put_back(&mut self, report: &Report) {
+    /// Goes on there, with what it has a permit for.
+    pub(crate) fn begin(&mut self, to: Offset, asks: bool) {
+        self.seek(to);
+        if asks {
+            self.withhold();
+        }
+    }
+
+    pub(crate) fn withhold(&mut self) {
+        self.permitted = self.progress().delivered_to;
+    }
+
+    pub(crate) fn put_back(&mut self, report: &Report, asks: bool) {
         self.seek(report.progress.position);
         self.floor = report.progress.delivered_to;
         self.done = report.settled.iter().flatten().map(Offset).collect();
@@ -261,6 +279,9 @@ impl Reader {
         }
         self.rejected = self.rejected.max(report.progress.rejected);
         self.skipped = self.skipped.max(report.progress.skipped);
+        if asks {
+            self.withhold();
+        }
     }
 
     pub(crate) fn goes_by_keys(&self, config: &StreamConfig) -> bool {
@@ -339,7 +360,6 @@ impl Reader {
     /// What it gives out now.
     pub(crate) fn deliver(&mut self, sight: &Sight<'_>) -> Vec<Action> {
         let mut out = Vec::new();
-        self.is_hungry = false;
         if sight.config.paused || self.members.is_empty() {
             return out;
         }
@@ -365,11 +385,15 @@ impl Reader {
                 self.is_hungry = true;
                 return out;
             };
-            let is_done = self.is_done(offset);
-            self.cursor = offset.next();
-            if is_done || self.unsettled.contains_key(&offset) {
+            if self.is_done(offset) || self.unsettled.contains_key(&offset) {
+                self.cursor = offset.next();
                 continue;
             }
+            if offset >= self.permitted {
+                self.is_withheld = true;
+                return out;
+            }
+            self.cursor = offset.next();
             let by_keys = self.goes_by_keys(sight.config);
             let key = sight.messages[offset.0 as usize].new.key;
             let key = if by_keys { key } else { Key::NONE };
