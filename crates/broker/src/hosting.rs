@@ -4,6 +4,7 @@
 
 mod bodies;
 mod granting;
+mod granting_readers;
 mod hosted;
 mod logging;
 mod moves;

@@ -110,7 +110,10 @@ impl Shard {
                 self.hosting.settlements_stored(&record.body, &mut self.turn);
                 self.operation_stored(record.token);
             }
-            RecordKind::StreamChanged => self.operation_stored(record.token),
+            RecordKind::StreamChanged => {
+                self.hosting.stream_stored(&record.body, &mut self.turn);
+                self.operation_stored(record.token);
+            }
             RecordKind::Attempt => {}
         }
     }
@@ -200,8 +203,8 @@ impl Shard {
         for record in records {
             self.give_back_room(&record);
             let token = record.token;
-            if record.kind == RecordKind::StreamChanged {
-                self.hosting.stream_not_stored(&record.body);
+            if record.kind == RecordKind::StreamChanged && *error != AppendError::ShutDown {
+                self.hosting.stream_not_stored(&record.body, &mut self.turn);
                 self.settle_again_at = self.turn.now + SETTLE_AGAIN;
             }
             if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
