@@ -54,8 +54,8 @@ pub(super) struct Reports {
     is_reserving: bool,
     /// Those of whom more was said than is known to be stored.
     asked: Vec<ReaderId>,
-    /// Whether somebody waits for a record that is not written yet.
-    is_awaited: bool,
+    /// Those for whom somebody waits for a record that is not written yet.
+    awaiting: Vec<ReaderId>,
 }
 
 impl Reports {
@@ -69,7 +69,7 @@ impl Reports {
             has_beginning: false,
             is_reserving: false,
             asked: Vec::new(),
-            is_awaited: false,
+            awaiting: Vec::new(),
         }
     }
 
@@ -142,6 +142,7 @@ impl Reports {
         self.readers.remove(&reader);
         self.listed.retain(|listed| *listed != reader);
         self.asked.retain(|asked| *asked != reader);
+        self.awaiting.retain(|awaiting| *awaiting != reader);
         self.forgotten.push(name);
     }
 
@@ -152,31 +153,58 @@ impl Reports {
 
     /// What there is to be said after that.
     pub(super) fn take(&mut self, engine: &Stream, now: Instant) -> Said {
+        self.has_beginning = false;
+        self.awaiting.clear();
         let mut said = Said::default();
-        (self.has_beginning, self.is_awaited) = (false, false);
-        let mut listed = std::mem::take(&mut self.listed);
-        listed.sort_unstable_by_key(|reader| self.readers.get(reader).map(|known| known.number));
-        for reader in listed {
-            let Some(known) = self.readers.get_mut(&reader) else { continue };
-            let Some(outlook) = engine.outlook(reader) else { continue };
-            let planned = known.plan(&outlook, now);
-            known.is_listed = planned.is_open;
-            if planned.is_open {
-                self.listed.push(reader);
-            }
-            match planned.plan {
-                Plan::Same => {}
-                Plan::Lower | Plan::Close => said.taken_back.push((reader, planned.to)),
-                Plan::Raise | Plan::Open => {
-                    said.is_awaited = true;
-                    self.asked.push(reader);
-                }
-            }
-            if std::mem::take(&mut known.has_news) || planned.plan != Plan::Same {
-                said.add(known, (reader, planned.to), engine);
+        let listed = std::mem::take(&mut self.listed);
+        for reader in self.in_order(listed) {
+            let is_open = self.say((reader, now), engine, &mut said);
+            if let Some(known) = self.readers.get_mut(&reader) {
+                known.is_listed = is_open;
+                self.listed.extend(is_open.then_some(reader));
             }
         }
         said
+    }
+
+    /// What there is to be said of those for whom somebody waits. They stay on the list.
+    pub(super) fn take_awaited(&mut self, engine: &Stream, now: Instant) -> Said {
+        let mut said = Said::default();
+        let awaiting = std::mem::take(&mut self.awaiting);
+        for reader in self.in_order(awaiting) {
+            self.say((reader, now), engine, &mut said);
+        }
+        said
+    }
+
+    fn in_order(&self, mut readers: Vec<ReaderId>) -> Vec<ReaderId> {
+        readers.sort_unstable_by_key(|reader| self.readers.get(reader).map(|known| known.number));
+        readers.dedup();
+        readers
+    }
+
+    /// Says what there is to be said of a reader. True when there will be more, whatever happens.
+    fn say(
+        &mut self,
+        (reader, now): (ReaderId, Instant),
+        engine: &Stream,
+        said: &mut Said,
+    ) -> bool {
+        let known = self.readers.get_mut(&reader);
+        let Some((known, outlook)) = known.zip(engine.outlook(reader)) else { return false };
+        let planned = known.plan(&outlook, now);
+        match planned.plan {
+            Plan::Same => {}
+            Plan::Lower | Plan::Close => said.taken_back.push((reader, planned.to)),
+            Plan::Raise | Plan::Open => {
+                said.is_awaited = true;
+                self.asked.push(reader);
+            }
+        }
+        if std::mem::take(&mut known.has_news) || planned.plan != Plan::Same {
+            said.add(known, (reader, planned.to), engine);
+        }
+        planned.is_open
     }
 
     /// A checkpoint knows readers as they are now, and not by numbers.
@@ -375,6 +403,28 @@ mod tests {
         let (member, offset) = (MemberId(1), Offset(2));
         read.handle(Input::Settle { member, offset, outcome: Outcome::Accept });
         assert_eq!(said(&mut read), (vec![], vec![1]), "it has come on");
+    }
+
+    /// Where many have something to say, not each of them says it whenever one needs more than it may be given.
+    #[test]
+    fn one_that_waits_says_so_without_the_others() {
+        let mut read = Read::by(RIDERS_MAX as u64 + 2);
+        read.append(300);
+        while !read.reports.is_awaited() {
+            let (member, offset) = read.in_flight.remove(0);
+            read.handle(Input::Settle { member, offset, outcome: Outcome::Accept });
+            let of_first = |one: &&(MemberId, Offset)| one.0 == member;
+            let first = read.in_flight.iter().position(|one| of_first(&one));
+            read.in_flight.swap(0, first.expect("it has the next"));
+        }
+        assert!(read.reports.are_many());
+        let said = read.reports.take_awaited(&read.engine, read.now);
+        assert_eq!((said.reports.len(), said.is_awaited), (1, true));
+        assert_eq!(said.reports[0].0, 0..1);
+        let rest = read.reports.take(&read.engine, read.now);
+        assert!(rest.reports.iter().all(|(numbers, _)| !numbers.contains(&0)), "it was said");
+        let others: u64 = rest.reports.iter().map(|(numbers, _)| numbers.end - numbers.start).sum();
+        assert_eq!(others, RIDERS_MAX as u64 + 1);
     }
 
     /// Twice as many messages come as a reader takes that settles half of what it has.

@@ -13,7 +13,7 @@ use stream_engine::{
 
 use super::bodies::Bodies;
 use super::hosted::{Hosted, Marks};
-use super::reports::Reports;
+use super::reports::{Reports, Said};
 use super::{ReadAhead, SETTLE_TOKEN};
 use crate::directory::StreamDefinition;
 use crate::mail::{Began, Letter, ReadRefused, Reading};
@@ -281,6 +281,28 @@ impl HostedStream {
         }
     }
 
+    /// Writes what is said of readers, and what has left.
+    fn write(&mut self, said: Said, notify: ShardSet, token: u64, turn: &mut Turn) {
+        let taken = self.left.iter_mut().map(std::mem::take);
+        let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+        let forgotten = self.reports.take_forgotten();
+        let record = StreamRecord {
+            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
+            forgotten,
+            named: said.named,
+            reports: said.reports,
+            ..StreamRecord::new(self.definition.sink)
+        };
+        let is_nothing =
+            record.left.is_empty() && record.forgotten.is_empty() && record.reports.is_empty();
+        if !is_nothing || token != SETTLE_TOKEN {
+            let notify = if said.is_awaited { notify.with(turn.shard) } else { notify };
+            let kind = RecordKind::StreamChanged;
+            turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
+        }
+        self.permit(said.taken_back, turn);
+    }
+
     /// A checkpoint has the stream as it is now.
     pub(super) fn name_readers_anew(&mut self) {
         self.reports.name_anew();
@@ -350,29 +372,20 @@ impl Hosted for HostedStream {
     }
 
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
-        let taken = self.left.iter_mut().map(std::mem::take);
-        let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-        let forgotten = self.reports.take_forgotten();
         let said = self.reports.take(&self.engine, turn.now);
-        let record = StreamRecord {
-            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-            forgotten,
-            named: said.named,
-            reports: said.reports,
-            ..StreamRecord::new(self.definition.sink)
-        };
-        let is_nothing =
-            record.left.is_empty() && record.forgotten.is_empty() && record.reports.is_empty();
-        if !is_nothing || token != SETTLE_TOKEN {
-            let notify = if said.is_awaited { notify.with(turn.shard) } else { notify };
-            let kind = RecordKind::StreamChanged;
-            turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
-        }
-        self.permit(said.taken_back, turn);
+        self.write(said, notify, token, turn);
     }
 
     fn is_urgent(&self) -> bool {
         self.reports.is_awaited()
+    }
+
+    fn log_urgent(&mut self, turn: &mut Turn) {
+        if !self.reports.are_many() {
+            return self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+        }
+        let said = self.reports.take_awaited(&self.engine, turn.now);
+        self.write(said, ShardSet::EMPTY, SETTLE_TOKEN, turn);
     }
 
     fn can_wait(&self) -> bool {

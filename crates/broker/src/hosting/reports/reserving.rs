@@ -22,7 +22,7 @@ impl Reports {
     pub(in super::super) fn reserve(&mut self, is_reserving: bool) {
         self.is_reserving = is_reserving;
         self.asked.clear();
-        self.is_awaited = false;
+        self.awaiting.clear();
         self.readers.values_mut().for_each(|known| known.reservation = None);
     }
 
@@ -43,7 +43,9 @@ impl Reports {
         let reservation = self.known(reader).reservation.get_or_insert_with(closed);
         let (wants_record, is_urgent) =
             (reservation.wants_record(look), reservation.is_urgent(look));
-        self.is_awaited |= is_urgent;
+        if is_urgent {
+            self.awaiting.push(reader);
+        }
         if wants_record {
             self.list(reader);
         }
@@ -51,7 +53,7 @@ impl Reports {
 
     /// Whether somebody waits for a record that is not written yet.
     pub(in super::super) const fn is_awaited(&self) -> bool {
-        self.is_awaited
+        !self.awaiting.is_empty()
     }
 
     /// Below which the log says that messages may have been given to a reader.
