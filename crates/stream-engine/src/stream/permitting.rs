@@ -3,23 +3,25 @@
 use message_index::Offset;
 
 use super::Stream;
-use crate::reader::Halt;
+use crate::reader::{Halt, Reader};
 use crate::{Outlook, ReaderId};
 
 impl Stream {
     /// Whether readers are given nothing for the first time that there is no [`Input::Permit`](crate::Input::Permit) for.
     /// A reader that begins or goes elsewhere has none.
     ///
-    /// Then [`Stream::take_looked_at`] says of whom there may be something to be logged.
+    /// Then [`Stream::take_looked_at`] says of whom there may be something to be logged: of all at first. When none is asked for any
+    /// more, what waited for one goes with the next input.
     pub fn ask_for_permits(&mut self, asks: bool) {
         self.asks_permits = asks;
-        for reader in self.readers.iter_mut() {
-            match asks {
-                true => reader.withhold(),
-                false => reader.permit(Offset(u64::MAX)),
-            }
+        self.looked_at.clear();
+        if asks {
+            self.readers.iter_mut().for_each(Reader::withhold);
+            self.looked_at.extend(self.readers.iter().map(|(id, _)| id));
+        } else {
+            self.readers.iter_mut().for_each(|reader| reader.permit(Offset(u64::MAX)));
+            self.readers.stir_all();
         }
-        self.readers.stir_all();
     }
 
     pub(super) fn permit(&mut self, permits: &[(ReaderId, Offset)]) {

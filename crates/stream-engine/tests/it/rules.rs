@@ -3,6 +3,7 @@
 mod groups;
 mod lagging;
 mod limits;
+mod permits;
 mod rekeying;
 
 use stream_engine::StreamConfig;

@@ -13,6 +13,9 @@
 //! purge 0 1             -> purged:0
 //! remember x            ->                how x is now
 //! put_back x            -> x@1/2          it is so again
+//! asks                  ->                from now on nothing is delivered for the first time without a permit
+//! permit x 3            -> a2             messages below 3 may be
+//! outlook x             -> 3 hungry       given up to 3, and would take what comes; or withheld, or full
 //! ```
 
 use std::collections::BTreeMap;
@@ -20,7 +23,8 @@ use std::collections::BTreeMap;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
     Action, Behind, Input, InputError, Key, Ledger, Losses, MemberId, NewMessage, Offset, Outcome,
-    Progress, ReaderName, Report, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
+    Outlook, Progress, ReaderName, Report, Scope, Start, StoredAt, Stream, StreamConfig,
+    invariants,
 };
 
 const EPOCH: u64 = 1_800_000_000_000;
@@ -146,6 +150,18 @@ impl Player {
                 self.remembered = self.stream.report(id, None).expect("it is known");
                 return String::new();
             }
+            ["asks"] => {
+                self.stream.ask_for_permits(true);
+                return String::new();
+            }
+            ["permit", of, to] => {
+                let id = self.stream.reader_id(&reader(of)).expect("it is known");
+                Input::Permit(vec![(id, offset(to))])
+            }
+            ["outlook", of] => {
+                let id = self.stream.reader_id(&reader(of)).expect("it is known");
+                return show_outlook(&self.stream.outlook(id).expect("it is known"));
+            }
             ["put_back", of] => {
                 Input::PutBack { reader: reader(of), report: self.remembered.clone() }
             }
@@ -257,6 +273,17 @@ impl Player {
         shown.push(format!("waiting={} lag={} {}ms", state.waiting, state.lag, state.lag_ms));
         shown.join(" ")
     }
+}
+
+fn show_outlook(outlook: &Outlook) -> String {
+    let Outlook { dispatched_to, has_members, is_hungry, awaits_permit } = outlook;
+    let halt = match (has_members, is_hungry, awaits_permit) {
+        (false, ..) => "away",
+        (_, true, _) => "hungry",
+        (_, _, true) => "withheld",
+        _ => "full",
+    };
+    format!("{dispatched_to} {halt}")
 }
 
 fn show_behind(behind: &Behind) -> String {
