@@ -5,6 +5,7 @@
 mod bodies;
 mod explain;
 mod granting;
+mod granting_readers;
 mod hosted;
 mod logging;
 mod moves;

@@ -56,6 +56,7 @@ mod status;
 mod storage;
 mod stream_words;
 mod streams;
+mod streams_attempts;
 mod streams_crashes;
 mod streams_once;
 mod streams_operator;

@@ -511,7 +511,7 @@ fn parts_of_a_checkpoint() {
         }],
         streams: vec![StreamPart {
             definition: stream_definition().into_definition(2),
-            snapshot: stream().snapshot(),
+            snapshot: stream().snapshot(|_| Offset(0)),
         }],
         sessions: vec![session(true)],
         delayed: vec![delayed],
@@ -544,7 +544,7 @@ fn check_streams(read: &StoredPart, are_there: bool) {
     }
     let [stream_read] = &read.streams[..] else { panic!("one stream") };
     assert_eq!(stream_read.definition, stream_definition());
-    assert_eq!(stream_read.snapshot, stream().snapshot());
+    assert_eq!(stream_read.snapshot, stream().snapshot(|_| Offset(0)));
 }
 
 fn check_part(

@@ -127,7 +127,7 @@ impl Recovered {
             }
         };
         let stream = |stream: RecoveredStream| StreamPart {
-            snapshot: stream.engine.snapshot(),
+            snapshot: stream.engine.snapshot(|_| Offset(0)),
             definition: stream.definition.into_definition(1),
         };
         let part = ShardPart {

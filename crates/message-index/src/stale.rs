@@ -27,14 +27,36 @@ pub struct StalePart {
 }
 
 impl Stale {
+    /// Other properties hold: keys are wanted of that making, or none are, and it was the other before. True when all that is
+    /// here is stale from now on.
+    pub fn want(&mut self, making: Option<u8>, before: Option<u8>, index: &Index) -> bool {
+        let is_new = making.is_some() && making != before;
+        match making {
+            None => self.end(),
+            Some(_) if is_new => self.begin(index.next()),
+            Some(_) => {}
+        }
+        self.is_through(index);
+        is_new
+    }
+
+    /// Whether none that is here is stale: then nothing is any more.
+    pub fn is_through(&mut self, index: &Index) -> bool {
+        let is_through = !self.is_in(index);
+        if is_through {
+            self.end();
+        }
+        is_through
+    }
+
     /// All messages below an offset are stale, and nothing else is known of any.
-    pub fn begin(&mut self, to: Offset) {
+    fn begin(&mut self, to: Offset) {
         let round = self.round + 1;
         *self = Self { to, round, ..Self::default() };
     }
 
     /// No message is stale any more.
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         self.begin(Offset(0));
     }
 
@@ -252,6 +274,29 @@ mod tests {
         assert_eq!(stale.part(&index, 25).map(|part| offsets(&part)), Some(vec![0, 1, 2]));
         stale.end();
         assert!(stale.is_empty() && stale.part(&index, 25).is_none());
+    }
+
+    #[test]
+    fn other_properties_make_all_stale_or_none() {
+        for (before, making, is_new, left) in [
+            (None, None, false, 0),
+            (None, Some(0), true, 3),
+            (Some(0), None, false, 0),
+            // What is under way goes on.
+            (Some(0), Some(0), false, 1),
+            (Some(0), Some(1), true, 3),
+        ] {
+            let mut index = index(3);
+            let mut stale = Stale::default();
+            stale.begin(index.next());
+            assert!(stale.is_done(stale.round, [Offset(1)].into_iter()));
+            assert_eq!(stale.want(making, before, &index), is_new, "{before:?}, {making:?}");
+            assert_eq!(stale.len(&index), left, "{before:?}, {making:?}");
+            assert_eq!(stale.is_through(&index), left == 0);
+            (0..3).for_each(|offset| _ = index.remove(Offset(offset)));
+            stale.want(making, before, &index);
+            assert!(stale.is_empty(), "nothing is here: {before:?}, {making:?}");
+        }
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl QueueConfig {
     pub const fn needs_keys(&self) -> bool {
         self.last_value || matches!(self.dispatch_strategy, DispatchStrategy::KeyOrdered)
     }
+
+    /// Of which making it needs them, if it does.
+    pub(crate) fn key_making(&self) -> Option<u8> {
+        self.needs_keys().then_some(self.key_generation)
+    }
 }
 
 impl Default for QueueConfig {

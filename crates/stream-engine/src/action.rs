@@ -9,7 +9,8 @@ use crate::{Departure, MemberId, Progress, ReaderId, ReaderName};
 pub enum Action {
     /// Hand the message to the member.
     ///
-    /// Durable first: the message itself, which it is since it was appended. The message may be removed while it is on its
+    /// Durable first: the message itself, which it is since it was appended; and, where that is asked for, that its reader may
+    /// have been given it, which there was a permit for. The message may be removed while it is on its
     /// way; if its body is gone before it is read, the caller settles it as [`Outcome::Gone`](crate::Outcome::Gone).
     Deliver {
         /// Who gets it.

@@ -43,6 +43,11 @@ impl StreamConfig {
     pub const fn needs_keys(&self) -> bool {
         self.keyed || self.last_value
     }
+
+    /// Of which making it keeps them, if it does.
+    pub(crate) fn key_making(&self) -> Option<u8> {
+        self.needs_keys().then_some(self.key_generation)
+    }
 }
 
 impl Default for StreamConfig {

@@ -3,7 +3,7 @@
 use message_index::{Key, Offset, StoredAt};
 use stdx::UnixMillis;
 
-use crate::{MemberId, ReaderName, Report, StreamConfig};
+use crate::{MemberId, ReaderId, ReaderName, Report, StreamConfig};
 
 /// The one way into a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +55,9 @@ pub enum Input {
         /// How it was.
         report: Report,
     },
+    /// The log knows that these readers may have been given messages below these offsets: so they may be. A lower one than
+    /// before takes back what was not made use of.
+    Permit(Vec<(ReaderId, Offset)>),
     /// An operator removes messages.
     Purge {
         /// Which.

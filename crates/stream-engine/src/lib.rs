@@ -29,8 +29,11 @@
 //! | reader name | [`Action::Forgotten`] | [`Stream::replay_forgotten`] |
 //! | definition: name, filter, [`StreamConfig`] | before [`Input::Reconfigure`] | [`Stream::replay_reconfigure`] |
 //!
-//! A checkpoint has a [`Snapshot`]; what was said in actions before it must be logged before it. After a replay
-//! [`Input::Clock`] makes good what the log does not say yet. The bodies of [`Stream::stored`] are needed then.
+//! A checkpoint has a [`Snapshot`]; what was said in actions before it must be logged before it. [`Stream::end_replay`] ends a
+//! replay, and [`Input::Clock`] makes good what the log does not say yet. The bodies of [`Stream::stored`] are needed then.
+//!
+//! After a crash attempt 1 means that there was no delivery before, if reports say *beforehand* up to where a reader may be given
+//! messages, and nothing beyond is delivered: see [`Stream::ask_for_permits`].
 //!
 //! # What the caller asks
 //! [`Stream::would_fit`] before a message is stored. A subscription that is new gives [`Input::Attach`] the start that its
@@ -59,7 +62,7 @@ pub use ids::{MemberId, ReaderId, ReaderName};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StalePart, StoredAt};
-pub use progress::{Progress, Report};
+pub use progress::{Outlook, Progress, Report};
 pub use reader::{MemberState, ReaderStanding, ReaderWaits};
 pub use runs::Runs;
 pub use snapshot::{Snapshot, SnapshotError};

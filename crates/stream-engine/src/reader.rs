@@ -12,6 +12,7 @@
 mod checks;
 mod delivering;
 mod explaining;
+mod permitting;
 mod reporting;
 mod seeking;
 mod settling;
@@ -25,6 +26,7 @@ use crate::busy_keys::BusyKeys;
 use crate::window::Window;
 use crate::{MemberId, Progress, ReaderName, Runs, StreamConfig};
 
+pub(crate) use delivering::Halt;
 pub use explaining::{ReaderStanding, ReaderWaits};
 pub(crate) use reporting::News;
 
@@ -54,6 +56,8 @@ struct Unsettled {
     /// [`Key::NONE`] where the reader does not go by keys.
     key: Key,
     state: State,
+    /// A member has it, and where the reader was put back to it is settled: it holds up nothing and does not come again.
+    is_left_over: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,8 +98,12 @@ pub(crate) struct Reader {
     cursor: Offset,
     /// What is below is settled or not wanted, also where a member still has it.
     from: Offset,
-    /// What is below was delivered in an earlier life: an attempt counts for it.
+    /// What is below was delivered in an earlier life, or may have been: an attempt counts for it.
     floor: Offset,
+    /// What was never delivered is not, from here on.
+    permitted: Offset,
+    /// Whether a replayed log says more of deliveries than was ever made use of.
+    is_overstated: bool,
     /// What was settled in an earlier life at the cursor or behind it.
     done: Runs,
     unsettled: Window<Unsettled>,
@@ -123,6 +131,8 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
+            permitted: Offset(u64::MAX),
+            is_overstated: false,
             done: Runs::default(),
             unsettled: Window::default(),
             ready: BTreeSet::new(),
@@ -140,14 +150,14 @@ impl Reader {
 
     /// All messages below are settled or not wanted.
     pub(crate) fn position(&self) -> Offset {
-        let oldest = self.unsettled.first_from(self.from);
+        let oldest = self.unsettled().next();
         oldest.map_or(self.cursor, |offset| self.cursor.min(offset))
     }
 
     pub(crate) fn progress(&self) -> Progress {
         Progress {
             position: self.position(),
-            delivered_to: self.cursor.max(self.floor),
+            delivered_to: self.dispatched_to(),
             rejected: self.rejected,
             skipped: self.skipped,
         }
@@ -200,7 +210,8 @@ impl Reader {
 
     /// Unsettled messages that are wanted, in order.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = Offset> {
-        self.unsettled.iter_from(self.from).map(|(offset, _)| offset)
+        let from = self.unsettled.iter_from(self.from);
+        from.filter(|(_, message)| !message.is_left_over).map(|(offset, _)| offset)
     }
 
     /// Unsettled messages that no member has.

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use stdx::{Instant, UnixMillis};
 
-use crate::reader::Reader;
+use crate::reader::{Halt, Reader};
 use crate::{MemberId, ReaderId, ReaderName};
 
 /// A reader and what lists it is on.
@@ -15,7 +15,7 @@ use crate::{MemberId, ReaderId, ReaderName};
 struct Slot {
     reader: Reader,
     is_stirred: bool,
-    is_hungry: bool,
+    halt: Halt,
     wake: Option<Instant>,
     /// Since when it has no members, once that is known.
     gone_since: Option<UnixMillis>,
@@ -85,7 +85,7 @@ impl Readers {
     pub(crate) fn insert(&mut self, reader: Reader) -> ReaderId {
         let name = reader.name.clone();
         let slot =
-            Slot { reader, is_stirred: false, is_hungry: false, wake: None, gone_since: None };
+            Slot { reader, is_stirred: false, halt: Halt::Full, wake: None, gone_since: None };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             ReaderId(self.slots.len() as u32 - 1)
@@ -179,7 +179,7 @@ impl Readers {
     pub(crate) fn stir_hungry(&mut self) {
         while let Some(id) = self.hungry.pop() {
             if let Some(slot) = self.slot_mut(id) {
-                slot.is_hungry = false;
+                slot.halt = Halt::Full;
             }
             self.stir(id);
         }
@@ -206,13 +206,13 @@ impl Readers {
         Some(id)
     }
 
-    /// A reader was looked at: whether it would take a message that comes, and when it has to be woken.
-    pub(crate) fn looked_at(&mut self, id: ReaderId, is_hungry: bool) {
+    /// A reader was looked at: why it is given no more, and when it has to be woken.
+    pub(crate) fn looked_at(&mut self, id: ReaderId, halt: Halt) {
         let Some(slot) = self.slot_mut(id) else { return };
-        let (was_hungry, known) = (slot.is_hungry, slot.wake);
+        let (before, known) = (slot.halt, slot.wake);
         let wake = slot.reader.next_wake();
-        (slot.is_hungry, slot.wake) = (is_hungry, wake);
-        match (was_hungry, is_hungry) {
+        (slot.halt, slot.wake) = (halt, wake);
+        match (before == Halt::Hungry, halt == Halt::Hungry) {
             (false, true) => self.hungry.push(id),
             (true, false) => self.hungry.retain(|other| *other != id),
             _ => {}
@@ -225,6 +225,11 @@ impl Readers {
                 self.wakes.insert((wake, id));
             }
         }
+    }
+
+    /// Why a reader was given no more when it was looked at last.
+    pub(crate) fn halt(&self, id: ReaderId) -> Option<Halt> {
+        self.slot(id).map(|slot| slot.halt)
     }
 
     /// When the next one has to be woken.
@@ -261,7 +266,7 @@ impl Readers {
             for (holds, what) in [
                 (self.of_name(&reader.name) == Some(id), "is not found by its name"),
                 (of_members, "is not found by its members"),
-                (hungry == usize::from(slot.is_hungry), "is hungry in the wrong way"),
+                (hungry == usize::from(slot.halt == Halt::Hungry), "is hungry in the wrong way"),
                 (slot.wake == reader.next_wake() && wake != Some(false), "is not woken in time"),
                 (reader.has_members() != (is_gone || is_undated), "has gone in the wrong way"),
                 (!(is_gone && is_undated), "has gone twice"),

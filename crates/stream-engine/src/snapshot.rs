@@ -46,8 +46,10 @@ pub enum SnapshotError {
     Illegal(&'static str),
 }
 
+/// What is written while a reader may be given what is still to come.
+const VERSION: u8 = 4;
 /// What is written while keys are made anew.
-const VERSION: u8 = 3;
+const VERSION_3: u8 = 3;
 /// What is written otherwise, unless the one before says the same.
 const VERSION_2: u8 = 2;
 /// It knows nothing of what readers have settled above their positions.

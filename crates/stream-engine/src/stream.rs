@@ -7,6 +7,7 @@ mod inspecting;
 mod lagging;
 mod operating;
 mod passing;
+mod permitting;
 mod recovery;
 mod rekeying;
 mod removing;
@@ -17,9 +18,11 @@ use message_index::{Deadlines, Index, Key, Offset, Stale};
 use stdx::{Instant, WallClock};
 
 use crate::ledger::Counts;
-use crate::reader::{Around, News};
+use crate::reader::{Around, Halt, News};
 use crate::readers::Readers;
-use crate::{Action, Departure, Input, InputError, Ledger, MemberId, Outcome, StreamConfig};
+use crate::{
+    Action, Departure, Input, InputError, Ledger, MemberId, Outcome, ReaderId, StreamConfig,
+};
 
 pub use appending::Full;
 pub use inspecting::Peeked;
@@ -57,6 +60,10 @@ pub struct Stream {
     enough_at: usize,
     /// Whether the last input left something to be removed.
     has_more: bool,
+    /// Whether nothing is delivered for the first time that the log does not know of.
+    asks_permits: bool,
+    /// Readers that were looked at since the caller asked, if it may have something to log of them.
+    looked_at: Vec<ReaderId>,
 }
 
 impl Stream {
@@ -79,6 +86,8 @@ impl Stream {
             rules_are_stale: false,
             enough_at: 0,
             has_more: false,
+            asks_permits: false,
+            looked_at: Vec::new(),
         }
     }
 
@@ -103,6 +112,7 @@ impl Stream {
             Input::Seek { reader, to } => self.seek(reader, to)?,
             Input::Forget(name) => self.forget(name, actions)?,
             Input::PutBack { reader, report } => self.put_back(reader, &report),
+            Input::Permit(permits) => self.permit(&permits),
             Input::Tick => {}
             Input::Clock(shows) => self.clock.tell(self.now, shows),
             Input::Purge { scope, max } => self.purge(scope, max, actions),
@@ -158,13 +168,19 @@ impl Stream {
             let Some(reader) = self.readers.get_mut(id) else { continue };
             let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
             let redelivered = &mut self.counts.redelivered;
-            let is_hungry = !awaits_keys && reader.deliver(&around, redelivered, actions);
+            let halt = match awaits_keys {
+                true => Halt::Full,
+                false => reader.deliver(&around, redelivered, actions),
+            };
             if let Some(News { progress, begins }) = reader.news() {
                 actions.push(Action::Position { reader: id, progress, begins });
             }
             let settled = reader.take_settled();
             actions.extend(settled.map(|offset| Action::Settled { reader: id, offset }));
-            self.readers.looked_at(id, is_hungry);
+            self.readers.looked_at(id, halt);
+            if self.asks_permits {
+                self.looked_at.push(id);
+            }
         }
     }
 

@@ -29,8 +29,6 @@ struct Member {
     at: ShardId,
     /// What it is to get, in order.
     waiting: VecDeque<Granted>,
-    /// Whether it is among those that were given something.
-    is_noted: bool,
     /// Up to there it was read ahead.
     ahead_to: Option<Offset>,
     /// There more is to be read ahead.
@@ -42,8 +40,6 @@ struct Member {
 pub(super) struct Bodies {
     ahead: ReadAhead,
     members: HashMap<MemberId, Member>,
-    /// Those that were given something since that was asked last.
-    given: Vec<MemberId>,
     /// The newest message, while it is handed out.
     fresh: Option<(Offset, Message)>,
     at_hand: HashMap<Offset, Message>,
@@ -63,7 +59,6 @@ impl Bodies {
         Self {
             ahead,
             members: HashMap::new(),
-            given: Vec::new(),
             fresh: None,
             at_hand: HashMap::new(),
             bytes: 0,
@@ -85,7 +80,7 @@ impl Bodies {
 
     pub(super) fn attach(&mut self, id: MemberId, at: ShardId) {
         let waiting = VecDeque::new();
-        let member = Member { at, waiting, is_noted: false, ahead_to: None, short_at: None };
+        let member = Member { at, waiting, ahead_to: None, short_at: None };
         self.members.insert(id, member);
     }
 
@@ -163,28 +158,9 @@ impl Bodies {
         let message = self.body(offset);
         let Some(member) = self.members.get_mut(&id) else { return true };
         let is_there = message.is_some();
-        if !std::mem::replace(&mut member.is_noted, true) {
-            self.given.push(id);
-        }
         member.waiting.push_back(Granted { offset, attempt, message });
         member.send(id, turn);
         is_there
-    }
-
-    /// Whether members were given something since that was asked last.
-    pub(super) const fn has_given(&self) -> bool {
-        !self.given.is_empty()
-    }
-
-    /// Who they are.
-    pub(super) fn take_given(&mut self) -> Vec<MemberId> {
-        let given = std::mem::take(&mut self.given);
-        for id in &given {
-            if let Some(member) = self.members.get_mut(id) {
-                member.is_noted = false;
-            }
-        }
-        given
     }
 
     /// A body is to be read, for a member if one waits for it.

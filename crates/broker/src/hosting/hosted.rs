@@ -4,6 +4,7 @@ use log_api::ShardSet;
 use mqtt_types::Message;
 use stdx::Instant;
 
+use super::SETTLE_TOKEN;
 use crate::turn::Turn;
 
 /// What the host notes of each.
@@ -38,6 +39,11 @@ pub(crate) trait Hosted {
 
     /// Writes what has happened since the last record, if anything has.
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn);
+
+    /// Writes what somebody waits for, and what else there is if it is little.
+    fn log_urgent(&mut self, turn: &mut Turn) {
+        self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+    }
 
     /// When its engine has something to do by itself.
     fn next_deadline(&self) -> Option<Instant>;

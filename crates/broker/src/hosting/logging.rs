@@ -17,7 +17,7 @@ impl Hosting {
     pub(crate) fn log_urgent(&mut self, turn: &mut Turn) {
         for sink in std::mem::take(&mut self.urgent) {
             if let Some(hosted) = self.hosted_mut(sink).filter(|hosted| hosted.is_urgent()) {
-                hosted.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+                hosted.log_urgent(turn);
             }
             self.note(sink);
         }

@@ -1,7 +1,8 @@
-//! How much of a queue the log knows that may have been delivered. It must not know what is delivered, or to whom.
+//! How much of a queue, or to a reader of a stream, the log knows that may have been delivered. It must not know what is
+//! delivered, or to whom.
 //!
 //! After a crash attempt 1 means that there was no delivery before. So the log hears of deliveries *before* they are made: a
-//! settle record says up to where they may be. To say so for each would cost a write for each, so it says more than is
+//! record says up to where they may be. To say so for each would cost a write for each, so it says more than is
 //! needed now, about twice what was delivered of late; and takes back what was not, when that is over.
 //!
 //! ```text
@@ -25,12 +26,12 @@ const IDLE: u64 = 256;
 const STEP: u64 = 64;
 const STEP_MAX: u64 = 1 << 16;
 
-/// What the queue is like at this moment.
+/// What the queue or the reader is like at this moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     /// No message from here on was dispatched.
     pub(super) dispatched_to: Offset,
-    /// Whether messages wait that were never dispatched.
+    /// Whether messages wait that were never dispatched, or would.
     pub(super) has_backlog: bool,
     pub(super) has_consumers: bool,
     /// Whether something would go if the log knew of it.
@@ -52,7 +53,7 @@ pub(super) enum Plan {
     Close,
 }
 
-/// What the records say of one queue.
+/// What the records say of one queue or reader.
 #[derive(Debug)]
 pub(super) struct Reservation {
     /// Deliveries may be made below, the newest record says.
@@ -61,7 +62,7 @@ pub(super) struct Reservation {
     is_asked: bool,
     /// Whether an earlier process said more.
     is_overstated: bool,
-    /// Whether the queue was told to deliver nothing.
+    /// Whether nothing is to be delivered.
     is_closed: bool,
     /// Whether the log takes nothing, and deliveries go on without it.
     is_lifted: bool,
@@ -146,7 +147,9 @@ impl Reservation {
         let ahead = self.ahead(look);
         if self.is_closed || self.is_lifted || ahead < wanted / 2 || look.awaits {
             let plan = if self.is_closed { Plan::Open } else { Plan::Raise };
-            self.said = self.said.max(Offset(look.dispatched_to.0.saturating_add(wanted)));
+            let ahead = Offset(look.dispatched_to.0.saturating_add(wanted));
+            let to = if look.has_backlog { ahead } else { on_grid(look.dispatched_to, wanted) };
+            self.said = self.said.max(to);
             (self.is_asked, self.is_overstated) = (true, false);
             return plan;
         }
@@ -175,4 +178,10 @@ impl Reservation {
         }
         is_it
     }
+}
+
+/// About so far ahead, and half of it at the least; the same from many places, so that readers that keep up say the same.
+fn on_grid(from: Offset, ahead: u64) -> Offset {
+    let step = (ahead / 2).next_power_of_two();
+    Offset((from.0 / step).saturating_add(2).saturating_mul(step))
 }

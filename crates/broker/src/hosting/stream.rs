@@ -7,13 +7,13 @@ use mqtt_types::Message;
 use queue_engine::ConsumerId;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, ReaderName,
-    Report, Stream, StreamConfig,
+    Action, Departure, Input, InputError, MemberId, NewMessage, Offset, Outcome, ReaderId,
+    ReaderName, Report, Stream, StreamConfig,
 };
 
 use super::bodies::Bodies;
 use super::hosted::{Hosted, Marks};
-use super::reports::Reports;
+use super::reports::{Reports, Said};
 use super::{ReadAhead, SETTLE_TOKEN};
 use crate::directory::StreamDefinition;
 use crate::mail::{Began, Letter, ReadRefused, Reading};
@@ -29,7 +29,7 @@ pub(crate) struct HostedStream {
     /// How offsets left since the last record.
     left: [Vec<u64>; Departure::ALL.len()],
     /// What became of readers since then.
-    reports: Reports,
+    pub(super) reports: Reports,
     pub(super) marks: Marks,
     /// Set when a body could not be read unaltered: nothing is delivered any more.
     pub(super) damaged: bool,
@@ -40,6 +40,7 @@ pub(crate) struct HostedStream {
     /// Members for whom more is to be read ahead.
     short: Vec<MemberId>,
     upcoming: Vec<(Offset, stream_engine::StoredAt, u32)>,
+    pub(super) looked_at: Vec<ReaderId>,
 }
 
 impl HostedStream {
@@ -51,7 +52,7 @@ impl HostedStream {
     ) -> Self {
         let counted = load_of(&engine);
         room.take(counted);
-        Self {
+        let mut stream = Self {
             definition,
             engine,
             bodies: Bodies::new(ahead),
@@ -64,7 +65,10 @@ impl HostedStream {
             actions: Vec::new(),
             short: Vec::new(),
             upcoming: Vec::new(),
-        }
+            looked_at: Vec::new(),
+        };
+        stream.reserve();
+        stream
     }
 
     /// Whom a subscription reads for, and where they are.
@@ -97,6 +101,7 @@ impl HostedStream {
             self.perform_one(action, turn);
         }
         self.actions = actions;
+        self.look_at_readers();
         self.room.count(&mut self.counted, reserved, load_of(&self.engine));
         if self.bodies.has_to_ask() || !self.short.is_empty() {
             self.read_ahead();
@@ -177,6 +182,7 @@ impl HostedStream {
         self.definition = definition;
         let paused = config.paused || self.damaged;
         self.handle(Input::Reconfigure(Box::new(StreamConfig { paused, ..config })), turn);
+        self.reserve_or_not(turn);
     }
 
     /// Serves a letter.
@@ -209,7 +215,6 @@ impl HostedStream {
             }
             Letter::Detach { consumer, written, .. } => {
                 let member = MemberId(consumer.0);
-                self.note_given();
                 self.bodies.detach(member);
                 self.handle(Input::Detach { member, written }, turn);
             }
@@ -220,16 +225,6 @@ impl HostedStream {
                 self.settle(MemberId(consumer.0), offset, Outcome::TooLarge, turn);
             }
             _ => {}
-        }
-    }
-
-    /// How far readers have come that were given something, so that it bears an attempt above 1 when it comes again after
-    /// a crash.
-    fn note_given(&mut self) {
-        for member in self.bodies.take_given() {
-            if let Some(reader) = self.engine.reader_of(member) {
-                self.reports.note(reader);
-            }
         }
     }
 
@@ -286,13 +281,35 @@ impl HostedStream {
         }
     }
 
+    /// Writes what is said of readers, and what has left.
+    fn write(&mut self, said: Said, notify: ShardSet, token: u64, turn: &mut Turn) {
+        let taken = self.left.iter_mut().map(std::mem::take);
+        let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
+        let forgotten = self.reports.take_forgotten();
+        let record = StreamRecord {
+            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
+            forgotten,
+            named: said.named,
+            reports: said.reports,
+            ..StreamRecord::new(self.definition.sink)
+        };
+        let is_nothing =
+            record.left.is_empty() && record.forgotten.is_empty() && record.reports.is_empty();
+        if !is_nothing || token != SETTLE_TOKEN {
+            let notify = if said.is_awaited { notify.with(turn.shard) } else { notify };
+            let kind = RecordKind::StreamChanged;
+            turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
+        }
+        self.permit(said.taken_back, turn);
+    }
+
     /// A checkpoint has the stream as it is now.
     pub(super) fn name_readers_anew(&mut self) {
         self.reports.name_anew();
     }
 
     /// What a record says that the log has refused is for the next one, as far as it still holds.
-    pub(super) fn owe(&mut self, refused: StreamRecord) {
+    pub(super) fn owe(&mut self, refused: StreamRecord, turn: &mut Turn) {
         for (how, ranges) in refused.left {
             let has_left = |offset: &u64| !self.engine.is_here(Offset(*offset));
             let owed: Vec<u64> = ranges.into_iter().flatten().filter(has_left).collect();
@@ -303,7 +320,8 @@ impl HostedStream {
         }
         let is_gone = |name: &ReaderName| self.engine.reader_id(name).is_none();
         let forgotten = refused.forgotten.into_iter().filter(is_gone).collect();
-        self.reports.not_stored(forgotten, &refused.reports);
+        let permits = self.reports.not_stored(forgotten, &refused.reports);
+        self.permit(permits, turn);
     }
 
     /// All that there is to know of a reader.
@@ -350,26 +368,24 @@ impl Hosted for HostedStream {
     }
 
     fn has_unlogged(&self) -> bool {
-        !self.reports.is_empty()
-            || self.bodies.has_given()
-            || self.left.iter().any(|offsets| !offsets.is_empty())
+        !self.reports.is_empty() || self.left.iter().any(|offsets| !offsets.is_empty())
     }
 
     fn log_unlogged(&mut self, notify: ShardSet, token: u64, turn: &mut Turn) {
-        self.note_given();
-        let taken = self.left.iter_mut().map(std::mem::take);
-        let left = Departure::ALL.into_iter().zip(taken).filter(|(_, offsets)| !offsets.is_empty());
-        let forgotten = self.reports.take_forgotten();
-        let (named, reports) = self.reports.take(&self.engine);
-        let record = StreamRecord {
-            left: left.map(|(how, offsets)| (how, ranges(offsets))).collect(),
-            forgotten,
-            named,
-            reports,
-            ..StreamRecord::new(self.definition.sink)
-        };
-        let kind = RecordKind::StreamChanged;
-        turn.batch.push(kind, 0, 0, notify, token, |out| record.encode(out));
+        let said = self.reports.take(&self.engine, turn.now);
+        self.write(said, notify, token, turn);
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.reports.is_awaited()
+    }
+
+    fn log_urgent(&mut self, turn: &mut Turn) {
+        if !self.reports.are_many() {
+            return self.log_unlogged(ShardSet::EMPTY, SETTLE_TOKEN, turn);
+        }
+        let said = self.reports.take_awaited(&self.engine, turn.now);
+        self.write(said, ShardSet::EMPTY, SETTLE_TOKEN, turn);
     }
 
     fn can_wait(&self) -> bool {

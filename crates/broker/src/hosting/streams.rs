@@ -80,12 +80,21 @@ impl Hosting {
         self.streams.iter().map(|(sink, stream)| (*sink, stream.state(now))).collect()
     }
 
+    /// A record of what happened in a stream is stored that somebody waits for.
+    pub(crate) fn stream_stored(&mut self, record: &[u8], turn: &mut Turn) {
+        let Ok(stored) = StreamRecord::decode(record) else { return };
+        if let Some(stream) = self.streams.get_mut(&stored.sink) {
+            stream.deliver_what_is_logged(&stored, turn);
+        }
+        self.note(stored.sink);
+    }
+
     /// A record of what happened in a stream is not stored: it is to be written again.
-    pub(crate) fn stream_not_stored(&mut self, record: &[u8]) {
+    pub(crate) fn stream_not_stored(&mut self, record: &[u8], turn: &mut Turn) {
         let Ok(refused) = StreamRecord::decode(record) else { return };
         let sink = refused.sink;
         if let Some(stream) = self.streams.get_mut(&sink) {
-            stream.owe(refused);
+            stream.owe(refused, turn);
         }
         self.note(sink);
     }
@@ -99,7 +108,7 @@ impl Hosting {
     pub(crate) fn stream_parts(&self) -> Vec<StreamPart> {
         let part = |stream: &HostedStream| StreamPart {
             definition: (*stream.definition).clone(),
-            snapshot: stream.engine.snapshot(),
+            snapshot: stream.engine.snapshot(|reader| stream.reserved_to(reader)),
         };
         self.streams.values().map(part).collect()
     }

@@ -110,7 +110,10 @@ impl Shard {
                 self.hosting.settlements_stored(&record.body, &mut self.turn);
                 self.operation_stored(record.token);
             }
-            RecordKind::StreamChanged => self.operation_stored(record.token),
+            RecordKind::StreamChanged => {
+                self.hosting.stream_stored(&record.body, &mut self.turn);
+                self.operation_stored(record.token);
+            }
             RecordKind::Attempt => {}
         }
     }
@@ -200,10 +203,6 @@ impl Shard {
         for record in records {
             self.give_back_room(&record);
             let token = record.token;
-            if record.kind == RecordKind::StreamChanged {
-                self.hosting.stream_not_stored(&record.body);
-                self.settle_again_at = self.turn.now + SETTLE_AGAIN;
-            }
             if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
                 self.hosting.settlements_refused(&record.body, &mut self.turn);
                 self.settle_again_at = self.turn.now + SETTLE_AGAIN;
@@ -240,6 +239,11 @@ impl Shard {
                 self.retained_not_stored(&record);
                 self.counts.publishes_refused_total += 1;
                 self.answer_commit(token, Some(reason), out);
+            }
+            if record.kind == RecordKind::StreamChanged && *error != AppendError::ShutDown {
+                // A reader that was set elsewhere is put back by now, and gets nothing from there.
+                self.hosting.stream_not_stored(&record.body, &mut self.turn);
+                self.settle_again_at = self.turn.now + SETTLE_AGAIN;
             }
         }
         self.resume_throttled(out);

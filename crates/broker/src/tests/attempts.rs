@@ -303,11 +303,23 @@ a subscribe 1 $queue/jobs,1 metadata
 
 const CONSUMERS: [&str; 3] = ["a", "b", "c"];
 
-/// A queue, who consumes it, and what they were given.
+/// What is consumed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum From {
+    Queue,
+    /// A stream that is read by a group.
+    Group,
+    /// One that each reads on its own.
+    Stream,
+}
+
+/// A queue or a stream, who consumes it, and what they were given.
 struct Story {
     world: World,
+    from: From,
     published: u32,
-    heard: BTreeSet<u32>,
+    /// Messages, and who they came to where each gets all.
+    heard: BTreeSet<(String, u32)>,
     /// Those that a crash may have made look as delivered.
     unsure: BTreeSet<u32>,
     leased: Vec<(String, String)>,
@@ -334,7 +346,8 @@ impl Story {
             let payload = words[topic.expect("a topic") + 1];
             let message: u32 = payload.parse().expect("a number");
             let attempt = number("attempt:");
-            let is_first = self.heard.insert(message);
+            let reader = if self.from == From::Stream { words[0] } else { "" };
+            let is_first = self.heard.insert((reader.to_owned(), message));
             let is_known = !self.unsure.contains(&message);
             let story = || self.told.join("\n");
             assert!(is_first || attempt > 1, "{message} comes again as new:\n{}", story());
@@ -371,7 +384,12 @@ impl Story {
             5 | 6 if self.consuming.insert(consumer) => {
                 let credit = 1 + dice.below(4);
                 self.command(&format!("{consumer} connect rm={credit}"));
-                self.command(&format!("{consumer} subscribe 1 $queue/jobs,1 metadata"));
+                let address = match self.from {
+                    From::Queue => "$queue/jobs,1",
+                    From::Group => "$stream/jobs,1 up=stream-offset:next up=stream-group:g",
+                    From::Stream => "$stream/jobs,1 up=stream-offset:next",
+                };
+                self.command(&format!("{consumer} subscribe 1 {address} metadata"));
             }
             7 if self.consuming.remove(consumer) => {
                 self.leased.retain(|(name, _)| name != consumer);
@@ -405,8 +423,7 @@ impl Story {
     }
 }
 
-#[test]
-fn attempts_are_true_over_crashes() {
+fn attempts_are_true_over_crashes(from: From) {
     runs(60, |_, dice| {
         let strategy = 1 + dice.below(5);
         let shards = [1, 3][dice.below(2)];
@@ -414,6 +431,7 @@ fn attempts_are_true_over_crashes() {
         config.queue_defaults.config.max_attempts = 0;
         let mut story = Story {
             world: World::new(config),
+            from,
             published: 0,
             heard: BTreeSet::new(),
             unsure: BTreeSet::new(),
@@ -422,8 +440,26 @@ fn attempts_are_true_over_crashes() {
             is_quiet: false,
             told: Vec::new(),
         };
-        story.command(&format!("create jobs work/# strategy={strategy}"));
+        match from {
+            From::Queue => story.command(&format!("create jobs work/# strategy={strategy}")),
+            From::Group | From::Stream => story.command("stream jobs work/#"),
+        }
         story.command("p connect");
         (0..150).for_each(|_| story.step(dice));
     });
+}
+
+#[test]
+fn attempts_of_a_queue_are_true_over_crashes() {
+    attempts_are_true_over_crashes(From::Queue);
+}
+
+#[test]
+fn attempts_of_a_group_of_readers_are_true_over_crashes() {
+    attempts_are_true_over_crashes(From::Group);
+}
+
+#[test]
+fn attempts_of_readers_are_true_over_crashes() {
+    attempts_are_true_over_crashes(From::Stream);
 }

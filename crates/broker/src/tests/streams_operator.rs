@@ -126,8 +126,8 @@ a subscribe 1 $stream/log,0
   a suback 1 00
 wait 100
 log refuses
+# Nothing comes from a place where it never was.
 set log c:a earliest
-  a publish 0 t 0
   not stored: the log is full: no room on the disk for another segment; the reader is as it was
 readers log
   client a at 1 members=1

@@ -254,10 +254,10 @@ impl Run {
             }
             33 => self.command("log hold"),
             34 | 35 => {
-                self.command("log commit");
-                // What it refuses next is over with that.
-                self.command("wait 60");
-                self.command("wait 60");
+                // What it refuses next is over with that, and what was put off because of it.
+                for line in ["log commit", "wait 60", "wait 1000", "wait 60"] {
+                    self.command(line);
+                }
                 self.settled.is_held = false;
                 let all = self.unanswered.values_mut().flat_map(BTreeMap::values_mut);
                 all.for_each(|(.., is_back)| *is_back = true);

@@ -144,6 +144,7 @@ impl Streams {
                 stream.remove(offset, Departure::Dropped, released);
             }
         }
+        streams.iter_mut().for_each(|stream| stream.engine.end_replay());
         streams
     }
 }

@@ -58,15 +58,8 @@ impl Queue {
 
     /// Finds out, by other properties, whose keys are to be made anew.
     pub(super) fn find_stale(&mut self, before: &QueueConfig) {
-        let is_new = !before.needs_keys() || before.key_generation != self.config.key_generation;
-        if !self.config.needs_keys() {
-            self.stale.end();
-        } else if is_new {
-            self.stale.begin(self.index.next());
+        if self.stale.want(self.config.key_making(), before.key_making(), &self.index) {
             self.unkeyed.clear();
-        }
-        if !self.stale.is_in(&self.index) {
-            self.stale.end();
         }
         self.is_rekeying = !self.stale.is_empty();
     }
@@ -91,10 +84,9 @@ impl Queue {
 
     /// If all have the keys that they need, finds anew what follows from keys.
     pub(super) fn end_rekeying(&mut self, actions: &mut Vec<Action>) {
-        if !self.is_rekeying || self.stale.is_in(&self.index) {
+        if !self.is_rekeying || !self.stale.is_through(&self.index) {
             return;
         }
-        self.stale.end();
         if matches!(self.config.dispatch_strategy, DispatchStrategy::KeyOrdered) {
             self.line_up(actions);
         }

@@ -47,8 +47,13 @@ impl Auditor {
             is_first || attempt > 1 || !is_told || !is_prompt,
             "offset {offset} of queue {name} comes again as attempt {attempt}"
         );
-        if self.untold.full_ms.is_some_and(|full_ms| now_ms < full_ms + UNWRITTEN_MS) {
+        if !self.is_told_at(now_ms) {
             self.untold.unwritten.insert(place);
         }
+    }
+
+    /// Whether a delivery at that time is in the log.
+    pub(super) fn is_told_at(&self, now_ms: u64) -> bool {
+        self.untold.full_ms.is_none_or(|full_ms| now_ms >= full_ms + UNWRITTEN_MS)
     }
 }

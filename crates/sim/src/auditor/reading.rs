@@ -17,6 +17,8 @@ pub(crate) struct Arrival {
     pub(crate) offset: u64,
     pub(crate) attempt: u32,
     pub(crate) stored_ms: u64,
+    /// When that was.
+    pub(crate) now_ms: u64,
 }
 
 /// What is known of a stream's offsets.
@@ -48,8 +50,8 @@ struct Reader {
     settled: BTreeMap<u64, Settled>,
     /// What it had settled where it was before.
     settled_before: BTreeSet<u64>,
-    /// Offsets that it has got since it is where it is, and when it had them first.
-    had: BTreeMap<u64, u64>,
+    /// Offsets that it has got since it is where it is, when it had them first, and whether the log was told before.
+    had: BTreeMap<u64, (u64, bool)>,
     /// Offsets that it gave back at least once without an attempt.
     was_busy: BTreeSet<u64>,
     /// What has come since it has subscribed on this connection.
@@ -241,7 +243,7 @@ impl Auditor {
     /// A message has come to a reader.
     pub(crate) fn read(&mut self, reader: usize, arrival: Arrival) {
         let of = READERS[reader];
-        let Arrival { number, offset, attempt, stored_ms } = arrival;
+        let Arrival { number, offset, attempt, stored_ms, now_ms } = arrival;
         self.note_offset(of.stream, offset, number);
         let before = self.reading.streams[of.stream].stored_ms.insert(offset, stored_ms);
         assert!(
@@ -251,6 +253,7 @@ impl Auditor {
         );
         self.moment += 1;
         let (gone, moment) = (self.reading.gone[of.stream], self.moment);
+        let is_told = self.is_told_at(now_ms) && matches!(of.stream, LOG | NEWEST);
         let one = &mut self.reading.readers[reader];
         assert!(
             offset >= one.least,
@@ -269,7 +272,7 @@ impl Auditor {
             "offset {offset} comes to {} again as attempt {attempt}",
             of.name
         );
-        one.had.entry(offset).or_insert(moment);
+        one.had.entry(offset).or_insert((moment, is_told));
         if let Some(at_ms) = one.begins_at_ms.take() {
             assert!(
                 stored_ms >= at_ms || of.stream == NEWEST || gone > 0,
@@ -364,6 +367,7 @@ impl Auditor {
     /// The process has ended.
     pub(super) fn readers_crashed(&mut self) {
         let recorded_to = self.reading.recorded_to;
+        let has_met_damage = self.has_met_damage;
         for (of, one) in READERS.iter().zip(&mut self.reading.readers) {
             let gone = self.reading.gone[of.stream];
             let (least, most) = one.bounds(gone, recorded_to);
@@ -374,7 +378,9 @@ impl Auditor {
             one.before = None;
             one.begins_at_ms = one.begins_at_ms.filter(|_| is_sure);
             one.settled_crashed(is_sure, recorded_to);
-            one.had.retain(|_, since| is_sure && *since <= recorded_to);
+            one.had.retain(|_, (since, is_told)| {
+                *is_told && !has_met_damage || is_sure && *since <= recorded_to
+            });
             one.released.clear();
             one.forget_connection();
         }

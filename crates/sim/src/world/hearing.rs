@@ -227,6 +227,7 @@ impl World {
     }
 
     fn delivered(&mut self, n: usize, delivery: &Delivery) {
+        self.note_log();
         let message = self.auditor.identify(delivery);
         let client = &mut self.clients[n];
         let Delivery { qos, id, is_retained, .. } = *delivery;

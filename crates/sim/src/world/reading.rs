@@ -144,7 +144,8 @@ impl World {
             return Source::Topic;
         }
         self.note_dropped();
-        self.auditor.read(reader, Arrival { number: message, offset, attempt, stored_ms });
+        let now_ms = self.machine.now_ms();
+        self.auditor.read(reader, Arrival { number: message, offset, attempt, stored_ms, now_ms });
         self.seen.note("message comes to a reader", 1);
         self.seen.note("message comes to a reader again", u64::from(attempt > 1));
         self.seen.note("message comes to a group of readers", u64::from(of.is_group));

@@ -218,15 +218,20 @@ impl World {
         self.clients[n].leases.retain(|lease| !is_of(lease));
     }
 
+    /// Notes that the log takes nothing at this moment.
+    pub(super) fn note_log(&mut self) {
+        if self.node.log.state() != LogState::Writable {
+            self.auditor.log_takes_nothing(self.machine.now_ms());
+        }
+    }
+
     /// Everyone works until nothing is left to do, or the power goes.
     pub(super) fn run(&mut self) {
         self.note_unrest();
         for round in 0.. {
             assert!(round < 10_000, "the broker never comes to rest");
             let mut busy = false;
-            if self.node.log.state() != LogState::Writable {
-                self.auditor.log_takes_nothing(self.machine.now_ms());
-            }
+            self.note_log();
             for shard in 0..self.node.shards.len() {
                 busy |= self.node.turn(shard, &self.limits);
                 self.listen();

@@ -39,10 +39,7 @@ impl Reader {
         ensure(self.unsettled.is_sound(), "what is unsettled is kept in the wrong way")?;
         for (offset, message) in self.unsettled.iter() {
             let is_in_flight = matches!(message.state, State::InFlight(_));
-            ensure(
-                is_in_flight || offset < self.cursor && offset >= self.from,
-                "what waits is not wanted",
-            )?;
+            ensure(is_in_flight || self.comes_again(offset), "what waits is not wanted")?;
             let is_listed = match message.state {
                 State::InFlight(member) => self.members.iter().any(|known| known.id == member),
                 State::Ready => {
@@ -91,7 +88,8 @@ impl Reader {
         ensure(!self.ready.iter().any(may_go), "a message waits while a member has credit")?;
         let is_free = self.has_room(around.config) && self.pick(None, around.config).is_some();
         let next = around.index.first_from(self.cursor);
-        ensure(!is_free || next.is_none(), "a message is not read while a member has credit")
+        let may_be_read = next.is_some_and(|next| next < self.permitted);
+        ensure(!is_free || !may_be_read, "a message is not read while a member has credit")
     }
 }
 

@@ -5,26 +5,37 @@ use message_index::{Key, Offset, StoredAt};
 use super::{Around, Reader, State, Unsettled};
 use crate::{Action, StreamConfig};
 
+/// Why a reader is given no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Halt {
+    /// Nobody takes more, or nothing is to be delivered.
+    Full,
+    /// It has what there is, and takes what comes.
+    Hungry,
+    /// What is next needs a permit.
+    Withheld,
+}
+
 impl Reader {
-    /// Gives out what may go. True when it would take messages that have not come yet.
+    /// Gives out what may go.
     pub(crate) fn deliver(
         &mut self,
         around: &Around<'_>,
         redelivered: &mut u64,
         actions: &mut Vec<Action>,
-    ) -> bool {
+    ) -> Halt {
         if around.config.paused || self.members.is_empty() {
-            return false;
+            return Halt::Full;
         }
         let before = actions.len();
         if !self.ready.is_empty() {
             self.deliver_again(around, actions);
         }
-        let is_hungry = self.read_on(around, actions);
+        let halt = self.read_on(around, actions);
         let again = actions.iter().skip(before);
         let again = again.filter(|action| matches!(action, Action::Deliver { attempt: 2.., .. }));
         *redelivered = redelivered.saturating_add(again.count() as u64);
-        is_hungry
+        halt
     }
 
     fn deliver_again(&mut self, around: &Around<'_>, actions: &mut Vec<Action>) {
@@ -50,21 +61,26 @@ impl Reader {
     }
 
     /// Goes on from the cursor as far as there are messages, credit and room.
-    fn read_on(&mut self, around: &Around<'_>, actions: &mut Vec<Action>) -> bool {
+    fn read_on(&mut self, around: &Around<'_>, actions: &mut Vec<Action>) -> Halt {
         let by_keys = self.goes_by_keys(around.config);
         self.done.forget_before(self.cursor);
         while self.has_room(around.config) {
-            let Some(member) = self.pick(None, around.config) else { return false };
-            let Some(offset) = around.index.first_from(self.cursor) else { return true };
-            self.cursor = offset.next();
+            let Some(member) = self.pick(None, around.config) else { return Halt::Full };
+            let Some(offset) = around.index.first_from(self.cursor) else { return Halt::Hungry };
             if self.unsettled.contains(offset) || self.is_done(offset) {
                 // It went back, and a member still has this one; or it was settled before a restart.
+                self.cursor = offset.next();
                 continue;
             }
+            if offset >= self.permitted {
+                return Halt::Withheld;
+            }
+            self.cursor = offset.next();
             let key =
                 if by_keys { around.index.key(offset).unwrap_or_default() } else { Key::NONE };
             let attempts = u32::from(offset < self.floor);
-            let mut message = Unsettled { attempts, key, state: State::PassedOver };
+            let state = State::PassedOver;
+            let mut message = Unsettled { attempts, key, state, is_left_over: false };
             if self.keys.is_busy(key) {
                 self.unsettled.insert(offset, message);
                 self.keys.wait(key, offset);
@@ -75,7 +91,7 @@ impl Reader {
             self.send(offset, at, &mut message, member, actions);
             self.unsettled.insert(offset, message);
         }
-        false
+        Halt::Full
     }
 
     fn is_any_free(&self, config: &StreamConfig) -> bool {

@@ -66,6 +66,8 @@ pub enum ReaderWaits {
         /// The first unsettled message.
         by: Offset,
     },
+    /// The log is not known yet to have that it may be given out.
+    AwaitingLog,
     /// Nothing: it is about to be given out.
     Nothing,
 }
@@ -110,6 +112,7 @@ impl fmt::Display for ReaderWaits {
             Self::Held { by } => {
                 write!(f, "its first unsettled message, at offset {by}, keeps it from going on")
             }
+            Self::AwaitingLog => f.write_str("the log has not taken yet that it may be given out"),
             Self::Nothing => f.write_str("nothing keeps it: it is about to be given out"),
         }
     }
@@ -167,6 +170,7 @@ impl Reader {
             };
         }
         match self.has_room(config) {
+            true if offset >= self.permitted => ReaderWaits::AwaitingLog,
             true => ReaderWaits::Nothing,
             false => ReaderWaits::Held { by: self.position() },
         }

@@ -35,7 +35,8 @@ impl Reader {
         let Progress { position, delivered_to, rejected, skipped } = report.progress;
         self.cursor = self.cursor.max(position.min(end));
         self.from = self.cursor;
-        self.floor = self.floor.max(delivered_to.min(end)).max(self.cursor);
+        // It may have been taken back.
+        self.floor = delivered_to.max(self.cursor).max(self.done.end().unwrap_or_default());
         self.rejected = self.rejected.max(rejected);
         self.skipped = self.skipped.max(skipped);
         self.take_in_settled(&report.settled, end);
@@ -75,7 +76,7 @@ impl Reader {
     /// Whether a message is still to be settled.
     pub(crate) fn wants(&self, offset: Offset) -> bool {
         match offset < self.cursor {
-            true => offset >= self.from && self.unsettled.contains(offset),
+            true => self.comes_again(offset),
             false => !self.is_done(offset),
         }
     }

@@ -14,8 +14,9 @@ impl Reader {
         self.delayed.clear();
         self.barred.clear();
         self.keys.clear();
-        for (_, message) in self.unsettled.iter() {
+        for (_, message) in self.unsettled.iter_mut() {
             self.keys.begin(message.key);
+            message.is_left_over = false;
         }
         self.cursor = to;
         self.from = to;
@@ -31,6 +32,9 @@ impl Reader {
         self.seek(position);
         self.floor = delivered_to;
         self.done.clone_from(&report.settled);
+        for (offset, message) in self.unsettled.iter_mut() {
+            message.is_left_over = self.done.contains(offset);
+        }
         self.rejected = self.rejected.max(rejected);
         self.skipped = self.skipped.max(skipped);
     }

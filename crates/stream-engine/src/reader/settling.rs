@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use message_index::{Key, Offset};
 
-use super::{Around, Reader, State};
+use super::{Around, Reader, State, Unsettled};
 use crate::{MemberId, Outcome, StreamConfig};
 
 /// How long a message waits of which so many deliveries counted: doubling from `retry_delay` to `retry_delay_max`.
@@ -64,8 +64,12 @@ impl Reader {
 
     /// Whether a message that is given back has to come again: it is wanted, and it is not still to be read after the reader
     /// went back.
-    fn comes_again(&self, offset: Offset) -> bool {
-        offset >= self.from && offset < self.cursor
+    pub(super) fn comes_again(&self, offset: Offset) -> bool {
+        self.unsettled.get(offset).is_some_and(|message| self.is_wanted(offset, message))
+    }
+
+    fn is_wanted(&self, offset: Offset, message: &Unsettled) -> bool {
+        offset >= self.from && offset < self.cursor && !message.is_left_over
     }
 
     /// Lets a message come again at once, unless it is not wanted any more, or all members are too small for it.
@@ -88,7 +92,7 @@ impl Reader {
     pub(super) fn finish(&mut self, offset: Offset) {
         let Some(message) = self.unsettled.remove(offset) else { return };
         let is_behind = self.unsettled.first_from(Offset(0)).is_some_and(|first| first < offset);
-        if is_behind && self.comes_again(offset) {
+        if is_behind && self.is_wanted(offset, &message) {
             self.settled.push(offset);
         }
         match message.state {

@@ -5,6 +5,7 @@ use stdx::UnixMillis;
 
 use super::{
     CLIENT, GROUP, POSITIONS_ALONE, Snapshot, SnapshotError, StoredReader, UNKNOWN, VERSION,
+    VERSION_3,
 };
 use crate::ledger::Counts;
 use crate::{Departure, Progress, ReaderName, Runs};
@@ -77,6 +78,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
+fn ends_before(settled: &Runs, next: Offset) -> bool {
+    settled.end().is_none_or(|end| end <= next)
+}
+
 impl From<ChunkError> for SnapshotError {
     fn from(error: ChunkError) -> Self {
         match error {
@@ -109,7 +114,7 @@ impl Snapshot {
             readers.push(cursor.reader(version)?);
         }
         let stale = match version {
-            VERSION => Stale::decode(&mut cursor.rest, next)?,
+            VERSION_3.. => Stale::decode(&mut cursor.rest, next)?,
             _ => Stale::default(),
         };
         let chunks = SharedChunk::decode_all(&mut cursor.rest, ChunkLayout::V2, next)?;
@@ -118,7 +123,9 @@ impl Snapshot {
         let came = left.and_then(|left| left.checked_add(snapshot.kept()));
         let in_order = |reader: &StoredReader| {
             let Progress { position, delivered_to, .. } = reader.progress;
-            position <= delivered_to && delivered_to <= next
+            let may_be_ahead = version > VERSION_3;
+            let given_to = if may_be_ahead { delivered_to.min(next) } else { delivered_to };
+            position <= given_to && given_to <= next && ends_before(&reader.settled, next)
         };
         for (is_legal, what) in [
             (cursor.rest.is_empty(), "bytes follow"),

@@ -2,28 +2,34 @@
 
 use message_index::SharedChunk;
 
-use super::{CLIENT, GROUP, POSITIONS_ALONE, Snapshot, UNKNOWN, VERSION, VERSION_2};
+use super::{
+    CLIENT, GROUP, POSITIONS_ALONE, Snapshot, StoredReader, UNKNOWN, VERSION, VERSION_2, VERSION_3,
+};
 
 impl Snapshot {
     /// Appends its bytes. All numbers are little-endian.
     ///
     /// ```text
-    /// version u8 = 3 | next u64 | dropped u64 | expired u64 | replaced u64 | purged u64 | redelivered u64
+    /// version u8 = 4 | next u64 | dropped u64 | expired u64 | replaced u64 | purged u64 | redelivered u64
     /// | readers: n u64 | n × { kind u8 | name: len u32, UTF-8 | position u64 | delivered_to u64 | rejected u64
     ///                          | skipped u64 | gone_since u64 | runs: n u64 | n × { start u64 | end u64 } }, by kind and name
     /// | stale keys, see Stale::encode in message-index
     /// | chunks, see SharedChunk::encode_all in message-index
     /// ```
     /// `kind` is 1 for a client, 2 for a group. `gone_since` is in milliseconds since 1970, all ones where it is not known.
-    /// The runs are of offsets that it has settled at its position or above. Without stale keys
-    /// version 2 is written, which has nothing in their place. Version 1 has no runs; it is written as long as there are none either.
+    /// The runs are of offsets that it has settled at its position or above. Only in version 4 `delivered_to` may be behind
+    /// `next`; where none is, version 3 is written. Without stale keys it is version 2, which has nothing in their place.
+    /// Version 1 has no runs; it is written as long as there are none either.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let is_rekeying = !self.stale.is_empty();
-        let has_runs = is_rekeying || self.readers.iter().any(|reader| !reader.settled.is_empty());
-        out.push(match (is_rekeying, has_runs) {
-            (true, _) => VERSION,
-            (false, true) => VERSION_2,
-            (false, false) => POSITIONS_ALONE,
+        let is_ahead = |reader: &StoredReader| reader.progress.delivered_to > self.next;
+        let is_ahead = self.readers.iter().any(is_ahead);
+        let has_stale = is_ahead || !self.stale.is_empty();
+        let has_runs = has_stale || self.readers.iter().any(|reader| !reader.settled.is_empty());
+        out.push(match (is_ahead, has_stale, has_runs) {
+            (true, ..) => VERSION,
+            (_, true, _) => VERSION_3,
+            (.., true) => VERSION_2,
+            _ => POSITIONS_ALONE,
         });
         let mut put = |number: u64| out.extend_from_slice(&number.to_le_bytes());
         put(self.next.0);
@@ -54,7 +60,7 @@ impl Snapshot {
                 }
             }
         }
-        if is_rekeying {
+        if has_stale {
             self.stale.encode(out);
         }
         SharedChunk::encode_all(&self.chunks, out);

@@ -36,7 +36,7 @@ fn stream() -> Stream {
 
 fn bytes_of(stream: &Stream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.snapshot().encode(&mut bytes);
+    stream.snapshot(|_| Offset(0)).encode(&mut bytes);
     bytes
 }
 
@@ -62,7 +62,7 @@ fn a_stream_comes_back_with_its_messages_and_positions() {
 #[test]
 fn full_chunks_are_shared_and_not_copied() {
     let stream = stream();
-    let (one, other) = (stream.snapshot(), stream.snapshot());
+    let (one, other) = (stream.snapshot(|_| Offset(0)), stream.snapshot(|_| Offset(0)));
     let shared = one.chunks.iter().zip(&other.chunks);
     let shared = shared.filter(|(one, other)| one.is_shared_with(other));
     assert_eq!((shared.count(), one.chunks.len()), (2, 3));
@@ -75,7 +75,7 @@ fn how_long_a_reader_has_gone_comes_back() {
     let config =
         StreamConfig { keep_positions, retention: Duration::ZERO, ..StreamConfig::default() };
     stream.replay_reconfigure(config.clone());
-    let mut restored = Stream::restore(config, stream.snapshot());
+    let mut restored = Stream::restore(config, stream.snapshot(|_| Offset(0)));
     let mut actions = Vec::new();
     let mut tell = |shows| {
         actions.clear();
@@ -184,7 +184,7 @@ fn what_is_settled_above_a_position_is_version_2() {
     expected.extend([2, 2, 0, 0, 0, b'a', b'b']);
     expected.extend([0, 1, 7, 8, u64::MAX, 0].map(number).concat());
     assert_eq!(bytes[..expected.len()], expected);
-    assert_eq!(Snapshot::decode(&bytes), Ok(stream.snapshot()));
+    assert_eq!(Snapshot::decode(&bytes), Ok(stream.snapshot(|_| Offset(0))));
     let run = 1 + 7 * 8 + 7 + 5 * 8 + 8;
     for (at, byte) in [(run, 2), (run, 3), (run + 8, 1), (run + 8, 3)] {
         let mut bytes = bytes.clone();
@@ -195,6 +195,39 @@ fn what_is_settled_above_a_position_is_version_2() {
 }
 
 #[test]
+fn what_may_be_delivered_before_it_comes_is_version_4() {
+    let stream = two();
+    let group = stream.reader_id(&ReaderName::group("ab")).unwrap();
+    let said = |reader| if reader == group { Offset(9) } else { Offset(0) };
+    let snapshot = stream.snapshot(said);
+    let mut bytes = Vec::new();
+    snapshot.encode(&mut bytes);
+    let number = |number: u64| number.to_le_bytes();
+    let mut expected = vec![4];
+    expected.extend([2, 0, 0, 0, 1, 0, 2].map(number).concat());
+    expected.extend([1, 2, 0, 0, 0, b'a', b'b']);
+    expected.extend([1, 2, 7, 8, u64::MAX, 0].map(number).concat());
+    expected.extend([2, 2, 0, 0, 0, b'a', b'b']);
+    expected.extend([0, 9, 7, 8, u64::MAX, 0].map(number).concat());
+    let stale = expected.len();
+    // Nothing is stale.
+    expected.extend([0, 0, 0].map(number).concat());
+    assert_eq!(bytes[..expected.len()], expected);
+    assert_eq!(bytes[expected.len()..], bytes_of(&stream)[stale - 16..]);
+    assert_eq!(Snapshot::decode(&bytes), Ok(snapshot));
+    // What was read or settled came before.
+    let second = 1 + 7 * 8 + 7 + 6 * 8 + 7;
+    let mut read = bytes.clone();
+    read[second] = 3;
+    let refused = SnapshotError::Illegal("a reader has read what never came");
+    assert_eq!(Snapshot::decode(&read), Err(refused));
+    let mut settled = bytes;
+    settled[second + 5 * 8] = 1;
+    settled.splice(second + 6 * 8..second + 6 * 8, [1, 4].map(number).concat());
+    assert_eq!(Snapshot::decode(&settled), Err(refused));
+}
+
+#[test]
 fn bytes_that_are_cut_or_longer_are_refused() {
     let mut bytes = bytes_of(&stream());
     for cut in 0..bytes.len() {
@@ -202,7 +235,7 @@ fn bytes_that_are_cut_or_longer_are_refused() {
     }
     bytes.push(0);
     assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::Illegal("bytes follow")));
-    for version in [0, 4] {
+    for version in [0, 5] {
         bytes[0] = version;
         assert_eq!(Snapshot::decode(&bytes), Err(SnapshotError::UnknownVersion(version)));
     }

@@ -32,7 +32,9 @@ impl Stream {
             }
             None => {
                 let from = self.offset_of(start).unwrap_or_else(|| self.earliest());
-                self.readers.insert(Reader::new(name, from))
+                let id = self.readers.insert(Reader::new(name, from));
+                self.withhold(id);
+                id
             }
         };
         self.readers.attach(id, member, window);
@@ -87,6 +89,7 @@ impl Stream {
         if let Some(reader) = self.readers.get_mut(id) {
             reader.put_back(report);
         }
+        self.withhold(id);
         self.readers.stir(id);
     }
 
@@ -98,6 +101,7 @@ impl Stream {
         let to = self.offset_of(start);
         if let (Some(reader), Some(to)) = (self.readers.get_mut(id), to) {
             reader.seek(to);
+            self.withhold(id);
         }
     }
 

@@ -10,17 +10,22 @@ use crate::{
 };
 
 impl Stream {
-    /// The state as it would be found after a crash at this moment.
+    /// The state as it would be found after a crash at this moment, when the log says of a reader that messages below `said`
+    /// may have been delivered.
     ///
     /// Full chunks of the index are shared with the stream, so this is quick however much is kept. Members are not part of
     /// it, and of readers only their positions are.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let readers = self.readers.iter().map(|(id, reader)| StoredReader {
-            name: reader.name.clone(),
-            progress: reader.progress(),
-            settled: reader.settled(),
-            gone_since: self.readers.gone_since(id),
+    pub fn snapshot(&self, said: impl Fn(ReaderId) -> Offset) -> Snapshot {
+        let readers = self.readers.iter().map(|(id, reader)| {
+            let mut progress = reader.progress();
+            progress.delivered_to = progress.delivered_to.max(said(id));
+            StoredReader {
+                name: reader.name.clone(),
+                progress,
+                settled: reader.settled(),
+                gone_since: self.readers.gone_since(id),
+            }
         });
         let mut readers: Vec<StoredReader> = readers.collect();
         readers.sort_unstable_by(|a, b| a.name.cmp(&b.name));

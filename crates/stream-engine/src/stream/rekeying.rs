@@ -48,15 +48,7 @@ impl Stream {
 
     /// Finds out, by other properties, whose keys are to be made anew.
     pub(super) fn find_stale(&mut self, before: &StreamConfig) {
-        let is_new = !before.needs_keys() || before.key_generation != self.config.key_generation;
-        if !self.config.needs_keys() {
-            self.stale.end();
-        } else if is_new {
-            self.stale.begin(self.index.next());
-        }
-        if !self.stale.is_in(&self.index) {
-            self.stale.end();
-        }
+        self.stale.want(self.config.key_making(), before.key_making(), &self.index);
         self.is_rekeying = !self.stale.is_empty();
     }
 
@@ -69,10 +61,9 @@ impl Stream {
 
     /// If all have the keys that they need, finds anew what follows from keys.
     pub(super) fn end_rekeying(&mut self) {
-        if !self.is_rekeying || self.stale.is_in(&self.index) {
+        if !self.is_rekeying || !self.stale.is_through(&self.index) {
             return;
         }
-        self.stale.end();
         self.is_rekeying = false;
         self.find_newest();
         self.rules_are_stale = true;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Action, Behind, Departure, Input, Key, MemberId, NewMessage, Offset, Progress, ReaderName,
-    Scope, Start, Stream, StreamConfig,
+    Action, Behind, Departure, Input, Key, MemberId, NewMessage, Offset, Outlook, Progress,
+    ReaderName, Scope, Start, Stream, StreamConfig,
 };
 
 pub(crate) use reader::Reader;
@@ -32,6 +32,8 @@ pub(crate) struct Message {
 /// The twin.
 pub(crate) struct Model {
     config: StreamConfig,
+    /// Whether nothing is delivered for the first time without a permit.
+    asks: bool,
     now: Instant,
     clock: Option<(Instant, UnixMillis)>,
     messages: Vec<Message>,
@@ -47,9 +49,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(config: StreamConfig) -> Self {
+    pub(crate) fn new(config: StreamConfig, asks: bool) -> Self {
         Self {
             config,
+            asks,
             now: Instant::ZERO,
             clock: None,
             messages: Vec::new(),
@@ -74,6 +77,7 @@ impl Model {
         self.replaced.clear();
         self.find_replaced();
         self.readers.values_mut().for_each(Reader::restart);
+        self.readers.values_mut().filter(|_| self.asks).for_each(Reader::withhold);
     }
 
     fn wall(&self) -> Option<UnixMillis> {
@@ -130,7 +134,7 @@ impl Model {
         self.removed.clear();
         self.forgotten.clear();
         self.looked_at.clear();
-        let is_legal = self.apply(input);
+        let is_legal = self.apply(input, stream);
         assert_eq!(is_legal, outcome.is_ok(), "whether {input:?} is legal");
         let actions = outcome.unwrap_or_default();
         if is_legal {
@@ -147,7 +151,7 @@ impl Model {
         self.check_stream(stream);
     }
 
-    fn apply(&mut self, input: &Input) -> bool {
+    fn apply(&mut self, input: &Input, stream: &Stream) -> bool {
         match input {
             Input::Append(message) => self.append(*message),
             Input::Attach { member, reader, start, window } => {
@@ -167,8 +171,16 @@ impl Model {
             Input::Seek { reader, to } => {
                 let to = self.offset_of(*to);
                 self.looked_at.insert(reader.clone());
+                let asks = self.asks;
                 let Some(reader) = self.readers.get_mut(reader) else { return false };
-                to.into_iter().for_each(|to| reader.seek(to));
+                to.into_iter().for_each(|to| reader.begin(to, asks));
+            }
+            Input::Permit(permits) => {
+                for (id, to) in permits.iter().filter(|_| self.asks) {
+                    let name = stream.reader_name(*id).expect("it is known");
+                    self.readers.get_mut(name).expect("it is known").permitted = *to;
+                    self.looked_at.insert(name.clone());
+                }
             }
             Input::Forget(name) => {
                 if self.readers.get(name).is_none_or(|reader| !reader.members.is_empty()) {
@@ -184,7 +196,7 @@ impl Model {
                     reader.gone_since = wall;
                     reader
                 });
-                reader.put_back(report);
+                reader.put_back(report, self.asks);
                 self.looked_at.insert(name.clone());
             }
             Input::Purge { scope, max } => self.purge(scope, *max),
@@ -249,7 +261,7 @@ impl Model {
         if self.reader_of(member).is_some() || window == 0 {
             return false;
         }
-        let to = self.offset_of(start);
+        let (to, asks) = (self.offset_of(start), self.asks);
         let count = self.readers.len();
         let earliest = self.earliest();
         self.looked_at.insert(name.clone());
@@ -258,7 +270,7 @@ impl Model {
                 if !reader.members.is_empty() {
                     return false;
                 }
-                to.into_iter().for_each(|to| reader.seek(to));
+                to.into_iter().for_each(|to| reader.begin(to, asks));
             }
             reader.attach(member, window);
             return true;
@@ -266,7 +278,9 @@ impl Model {
         if count >= self.config.readers_max {
             return false;
         }
-        let mut reader = Reader::new(name.clone(), to.unwrap_or(earliest));
+        let to = to.unwrap_or(earliest);
+        let mut reader = Reader::new(name.clone(), to);
+        reader.begin(to, asks);
         reader.attach(member, window);
         self.readers.insert(name.clone(), reader);
         true
@@ -404,7 +418,7 @@ impl Model {
         for name in &self.looked_at {
             let Some(reader) = self.readers.get_mut(name) else { continue };
             let awaits_keys = self.is_rekeying && reader.goes_by_keys(&self.config);
-            reader.is_hungry &= !awaits_keys;
+            (reader.is_hungry, reader.is_withheld) = (false, false);
             let expected = if awaits_keys { Vec::new() } else { reader.deliver(&sight) };
             self.redelivered += expected
                 .iter()
@@ -436,11 +450,20 @@ impl Model {
         for (name, reader) in &self.readers {
             let state = stream.reader(name).expect("it is known");
             assert_eq!(state.progress, reader.progress(), "{name}");
+            let id = stream.reader_id(name).expect("it is known");
+            let outlook = stream.outlook(id).expect("it is known");
+            let expected = Outlook {
+                dispatched_to: reader.progress().delivered_to,
+                has_members: !reader.members.is_empty(),
+                is_hungry: reader.is_hungry,
+                awaits_permit: reader.is_withheld,
+            };
+            assert_eq!(outlook, expected, "{name}");
             let position = state.progress.position;
             let is_unsettled = |offset: &Offset| {
                 *offset >= position
                     && !reader.is_done(*offset)
-                    && (*offset >= reader.cursor || reader.unsettled.contains_key(offset))
+                    && (*offset >= reader.cursor || reader.is_unsettled(*offset))
             };
             let lag: Vec<&Offset> = here.iter().filter(|offset| is_unsettled(offset)).collect();
             assert_eq!(state.lag, lag.len() as u64, "{name}");

@@ -4,6 +4,7 @@ mod explaining;
 mod groups;
 mod lagging;
 mod limits;
+mod permits;
 mod rekeying;
 
 use stream_engine::StreamConfig;
@@ -110,6 +111,29 @@ fn a_seek_leaves_what_is_in_flight_where_it_is() {
          attach a x 1 next     -> a8#2
          seek x next           ->
          seek y next           -> unknown reader",
+    );
+}
+
+/// What a member was given again while its reader was elsewhere stays settled where the reader had settled it.
+#[test]
+fn a_reader_that_is_put_back_has_settled_what_it_had() {
+    check(
+        config(),
+        "append 7              ->
+         attach a x 4 earliest -> a0 a1 a2 a3 x@0/4
+         accept a 1            -> a4 x+1
+         accept a 2            -> a5 x+2
+         detach a              ->
+         remember x            ->
+         attach a x 2 1        -> a1 a2 x@1/3
+         put_back x            -> x@0/6
+         reader x              -> 0/6 a=2 waiting=0 lag=5 0ms
+         accept a 1            -> a0#2
+         accept a 0            -> a3#2 x@3/6
+         release a 2           -> a4#2
+         wait 9s               ->
+         accept a 3            -> a5#2 x@4/6
+         accept a 4            -> a6 x@5/7",
     );
 }
 

@@ -11,6 +11,11 @@
 //! reject a 1            -> x@2/2!1        one rejected; ?1: one skipped
 //! accept a 3            -> x+3            settled behind something that is not
 //! purge 0 1             -> purged:0
+//! remember x            ->                how x is now
+//! put_back x            -> x@1/2          it is so again
+//! asks                  ->                from now on nothing is delivered for the first time without a permit
+//! permit x 3            -> a2             messages below 3 may be
+//! outlook x             -> 3 hungry       given up to 3, and would take what comes; or withheld, or full
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,15 +23,20 @@ use std::collections::BTreeMap;
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
     Action, Behind, Input, InputError, Key, Ledger, Losses, MemberId, NewMessage, Offset, Outcome,
-    Progress, ReaderName, ReaderStanding, Scope, Start, StoredAt, Stream, StreamConfig, invariants,
+    Outlook, Progress, ReaderName, ReaderStanding, Report, Scope, Start, StoredAt, Stream,
+    StreamConfig, invariants,
 };
 
 const EPOCH: u64 = 1_800_000_000_000;
 
 /// Runs a transcript; each line must give what stands behind its arrow.
 pub(crate) fn check(config: StreamConfig, transcript: &str) {
-    let mut player =
-        Player { stream: Stream::new(config), now: Instant::from_millis(1_000_000), size: 100 };
+    let mut player = Player {
+        stream: Stream::new(config),
+        now: Instant::from_millis(1_000_000),
+        size: 100,
+        remembered: Report::default(),
+    };
     for line in transcript.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (command, expected) = line.split_once("->").expect("each line has an arrow");
         let words: Vec<&str> = command.split_whitespace().collect();
@@ -46,6 +56,8 @@ struct Player {
     stream: Stream,
     now: Instant,
     size: u32,
+    /// How a reader was.
+    remembered: Report,
 }
 
 fn member(name: &str) -> MemberId {
@@ -134,6 +146,26 @@ impl Player {
             ["gone", name, at] => settle(name, at, Outcome::Gone),
             ["seek", of, to] => Input::Seek { reader: reader(of), to: start(to) },
             ["forget", of] => Input::Forget(reader(of)),
+            ["remember", of] => {
+                let id = self.stream.reader_id(&reader(of)).expect("it is known");
+                self.remembered = self.stream.report(id, None).expect("it is known");
+                return String::new();
+            }
+            ["asks"] => {
+                self.stream.ask_for_permits(true);
+                return String::new();
+            }
+            ["permit", of, to] => {
+                let id = self.stream.reader_id(&reader(of)).expect("it is known");
+                Input::Permit(vec![(id, offset(to))])
+            }
+            ["outlook", of] => {
+                let id = self.stream.reader_id(&reader(of)).expect("it is known");
+                return show_outlook(&self.stream.outlook(id).expect("it is known"));
+            }
+            ["put_back", of] => {
+                Input::PutBack { reader: reader(of), report: self.remembered.clone() }
+            }
             ["pause"] => Input::Pause,
             ["resume"] => Input::Resume,
             ["purge", from, to] => {
@@ -258,6 +290,17 @@ impl Player {
         shown.push(format!("waiting={} lag={} {}ms", state.waiting, state.lag, state.lag_ms));
         shown.join(" ")
     }
+}
+
+fn show_outlook(outlook: &Outlook) -> String {
+    let Outlook { dispatched_to, has_members, is_hungry, awaits_permit } = outlook;
+    let halt = match (has_members, is_hungry, awaits_permit) {
+        (false, ..) => "away",
+        (_, true, _) => "hungry",
+        (_, _, true) => "withheld",
+        _ => "full",
+    };
+    format!("{dispatched_to} {halt}")
 }
 
 fn show_behind(behind: &Behind) -> String {

@@ -1,13 +1,14 @@
 //! Random commands against the naive twin, with changes of properties and restarts in between.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use stdx::{Instant, UnixMillis};
 use stream_engine::{
-    Input, Key, MemberId, NewMessage, Offset, Outcome, ReaderName, Scope, Snapshot, Start, Stream,
-    StreamConfig, invariants,
+    Input, Key, MemberId, NewMessage, Offset, Outcome, Outlook, ReaderId, ReaderName, Scope,
+    Snapshot, Start, Stream, StreamConfig, invariants,
 };
 
 use crate::model::Model;
@@ -80,6 +81,11 @@ pub(crate) enum Command {
     Reconfigure(StreamConfig),
     /// Some messages get their keys.
     Rekey,
+    /// A reader may be given so many more for the first time.
+    Permit {
+        reader: usize,
+        more: u64,
+    },
     Restart,
 }
 
@@ -174,7 +180,9 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Restart),
     ];
     let rekey = Just(Command::Rekey);
-    prop_oneof![15 => ordinary, 3 => rare, 2 => rekey]
+    let permit = (0_usize..4, select(&[0_u64, 0, 1, 3, 9, u64::MAX][..]))
+        .prop_map(|(reader, more)| Command::Permit { reader, more });
+    prop_oneof![15 => ordinary, 3 => rare, 2 => rekey, 2 => permit]
 }
 
 pub(crate) fn reader(number: usize) -> ReaderName {
@@ -262,6 +270,12 @@ pub(crate) fn inputs(
         Command::Resume => vec![Input::Resume],
         Command::Reconfigure(config) => vec![Input::Reconfigure(Box::new(config))],
         Command::Rekey => rekey(stream, 600).into_iter().collect(),
+        Command::Permit { reader: number, more } => {
+            let id = stream.reader_id(&reader(number));
+            let to = id.and_then(|id| stream.outlook(id)).map(|outlook| outlook.dispatched_to);
+            let to = to.map(|to| Offset(to.0.saturating_add(more)));
+            id.zip(to).map(|permit| Input::Permit(vec![permit])).into_iter().collect()
+        }
         Command::Restart => vec![],
     }
 }
@@ -276,18 +290,23 @@ pub(crate) fn rekey(stream: &Stream, bytes_max: u64) -> Option<Input> {
 }
 
 /// A stream out of the bytes of another's snapshot.
-pub(crate) fn restarted(stream: &Stream) -> Stream {
+fn restarted(stream: &Stream, asks: bool) -> Stream {
     let mut bytes = Vec::new();
-    stream.snapshot().encode(&mut bytes);
-    let snapshot = Snapshot::decode(&bytes).expect("what was encoded is legal");
-    assert_eq!(snapshot, stream.snapshot(), "a snapshot comes out as it went in");
-    Stream::restore(stream.config().clone(), snapshot)
+    let snapshot = stream.snapshot(|_| Offset(0));
+    snapshot.encode(&mut bytes);
+    let decoded = Snapshot::decode(&bytes).expect("what was encoded is legal");
+    assert_eq!(decoded, snapshot, "a snapshot comes out as it went in");
+    let mut stream = Stream::restore(stream.config().clone(), decoded);
+    stream.ask_for_permits(asks);
+    stream
 }
 
-fn run(config: StreamConfig, commands: &[Command]) {
-    let mut model = Model::new(config.clone());
+fn run(config: StreamConfig, commands: &[Command], asks: bool) {
+    let mut model = Model::new(config.clone(), asks);
     let mut stream = Stream::new(config.clone());
     let mut same = Stream::new(config);
+    stream.ask_for_permits(asks);
+    same.ask_for_permits(asks);
     let mut now = Instant::ZERO;
     for command in commands {
         // A little more each time, so that no two things are due at the same moment.
@@ -296,11 +315,12 @@ fn run(config: StreamConfig, commands: &[Command]) {
             now = now + Duration::from_millis(*milliseconds);
         }
         if matches!(command, Command::Restart) {
-            (stream, same) = (restarted(&stream), restarted(&same));
+            (stream, same) = (restarted(&stream, asks), restarted(&same, asks));
             model.restart();
         }
         for input in inputs(command, &stream, &model.in_flight(), now) {
             let (mut actions, mut same_actions) = (Vec::new(), Vec::new());
+            let before = outlooks(&stream);
             let result = stream.handle(now, input.clone(), &mut actions);
             let same_result = same.handle(now, input.clone(), &mut same_actions);
             assert_eq!(
@@ -310,6 +330,12 @@ fn run(config: StreamConfig, commands: &[Command]) {
             );
             let result = result.map(|()| &actions[..]).map_err(drop);
             model.check(now, &input, result, &stream);
+            let mut looked_at = Vec::new();
+            stream.take_looked_at(&mut looked_at);
+            for (id, outlook) in outlooks(&stream).into_iter().filter(|_| asks) {
+                let is_known = before.get(&id) == Some(&outlook) || looked_at.contains(&id);
+                assert!(is_known, "{outlook:?} of {id:?} is not told");
+            }
         }
         invariants::check(&stream)
             .unwrap_or_else(|violation| panic!("{violation} after {command:?}"));
@@ -323,12 +349,18 @@ fn run(config: StreamConfig, commands: &[Command]) {
     }
 }
 
+fn outlooks(stream: &Stream) -> BTreeMap<ReaderId, Outlook> {
+    let ids = stream.reader_names().filter_map(|name| stream.reader_id(name));
+    ids.filter_map(|id| Some((id, stream.outlook(id)?))).collect()
+}
+
 proptest! {
     #[test]
     fn a_stream_does_what_its_twin_does(
         config in any_config(),
         commands in prop::collection::vec(any_command(), 1..120),
+        asks in any::<bool>(),
     ) {
-        run(config, &commands);
+        run(config, &commands, asks);
     }
 }

@@ -92,6 +92,7 @@ pub(super) fn of_reader(standing: &ReaderStanding, turn: &Turn) -> Option<Reason
             ReaderWaits::Away => reason("no_consumers"),
             ReaderWaits::Rekeying { messages } => reason("rekeying").of(messages),
             ReaderWaits::Resting { until } => reason("consumers_resting").until(wall(turn, until)),
+            ReaderWaits::AwaitingLog => reason("awaiting_log"),
             ReaderWaits::NoCredit { in_flight } => reason("no_credit").of(in_flight),
             ReaderWaits::KeyBusy { by: Some(by) } => reason("key_busy").about(by.0),
             ReaderWaits::KeyBusy { by: None } => reason("key_busy"),

@@ -23,6 +23,8 @@ pub(crate) struct Unsettled {
     key: Key,
     state: State,
     too_large_for: Vec<MemberId>,
+    /// It was settled where the reader was put back to.
+    is_left_over: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Reader {
     pub(crate) cursor: Offset,
     from: Offset,
     floor: Offset,
+    /// Only what is below is delivered for the first time.
+    pub(crate) permitted: Offset,
     pub(crate) unsettled: BTreeMap<Offset, Unsettled>,
     pub(crate) members: Vec<Member>,
     turn: usize,
@@ -51,6 +55,8 @@ pub(crate) struct Reader {
     done: BTreeSet<Offset>,
     pub(crate) gone_since: Option<UnixMillis>,
     pub(crate) is_hungry: bool,
+    /// What is next has no permit.
+    pub(crate) is_withheld: bool,
 }
 
 impl Reader {
@@ -60,6 +66,7 @@ impl Reader {
             cursor: from,
             from,
             floor: from,
+            permitted: Offset(u64::MAX),
             unsettled: BTreeMap::new(),
             members: Vec::new(),
             turn: 0,
@@ -70,13 +77,15 @@ impl Reader {
             done: BTreeSet::new(),
             gone_since: None,
             is_hungry: false,
+            is_withheld: false,
         }
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        let wanted = self.unsettled.keys().filter(|offset| **offset >= self.from);
+        let unsettled = self.unsettled.keys().copied();
+        let wanted = unsettled.filter(|offset| *offset >= self.from && self.is_unsettled(*offset));
         Progress {
-            position: wanted.copied().chain([self.cursor]).min().expect("there is the cursor"),
+            position: wanted.chain([self.cursor]).min().expect("there is the cursor"),
             delivered_to: self.cursor.max(self.floor),
             rejected: self.rejected,
             skipped: self.skipped,
@@ -98,6 +107,11 @@ impl Reader {
         (news, settled.range(progress.position..).copied().collect())
     }
 
+    /// Whether it had a message, or has it, and it is to be settled.
+    pub(crate) fn is_unsettled(&self, offset: Offset) -> bool {
+        self.unsettled.get(&offset).is_some_and(|message| !message.is_left_over)
+    }
+
     /// Whether it settled a message that it is still to come by.
     pub(crate) fn is_done(&self, offset: Offset) -> bool {
         offset >= self.cursor && self.done.contains(&offset)
@@ -107,7 +121,7 @@ impl Reader {
         let progress = self.progress();
         let passed = (progress.position.0..self.cursor.0).map(Offset);
         let mut done: BTreeSet<Offset> =
-            passed.filter(|offset| !self.unsettled.contains_key(offset)).collect();
+            passed.filter(|offset| !self.is_unsettled(*offset)).collect();
         done.extend(self.done.range(self.cursor..));
         *self = Self {
             floor: progress.delivered_to,
@@ -159,7 +173,7 @@ impl Reader {
 
     fn make_ready(&mut self, offset: Offset) {
         let message = self.unsettled.get_mut(&offset).expect("it is unsettled");
-        if offset < self.from || offset >= self.cursor {
+        if offset < self.from || offset >= self.cursor || message.is_left_over {
             return self.finish(offset);
         }
         let is_too_large = |member: &Member| message.too_large_for.contains(&member.id);
@@ -172,8 +186,9 @@ impl Reader {
 
     /// A message is settled; the next of its key may go.
     fn finish(&mut self, offset: Offset) {
-        let key = self.unsettled.remove(&offset).expect("it is unsettled").key;
-        if offset >= self.from && offset < self.cursor {
+        let Unsettled { key, is_left_over, .. } =
+            self.unsettled.remove(&offset).expect("it is unsettled");
+        if offset >= self.from && offset < self.cursor && !is_left_over {
             self.settled.insert(offset);
         }
         if key != Key::NONE && !self.is_busy(key) {
@@ -209,7 +224,8 @@ impl Reader {
             Outcome::Release => {
                 message.attempts += 1;
                 let delay = (first * (1 << (message.attempts - 1).min(20))).min(most);
-                if delay.is_zero() || offset < self.from || offset >= self.cursor {
+                let is_wanted = offset >= self.from && offset < self.cursor;
+                if delay.is_zero() || !is_wanted || message.is_left_over {
                     self.make_ready(offset);
                 } else {
                     message.state = State::Delayed(sight.now + delay);
@@ -230,21 +246,42 @@ impl Reader {
         true
     }
 
-    pub(crate) fn seek(&mut self, to: Offset) {
+    fn seek(&mut self, to: Offset) {
         self.unsettled.retain(|_, message| matches!(message.state, State::InFlight(_)));
-        self.unsettled.values_mut().for_each(|message| message.too_large_for.clear());
+        for message in self.unsettled.values_mut() {
+            message.too_large_for.clear();
+            message.is_left_over = false;
+        }
         (self.cursor, self.from, self.floor) = (to, to, to);
         self.done.clear();
         self.settled.clear();
         self.told = None;
     }
 
-    pub(crate) fn put_back(&mut self, report: &Report) {
+    /// Goes on there, with what it has a permit for.
+    pub(crate) fn begin(&mut self, to: Offset, asks: bool) {
+        self.seek(to);
+        if asks {
+            self.withhold();
+        }
+    }
+
+    pub(crate) fn withhold(&mut self) {
+        self.permitted = self.progress().delivered_to;
+    }
+
+    pub(crate) fn put_back(&mut self, report: &Report, asks: bool) {
         self.seek(report.progress.position);
         self.floor = report.progress.delivered_to;
         self.done = report.settled.iter().flatten().map(Offset).collect();
+        for (offset, message) in &mut self.unsettled {
+            message.is_left_over = self.done.contains(offset);
+        }
         self.rejected = self.rejected.max(report.progress.rejected);
         self.skipped = self.skipped.max(report.progress.skipped);
+        if asks {
+            self.withhold();
+        }
     }
 
     pub(crate) fn goes_by_keys(&self, config: &StreamConfig) -> bool {
@@ -323,7 +360,6 @@ impl Reader {
     /// What it gives out now.
     pub(crate) fn deliver(&mut self, sight: &Sight<'_>) -> Vec<Action> {
         let mut out = Vec::new();
-        self.is_hungry = false;
         if sight.config.paused || self.members.is_empty() {
             return out;
         }
@@ -349,18 +385,27 @@ impl Reader {
                 self.is_hungry = true;
                 return out;
             };
-            let is_done = self.is_done(offset);
-            self.cursor = offset.next();
-            if is_done || self.unsettled.contains_key(&offset) {
+            if self.is_done(offset) || self.unsettled.contains_key(&offset) {
+                self.cursor = offset.next();
                 continue;
             }
+            if offset >= self.permitted {
+                self.is_withheld = true;
+                return out;
+            }
+            self.cursor = offset.next();
             let by_keys = self.goes_by_keys(sight.config);
             let key = sight.messages[offset.0 as usize].new.key;
             let key = if by_keys { key } else { Key::NONE };
             let is_busy = self.is_busy(key);
             let attempts = u32::from(offset < self.floor);
-            let message =
-                Unsettled { attempts, key, state: State::PassedOver, too_large_for: Vec::new() };
+            let message = Unsettled {
+                attempts,
+                key,
+                state: State::PassedOver,
+                too_large_for: Vec::new(),
+                is_left_over: false,
+            };
             self.unsettled.insert(offset, message);
             if !is_busy {
                 self.send(offset, place, sight, &mut out);
