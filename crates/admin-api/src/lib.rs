@@ -42,7 +42,8 @@ pub use message::{
 };
 pub use message_body::MessageBody;
 pub use metrics::{
-    AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics, StreamMetrics,
+    AlarmMetrics, AuthenticationMetrics, LogMetrics, NodeMetrics, QueueMetrics, SpanMetrics,
+    StreamMetrics,
 };
 pub use page::{Page, PageRequest};
 pub use queue::{

@@ -43,6 +43,8 @@ pub struct NodeMetrics {
     pub shared_handed_over_total: u64,
     /// Messages that were written anew so that a segment of the log could go.
     pub relocated_total: u64,
+    /// Spans of traces.
+    pub spans: SpanMetrics,
     /// Messages of shared subscriptions dropped because no member was left.
     pub shared_dropped_total: u64,
     /// Messages that a subscriber refused by a reason code of 0x80 or above.
@@ -158,4 +160,15 @@ pub struct StreamMetrics {
     pub name: String,
     /// Its ledger.
     pub stats: StreamStats,
+}
+
+/// What became of the spans of traces.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SpanMetrics {
+    /// Taken by the collector.
+    pub exported: u64,
+    /// Not taken by it.
+    pub failed: u64,
+    /// Dropped before, for room.
+    pub dropped: u64,
 }

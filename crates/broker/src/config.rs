@@ -6,6 +6,7 @@ use std::time::Duration;
 use mqtt_session::ServerLimits;
 use mqtt_types::ReasonCode;
 use policy::{Authenticator, Everyone};
+use telemetry::Tracer;
 
 use crate::directory::{QueueProperties, StreamProperties};
 use crate::groups::SharedSubscriptions;
@@ -23,6 +24,8 @@ pub struct Config {
     pub sign_in_timeout: Duration,
     /// Where clients of 5.0 are sent when this broker shuts down.
     pub server_reference: Option<ServerReference>,
+    /// What takes the spans of traced messages; none: no message is traced.
+    pub tracer: Option<Tracer>,
     /// How long a 3.x publisher is held when its message cannot be stored, before it is disconnected.
     pub publisher_hold: Duration,
     /// Whether a subscription may create the queue or stream it names.
@@ -127,6 +130,7 @@ impl Default for Config {
             authenticator: Arc::new(Everyone),
             sign_in_timeout: Duration::from_secs(10),
             server_reference: None,
+            tracer: None,
             publisher_hold: Duration::from_secs(30),
             auto_create: true,
             max_queues: 10_000,

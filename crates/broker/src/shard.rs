@@ -51,6 +51,7 @@ mod subscribe;
 mod subscription_bytes;
 mod throttle;
 mod tick;
+mod trace;
 mod unsettled;
 mod watch;
 
@@ -101,6 +102,7 @@ use session_log::Waiting;
 use sign_in::Entrant;
 use state::{Conns, Consumers, PendingPublish, PendingSubscribe, Sessions};
 use status::Status;
+use trace::Traces;
 use watch::Watch;
 
 /// How often routes of topics that come no more are forgotten.
@@ -162,6 +164,7 @@ pub struct Shard {
     key_scratch: KeyScratch,
     redrives: Redrives,
     relocation: Relocation,
+    traces: Traces,
 }
 
 impl Shard {
@@ -230,6 +233,7 @@ impl Shard {
             key_scratch: KeyScratch::default(),
             redrives: Redrives::default(),
             relocation: Relocation::default(),
+            traces: Traces::new(shared.config.tracer.clone()),
             shared,
         }
     }

@@ -65,6 +65,7 @@ mod streams_readers;
 mod streams_sessions;
 mod streams_twin;
 mod subscribing;
+mod traces;
 mod unsubscribing;
 
 use crate::config::Config;

@@ -8,7 +8,7 @@ use admin_api::{
     ClientView, ConsumerView, DelayedView, ExplainRequest, Explanation, Health, LogMetrics,
     MessageSpec, NodeMetrics, Page, PageRequest, PeekRequest, PublishOutcome, PurgeBody,
     PurgeResult, QueueMessageView, QueueMetrics, QueuePatch, QueueProperties, QueueSpec,
-    QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult,
+    QueueStats, QueueView, RedriveBody, RedriveResult, RetainedView, Seek, SeekResult, SpanMetrics,
     StreamProperties, SubscriptionView, SubscriptionsWanted, Timestamp,
 };
 use broker::{
@@ -38,6 +38,15 @@ pub(crate) struct BrokerBackend {
     pub(crate) stream_defaults: StreamProperties,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) backups: Backups,
+    pub(crate) tracer: Option<telemetry::Tracer>,
+}
+
+impl BrokerBackend {
+    fn spans(&self) -> SpanMetrics {
+        let counts = self.tracer.as_ref().map(telemetry::Tracer::counts).unwrap_or_default();
+        let telemetry::SpanCounts { exported, failed, dropped } = counts;
+        SpanMetrics { exported, failed, dropped }
+    }
 }
 
 fn stats(state: Option<&QueueState>) -> QueueStats {
@@ -326,6 +335,7 @@ impl Backend for BrokerBackend {
                 session_overflow_total: counts.session_overflow_total,
                 shared_handed_over_total: counts.shared_handed_over_total,
                 relocated_total: counts.relocated_total,
+                spans: self.spans(),
                 shared_dropped_total: counts.shared_dropped_total,
                 negative_acks_total: counts.negative_acks_total,
                 delayed_messages: counts.delayed_messages,

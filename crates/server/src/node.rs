@@ -22,6 +22,9 @@ use crate::backend::BrokerBackend;
 use crate::backup::Backups;
 use crate::{access, greeting, mapping};
 
+/// How long the last spans may take to reach their collector when the process ends.
+const TRACES_FLUSH_MAX: Duration = Duration::from_secs(2);
+
 /// A running node.
 pub(crate) struct Node {
     net: net::Running,
@@ -30,6 +33,7 @@ pub(crate) struct Node {
     log: Arc<dyn Log>,
     draining: Arc<AtomicBool>,
     sign_in: SignIn,
+    exporter: Option<telemetry::Exporter>,
 }
 
 /// Starts a node: addresses first, then the log and what it tells, then the threads.
@@ -37,6 +41,8 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     let began = Instant::now();
     let mut config = mapping::broker(settings)?;
     config.version = version;
+    let (tracer, exporter) = traces(settings, version)?.unzip();
+    config.tracer = tracer.clone();
     let mut net_config = mapping::net(settings)?;
     let bound = net::bind(&net_config).map_err(|error| cannot_listen(&error))?;
     make_data_dir(&settings.data_dir)?;
@@ -78,6 +84,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
         stream_defaults: crate::stream_properties::defaults(settings),
         draining: Arc::clone(&draining),
         backups,
+        tracer,
     };
     let admin = if settings.http.enabled {
         let config = admin::Config::new(settings.http.bind, version);
@@ -90,7 +97,7 @@ pub(crate) fn start(settings: &Settings, version: &'static str) -> Result<Node> 
     tracing::info!(
         version, shards, queues, waiting, streams, kept, sessions, retained, elapsed_ms, "started"
     );
-    Ok(Node { net, admin, handle, log, draining, sign_in })
+    Ok(Node { net, admin, handle, log, draining, sign_in, exporter })
 }
 
 fn unix_now() -> UnixMillis {
@@ -149,6 +156,26 @@ fn log_config(settings: &Settings, shards: u16) -> log_disk::Config {
 }
 
 /// Random numbers that nobody outside knows.
+/// What traces messages and what sends the spans, if the settings say where to.
+fn traces(
+    settings: &Settings,
+    version: &'static str,
+) -> Result<Option<(telemetry::Tracer, telemetry::Exporter)>> {
+    let otlp = &settings.otlp;
+    let Some(endpoint) = otlp.endpoint.clone() else { return Ok(None) };
+    let [seed, _] = seed()?;
+    let config = telemetry::OtlpConfig {
+        endpoint,
+        service_name: otlp.service_name.clone(),
+        version,
+        sample_ratio: f64::from(otlp.sample_millionths) / 1e6,
+        headers: otlp.headers.clone(),
+        timeout: otlp.timeout,
+        seed,
+    };
+    telemetry::start_exporter(config).context("cannot start the thread of traces").map(Some)
+}
+
 fn seed() -> Result<[u64; 2]> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
@@ -239,6 +266,10 @@ impl Node {
             admin.shutdown();
         }
         self.log.shutdown();
-        self.net.stop().context("a shard ended badly")
+        let stopped = self.net.stop().context("a shard ended badly");
+        if let Some(exporter) = self.exporter {
+            exporter.stop(TRACES_FLUSH_MAX);
+        }
+        stopped
     }
 }

@@ -79,6 +79,8 @@ pub(crate) enum Slot<T: 'static> {
         what: &'static str,
         set: fn(&mut T, &str) -> Result<(), BadValue>,
     },
+    /// A share from 0 to 1, kept in millionths.
+    Ratio(fn(&mut T) -> &mut u32),
     /// Any other text that the function reads.
     Text {
         what: &'static str,
@@ -126,6 +128,7 @@ impl<T> Key<T> {
             Slot::Path(at) => *at(target) = value::path(text)?,
             Slot::Word { words, set } => set(target, value::word(text, words)?),
             Slot::List { set, .. } => set(target, text)?,
+            Slot::Ratio(at) => *at(target) = value::millionths(text)?,
             Slot::Text { set, .. } => set(target, text)?,
         }
         Ok(())
@@ -150,6 +153,7 @@ impl<T> Key<T> {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
             Slot::List { what, .. } => format!("{what}, or a list of them"),
+            Slot::Ratio(_) => "number, 0.0 to 1.0".to_owned(),
             Slot::Text { what, .. } => (*what).to_owned(),
         }
     }
@@ -168,6 +172,7 @@ impl<T> Key<T> {
             | Slot::Size64 { .. }
             | Slot::OptionalSize { .. } => Form::NumberOrText,
             Slot::List { .. } => Form::TextOrList,
+            Slot::Ratio(_) => Form::Fraction,
             Slot::Address(_) | Slot::Path(_) | Slot::Word { .. } | Slot::Text { .. } => Form::Text,
         }
     }

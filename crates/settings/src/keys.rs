@@ -13,6 +13,7 @@ mod queues;
 mod server;
 mod shared_subscriptions;
 mod stream_defaults;
+mod telemetry;
 mod top;
 
 use crate::key::Key;
@@ -43,6 +44,7 @@ pub(crate) const SECTIONS: &[Section<Settings>] = &[
     log::SECTION,
     server::SECTION,
     logging::SECTION,
+    telemetry::SECTION,
 ];
 
 /// The section that each listener has.

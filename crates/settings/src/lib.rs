@@ -40,7 +40,7 @@ pub use reference::reference;
 pub use secret::{Secret, SecretError};
 pub use settings::{
     AutoCreateSettings, HttpSettings, LogFormat, LogLevel, LogSettings, LoggingSettings,
-    MqttSettings, QueueSettings, ServerSettings, Settings, StreamSettings,
+    MqttSettings, OtlpSettings, QueueSettings, ServerSettings, Settings, StreamSettings,
 };
 pub use shared_subscriptions::{SharedStrategy, SharedSubscriptionSettings};
 pub use source::Origin;

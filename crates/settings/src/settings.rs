@@ -34,6 +34,23 @@ pub struct Settings {
     pub server: ServerSettings,
     /// What the process says about itself.
     pub logging: LoggingSettings,
+    /// Where traces go.
+    pub otlp: OtlpSettings,
+}
+
+/// Where traces go, by OTLP.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OtlpSettings {
+    /// The collector; none: nothing is traced.
+    pub endpoint: Option<String>,
+    /// The share of publishes without a `traceparent` that begin a trace, in millionths.
+    pub sample_millionths: u32,
+    /// What this process is called.
+    pub service_name: String,
+    /// What each request says besides: names and values.
+    pub headers: Vec<(String, String)>,
+    /// How long a request may take.
+    pub timeout: Duration,
 }
 
 /// Where HTTP is served.
@@ -242,6 +259,7 @@ impl Settings {
             log: LogSettings::default(),
             server: ServerSettings::default(),
             logging: LoggingSettings::default(),
+            otlp: OtlpSettings::default(),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) enum Form {
     NumberOrText,
     Text,
     TextOrList,
+    Fraction,
 }
 
 impl Form {
@@ -48,6 +49,10 @@ impl Form {
                 ("a number or a text in quotes", matches!(written, Written::Number | Written::Text))
             }
             Self::Text => ("a text in quotes", written == Written::Text),
+            Self::Fraction => (
+                "a number without quotes",
+                matches!(written, Written::Number | Written::Other("a fraction")),
+            ),
             Self::TextOrList => (
                 "a text in quotes or a list of them",
                 matches!(written, Written::Text | Written::List),
@@ -94,6 +99,13 @@ where
         Ok(number) if number >= min && number <= max => Ok(number),
         _ => Err(format!("'{text}' is no whole number from {min} to {max}").into()),
     }
+}
+
+/// A share from 0 to 1, in millionths.
+pub(crate) fn millionths(text: &str) -> Result<u32, BadValue> {
+    let ratio: Option<f64> = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    let ratio = ratio.ok_or_else(|| format!("'{text}' is no number from 0.0 to 1.0"))?;
+    Ok((ratio * 1e6).round() as u32)
 }
 
 /// A value, or the word that stands for none.

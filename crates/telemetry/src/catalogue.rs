@@ -105,6 +105,9 @@ metrics! {
     LogSegments = Gauge "weir_log_segments" None, "Segment files of the durable log";
     LogDiskBytes = Gauge "weir_log_disk_bytes" None, "Bytes of the durable log's segment files";
     LogBacklogBytes = Gauge "weir_log_backlog_bytes" None, "Bytes handed to the durable log and not yet committed";
+    OtlpSpansExported = Counter "weir_otlp_spans_exported_total" None, "Spans of traces that the collector has taken";
+    OtlpSpansFailed = Counter "weir_otlp_spans_failed_total" None, "Spans of traces that the collector has not taken";
+    OtlpSpansDropped = Counter "weir_otlp_spans_dropped_total" None, "Spans of traces dropped because too many waited for the collector, or for a verdict";
     Alarms = Gauge "weir_alarms" NAME, "Alarms of the name that stand";
     AlarmsRaised = Counter "weir_alarms_raised_total" NAME, "Alarms of the name that were raised";
     AlarmsUnlisted = Counter "weir_alarms_unlisted_total" NAME, "Alarms of the name that could not be listed because too many stood";

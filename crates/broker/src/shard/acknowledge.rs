@@ -10,6 +10,7 @@ use queue_engine::{ConsumerId, Offset, Outcome};
 use super::Shard;
 use super::leases::Delivering;
 use super::send::{Sent, put_delivery, reason_of};
+use super::trace::To;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::{Letter, LoanOutcome};
 use crate::outbox::Outbox;
@@ -18,6 +19,8 @@ impl Shard {
     #[inline]
     pub(super) fn on_puback<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let delivery = (ack.packet_id, QoS::AtLeastOnce);
+        self.traces.answered(id, delivery, reason_of(ack), self.turn.unix_ms);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         match entry.session.on_puback(ack.packet_id, reason_of(ack)) {
             Ok(completed) => {
@@ -48,6 +51,8 @@ impl Shard {
 
     pub(super) fn on_pubrec<O: Outbox>(&mut self, conn: ConnId, ack: &Ack<'_>, out: &mut O) {
         let Some(id) = self.conns.get(conn).map(|state| state.session) else { return };
+        let delivery = (ack.packet_id, QoS::ExactlyOnce);
+        self.traces.answered(id, delivery, reason_of(ack), self.turn.unix_ms);
         if id.is_durable() && self.received_from_queue(id, ack.packet_id, reason_of(ack)) {
             return;
         }
@@ -200,8 +205,8 @@ impl Shard {
                 self.deliver_kept(delivering, out);
                 continue;
             }
-            let sent =
-                put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, unix_ms);
+            let to = To::new(&mut self.traces, &self.consumers, entry, pending.origin, unix_ms);
+            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, to);
             if sent == Sent::Yes {
                 self.counts.publishes_sent_total += 1;
                 let qos = delivery.qos;

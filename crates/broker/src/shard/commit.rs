@@ -91,7 +91,10 @@ impl Shard {
         match record.kind {
             RecordKind::Publish => {
                 match PublishRecord::decode(record.body.clone()) {
-                    Ok(publish) => self.apply(record, &publish, out),
+                    Ok(publish) => {
+                        self.trace_stored(record, &publish);
+                        self.apply(record, &publish, out);
+                    }
                     Err(error) => {
                         let position = record.position.as_u64();
                         tracing::error!(%error, position, "a record of this process is not legal");
@@ -202,6 +205,7 @@ impl Shard {
         };
         for record in records {
             self.give_back_room(&record);
+            self.trace_not_stored(&record);
             let token = record.token;
             if record.kind == RecordKind::Settle && *error != AppendError::ShutDown {
                 self.hosting.settlements_refused(&record.body, &mut self.turn);

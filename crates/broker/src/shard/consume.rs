@@ -13,6 +13,7 @@ use super::leases::Delivering;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::Consumer;
+use super::trace::To;
 use super::{Kind, Shard};
 use crate::control::SinkKind;
 use crate::directory::{Definition, QueueDefinition};
@@ -172,7 +173,8 @@ impl Shard {
             added: &[],
             payload: message.payload(),
         };
-        let sent = put_publish(buffer, &mut state.connection, &outgoing);
+        let to = To::new(&mut self.traces, &self.consumers, entry, origin, self.turn.unix_ms);
+        let sent = put_publish(buffer, &mut state.connection, &outgoing, to);
         if sent != Sent::Yes {
             return self.not_sent(origin, sent);
         }

@@ -64,6 +64,7 @@ impl Shard {
         self.shared.budgets.memory.note(&mut state.accounted, 0);
         let id = state.session;
         let now = UnixMillis(self.turn.unix_ms);
+        self.traces.lost(id, now.0);
         let Some(entry) = self.sessions.get_mut(id) else { return };
         entry.conn = None;
         self.refusals.forget(conn);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use log_api::{CommittedRecord, Position, ReadError};
 use mqtt_codec::AckKind;
-use mqtt_session::{Gone, Inbox, Kept, NextKept};
+use mqtt_session::{Gone, Inbox, Kept, NextKept, Origin};
 use mqtt_types::{Message, PacketId, QoS, ReasonCode};
 use smallvec::SmallVec;
 
@@ -19,6 +19,7 @@ use super::loans::Lending;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::state::{INBOX_ENTRY_BYTES, SessionEntry};
+use super::trace::To;
 use crate::ids::{SessionId, SessionNumber};
 use crate::outbox::Outbox;
 use crate::record::{
@@ -340,7 +341,8 @@ impl Shard {
             added: &[],
             payload: message.payload(),
         };
-        if put_publish(buffer, &mut state.connection, &outgoing) != Sent::Yes {
+        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, self.turn.unix_ms);
+        if put_publish(buffer, &mut state.connection, &outgoing, to) != Sent::Yes {
             self.cannot_send(id, next);
             return;
         }

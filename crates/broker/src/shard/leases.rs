@@ -15,6 +15,7 @@ use stream_engine::ReaderName;
 use super::Shard;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
+use super::trace::To;
 use crate::control::SinkKind;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
@@ -204,7 +205,10 @@ impl Shard {
                     added: &[],
                     payload: message.payload(),
                 };
-                put_publish(buffer, &mut state.connection, &outgoing)
+                let Some(entry) = self.sessions.get(id) else { return };
+                let now = self.turn.unix_ms;
+                let to = To::new(&mut self.traces, &self.consumers, entry, origin, now);
+                put_publish(buffer, &mut state.connection, &outgoing, to)
             }
             (.., None) => Sent::Expired,
             _ => return,

@@ -12,6 +12,7 @@ use super::Shard;
 use super::pick::Picks;
 use super::send::{Outgoing, Sent, put_publish};
 use super::state::{Conn, SessionEntry};
+use super::trace::To;
 use crate::budget::Budget;
 use crate::ids::{ConnId, SessionId};
 use crate::mail::Letter;
@@ -32,6 +33,8 @@ pub(super) struct Live<'a> {
     /// The same for sessions that keep it: charged to the budget once, however many they are.
     kept: Option<Message>,
     forms: SmallVec<[(Form, PublishTemplate); 2]>,
+    /// Whether it is traced, once that was looked at: then no two deliveries are alike.
+    is_traced: Option<bool>,
 }
 
 /// What makes copies of a PUBLISH differ, apart from packet id and DUP.
@@ -61,6 +64,7 @@ impl<'a> Live<'a> {
             owned: None,
             kept: None,
             forms: SmallVec::new(),
+            is_traced: None,
         }
     }
 
@@ -173,12 +177,14 @@ impl Shard {
                     return Delivered::NotThere;
                 };
                 let form = Form { is_v5: state.connection.version().is_v5(), qos, retain };
-                if put_live(buffer, state, live, many, to, form, packet_id) != Sent::Yes {
+                let now = self.turn.unix_ms;
+                let by = To::new(&mut self.traces, &self.consumers, entry, origin, now);
+                let sent = put_live((&mut *buffer, state), live, (many, to), (form, packet_id), by);
+                if sent != Sent::Yes {
                     self.counts.live_dropped_total += 1;
                     return Delivered::Dropped;
                 }
                 self.counts.publishes_sent_total += 1;
-                let is_full = !self.shared.takes_more(buffer.len());
                 if packet_id.is_some() {
                     let is_kept = match origin {
                         Origin::Shared { .. } => qos == QoS::AtLeastOnce,
@@ -189,7 +195,7 @@ impl Shard {
                     let kept = message.map(|of| delivery(of, qos, retain, identifiers_of(to)));
                     entry.session.sent(packet_id, qos, origin, kept, 0);
                 }
-                if let Some(conn) = conn.filter(|_| is_full) {
+                if let Some(conn) = conn.filter(|_| !self.shared.takes_more(buffer.len())) {
                     block(entry, conn, out);
                 }
                 entry.tell_others();
@@ -244,15 +250,16 @@ fn block<O: Outbox>(entry: &mut SessionEntry, conn: ConnId, out: &mut O) {
 
 #[inline]
 fn put_live(
-    buffer: &mut Vec<u8>,
-    state: &mut Conn,
+    (buffer, state): (&mut Vec<u8>, &mut Conn),
     live: &mut Live<'_>,
-    many: bool,
-    to: &Match,
-    form: Form,
-    packet_id: Option<PacketId>,
+    (many, to): (bool, &Match),
+    (form, packet_id): (Form, Option<PacketId>),
+    by: To<'_>,
 ) -> Sent {
     let identifiers = identifiers_of(to);
+    let properties = live.properties;
+    let is_traced =
+        *live.is_traced.get_or_insert_with(|| by.traces.context_of(properties).is_some());
     let outgoing = Outgoing {
         dup: false,
         qos: form.qos,
@@ -265,10 +272,10 @@ fn put_live(
         added: &[],
         payload: live.payload,
     };
-    if many && identifiers.is_empty() && state.shares_encodings {
+    if many && !is_traced && identifiers.is_empty() && state.shares_encodings {
         put_shared(buffer, form, &mut live.forms, &outgoing)
     } else {
-        put_publish(buffer, &mut state.connection, &outgoing)
+        put_publish(buffer, &mut state.connection, &outgoing, by)
     }
 }
 

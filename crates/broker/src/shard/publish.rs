@@ -119,14 +119,35 @@ impl Shard {
                 &joined
             }
         };
-        if let Some((seconds, topic)) = delayed {
-            let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
-            let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
-            self.take_delayed(&mut live, due_ms, publisher, out);
-            return;
+        let (delay, topic) = delayed.map_or((None, topic), |(delay, topic)| (Some(delay), topic));
+        self.take_arrived(publisher, delay, (head, topic, properties, publish.payload), out);
+    }
+
+    /// Takes a client's message, as a step of its trace if it has one.
+    #[inline]
+    fn take_arrived<O: Outbox>(
+        &mut self,
+        publisher: Publisher,
+        delay: Option<u32>,
+        (head, topic, properties, payload): (MessageHead, TopicName<'_>, &[u8], &[u8]),
+        out: &mut O,
+    ) {
+        let arriving = self.traces.arrive(properties);
+        let properties = arriving.as_ref().map_or(properties, |arriving| &arriving.properties);
+        let mut live = Live::new(head, topic, properties, payload, Some(publisher.session));
+        let refused = self.counts.publishes_refused_total;
+        match delay {
+            Some(seconds) => {
+                let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
+                self.take_delayed(&mut live, due_ms, publisher, out);
+            }
+            None => self.take(&mut live, Some(publisher), out),
         }
-        let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
-        self.take(&mut live, Some(publisher), out);
+        if let Some(arriving) = arriving {
+            let is_refused = self.counts.publishes_refused_total > refused;
+            let message = (topic.as_str(), head.qos, payload);
+            self.published(arriving, publisher.session, message, is_refused);
+        }
     }
 
     /// Counts what the client's topic aliases take; false when that is more than one client may have now.
@@ -388,6 +409,9 @@ impl Shard {
         let sessions = more.as_ref().map_or(&[][..], |more| &more.sessions);
         for target in sessions {
             notify.insert(target.number.owner(shards));
+        }
+        if self.trace_store(route, live) {
+            notify.insert(self.id);
         }
         let is_delayed = more.as_ref().is_some_and(|more| more.delayed.is_some());
         let is_retained = more.as_ref().is_some_and(|more| more.retained.is_some());

@@ -15,6 +15,7 @@ use super::live_since::{LiveSince, Verdict};
 use super::retained_list::RetainedLook;
 use super::send::{Sent, put_delivery};
 use super::state::Replay;
+use super::trace::To;
 use crate::ids::SessionId;
 use crate::outbox::Outbox;
 use crate::record::PublishRecord;
@@ -349,7 +350,8 @@ impl Shard {
         };
         let Some(state) = self.conns.get_mut(conn) else { return false };
         let unix_ms = self.turn.unix_ms;
-        if put_delivery(buffer, &mut state.connection, &delivery, packet_id, unix_ms) == Sent::Yes {
+        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, unix_ms);
+        if put_delivery(buffer, &mut state.connection, &delivery, packet_id, to) == Sent::Yes {
             self.counts.publishes_sent_total += 1;
             let kept = kept.then(|| Arc::new(delivery));
             entry.session.sent(packet_id, flags.qos, Origin::Live, kept, 0);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use mqtt_codec::AckKind;
-use mqtt_session::{Delivery, Resend};
+use mqtt_session::{Delivery, Origin, Resend};
 use mqtt_types::{PacketId, QoS, ReasonCode};
 
 use super::Shard;
 use super::send::{Sent, put_again};
+use super::trace::To;
 use crate::ids::{ConnId, SessionId};
 use crate::outbox::Outbox;
 
@@ -48,9 +49,9 @@ impl Shard {
     ) -> bool {
         let Some(state) = self.conns.get_mut(conn) else { return true };
         let Some(buffer) = out.buffer(conn) else { return true };
-        if put_again(buffer, &mut state.connection, delivery, packet_id, self.turn.unix_ms)
-            == Sent::Yes
-        {
+        let Some(entry) = self.sessions.get(id) else { return true };
+        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, self.turn.unix_ms);
+        if put_again(buffer, &mut state.connection, delivery, packet_id, to) == Sent::Yes {
             self.counts.publishes_sent_total += 1;
             return true;
         }

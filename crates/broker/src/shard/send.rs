@@ -9,6 +9,7 @@ use mqtt_types::{PacketId, Property, QoS, ReasonCode};
 
 use super::Shard;
 use super::state::Conn;
+use super::trace::To;
 use crate::ids::ConnId;
 use crate::outbox::{CloseReason, Outbox};
 
@@ -47,6 +48,24 @@ pub(super) struct Outgoing<'a> {
 /// Appends a PUBLISH, by topic alias if the client allows.
 #[inline]
 pub(super) fn put_publish(
+    buffer: &mut Vec<u8>,
+    connection: &mut Connection,
+    outgoing: &Outgoing<'_>,
+    to: To<'_>,
+) -> Sent {
+    match to.traces.delivering(outgoing.properties) {
+        None => encode_outgoing(buffer, connection, outgoing),
+        Some((parent, context, properties)) => {
+            let outgoing = Outgoing { properties: &properties, ..*outgoing };
+            let sent = encode_outgoing(buffer, connection, &outgoing);
+            to.delivered((parent, context), &outgoing, sent);
+            sent
+        }
+    }
+}
+
+#[inline]
+fn encode_outgoing(
     buffer: &mut Vec<u8>,
     connection: &mut Connection,
     outgoing: &Outgoing<'_>,
@@ -102,11 +121,13 @@ pub(super) fn put_delivery(
     connection: &mut Connection,
     delivery: &Delivery,
     packet_id: Option<PacketId>,
-    unix_ms: u64,
+    to: To<'_>,
 ) -> Sent {
-    match delivery.message.expiry_left(unix_ms) {
+    match delivery.message.expiry_left(to.unix_ms) {
         Some(None) => Sent::Expired,
-        left => put_publish(buffer, connection, &outgoing_of(delivery, packet_id, left.flatten())),
+        left => {
+            put_publish(buffer, connection, &outgoing_of(delivery, packet_id, left.flatten()), to)
+        }
     }
 }
 
@@ -116,11 +137,11 @@ pub(super) fn put_again(
     connection: &mut Connection,
     delivery: &Delivery,
     packet_id: PacketId,
-    unix_ms: u64,
+    to: To<'_>,
 ) -> Sent {
-    let expiry = delivery.message.expiry_left(unix_ms).map(Option::unwrap_or_default);
+    let expiry = delivery.message.expiry_left(to.unix_ms).map(Option::unwrap_or_default);
     let outgoing = Outgoing { dup: true, ..outgoing_of(delivery, Some(packet_id), expiry) };
-    put_publish(buffer, connection, &outgoing)
+    put_publish(buffer, connection, &outgoing, to)
 }
 
 fn outgoing_of(

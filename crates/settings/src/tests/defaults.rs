@@ -47,7 +47,7 @@ fn every_key_fills_a_field_of_its_own() {
             "drop_oldest",
         ]
         .into_iter()
-        .chain(["debug", "json", "always", "7", "1", "username", "billing=random"])
+        .chain(["debug", "json", "always", "7", "1", "username", "billing=random", "http://a:1"])
         .filter(|value| *value != key.default)
         .find_map(|value| {
             let mut settings = Settings::default();

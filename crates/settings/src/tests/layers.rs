@@ -245,3 +245,16 @@ fn strategies_of_groups_are_a_list() {
     assert_eq!(shared.stall_timeout, Duration::from_secs(2));
     assert!(Settings::default().mqtt.shared_subscriptions.groups.is_empty());
 }
+
+#[test]
+fn traces_are_set_as_users_of_collectors_write_it() {
+    let file = "[telemetry.otlp]\nendpoint = \"http://127.0.0.1:4318\"\nsample_ratio = 0.01\n";
+    let otlp = load(file, &[], &[]).expect("legal").settings.otlp;
+    assert_eq!(otlp.endpoint.as_deref(), Some("http://127.0.0.1:4318"));
+    assert_eq!(otlp.sample_millionths, 10_000);
+    assert_eq!((otlp.service_name.as_str(), otlp.headers.len()), ("weirmq", 0));
+    let off = load("[telemetry.otlp]\nsample_ratio = 1\n", &[], &[]).expect("legal").settings.otlp;
+    assert_eq!((off.endpoint, off.sample_millionths), (None, 1_000_000));
+    assert!(load("[telemetry.otlp]\nsample_ratio = 1.5\n", &[], &[]).is_err());
+    assert!(load("[telemetry.otlp]\nsample_ratio = \"0.5\"\n", &[], &[]).is_err());
+}
