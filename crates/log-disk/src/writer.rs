@@ -176,7 +176,6 @@ impl Writer {
         }
     }
 
-    /// Syncs what was written, when its time has come.
     /// Parts of checkpoints go to their maker when what they tell of is in the log: should the checkpoint be damaged later, the
     /// one before and the log come to the same.
     fn hand_on_parts(&mut self) {
@@ -191,6 +190,7 @@ impl Writer {
         }
     }
 
+    /// Syncs what was written, when its time has come.
     fn sync_when_due(&mut self, stop: bool) {
         let is_due = self
             .unsynced_since
@@ -203,8 +203,10 @@ impl Writer {
     /// Syncs the current segment.
     fn sync(&mut self) -> io::Result<()> {
         if self.unsynced_since.is_some() && !self.is_failed() {
+            let synced = self.current.open.sync();
+            // What is counted is over, so that who sees the count may rely on it.
             self.shared.totals.syncs.add(1);
-            self.current.open.sync()?;
+            synced?;
             self.unsynced_since = None;
             self.synced_to = self.end;
         }
