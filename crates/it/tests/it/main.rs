@@ -31,4 +31,5 @@ mod sign_in;
 mod strategies;
 mod stream_operations;
 mod streams;
+mod traces;
 mod transports;
