@@ -205,8 +205,9 @@ impl Shard {
                 self.deliver_kept(delivering, out);
                 continue;
             }
-            let to = To::new(&mut self.traces, &self.consumers, entry, pending.origin, unix_ms);
-            let sent = put_delivery(buffer, &mut state.connection, delivery, pending.packet_id, to);
+            let to = To::of(&mut self.traces, &self.consumers, entry, pending.origin, unix_ms);
+            let (connection, packet_id) = (&mut state.connection, pending.packet_id);
+            let sent = put_delivery(buffer, connection, delivery, packet_id, (unix_ms, to));
             if sent == Sent::Yes {
                 self.counts.publishes_sent_total += 1;
                 let qos = delivery.qos;

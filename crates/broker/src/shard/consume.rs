@@ -173,7 +173,7 @@ impl Shard {
             added: &[],
             payload: message.payload(),
         };
-        let to = To::new(&mut self.traces, &self.consumers, entry, origin, self.turn.unix_ms);
+        let to = To::of(&mut self.traces, &self.consumers, entry, origin, self.turn.unix_ms);
         let sent = put_publish(buffer, &mut state.connection, &outgoing, to);
         if sent != Sent::Yes {
             return self.not_sent(origin, sent);

@@ -341,7 +341,7 @@ impl Shard {
             added: &[],
             payload: message.payload(),
         };
-        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, self.turn.unix_ms);
+        let to = To::of(&mut self.traces, &self.consumers, entry, Origin::Live, self.turn.unix_ms);
         if put_publish(buffer, &mut state.connection, &outgoing, to) != Sent::Yes {
             self.cannot_send(id, next);
             return;

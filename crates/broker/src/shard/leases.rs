@@ -207,7 +207,7 @@ impl Shard {
                 };
                 let Some(entry) = self.sessions.get(id) else { return };
                 let now = self.turn.unix_ms;
-                let to = To::new(&mut self.traces, &self.consumers, entry, origin, now);
+                let to = To::of(&mut self.traces, &self.consumers, entry, origin, now);
                 put_publish(buffer, &mut state.connection, &outgoing, to)
             }
             (.., None) => Sent::Expired,

@@ -178,7 +178,7 @@ impl Shard {
                 };
                 let form = Form { is_v5: state.connection.version().is_v5(), qos, retain };
                 let now = self.turn.unix_ms;
-                let by = To::new(&mut self.traces, &self.consumers, entry, origin, now);
+                let by = To::of(&mut self.traces, &self.consumers, entry, origin, now);
                 let sent = put_live((&mut *buffer, state), live, (many, to), (form, packet_id), by);
                 if sent != Sent::Yes {
                     self.counts.live_dropped_total += 1;
@@ -254,12 +254,13 @@ fn put_live(
     live: &mut Live<'_>,
     (many, to): (bool, &Match),
     (form, packet_id): (Form, Option<PacketId>),
-    by: To<'_>,
+    by: Option<To<'_>>,
 ) -> Sent {
     let identifiers = identifiers_of(to);
     let properties = live.properties;
-    let is_traced =
-        *live.is_traced.get_or_insert_with(|| by.traces.context_of(properties).is_some());
+    let is_traced = by.as_ref().is_some_and(|by| {
+        *live.is_traced.get_or_insert_with(|| by.traces.context_of(properties).is_some())
+    });
     let outgoing = Outgoing {
         dup: false,
         qos: form.qos,

@@ -120,11 +120,33 @@ impl Shard {
             }
         };
         let (delay, topic) = delayed.map_or((None, topic), |(delay, topic)| (Some(delay), topic));
-        self.take_arrived(publisher, delay, (head, topic, properties, publish.payload), out);
+        if self.traces.is_on() {
+            self.take_arrived(publisher, delay, (head, topic, properties, publish.payload), out);
+        } else {
+            let live = Live::new(head, topic, properties, publish.payload, Some(session));
+            self.take_now_or_later(live, delay, publisher, out);
+        }
+    }
+
+    #[inline]
+    fn take_now_or_later<O: Outbox>(
+        &mut self,
+        mut live: Live<'_>,
+        delay: Option<u32>,
+        publisher: Publisher,
+        out: &mut O,
+    ) {
+        match delay {
+            Some(seconds) => {
+                let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
+                self.take_delayed(&mut live, due_ms, publisher, out);
+            }
+            None => self.take(&mut live, Some(publisher), out),
+        }
     }
 
     /// Takes a client's message, as a step of its trace if it has one.
-    #[inline]
+    #[inline(never)]
     fn take_arrived<O: Outbox>(
         &mut self,
         publisher: Publisher,
@@ -134,15 +156,9 @@ impl Shard {
     ) {
         let arriving = self.traces.arrive(properties);
         let properties = arriving.as_ref().map_or(properties, |arriving| &arriving.properties);
-        let mut live = Live::new(head, topic, properties, payload, Some(publisher.session));
+        let live = Live::new(head, topic, properties, payload, Some(publisher.session));
         let refused = self.counts.publishes_refused_total;
-        match delay {
-            Some(seconds) => {
-                let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
-                self.take_delayed(&mut live, due_ms, publisher, out);
-            }
-            None => self.take(&mut live, Some(publisher), out),
-        }
+        self.take_now_or_later(live, delay, publisher, out);
         if let Some(arriving) = arriving {
             let is_refused = self.counts.publishes_refused_total > refused;
             let message = (topic.as_str(), head.qos, payload);

@@ -350,8 +350,10 @@ impl Shard {
         };
         let Some(state) = self.conns.get_mut(conn) else { return false };
         let unix_ms = self.turn.unix_ms;
-        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, unix_ms);
-        if put_delivery(buffer, &mut state.connection, &delivery, packet_id, to) == Sent::Yes {
+        let to = To::of(&mut self.traces, &self.consumers, entry, Origin::Live, unix_ms);
+        if put_delivery(buffer, &mut state.connection, &delivery, packet_id, (unix_ms, to))
+            == Sent::Yes
+        {
             self.counts.publishes_sent_total += 1;
             let kept = kept.then(|| Arc::new(delivery));
             entry.session.sent(packet_id, flags.qos, Origin::Live, kept, 0);

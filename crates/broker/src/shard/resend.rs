@@ -50,8 +50,10 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn) else { return true };
         let Some(buffer) = out.buffer(conn) else { return true };
         let Some(entry) = self.sessions.get(id) else { return true };
-        let to = To::new(&mut self.traces, &self.consumers, entry, Origin::Live, self.turn.unix_ms);
-        if put_again(buffer, &mut state.connection, delivery, packet_id, to) == Sent::Yes {
+        let unix_ms = self.turn.unix_ms;
+        let to = To::of(&mut self.traces, &self.consumers, entry, Origin::Live, unix_ms);
+        if put_again(buffer, &mut state.connection, delivery, packet_id, (unix_ms, to)) == Sent::Yes
+        {
             self.counts.publishes_sent_total += 1;
             return true;
         }

@@ -51,17 +51,28 @@ pub(super) fn put_publish(
     buffer: &mut Vec<u8>,
     connection: &mut Connection,
     outgoing: &Outgoing<'_>,
+    to: Option<To<'_>>,
+) -> Sent {
+    match to {
+        None => encode_outgoing(buffer, connection, outgoing),
+        Some(to) => put_traced(buffer, connection, outgoing, to),
+    }
+}
+
+/// The same with a tracer.
+fn put_traced(
+    buffer: &mut Vec<u8>,
+    connection: &mut Connection,
+    outgoing: &Outgoing<'_>,
     to: To<'_>,
 ) -> Sent {
-    match to.traces.delivering(outgoing.properties) {
-        None => encode_outgoing(buffer, connection, outgoing),
-        Some((parent, context, properties)) => {
-            let outgoing = Outgoing { properties: &properties, ..*outgoing };
-            let sent = encode_outgoing(buffer, connection, &outgoing);
-            to.delivered((parent, context), &outgoing, sent);
-            sent
-        }
-    }
+    let Some((parent, context, properties)) = to.traces.delivering(outgoing.properties) else {
+        return encode_outgoing(buffer, connection, outgoing);
+    };
+    let outgoing = Outgoing { properties: &properties, ..*outgoing };
+    let sent = encode_outgoing(buffer, connection, &outgoing);
+    to.delivered((parent, context), &outgoing, sent);
+    sent
 }
 
 #[inline]
@@ -121,9 +132,9 @@ pub(super) fn put_delivery(
     connection: &mut Connection,
     delivery: &Delivery,
     packet_id: Option<PacketId>,
-    to: To<'_>,
+    (unix_ms, to): (u64, Option<To<'_>>),
 ) -> Sent {
-    match delivery.message.expiry_left(to.unix_ms) {
+    match delivery.message.expiry_left(unix_ms) {
         Some(None) => Sent::Expired,
         left => {
             put_publish(buffer, connection, &outgoing_of(delivery, packet_id, left.flatten()), to)
@@ -137,9 +148,9 @@ pub(super) fn put_again(
     connection: &mut Connection,
     delivery: &Delivery,
     packet_id: PacketId,
-    to: To<'_>,
+    (unix_ms, to): (u64, Option<To<'_>>),
 ) -> Sent {
-    let expiry = delivery.message.expiry_left(to.unix_ms).map(Option::unwrap_or_default);
+    let expiry = delivery.message.expiry_left(unix_ms).map(Option::unwrap_or_default);
     let outgoing = Outgoing { dup: true, ..outgoing_of(delivery, Some(packet_id), expiry) };
     put_publish(buffer, connection, &outgoing, to)
 }

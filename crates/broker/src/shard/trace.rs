@@ -56,7 +56,7 @@ pub(super) struct To<'a> {
     session: SessionId,
     client_id: &'a str,
     origin: Origin,
-    pub(super) unix_ms: u64,
+    unix_ms: u64,
 }
 
 /// The spans of one shard that have not ended.
@@ -71,6 +71,12 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn new(tracer: Option<Tracer>) -> Self {
         Self { tracer, ..Self::default() }
+    }
+
+    /// Whether there is a tracer.
+    #[inline]
+    pub(super) const fn is_on(&self) -> bool {
+        self.tracer.is_some()
     }
 
     /// Where the trace of a message with these properties goes on; `None` when it is not traced.
@@ -203,15 +209,20 @@ impl Traces {
 }
 
 impl<'a> To<'a> {
-    pub(super) fn new(
+    /// `None` without a tracer.
+    #[inline]
+    pub(super) fn of(
         traces: &'a mut Traces,
         consumers: &'a Consumers,
         entry: &'a SessionEntry,
         origin: Origin,
         unix_ms: u64,
-    ) -> Self {
+    ) -> Option<Self> {
+        if !traces.is_on() {
+            return None;
+        }
         let (session, client_id) = (entry.id, entry.session.client_id());
-        Self { traces, consumers, session, client_id, origin, unix_ms }
+        Some(Self { traces, consumers, session, client_id, origin, unix_ms })
     }
 
     /// A delivery was written, or could not be.
