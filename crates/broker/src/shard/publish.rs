@@ -123,15 +123,15 @@ impl Shard {
         if self.traces.is_on() {
             self.take_arrived(publisher, delay, (head, topic, properties, publish.payload), out);
         } else {
-            let live = Live::new(head, topic, properties, publish.payload, Some(session));
-            self.take_now_or_later(live, delay, publisher, out);
+            let mut live = Live::new(head, topic, properties, publish.payload, Some(session));
+            self.take_now_or_later(&mut live, delay, publisher, out);
         }
     }
 
     #[inline]
     fn take_now_or_later<O: Outbox>(
         &mut self,
-        mut live: Live<'_>,
+        live: &mut Live<'_>,
         delay: Option<u32>,
         publisher: Publisher,
         out: &mut O,
@@ -139,9 +139,9 @@ impl Shard {
         match delay {
             Some(seconds) => {
                 let due_ms = self.turn.unix_ms.saturating_add(u64::from(seconds) * 1000);
-                self.take_delayed(&mut live, due_ms, publisher, out);
+                self.take_delayed(live, due_ms, publisher, out);
             }
-            None => self.take(&mut live, Some(publisher), out),
+            None => self.take(live, Some(publisher), out),
         }
     }
 
@@ -156,9 +156,9 @@ impl Shard {
     ) {
         let arriving = self.traces.arrive(properties);
         let properties = arriving.as_ref().map_or(properties, |arriving| &arriving.properties);
-        let live = Live::new(head, topic, properties, payload, Some(publisher.session));
+        let mut live = Live::new(head, topic, properties, payload, Some(publisher.session));
         let refused = self.counts.publishes_refused_total;
-        self.take_now_or_later(live, delay, publisher, out);
+        self.take_now_or_later(&mut live, delay, publisher, out);
         if let Some(arriving) = arriving {
             let is_refused = self.counts.publishes_refused_total > refused;
             let message = (topic.as_str(), head.qos, payload);
