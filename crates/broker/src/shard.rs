@@ -21,6 +21,7 @@ mod hold;
 mod inbox;
 mod kept_replay;
 mod leases;
+mod leases_again;
 mod letters;
 mod listing;
 mod live;
@@ -89,6 +90,7 @@ pub(crate) use dead_letters::dead_letter_queue;
 use delayed::DelayedMessages;
 pub(crate) use explain::{Leads, leads};
 use inbox::UnloggedInboxes;
+use leases_again::LeasesAgain;
 use listing::Looks;
 pub(crate) use live::is_stored_for;
 use loans::{LendJob, Lent};
@@ -142,6 +144,7 @@ pub struct Shard {
     settle_timer: bool,
     /// What consumers have settled is not written before that: the log has refused it, and it grows until there is room.
     settle_again_at: Instant,
+    leases_again: LeasesAgain,
     status: Status,
     /// Sessions that are members of shared groups, or keep messages for some.
     members: HashSet<SessionId>,
@@ -214,6 +217,7 @@ impl Shard {
             is_draining: false,
             settle_timer: false,
             settle_again_at: Instant::ZERO,
+            leases_again: LeasesAgain::default(),
             status: Status::default(),
             members: HashSet::new(),
             members_timer: false,

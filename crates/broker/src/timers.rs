@@ -36,6 +36,7 @@ pub(crate) enum Timer {
     Replay(SessionId),
     Hold(ConnId),
     Settlements,
+    LeasesAgain,
     Throttled,
     Moves(SinkId),
     Delayed,

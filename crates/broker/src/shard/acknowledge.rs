@@ -199,6 +199,7 @@ impl Shard {
                     consumer: ConsumerId(consumer),
                     offset: Offset(offset),
                     attempt,
+                    place: self.leases_again.next(),
                     message: delivery.message.clone(),
                     identifiers: delivery.subscription_identifiers.clone(),
                 };

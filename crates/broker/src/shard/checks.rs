@@ -126,6 +126,7 @@ impl Shard {
             + self.entrants.len()
             + self.looks.len()
             + self.outside.len()
+            + self.leases_again.len()
             + self.delayed.open_ends()
             + self.operations.len()
             + self.redrives.open_ends()

@@ -72,6 +72,7 @@ impl Shard {
 
     /// Ends a consumer whose unsettled messages go back: those that were written count an attempt.
     pub(super) fn detach_consumer(&mut self, consumer: ConsumerId, released: &[Released]) {
+        self.forget_kept_back(consumer);
         let Some(state) = self.consumers.remove(consumer) else { return };
         let mut mine: Vec<&Released> =
             released.iter().filter(|one| one.consumer == consumer.0).collect();
@@ -151,6 +152,7 @@ impl Shard {
                 consumer,
                 offset,
                 attempt,
+                place: self.leases_again.next(),
                 message,
                 identifiers,
             };
@@ -236,6 +238,7 @@ impl Shard {
         out: &mut O,
     ) {
         let Some(state) = self.consumers.remove(consumer) else { return };
+        self.forget_kept_back(consumer);
         self.remove_subscription(state.session, &state.address);
         let Some(entry) = self.sessions.get_mut(state.session) else { return };
         let conn = entry.conn;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use log_api::ShardId;
+use log_api::{AppendError, ShardId};
 use mqtt_codec::AckKind;
 use mqtt_router::SinkId;
 use mqtt_session::{Completed, Origin};
@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use stream_engine::ReaderName;
 
 use super::Shard;
+use super::leases_again::Place;
 use super::send::{Outgoing, Sent, put_publish};
 use super::session_log::Waiting;
 use super::trace::To;
@@ -119,6 +120,7 @@ pub(crate) struct Delivering {
     pub(crate) consumer: ConsumerId,
     pub(crate) offset: Offset,
     pub(crate) attempt: u32,
+    pub(crate) place: Place,
     pub(crate) message: Message,
     pub(crate) identifiers: SmallVec<[u32; 4]>,
 }
@@ -151,33 +153,47 @@ impl Shard {
         // Its last byte is not written before it goes out.
         entry.session.sent(Some(packet_id), QoS::ExactlyOnce, origin, None, u64::MAX);
         self.lease_not_over(id, packet_id);
-        let event = SessionEvent::Leased(KeptLease { packet_id, sink, offset });
-        self.log_session(id, event, Waiting::Lease(Box::new(delivering)));
-    }
-
-    /// The log knows the packet id: the PUBLISH goes out, if its consumer is still there.
-    pub(super) fn lease_stored<O: Outbox>(&mut self, delivering: &Delivering, out: &mut O) {
-        let Delivering { conn, session: id, packet_id, consumer, .. } = *delivering;
-        let is_there = self.consumers.get(consumer).is_some();
-        let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn == Some(conn)) else {
-            return;
-        };
-        if is_there {
-            self.put_kept(delivering, false, out);
-        } else {
-            entry.session.unsend(packet_id);
-            self.lease_over(id, packet_id);
+        if let Some(delivering) = self.keep_behind(Box::new(delivering)) {
+            let event = SessionEvent::Leased(KeptLease { packet_id, sink, offset });
+            self.log_session(id, event, Waiting::Lease(delivering));
         }
     }
 
-    /// It does not: the message goes back to its queue, which tries again later.
-    pub(super) fn lease_not_stored(&mut self, delivering: &Delivering) {
-        let Delivering { conn, session: id, packet_id, consumer, offset, attempt, .. } =
-            *delivering;
+    /// The log knows the packet id: the PUBLISH goes out, if its consumer is still there.
+    pub(super) fn lease_stored<O: Outbox>(&mut self, delivering: Box<Delivering>, out: &mut O) {
+        let Some(delivering) = self.keep_behind(delivering) else { return };
+        let Delivering { conn, session: id, consumer, .. } = *delivering;
+        if self.consumers.get(consumer).is_none() {
+            self.unsend_lease(&delivering);
+        } else if self.sessions.get(id).is_some_and(|entry| entry.conn == Some(conn)) {
+            self.put_kept(&delivering, false, out);
+        }
+    }
+
+    /// It does not. A full log may take it later; else the message goes back to its queue.
+    pub(super) fn lease_not_stored(&mut self, delivering: Box<Delivering>, error: &AppendError) {
+        if self.consumers.get(delivering.consumer).is_none() {
+            self.unsend_lease(&delivering);
+        } else if *error == AppendError::Full {
+            self.keep_back(delivering);
+        } else {
+            self.give_back_lease(&delivering);
+        }
+    }
+
+    /// A delivery does not go out, and its message goes back to its queue, which tries again later.
+    pub(super) fn give_back_lease(&mut self, delivering: &Delivering) {
+        let Delivering { consumer, offset, attempt, .. } = *delivering;
+        self.unsend_lease(delivering);
+        self.settle_as(consumer, offset, attempt, Outcome::Busy);
+    }
+
+    /// A delivery does not go out: its packet id is free, if the connection that it was for is still there.
+    pub(super) fn unsend_lease(&mut self, delivering: &Delivering) {
+        let Delivering { conn, session: id, packet_id, .. } = *delivering;
         if let Some(entry) = self.sessions.get_mut(id).filter(|entry| entry.conn == Some(conn)) {
             entry.session.unsend(packet_id);
             self.lease_over(id, packet_id);
-            self.settle_as(consumer, offset, attempt, Outcome::Busy);
         }
     }
 

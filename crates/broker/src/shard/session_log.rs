@@ -228,7 +228,7 @@ impl Shard {
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_stored(session, sequence, out);
             }
-            Some(Waiting::Lease(delivering)) => self.lease_stored(&delivering, out),
+            Some(Waiting::Lease(delivering)) => self.lease_stored(delivering, out),
             Some(Waiting::LeaseReceived { session, packet_id }) => {
                 self.lease_received_stored(session, packet_id, out);
             }
@@ -260,7 +260,7 @@ impl Shard {
             Some(Waiting::PubRel { session, sequence }) => {
                 self.received_not_stored(session, sequence);
             }
-            Some(Waiting::Lease(delivering)) => self.lease_not_stored(&delivering),
+            Some(Waiting::Lease(delivering)) => self.lease_not_stored(delivering, error),
             Some(Waiting::LeaseReceived { session, packet_id }) => {
                 self.lease_received_not_stored(session, packet_id);
             }

@@ -24,6 +24,7 @@ impl Shard {
                 Timer::Session(id) => self.session_due(id, out),
                 Timer::Replay(id) => self.replay_due(id, out),
                 Timer::Hold(conn) => self.end_hold(conn, out),
+                Timer::LeasesAgain => self.store_kept_back(),
                 Timer::Settlements => {
                     self.settle_timer = false;
                     self.log_settlements();

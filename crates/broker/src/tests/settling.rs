@@ -1,6 +1,6 @@
 //! Verdicts of consumers (contract §3, settling).
 
-use super::{check, check_with};
+use super::{check, check_on, check_with};
 use crate::config::Config;
 
 #[test]
@@ -240,6 +240,93 @@ b subscribe 1 $queue/jobs,1 metadata
   b publish 1 id=1 work 1 queue:jobs offset:0 attempt:2 publish-ts:1700000000000
 "#,
     );
+}
+
+/// Both wait for their packet ids to be stored, of which the log refuses one.
+#[test]
+fn what_comes_behind_a_delivery_that_the_log_refuses_does_not_overtake_it() {
+    check_on(
+        1,
+        &Config::default(),
+        r#"
+create jobs work max_inflight=2
+p connect
+  p connack 00
+p publish 1 work 0 id=1
+  p puback 1 00
+p publish 1 work 1 id=2
+  p puback 2 00
+p publish 1 work 2 id=3
+  p puback 3 00
+p publish 1 work 3 id=4
+  p puback 4 00
+a connect keep expiry=100
+  a connack 00
+a subscribe 1 $queue/jobs,2
+  a suback 1 02
+  a publish 2 id=32768 work 0
+  a publish 2 id=32769 work 1
+log hold
+a pubrec 32768 00
+a pubrec 32769 00
+log refuses
+log commit
+  a pubrel 32769 00
+wait 110
+  a publish 2 id=32770 work 2
+  a publish 2 id=32771 work 3
+a pubrec 32768 00
+  a pubrel 32768 00
+a pubcomp 32769
+a pubcomp 32768
+"#,
+    );
+}
+
+/// The disk stays full: another may take what waits, and this consumer gets it once there is room.
+#[test]
+fn deliveries_that_the_log_goes_on_refusing_go_back_in_order_and_count_no_attempt() {
+    let stock = r#"
+create jobs work max_inflight=2
+p connect
+  p connack 00
+p publish 1 work 0 id=1
+  p puback 1 00
+p publish 1 work 1 id=2
+  p puback 2 00
+p publish 1 work 2 id=3
+  p puback 3 00
+p publish 1 work 3 id=4
+  p puback 4 00
+a connect keep expiry=100 rm=4
+  a connack 00
+a subscribe 1 $queue/jobs,2 metadata
+  a suback 1 02
+  a publish 2 id=32768 work 0 queue:jobs offset:0 attempt:1 publish-ts:1700000000000
+  a publish 2 id=32769 work 1 queue:jobs offset:1 attempt:1 publish-ts:1700000000000
+log refuses
+a pubrec 32768 00
+log refuses
+a pubrec 32769 00
+"#;
+    let refused = "log refuses\nwait 110\n";
+    let in_flight = "ledger jobs\n  enqueued=4 settled=2 in_flight=2\n";
+    let back = "ledger jobs\n  enqueued=4 settled=2 ready=2\n";
+    let room = "wait 110\n";
+    let again = r#"
+  a publish 2 id=32770 work 2 queue:jobs offset:2 attempt:1 publish-ts:1700000000000
+  a publish 2 id=32771 work 3 queue:jobs offset:3 attempt:1 publish-ts:1700000000000
+"#;
+    // Its packet ids are free, all that it may use.
+    let leaves = "a unsubscribe 2 $queue/jobs\n  a unsuback 2 00\n";
+    let returns = "a subscribe 3 $queue/jobs,2 metadata\n  a suback 3 02\n";
+    let short = refused.repeat(8);
+    check_on(1, &Config::default(), &[stock, &short, in_flight, room, again].concat());
+    let long = refused.repeat(11);
+    let rested = "wait 1000\n";
+    let anew = again.replace("32770", "32772").replace("32771", "32773");
+    check_on(1, &Config::default(), &[stock, &long, back, rested, &anew].concat());
+    check_on(1, &Config::default(), &[stock, in_flight, leaves, back, returns, &anew].concat());
 }
 
 #[test]
