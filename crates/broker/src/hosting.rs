@@ -18,6 +18,7 @@ mod reservation;
 mod reserving;
 mod stream;
 mod streams;
+mod taking_back;
 pub(crate) mod watch;
 
 use std::collections::BTreeSet;

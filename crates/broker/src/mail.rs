@@ -7,7 +7,7 @@ use mqtt_router::{SinkId, SubscriptionOptions};
 use mqtt_types::Message;
 use policy::Verdict;
 use queue_engine::{ConsumerId, Ledger, Offset, Outcome};
-use stream_engine::{ReaderName, Report, Start};
+use stream_engine::{Place, ReaderName, Report, Start};
 
 use crate::control::{ControlError, ControlRequest, Reply};
 use crate::directory::{QueueDefinition, QueueProperties, StreamDefinition, StreamProperties};
@@ -68,7 +68,7 @@ pub(crate) enum Letter {
     /// A consumer of a stream wants to go on elsewhere, to the stream's owner.
     SeekReader { sink: SinkId, consumer: ConsumerId, to: Start },
     /// A subscription that made a reader begin could not be stored: the reader is as it was, to the stream's owner.
-    PutBack { sink: SinkId, reader: ReaderName, before: Option<Report> },
+    PutBack { sink: SinkId, moved: Box<Moved> },
     /// A consumer ends; the offsets are those of its leases that were written to its socket, which count an attempt.
     Detach { sink: SinkId, consumer: ConsumerId, written: Vec<Offset> },
     /// Which of these messages are still there? They were sent to the consumer's client before, to the queue's owner.
@@ -131,21 +131,22 @@ pub(crate) struct Reading {
     pub(crate) window: u32,
 }
 
+/// A change of a reader that waits for its record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Moved {
+    pub(crate) reader: ReaderName,
+    /// How and where it was; none when it was not known.
+    pub(crate) before: Option<(Report, Place)>,
+    /// Where it is; none when it was forgotten.
+    pub(crate) to: Option<Place>,
+}
+
 /// A reader that begins, or goes elsewhere, because somebody subscribed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Began {
     pub(crate) owner: ShardId,
     pub(crate) sink: SinkId,
-    pub(crate) reader: ReaderName,
-    /// What it was; none when it was not known.
-    pub(crate) before: Option<Report>,
-}
-
-impl Began {
-    /// Whether both are about one reader.
-    pub(crate) fn is_of_same(&self, other: &Self) -> bool {
-        (self.sink, &self.reader) == (other.sink, &other.reader)
-    }
+    pub(crate) moved: Moved,
 }
 
 /// Why a stream is not read.

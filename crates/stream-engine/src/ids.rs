@@ -45,6 +45,11 @@ impl ReaderName {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ReaderId(pub(crate) u32);
 
+/// Where a reader was set, of all times that any reader of the stream was set somewhere in this life. It moves on from there by
+/// itself, and the place stays the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Place(pub(crate) u64);
+
 /// One subscription that reads, named by the caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MemberId(pub u64);

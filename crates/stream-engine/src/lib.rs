@@ -58,7 +58,7 @@ mod window;
 
 pub use action::Action;
 pub use config::StreamConfig;
-pub use ids::{MemberId, ReaderId, ReaderName};
+pub use ids::{MemberId, Place, ReaderId, ReaderName};
 pub use input::{Input, InputError, NewMessage, Outcome, Scope, Start};
 pub use ledger::{Departure, Ledger};
 pub use message_index::{Key, Offset, StalePart, StoredAt};

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use stdx::{Instant, UnixMillis};
 
 use crate::reader::{Halt, Reader};
-use crate::{MemberId, ReaderId, ReaderName};
+use crate::{MemberId, Place, ReaderId, ReaderName};
 
 /// A reader and what lists it is on.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ struct Slot {
     is_stirred: bool,
     halt: Halt,
     wake: Option<Instant>,
+    place: Place,
     /// Since when it has no members, once that is known.
     gone_since: Option<UnixMillis>,
 }
@@ -36,6 +37,8 @@ pub(crate) struct Readers {
     gone: BTreeSet<(UnixMillis, ReaderId)>,
     /// Those without members that went when the time was not known.
     undated: BTreeSet<ReaderId>,
+    /// The place that was taken last.
+    place: Place,
 }
 
 impl Readers {
@@ -84,8 +87,15 @@ impl Readers {
     /// Takes in a reader without members, whose name must be new.
     pub(crate) fn insert(&mut self, reader: Reader) -> ReaderId {
         let name = reader.name.clone();
-        let slot =
-            Slot { reader, is_stirred: false, halt: Halt::Full, wake: None, gone_since: None };
+        let place = self.next_place();
+        let slot = Slot {
+            reader,
+            is_stirred: false,
+            halt: Halt::Full,
+            wake: None,
+            place,
+            gone_since: None,
+        };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             ReaderId(self.slots.len() as u32 - 1)
@@ -96,6 +106,24 @@ impl Readers {
         self.by_name.insert(name, id);
         self.undated.insert(id);
         id
+    }
+
+    /// Where a reader is, among all places where one ever was.
+    pub(crate) fn place(&self, id: ReaderId) -> Option<Place> {
+        self.slot(id).map(|slot| slot.place)
+    }
+
+    /// A reader has been set elsewhere.
+    pub(crate) fn moved(&mut self, id: ReaderId) {
+        let place = self.next_place();
+        if let Some(slot) = self.slot_mut(id) {
+            slot.place = place;
+        }
+    }
+
+    const fn next_place(&mut self) -> Place {
+        self.place.0 += 1;
+        self.place
     }
 
     /// Lets a reader without members go.

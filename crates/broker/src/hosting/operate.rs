@@ -7,10 +7,10 @@ use mqtt_router::SinkId;
 use mqtt_types::Message;
 use queue_engine::{ConsumerId, Input, Key, MessageState, Offset, Peeked, Scope};
 use stdx::UnixMillis;
-use stream_engine::{ReaderName, ReaderState, Report, Start};
+use stream_engine::{ReaderName, ReaderState, Start};
 
 use super::{Hosted, HostedQueue, HostedStream, Hosting};
-use crate::mail::QueueState;
+use crate::mail::{Moved, QueueState};
 use crate::operate::{Attached, OFFSETS_MAX, StreamReader};
 use crate::terms::key_text;
 use crate::turn::Turn;
@@ -120,48 +120,37 @@ impl Hosting {
         key_text(expression, seed, message, key)
     }
 
-    /// Sets a reader of a stream elsewhere, or forgets it, and logs that. False when there is nothing to log.
+    /// Sets a reader of a stream elsewhere, or forgets it, and logs that. Gives what that has made of it, and whether there
+    /// is something to log.
     pub(crate) fn operate_reader(
         &mut self,
         sink: SinkId,
         (reader, to): (ReaderName, Option<Start>),
         token: u64,
         turn: &mut Turn,
-    ) -> bool {
-        let Some(stream) = self.streams.get_mut(&sink) else { return false };
+    ) -> Option<(Moved, bool)> {
+        let stream = self.streams.get_mut(&sink)?;
+        let before = stream.before_moving(&reader);
         let input = match to {
-            Some(to) => stream_engine::Input::Seek { reader, to },
-            None => stream_engine::Input::Forget(reader),
+            Some(to) => stream_engine::Input::Seek { reader: reader.clone(), to },
+            None => stream_engine::Input::Forget(reader.clone()),
         };
         stream.handle(input, turn);
+        let to = stream.place(&reader);
         let is_logged = stream.has_unlogged();
         if is_logged {
             stream.log_unlogged(ShardSet::single(turn.shard), token, turn);
         }
         self.note(sink);
-        is_logged
+        Some((Moved { reader, before, to }, is_logged))
     }
 
-    /// What was done to a reader could not be logged: it is again as it was. One that was forgotten and has come again since
-    /// has begun anew.
-    pub(crate) fn put_reader_back(
-        &mut self,
-        sink: SinkId,
-        (reader, report): (ReaderName, Report),
-        was_forgotten: bool,
-        turn: &mut Turn,
-    ) {
-        let Some(stream) = self.streams.get_mut(&sink) else { return };
-        let is_known = stream.engine.reader_id(&reader).is_some();
-        if is_known != was_forgotten {
-            stream.handle(stream_engine::Input::PutBack { reader, report }, turn);
+    /// What was done to a reader could not be logged.
+    pub(crate) fn take_back(&mut self, sink: SinkId, moved: Moved, turn: &mut Turn) {
+        if let Some(stream) = self.streams.get_mut(&sink) {
+            stream.take_back(moved, turn);
         }
         self.note(sink);
-    }
-
-    /// All that there is to know of a reader of a stream.
-    pub(crate) fn report(&self, sink: SinkId, reader: &ReaderName) -> Option<Report> {
-        self.streams.get(&sink)?.report(reader)
     }
 
     /// Makes what is kept from an offset on ready again, and logs it if there was something. Gives how many are back.

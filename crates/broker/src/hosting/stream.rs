@@ -14,9 +14,10 @@ use stream_engine::{
 use super::bodies::Bodies;
 use super::hosted::{Hosted, Marks};
 use super::reports::{Reports, Said};
+use super::taking_back::NotMoved;
 use super::{ReadAhead, SETTLE_TOKEN};
 use crate::directory::StreamDefinition;
-use crate::mail::{Began, Letter, ReadRefused, Reading};
+use crate::mail::{Began, Letter, Moved, ReadRefused, Reading};
 use crate::record::{StreamRecord, ranges};
 use crate::terms::{Load, Room};
 use crate::turn::Turn;
@@ -41,6 +42,7 @@ pub(crate) struct HostedStream {
     short: Vec<MemberId>,
     upcoming: Vec<(Offset, stream_engine::StoredAt, u32)>,
     pub(super) looked_at: Vec<ReaderId>,
+    pub(super) not_moved: NotMoved,
 }
 
 impl HostedStream {
@@ -66,6 +68,7 @@ impl HostedStream {
             short: Vec::new(),
             upcoming: Vec::new(),
             looked_at: Vec::new(),
+            not_moved: NotMoved::default(),
         };
         stream.reserve();
         stream
@@ -199,12 +202,9 @@ impl HostedStream {
                     self.log_beginnings(turn);
                 }
             }
-            Letter::PutBack { reader, before: Some(report), .. } => {
-                self.handle(Input::PutBack { reader, report }, turn);
+            Letter::PutBack { moved, .. } => {
+                self.take_back(*moved, turn);
                 self.log_beginnings(turn);
-            }
-            Letter::PutBack { reader, before: None, .. } => {
-                self.handle(Input::Forget(reader), turn);
             }
             Letter::AreThere { consumer, at, mut offsets, .. } => {
                 let member = MemberId(consumer.0);
@@ -242,7 +242,7 @@ impl HostedStream {
     ) {
         let member = MemberId(consumer.0);
         let Reading { reader, start, window } = reading;
-        let before = self.report(&reader);
+        let before = self.before_moving(&reader);
         let attach = Input::Attach { member, reader: reader.clone(), start, window };
         let result = self.feed(attach, turn);
         let result = result.map_err(|error| ReadRefused::Engine(self.why_not_read(&error)));
@@ -252,7 +252,10 @@ impl HostedStream {
         let begins = |action: &Action| matches!(action, Action::Position { begins: true, .. });
         let (owner, sink) = (turn.shard, self.definition.sink);
         let began = self.actions.iter().any(begins);
-        let began = began.then(|| Box::new(Began { owner, sink, reader, before }));
+        let began = began.then(|| {
+            let to = self.place(&reader);
+            Box::new(Began { owner, sink, moved: Moved { reader, before, to } })
+        });
         let result = result.map(|()| began);
         if result.is_err() || asked.is_some() {
             // Before its first message.

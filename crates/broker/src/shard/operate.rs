@@ -10,13 +10,13 @@ use mqtt_types::{Message, TopicFilter, TopicName};
 use queue_engine::{MessageState, Offset, Peeked, Scope};
 use slab::Slab;
 use stdx::UnixMillis;
-use stream_engine::{ReaderName, Report, Start};
+use stream_engine::{ReaderName, Start};
 
 use super::Shard;
 use crate::control::{Reply, SinkKind};
 use crate::hosting::operate::{Found, positions};
 use crate::listing::Page;
-use crate::mail::{Letter, Mail};
+use crate::mail::{Letter, Mail, Moved};
 use crate::operate::{
     Attached, Look, Looked, Meant, OFFSETS_MAX, OperateError, Operation, QueueConsumer,
     QueueLetter, QueueMessage, SeekTo, Sought, step,
@@ -59,8 +59,6 @@ pub(super) const fn peek_of(read_token: u64) -> Option<usize> {
 #[derive(Default)]
 pub(crate) struct Operations {
     jobs: Slab<Job>,
-    /// How many changes of readers were begun.
-    changes: u64,
     peeks: Slab<Peek>,
 }
 
@@ -76,18 +74,9 @@ struct Job {
     reading: Vec<Offset>,
     purged: u64,
     restored: u64,
-    /// How a reader was before it was set elsewhere or forgotten.
-    undo: Option<Undo>,
+    /// What it has made of a reader.
+    moved: Option<Moved>,
     answer: Answer,
-}
-
-/// A change of a reader that may have to be taken back.
-struct Undo {
-    /// Which of all changes it was.
-    number: u64,
-    reader: ReaderName,
-    before: Report,
-    was_forgotten: bool,
 }
 
 /// What a job does next.
@@ -241,8 +230,8 @@ impl Shard {
     fn begin_job(&mut self, of: Of, stage: Stage, target: Offset, answer: Answer) {
         let Of { what, sink, name } = of;
         let (reading, purged, restored) = (Vec::new(), 0, 0);
-        let undo = None;
-        let job = Job { what, sink, name, stage, target, reading, purged, restored, undo, answer };
+        let moved = None;
+        let job = Job { what, sink, name, stage, target, reading, purged, restored, moved, answer };
         let key = self.operations.jobs.insert(job);
         self.continue_job(key);
     }
@@ -352,14 +341,11 @@ impl Shard {
             }
             Some(_) => {}
         }
-        let before = self.hosting.report(sink, &reader);
         let change = (reader.clone(), to);
-        let is_logged = self.hosting.operate_reader(sink, change, token, &mut self.turn);
-        self.operations.changes += 1;
-        let number = self.operations.changes;
+        let changed = self.hosting.operate_reader(sink, change, token, &mut self.turn);
+        let Some((moved, is_logged)) = changed else { return Progress::Done };
         if let Some(job) = self.operations.jobs.get_mut(key) {
-            let (reader, was_forgotten) = (reader.clone(), to.is_none());
-            job.undo = before.map(|before| Undo { number, reader, before, was_forgotten });
+            job.moved = Some(moved);
         }
         let now = self.hosting.stream(sink).and_then(|stream| stream.engine.reader(&reader));
         if let (Some(job), Some(now)) = (self.operations.jobs.get_mut(key), now) {
@@ -426,25 +412,11 @@ impl Shard {
     pub(super) fn operation_not_stored(&mut self, key: usize, error: &AppendError) {
         let Some(job) = self.operations.jobs.get_mut(key) else { return };
         let error = job.not_stored(error.to_string());
-        let (sink, undo) = (job.sink, job.undo.take());
-        if let Some(undo) = undo {
-            self.undo(sink, undo);
+        if let Some(moved) = job.moved.take() {
+            let sink = job.sink;
+            self.hosting.take_back(sink, moved, &mut self.turn);
         }
         self.end_job(key, Some(error));
-    }
-
-    /// Takes a change of a reader back. If later ones wait for their records, the first of them has to go back so far.
-    fn undo(&mut self, sink: SinkId, undo: Undo) {
-        let same = |later: &&mut Undo| later.reader == undo.reader;
-        let jobs = self.operations.jobs.iter_mut().filter(|(_, job)| job.sink == sink);
-        let later = jobs.filter_map(|(_, job)| job.undo.as_mut()).filter(same);
-        let later = later.min_by_key(|later| later.number);
-        if let Some(later) = later {
-            later.before = undo.before;
-            return;
-        }
-        let Undo { reader, before, was_forgotten, .. } = undo;
-        self.hosting.put_reader_back(sink, (reader, before), was_forgotten, &mut self.turn);
     }
 
     fn end_job(&mut self, key: usize, error: Option<OperateError>) {

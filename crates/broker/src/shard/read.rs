@@ -235,8 +235,8 @@ impl Shard {
 
     /// What a subscription that is not stored has made of its reader is taken back.
     pub(super) fn put_reader_back(&mut self, began: Began) {
-        let Began { owner, sink, reader, before } = began;
-        self.turn.mail(owner, Letter::PutBack { sink, reader, before });
+        let Began { owner, sink, moved } = began;
+        self.turn.mail(owner, Letter::PutBack { sink, moved: Box::new(moved) });
     }
 
     /// A subscription reads for that group again, or for its client alone.

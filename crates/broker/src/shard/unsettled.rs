@@ -69,9 +69,8 @@ impl Unsettled {
         }
     }
 
-    /// The oldest change has come to an end: it is stored as this, or not at all. `began` is what it has made of its reader,
-    /// of which the oldest that is not stored says how that was; readers are seen to when no later change waits, which may
-    /// have moved them again.
+    /// The oldest change has come to an end: it is stored as this, or not at all. `began` is what it has made of its reader;
+    /// readers are seen to when no later change waits, whose subscription may be theirs.
     fn end(&mut self, address: &str, stored: Option<Stored>, began: Option<Began>) -> Ended {
         let failed = stored.is_none();
         let Some(change) = self.0.get_mut(address) else {
@@ -80,11 +79,8 @@ impl Unsettled {
         };
         change.waiting -= 1;
         match stored {
-            None => change.took(began),
-            Some(stored) => {
-                change.stored = stored;
-                change.began.retain(|old| !began.as_ref().is_some_and(|now| old.is_of_same(now)));
-            }
+            None => change.began.extend(began),
+            Some(stored) => change.stored = stored,
         }
         if change.waiting > 0 {
             return Ended::default();
@@ -94,16 +90,6 @@ impl Unsettled {
             put_back: change.began,
         });
         ended.unwrap_or_default()
-    }
-}
-
-impl Change {
-    /// One was not stored that has made this of its reader.
-    fn took(&mut self, began: Option<Began>) {
-        let is_known = |now: &Began| self.began.iter().any(|old| old.is_of_same(now));
-        if let Some(began) = began.filter(|now| !is_known(now)) {
-            self.began.push(began);
-        }
     }
 }
 
@@ -219,9 +205,10 @@ mod tests {
     use log_api::ShardId;
     use mqtt_router::SinkId;
     use mqtt_types::QoS;
-    use stream_engine::{Offset, Progress, ReaderName, Report};
+    use stream_engine::ReaderName;
 
     use super::*;
+    use crate::mail::Moved;
 
     #[test]
     fn the_last_change_that_fails_goes_back_to_what_is_stored() {
@@ -250,30 +237,20 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_is_what_it_was_before_the_first_change_that_is_not_stored() {
-        let of = |name: &str, from: u64| Began {
+    fn what_changes_that_are_not_stored_made_of_readers_is_taken_back_after_the_last() {
+        let of = |name: &str| Began {
             owner: ShardId(0),
             sink: SinkId(1),
-            reader: ReaderName::client(name),
-            before: Some(Report {
-                progress: Progress { position: Offset(from), ..Progress::default() },
-                ..Report::default()
-            }),
+            moved: Moved { reader: ReaderName::client(name), before: None, to: None },
         };
         let stored = || Some(None);
         // What each change has made of readers, whether it is stored; and what is put back after the last one.
         let cases = [
-            (vec![(Some(of("a", 1)), false)], vec![of("a", 1)]),
-            (vec![(Some(of("a", 1)), true)], vec![]),
-            (vec![(Some(of("a", 1)), false), (Some(of("a", 2)), false)], vec![of("a", 1)]),
-            (vec![(Some(of("a", 1)), false), (None, false)], vec![of("a", 1)]),
-            (vec![(Some(of("a", 1)), false), (None, true)], vec![of("a", 1)]),
-            (vec![(Some(of("a", 1)), false), (Some(of("a", 2)), true)], vec![]),
-            (vec![(Some(of("a", 1)), false), (Some(of("b", 2)), true)], vec![of("a", 1)]),
-            (
-                vec![(Some(of("a", 1)), true), (Some(of("a", 2)), false), (None, true)],
-                vec![of("a", 2)],
-            ),
+            (vec![(Some(of("a")), false)], vec![of("a")]),
+            (vec![(Some(of("a")), true)], vec![]),
+            (vec![(Some(of("a")), false), (Some(of("b")), false)], vec![of("a"), of("b")]),
+            (vec![(Some(of("a")), false), (None, true)], vec![of("a")]),
+            (vec![(Some(of("a")), false), (Some(of("b")), true)], vec![of("a")]),
         ];
         for (changes, expected) in cases {
             let mut unsettled = Unsettled::default();

@@ -163,6 +163,72 @@ stream more u
     );
 }
 
+/// What the client was told holds.
+#[test]
+fn a_reader_that_has_subscribed_since_stays_there_when_the_operators_change_is_refused() {
+    check(
+        "
+stream log t
+p connect
+  p connack 00
+p publish 1 t 0 id=1
+  p puback 1 00
+p publish 1 t 1 id=2
+  p puback 2 00
+a connect
+  a connack 00
+a subscribe 1 $stream/log,1 up=stream-offset:earliest
+  a suback 1 01
+  a publish 1 id=1 t 0
+  a publish 1 id=2 t 1
+a puback 1
+a puback 2
+a lost
+wait 100
+readers log
+  client a at 2
+log hold
+log refuses
+set log c:a 1
+a connect
+  a connack 00
+a subscribe 1 $stream/log,0 up=stream-offset:0
+  a suback 1 00
+log commit
+  a publish 0 t 0
+  a publish 0 t 1
+  not stored: the log is full: no room on the disk for another segment; the reader is as it was
+",
+    );
+}
+
+/// Each is refused, the operator's first or last: it is where the log has it.
+#[test]
+fn a_reader_that_an_operator_and_its_client_move_is_where_it_was_when_both_are_refused() {
+    for order in [["set log c:a 1", "SUBSCRIBE"], ["SUBSCRIBE", "set log c:a 1"]] {
+        let mut world = World::new(Config::default());
+        let mut say = |line: &str| world.command(line);
+        for line in ["stream log t", "p connect", "a connect keep expiry=100"] {
+            say(line);
+        }
+        (0..3).for_each(|n| drop(say(&format!("p publish 1 t {n} id={}", n + 2))));
+        say("a subscribe 1 $stream/log,0 up=stream-offset:earliest");
+        say("a unsubscribe 2 $stream/log");
+        say("wait 100");
+        assert_eq!(say("readers log"), ["client a at 3"]);
+        say("log hold");
+        for line in order {
+            let line = line.replace("SUBSCRIBE", "a subscribe 3 $stream/log,0 up=stream-offset:0");
+            assert_eq!(say(&line), [""; 0], "{line}");
+        }
+        say("log fails");
+        let answers = say("log commit").join("\n");
+        assert!(answers.contains("not stored") && answers.contains("a suback 3 83"), "{answers}");
+        say("log well");
+        assert_eq!(say("readers log"), ["client a at 3"], "{order:?}");
+    }
+}
+
 #[test]
 fn each_of_many_that_wait_for_the_log_is_answered() {
     check(

@@ -88,6 +88,7 @@ impl Stream {
         });
         if let Some(reader) = self.readers.get_mut(id) {
             reader.put_back(report);
+            self.readers.moved(id);
         }
         self.withhold(id);
         self.readers.stir(id);
@@ -101,6 +102,7 @@ impl Stream {
         let to = self.offset_of(start);
         if let (Some(reader), Some(to)) = (self.readers.get_mut(id), to) {
             reader.seek(to);
+            self.readers.moved(id);
             self.withhold(id);
         }
     }

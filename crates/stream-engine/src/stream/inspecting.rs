@@ -5,7 +5,9 @@ use stdx::UnixMillis;
 
 use super::Stream;
 use crate::reader::{Around, Reader};
-use crate::{MemberId, MemberState, ReaderId, ReaderName, ReaderStanding, ReaderWaits, Report};
+use crate::{
+    MemberId, MemberState, Place, ReaderId, ReaderName, ReaderStanding, ReaderWaits, Report,
+};
 
 /// A message as an operator sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,6 +115,12 @@ impl Stream {
     #[must_use]
     pub fn reader_id(&self, name: &ReaderName) -> Option<ReaderId> {
         self.readers.of_name(name)
+    }
+
+    /// Where a reader was set last; none when it is not known.
+    #[must_use]
+    pub fn place(&self, reader: ReaderId) -> Option<Place> {
+        self.readers.place(reader)
     }
 
     /// What is to be logged of a reader at this moment: all of it, if it begins or a report of it was lost; else with what
